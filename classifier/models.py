@@ -1,0 +1,85 @@
+"""What the classifier keeps: versions of the model, what it suggests and what it recommends."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from library.catalogue.models import Book, Category
+from library.people.models import Borrower
+
+
+class ModelVersion(models.Model):
+    """A trained model: a directory of files under ``MODELS_DIR`` that never changes, and this row."""
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    created_at = models.DateTimeField(_("created"))
+    active = models.BooleanField(_("active"), default=False)
+    seed = models.BigIntegerField(_("seed"))
+    config = models.JSONField(_("configuration"))
+    metrics = models.JSONField(_("metrics"))
+
+    class Meta:
+        verbose_name = _("model version")
+        verbose_name_plural = _("model versions")
+        ordering = ["-created_at", "-id"]
+        get_latest_by = "created_at"
+        constraints = [
+            models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="model_one_active"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Suggestion(models.Model):
+    """A category the model proposes for a book; its rank 1 is the best guess.
+
+    The rows of a book are its current suggestions: classifying it again replaces them.
+    """
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="suggestions", verbose_name=_("book"))
+    rank = models.PositiveSmallIntegerField(_("rank"))
+    category = models.ForeignKey(Category, models.CASCADE, related_name="+", verbose_name=_("category"))
+    probability = models.FloatField(_("probability"))
+    model_version = models.ForeignKey(
+        ModelVersion, models.CASCADE, related_name="suggestions", verbose_name=_("model version")
+    )
+    created_at = models.DateTimeField(_("created"))
+
+    class Meta:
+        verbose_name = _("suggestion")
+        verbose_name_plural = _("suggestions")
+        ordering = ["book", "rank"]
+        constraints = [
+            models.UniqueConstraint(fields=["book", "rank"], name="suggestion_book_rank"),
+            models.CheckConstraint(
+                condition=Q(probability__gte=0) & Q(probability__lte=1), name="suggestion_probability_0_to_1"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.book}: {self.category} ({self.probability:.0%})"
+
+
+class Recommendation(models.Model):
+    """A title for a borrower; the rows of a borrower are the current list, rank 1 first."""
+
+    borrower = models.ForeignKey(
+        Borrower, models.CASCADE, related_name="recommendations", verbose_name=_("borrower")
+    )
+    rank = models.PositiveSmallIntegerField(_("rank"))
+    book = models.ForeignKey(Book, models.CASCADE, related_name="+", verbose_name=_("book"))
+    score = models.FloatField(_("score"))
+    reason = models.CharField(_("reason"), max_length=500)
+    created_at = models.DateTimeField(_("created"))
+
+    class Meta:
+        verbose_name = _("recommendation")
+        verbose_name_plural = _("recommendations")
+        ordering = ["borrower", "rank"]
+        constraints = [
+            models.UniqueConstraint(fields=["borrower", "rank"], name="recommendation_borrower_rank"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.borrower}: {self.book}"

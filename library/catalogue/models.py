@@ -1,0 +1,92 @@
+"""Books, their copies and the categories they are filed under."""
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class Category(models.Model):
+    """A class of a classification scheme (DDC, 中图法, or the library's own)."""
+
+    scheme = models.CharField(_("scheme"), max_length=40, default="local")
+    notation = models.CharField(_("notation"), max_length=200)
+    label_en = models.CharField(_("English label"), max_length=200, blank=True)
+    label_zh = models.CharField(_("Chinese label"), max_length=200, blank=True)
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent")
+    )
+
+    class Meta:
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+        ordering = ["scheme", "notation"]
+        constraints = [
+            models.UniqueConstraint(fields=["scheme", "notation"], name="category_scheme_notation"),
+            models.CheckConstraint(
+                condition=~models.Q(parent=models.F("id")),
+                name="category_not_own_parent",
+                violation_error_message=_("A category cannot be its own parent."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notation} {self.label_en or self.label_zh}".strip()
+
+
+class Book(models.Model):
+    """A title of the catalogue; what stands on the shelf is a `Copy`."""
+
+    class CategorySource(models.TextChoices):
+        NONE = "none", _("none")
+        IMPORTED = "imported", _("imported")
+        LIBRARIAN = "librarian", _("librarian")
+        MODEL = "model", _("model")
+
+    control_number = models.CharField(_("control number"), max_length=100, unique=True)
+    title = models.CharField(_("title"), max_length=1000)
+    subtitle = models.CharField(_("subtitle"), max_length=1000, blank=True)
+    authors = models.CharField(_("authors"), max_length=1000, blank=True)
+    publisher = models.CharField(_("publisher"), max_length=500, blank=True)
+    year = models.SmallIntegerField(_("year"), null=True, blank=True)
+    language = models.CharField(_("language"), max_length=12, blank=True, db_index=True)
+    isbn = models.CharField("ISBN", max_length=13, blank=True, db_index=True)
+    description = models.TextField(_("description"), blank=True)
+    cover = models.ImageField(_("cover"), upload_to="covers/", blank=True)
+    category = models.ForeignKey(
+        Category, models.PROTECT, null=True, blank=True, related_name="books", verbose_name=_("category")
+    )
+    category_source = models.CharField(
+        _("category source"), max_length=10, choices=CategorySource, default=CategorySource.NONE
+    )
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("book")
+        verbose_name_plural = _("books")
+        ordering = ["control_number"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(category__isnull=True, category_source="none")
+                | (models.Q(category__isnull=False) & ~models.Q(category_source="none")),
+                name="book_category_has_source",
+                violation_error_message=_("A category needs a source, and a source a category."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Copy(models.Model):
+    """One physical (or licensed) copy of a book."""
+
+    barcode = models.CharField(_("barcode"), max_length=100, unique=True)
+    book = models.ForeignKey(Book, models.CASCADE, related_name="copies", verbose_name=_("book"))
+
+    class Meta:
+        verbose_name = _("copy")
+        verbose_name_plural = _("copies")
+        ordering = ["barcode"]
+
+    def __str__(self) -> str:
+        return self.barcode
