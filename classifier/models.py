@@ -83,3 +83,24 @@ class Recommendation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.borrower}: {self.book}"
+
+
+class SimilarBook(models.Model):
+    """A title near another one; kept as rows so that a web process answers without the model."""
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="similar", verbose_name=_("book"))
+    rank = models.PositiveSmallIntegerField(_("rank"))
+    other = models.ForeignKey(Book, models.CASCADE, related_name="+", verbose_name=_("similar title"))
+    score = models.FloatField(_("score"))
+
+    class Meta:
+        verbose_name = _("similar title")
+        verbose_name_plural = _("similar titles")
+        ordering = ["book", "rank"]
+        constraints = [
+            models.UniqueConstraint(fields=["book", "rank"], name="similar_book_rank"),
+            models.CheckConstraint(condition=~Q(book=models.F("other")), name="similar_not_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.book} ~ {self.other}"
