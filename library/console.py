@@ -8,9 +8,11 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
 from library.errors import LibraryError
 
@@ -37,10 +39,12 @@ class ProgressBars(AbstractContextManager["ProgressBars"]):
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
-            Progress as RichProgress,
             TextColumn,
             TimeElapsedColumn,
             TimeRemainingColumn,
+        )
+        from rich.progress import (
+            Progress as RichProgress,
         )
 
         console = Console(stderr=True)
@@ -86,10 +90,19 @@ class Command(BaseCommand):
                 result = self.work(progress=progress, **options)
         except LibraryError as error:
             if options["json"]:
-                self.stdout.write(json.dumps({"error": error.message, **error.extra}, ensure_ascii=False, default=str))
+                self._print_json({"error": error.message, **error.extra})
+            else:
+                self.show_failure(error)
             raise CommandError(error.message, returncode=1) from error
+        except OperationalError as error:
+            message = (
+                f"The database did not answer ({error}). If it is new, run manage.py migrate; else try again."
+            )
+            if options["json"]:
+                self._print_json({"error": message})
+            raise CommandError(message, returncode=1) from error
         if options["json"]:
-            self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
+            self._print_json(result)
         else:
             self.show(result)
 
@@ -102,7 +115,56 @@ class Command(BaseCommand):
         for key, value in result.items():
             self.stdout.write(f"{key.replace('_', ' ')}: {value}")
 
+    def show_failure(self, error: LibraryError) -> None:
+        """Print, for people, what should be known beside the error's message."""
+
     def warn(self, message: str) -> None:
         """Say something on standard error."""
         self.stderr.write(self.style.WARNING(message))
         sys.stderr.flush()
+
+    def _print_json(self, result: dict[str, Any]) -> None:
+        self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
+
+
+class ImportCommand(Command):
+    """Base of the commands that import a file; their result is an import report as a dict."""
+
+    #: What happens to good rows and to bad ones, for the `help` of each.
+    rules = (
+        "Good rows are kept and bad ones named, with line and column: a value that cannot be used is left "
+        "out, a row that cannot be used is skipped. With --strict nothing is kept if there is any problem. "
+        "All is written in one transaction; exit code 1 means that nothing was kept."
+    )
+    #: More would push the first ones off the screen; --json has them all.
+    problems_shown = 20
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="CSV in UTF-8, plain or gzip")
+        parser.add_argument("--strict", action="store_true", help="keep nothing if there is any problem")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="report what would be done, and keep nothing"
+        )
+        super().add_arguments(parser)
+
+    def show(self, result: dict[str, Any]) -> None:
+        self._show_problems(result)
+        made = [f"{number} {kind} made" for kind, number in result["made"].items()]
+        counts = [f"{result[key]} {key}" for key in ("created", "updated", "unchanged", "skipped")]
+        outcome = "nothing kept, dry run: " if result["dry_run"] else ""
+        self.stdout.write(f"{result['file']}: {outcome}{', '.join(counts + made)}.")
+
+    def show_failure(self, error: LibraryError) -> None:
+        self._show_problems(error.extra)
+
+    def _show_problems(self, report: dict[str, Any]) -> None:
+        for warning in report.get("warnings", []):
+            self.warn(warning)
+        problems = report.get("problems", [])
+        for problem in problems[: self.problems_shown]:
+            place = f"{problem['file']}, line {problem['row']}"
+            if problem["column"]:
+                place += f", column {problem['column']}"
+            self.warn(f"{place}: {problem['message']}")
+        if len(problems) > self.problems_shown:
+            self.warn(f"... and {len(problems) - self.problems_shown} more problems; --json lists them all.")

@@ -1,8 +1,15 @@
 """Every address of the site; the apps bring their own."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
+    path("", include("library.desk.urls")),
     path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("api/", include("library.rest.urls")),
+    path("api/v1/", include("library.catalogue.api")),
+    path("api/v1/", include("library.people.api")),
+    path("api/v1/", include("library.circulation.api")),
+    path("api/v1/", include("classifier.api")),
 ]

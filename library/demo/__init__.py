@@ -1,0 +1,1 @@
+"""Seeded generators of a demo library: files in the import format, no database."""

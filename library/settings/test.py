@@ -15,3 +15,5 @@ from library.settings.base import *  # noqa: E402,F403
 
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# WhiteNoise warns of a missing folder, and in the tests a warning is an error.
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,8 @@
+"""The modalities: a line here and a file beside it is all that a new one needs."""
+
+REGISTRY = {
+    "text": "classifier.pipeline.modalities.text.TextModality",
+    "cover": "classifier.pipeline.modalities.cover.CoverModality",
+    "loans": "classifier.pipeline.modalities.loans.LoansModality",
+}
+"""Name to class, as dotted strings: a modality's libraries are imported when it is used."""

@@ -1,0 +1,83 @@
+"""Runs the registry: all modalities of a catalogue, as blocks with who has what."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, Self
+
+import numpy as np
+
+from classifier.pipeline.config import Config
+from classifier.pipeline.errors import PipelineError
+from classifier.pipeline.modalities import REGISTRY
+from classifier.pipeline.modality import Block, Modality, Tensors
+from classifier.pipeline.records import Catalogue
+
+Blocks = Mapping[str, Block]
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(phase: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+def modality_class(name: str) -> type[Modality]:
+    """Import and return the class that REGISTRY has under `name`."""
+    module, _, attribute = REGISTRY[name].rpartition(".")
+    found = getattr(import_module(module), attribute)
+    if not (isinstance(found, type) and issubclass(found, Modality) and found.name == name):
+        raise PipelineError(f"REGISTRY[{name!r}] is no Modality of that name.")
+    return found
+
+
+class FeatureExtractor:
+    """All modalities that a catalogue has.
+
+    Parameters
+    ----------
+    config : Config
+
+    Attributes
+    ----------
+    modalities_ : dict of str to Modality
+        The fitted modalities that at least one book has, in the order of the registry.
+    """
+
+    def __init__(self, *, config: Config) -> None:
+        self.config = config
+
+    def fit_transform(
+        self, catalogue: Catalogue, *, rng: np.random.Generator, progress: Progress = no_progress
+    ) -> dict[str, Block]:
+        """Fit every modality and return the blocks of the same books; absent modalities are left out."""
+        self.modalities_: dict[str, Modality] = {}
+        blocks = {}
+        for done, name in enumerate(REGISTRY):
+            progress("reading books", done, len(REGISTRY))
+            modality = modality_class(name).from_config(self.config)
+            block = modality.fit_block(catalogue, rng=rng)
+            if block.present.any() and all(block.spec.shape):
+                self.modalities_[name] = modality
+                blocks[name] = block
+        progress("reading books", len(REGISTRY), len(REGISTRY))
+        return blocks
+
+    def transform(self, catalogue: Catalogue) -> dict[str, Block]:
+        """Return the blocks of books, of the modalities known at `fit_transform`."""
+        return {name: modality.block(catalogue) for name, modality in self.modalities_.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        """What the modalities have to say of their fitting."""
+        return [note for modality in self.modalities_.values() for note in modality.notes]
+
+    def state(self) -> dict[str, tuple[dict[str, Any], Tensors]]:
+        """Return the state of each modality by name."""
+        return {name: modality.state() for name, modality in self.modalities_.items()}
+
+    def load_state(self, states: Mapping[str, tuple[dict[str, Any], Tensors]]) -> Self:
+        """Take back what `state` gave."""
+        self.modalities_ = {
+            name: modality_class(name).from_config(self.config).load_state(*state)
+            for name, state in states.items()
+        }
+        return self

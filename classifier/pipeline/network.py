@@ -1,0 +1,276 @@
+"""The fusion network: each modality is encoded, the encodings are added, and the sum names the category.
+
+An absent modality adds nothing, so it can be told from one whose features are zero, and each modality
+also names the category alone: the disagreement is evidence, and a weak modality goes on learning beside
+a strong one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.ops import Conv2dNormActivation
+from torchvision.transforms import v2
+
+from classifier.pipeline.config import NetworkConfig
+from classifier.pipeline.modality import Block, BlockSpec
+from classifier.pipeline.records import Float32, Int64
+from classifier.pipeline.term_table import TermTable
+
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh,
+}  # fmt: skip
+_PREDICT_BATCH = 2048
+
+
+class ImageEncoder(nn.Module):
+    """A small convolutional network: four strided layers, then mean and maximum over the picture.
+
+    A thousand thumbnails are enough for it; a ResNet of torchvision needs a hundred times as many.
+    """
+
+    def __init__(self, shape: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        self.shape = shape
+        channels = (shape[0], 16, 32, 64, 64)
+        self.layers = nn.Sequential(
+            *(Conv2dNormActivation(a, b, 3, stride=2) for a, b in zip(channels, channels[1:], strict=False))
+        )
+        self.project = nn.Linear(2 * channels[-1], width)
+        self.augment = v2.Compose(
+            [
+                v2.RandomHorizontalFlip(),
+                v2.RandomCrop(shape[1:], padding=4, padding_mode="edge"),
+                v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),
+            ]
+        )
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return (n, width) for uint8 pixels (n, channels * height * width)."""
+        images = pixels.view(-1, *self.shape).float() / 255
+        if self.training:
+            images = self.augment(images)
+        maps = self.layers((images - 0.5) / 0.25)  # (n, 64, height / 16, width / 16)
+        return self.project(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1))  # type: ignore[no-any-return]
+
+
+class FusionModule(nn.Module):
+    """Encoders, their sum, and one output for the fusion and for each modality."""
+
+    def __init__(self, specs: Mapping[str, BlockSpec], n_classes: int, settings: NetworkConfig) -> None:
+        super().__init__()
+        self.settings = settings
+        width = settings.width
+        self.encoders = nn.ModuleDict({name: _encoder(spec, settings) for name, spec in specs.items()})
+        self.biases = nn.ParameterDict({name: nn.Parameter(torch.zeros(width)) for name in specs})
+        self.heads = nn.ModuleDict({name: nn.Linear(width, n_classes) for name in specs})
+        self.bias = nn.Parameter(torch.zeros(width))
+        activation = _ACTIVATIONS[settings.activation]
+        self.activate = nn.Sequential(activation(), nn.Dropout(settings.dropout))
+        layers: list[nn.Module] = []
+        for after in settings.hidden:
+            layers += [nn.Linear(width, after), activation(), nn.Dropout(settings.dropout)]
+            width = after
+        self.fused = nn.Sequential(*layers, nn.Linear(width, n_classes))
+
+    def forward(self, values: Mapping[str, Any], present: Mapping[str, Tensor]) -> Tensor:
+        """Return logits (n_books, 1 + n_modalities, n_classes), the fusion's first.
+
+        Parameters
+        ----------
+        values : mapping of str to CSR matrix or tensor (n_books, d)
+        present : mapping of str to bool tensor (n_books,)
+        """
+        encoded = {name: self._encode(name, values[name], present[name]) for name in self.encoders}
+        shown = self._shown(present) if self.training else present
+        total = sum(code * shown[name][:, None] for name, code in encoded.items()) + self.bias
+        outputs = [self.fused(self.activate(total))]
+        for name, code in encoded.items():
+            outputs.append(self.heads[name](self.activate(code + self.biases[name])))
+        return torch.stack(outputs, dim=1)
+
+    def _encode(self, name: str, values: Any, present: Tensor) -> Tensor:
+        """Return (n_books, width); what an absent row gives is never shown."""
+        encoder = self.encoders[name]
+        if isinstance(encoder, TermTable):
+            return encoder(values)  # type: ignore[no-any-return]
+        code = torch.zeros(len(present), self.settings.width, device=present.device)
+        if present.any():
+            code[present] = encoder(values[present])
+        return code
+
+    def _shown(self, present: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Hide each modality of some books from the fusion, but never the last one."""
+        names = list(present)
+        there = torch.stack([present[name] for name in names], dim=1)  # (n, modalities)
+        keep = there & (torch.rand(there.shape, device=there.device) >= self.settings.modality_dropout)
+        keep = torch.where(keep.any(dim=1, keepdim=True), keep, there)
+        return dict(zip(names, keep.unbind(dim=1), strict=True))
+
+
+class FusionNetwork:
+    """Scikit-learn-style estimator round `FusionModule`.
+
+    Parameters
+    ----------
+    settings : NetworkConfig
+    seed : int
+        Same seed, books and machine give the same network.
+    """
+
+    def __init__(self, *, settings: NetworkConfig, seed: int) -> None:
+        self.settings = settings
+        self.seed = seed
+
+    def fit(
+        self,
+        blocks: Mapping[str, Block],
+        y: Int64,
+        *,
+        n_classes: int,
+        on_step: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Self:
+        """Learn the categories `y` (n_books,) of the books in `blocks`.
+
+        Parameters
+        ----------
+        blocks : mapping of str to Block
+            With the same books in the same order.
+        y : int array (n_books,)
+            Index of the category, 0 to `n_classes` - 1.
+        n_classes : int
+        on_step : callable
+            Called with (steps done, steps in all).
+        """
+        rng = np.random.default_rng(self.seed)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        with _one_thread(), torch.random.fork_rng():  # the caller's random numbers stay as they were
+            torch.manual_seed(self.seed)
+            self.module_ = FusionModule({n: b.spec for n, b in blocks.items()}, n_classes, self.settings)
+            self._train(self.module_.to(device), blocks, y, rng, on_step)
+        self.module_ = self.module_.cpu().eval()
+        for table in self._tables():
+            table.finish()
+        return self
+
+    def predict_logits(self, blocks: Mapping[str, Block]) -> Float32:
+        """Return logits (n_books, 1 + n_modalities, n_classes), the fusion's first, then as fitted."""
+        device = next(self.module_.parameters()).device
+        n_books = len(next(iter(blocks.values())).present)
+        parts = []
+        with _one_thread(), torch.inference_mode():
+            for start in range(0, n_books, _PREDICT_BATCH):
+                rows = np.arange(start, min(start + _PREDICT_BATCH, n_books))
+                parts.append(self.module_(*_batch(blocks, rows, device)).cpu().numpy())
+        if not parts:
+            return np.zeros((0, 1 + len(blocks), self.module_.fused[-1].out_features), np.float32)
+        return np.concatenate(parts)
+
+    def to(self, device: str) -> Self:
+        """Move the fitted network to a device for prediction."""
+        self.module_ = self.module_.to(device)
+        return self
+
+    def _train(
+        self,
+        module: FusionModule,
+        blocks: Mapping[str, Block],
+        y: Int64,
+        rng: np.random.Generator,
+        on_step: Callable[[int, int], None],
+    ) -> None:
+        settings = self.settings
+        device = next(module.parameters()).device
+        batch = settings.batch or int(np.clip(len(y) // 20, 16, 256))
+        epochs = settings.epochs or min(40, 4 + 20_000 // len(y))
+        total = epochs * -(-len(y) // batch)
+        optimizer = _dense_optimizer(module, settings)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / total)
+        targets = torch.from_numpy(y).to(device)
+        module.train()
+        step = 0
+        for _epoch in range(epochs):
+            order = rng.permutation(len(y))
+            for start in range(0, len(y), batch):
+                rows = np.sort(order[start : start + batch])
+                values, present = _batch(blocks, rows, device)
+                values = {name: _thin(v, settings.input_dropout, rng) for name, v in values.items()}
+                logits = module(values, present)
+                loss = self._loss(logits, targets[rows], present)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                for table in self._tables():
+                    table.step(learning_rate=settings.learning_rate * (1 - step / total))
+                schedule.step()
+                step += 1
+                on_step(step, total)
+
+    def _loss(self, logits: Tensor, targets: Tensor, present: Mapping[str, Tensor]) -> Tensor:
+        smooth = self.settings.label_smoothing
+        loss = F.cross_entropy(logits[:, 0], targets, label_smoothing=smooth)
+        for position, there in enumerate(present.values(), start=1):
+            if there.any():
+                alone = F.cross_entropy(logits[there, position], targets[there], label_smoothing=smooth)
+                loss = loss + self.settings.modality_loss * alone
+        return loss
+
+    def _tables(self) -> list[TermTable]:
+        return [encoder for encoder in self.module_.encoders.values() if isinstance(encoder, TermTable)]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: its operations here are small.
+
+    A second thread brings a tenth, but where another process holds a core, the threads wait for each other
+    at every operation: 40 times as slow on two cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _encoder(spec: BlockSpec, settings: NetworkConfig) -> nn.Module:
+    if spec.kind == "sparse":
+        return TermTable(spec.shape[0], settings.width, optimizer=settings.optimizer)
+    if spec.kind == "image":
+        return ImageEncoder(spec.shape, settings.width)
+    return nn.Linear(spec.shape[0], settings.width)
+
+
+def _batch(
+    blocks: Mapping[str, Block], rows: Any, device: torch.device
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    values, present = {}, {}
+    for name, block in blocks.items():
+        part = block.values[rows]
+        values[name] = part if block.spec.kind == "sparse" else torch.from_numpy(part).to(device)
+        present[name] = torch.from_numpy(block.present[rows]).to(device)
+    return values, present
+
+
+def _thin(values: Any, share: float, rng: np.random.Generator) -> Any:
+    """Leave out a share of a sparse block's terms and scale up the rest (inverted dropout)."""
+    if isinstance(values, Tensor) or not share:
+        return values
+    keep = rng.random(values.nnz, dtype=np.float32) >= share
+    values.data = values.data * keep / np.float32(1 - share)
+    return values
+
+
+def _dense_optimizer(module: FusionModule, settings: NetworkConfig) -> torch.optim.Optimizer:
+    # Term tables are buffers with an update of their own, so parameters() are the dense ones.
+    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adam": torch.optim.AdamW, "adagrad": torch.optim.Adagrad, "sgd": torch.optim.SGD,
+    }  # fmt: skip
+    return kinds[settings.optimizer](
+        module.parameters(), lr=settings.dense_learning_rate, weight_decay=settings.weight_decay
+    )

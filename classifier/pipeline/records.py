@@ -1,0 +1,71 @@
+"""What goes into the pipeline: books, and who borrowed them together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookRecord:
+    """One book as the pipeline reads it; an empty string or None means unknown."""
+
+    id: str
+    title: str = ""
+    subtitle: str = ""
+    authors: str = ""
+    publisher: str = ""
+    year: int | None = None
+    language: str = ""
+    description: str = ""
+    cover: Path | None = None
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoanTable:
+    """Loans as columns; borrowers are numbers without meaning outside this table.
+
+    Attributes
+    ----------
+    book_ids : sequence of str
+        The books that `book` points into.
+    book : int32 array (n_loans,)
+        Index into `book_ids`.
+    borrower : int32 array (n_loans,)
+        Number of the borrower, from 0.
+    borrowed_at : int64 array (n_loans,)
+        Seconds since 1970-01-01 UTC.
+    """
+
+    book_ids: Sequence[str] = ()
+    book: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
+    borrower: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
+    borrowed_at: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.book)
+
+    @property
+    def n_borrowers(self) -> int:
+        """How many different borrowers there can be."""
+        return int(self.borrower.max()) + 1 if len(self) else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Books to learn from or to classify, with all loans of the library.
+
+    The loans may be of more books than `books` holds: a book is known by the company it keeps.
+    """
+
+    books: Sequence[BookRecord]
+    loans: LoanTable = field(default_factory=LoanTable)

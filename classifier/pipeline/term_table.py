@@ -1,0 +1,107 @@
+"""The network's first layer over weighted terms: a table of one vector a term.
+
+A batch touches a few thousand of some hundred thousand terms. A dense optimiser would rewrite the whole
+table at each step, and that, not the arithmetic, is what makes such a network slow. Here a step gathers
+the rows it touches, and only they are updated ("lazy" Adam).
+
+References
+----------
+Kingma & Ba, Adam, ICLR 2015; the lazy variant as in ``torch.optim.SparseAdam``, without its coalescing.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor, nn
+
+_BETA1, _BETA2, _EPSILON = 0.9, 0.99, 1e-8  # a rare term sees few steps: the second moment must follow faster
+
+
+class _TermProduct(torch.autograd.Function):
+    """``terms @ rows`` with scipy on the CPU: there 10 to 40 times as fast as torch's sparse product."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, terms: sp.csr_matrix) -> Tensor:
+        ctx.terms = terms
+        return _product(terms, rows)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None]:
+        return _product(ctx.terms.T.tocsr(), gradients[0]), None
+
+
+def _product(terms: sp.csr_matrix, rows: Tensor) -> Tensor:
+    """Return the dense product, (n, width), on the device of `rows`."""
+    if rows.device.type == "cpu":
+        return torch.from_numpy(terms @ rows.detach().numpy())
+    parts = (torch.from_numpy(a).to(rows.device) for a in (terms.indptr, terms.indices, terms.data))
+    return torch.sparse_csr_tensor(*parts, size=terms.shape) @ rows.detach()  # type: ignore[no-any-return]
+
+
+class TermTable(nn.Module):
+    """Sum of the vectors of a book's terms, weighted.
+
+    Parameters
+    ----------
+    n_terms, width : int
+        The table is (n_terms, width). It starts at zero, so a term no categorised book has says nothing.
+    optimizer : {"adam", "adagrad", "sgd"}
+    """
+
+    def __init__(self, n_terms: int, width: int, *, optimizer: Literal["adam", "adagrad", "sgd"]) -> None:
+        super().__init__()
+        self.optimizer = optimizer
+        self.register_buffer("table", torch.zeros(n_terms, width))
+        self.table: Tensor
+        self._moments: list[Tensor] = []
+        self._steps = 0
+        self._touched: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, terms: sp.csr_matrix) -> Tensor:
+        """Return (n_books, width) for a CSR matrix (n_books, n_terms)."""
+        if not self.training:
+            return _product(terms, self.table)
+        columns, where = np.unique(terms.indices, return_inverse=True)
+        index = torch.from_numpy(columns.astype(np.int64)).to(self.table.device)
+        rows = self.table[index].requires_grad_()
+        self._touched = (index, rows)
+        shape = (terms.shape[0], len(columns))
+        compact = sp.csr_matrix((terms.data, where.astype(np.int32), terms.indptr), shape=shape)
+        return _TermProduct.apply(rows, compact)  # type: ignore[no-any-return,no-untyped-call]
+
+    @torch.no_grad()
+    def step(self, *, learning_rate: float) -> None:
+        """Update the rows that the last `forward` touched."""
+        if self._touched is None:
+            return
+        index, rows = self._touched
+        self._touched = None
+        gradient = rows.grad
+        if gradient is None:
+            return
+        self._steps += 1
+        self.table[index] = rows - learning_rate * self._direction(index, gradient)
+
+    def finish(self) -> None:
+        """Drop what only training needs, and round the table to the half precision it is stored in."""
+        self._moments = []
+        self.table = self.table.half().float()
+
+    def _direction(self, index: Tensor, gradient: Tensor) -> Tensor:
+        if self.optimizer == "sgd":
+            return gradient
+        if not self._moments:
+            self._moments = [torch.zeros_like(self.table) for _ in range(2 if self.optimizer == "adam" else 1)]
+        if self.optimizer == "adagrad":
+            (total,) = self._moments
+            total[index] += gradient**2
+            return gradient / (total[index].sqrt() + _EPSILON)
+        first, second = self._moments
+        mean = first[index].lerp_(gradient, 1 - _BETA1)
+        square = second[index].mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
+        first[index], second[index] = mean, square
+        mean = mean / (1 - _BETA1**self._steps)
+        square = square / (1 - _BETA2**self._steps)
+        return mean / (square.sqrt() + _EPSILON)

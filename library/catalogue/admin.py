@@ -1,0 +1,101 @@
+"""The catalogue's desk: categories, books with their copies, copies."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
+from unfold.decorators import display
+
+from library.catalogue.models import Book, Category, Copy
+from library.catalogue.services import librarian_source
+
+
+@admin.register(Category)
+class CategoryAdmin(ModelAdmin):
+    list_display = ["notation", "label_en", "label_zh", "parent", "scheme", "number_of_books"]
+    list_select_related = ["parent"]
+    list_filter = ["scheme"]
+    list_per_page = 50
+    search_fields = ["notation", "label_en", "label_zh"]
+    autocomplete_fields = ["parent"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
+        return super().get_queryset(request).annotate(number_of_books=Count("books"))
+
+    @display(description=_("books"), ordering="number_of_books")
+    def number_of_books(self, category: Any) -> int:
+        return category.number_of_books
+
+
+class CopyInline(TabularInline):
+    model = Copy
+    extra = 0
+    hide_title = True
+
+
+@admin.register(Book)
+class BookAdmin(ModelAdmin):
+    list_display = ["small_cover", "title", "authors", "year", "language", "category", "source"]
+    list_display_links = ["title"]
+    list_select_related = ["category"]
+    list_filter = [
+        "category_source",
+        ("category", AutocompleteSelectFilter),
+        "language",
+        ("year", RangeNumericFilter),
+    ]
+    list_filter_submit = True
+    list_per_page = 50
+    # Counting the whole table again beside every search would cost more than the search.
+    show_full_result_count = False
+    search_fields = ["title", "subtitle", "authors", "isbn", "control_number"]
+    autocomplete_fields = ["category"]
+    readonly_fields = ["category_source", "created_at"]
+    fieldsets = [
+        (None, {"fields": ["title", "subtitle", "authors", ("category", "category_source")]}),
+        (
+            _("Edition"),
+            {
+                "classes": ["tab"],
+                "fields": [("publisher", "year"), ("language", "isbn"), ("control_number", "created_at")],
+            },
+        ),
+        (_("Content"), {"classes": ["tab"], "fields": ["description", "cover"]}),
+    ]
+    inlines = [CopyInline]
+
+    def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:
+        if "category" in form.changed_data:
+            obj.category_source = librarian_source(category=obj.category)
+        super().save_model(request, obj, form, change)
+
+    @display(description=_("cover"))
+    def small_cover(self, book: Book) -> SafeString | str:
+        if not book.cover:
+            return "-"
+        return format_html('<img src="{}" alt="" class="cover" loading="lazy">', book.cover.url)
+
+    @display(
+        description=_("source"),
+        ordering="category_source",
+        label={"librarian": "success", "imported": "info", "model": "warning"},
+    )
+    def source(self, book: Book) -> tuple[str, str]:
+        return book.category_source, book.get_category_source_display()
+
+
+@admin.register(Copy)
+class CopyAdmin(ModelAdmin):
+    list_display = ["barcode", "book"]
+    list_select_related = ["book"]
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ["barcode", "book__title", "book__isbn"]
+    autocomplete_fields = ["book"]

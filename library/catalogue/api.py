@@ -1,0 +1,107 @@
+"""The catalogue in the REST API: anyone signed in reads, librarians write."""
+
+from typing import Any
+
+import django_filters
+from rest_framework import serializers
+from rest_framework.routers import SimpleRouter
+
+from library.catalogue.models import Book, Category, Copy
+from library.catalogue.services import librarian_source
+from library.rest.serializers import RecordSerializer
+from library.rest.views import RecordViewSet
+
+
+class CategorySerializer(RecordSerializer):
+    class Meta:
+        model = Category
+        fields = ["id", "scheme", "notation", "label_en", "label_zh", "parent"]
+
+
+class BookSerializer(RecordSerializer):
+    category_notation = serializers.CharField(source="category.notation", read_only=True, default=None)
+
+    class Meta:
+        model = Book
+        fields = [
+            "id",
+            "control_number",
+            "title",
+            "subtitle",
+            "authors",
+            "publisher",
+            "year",
+            "language",
+            "isbn",
+            "description",
+            "cover",
+            "category",
+            "category_notation",
+            "category_source",
+            "created_at",
+        ]
+        # Covers come in by import or on the admin's page, where images are checked.
+        read_only_fields = ["cover", "category_source", "created_at"]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        before = self.instance.category if self.instance else None
+        if "category" in attrs and attrs["category"] != before:
+            attrs["category_source"] = librarian_source(category=attrs["category"])
+        return super().validate(attrs)
+
+
+class CopySerializer(RecordSerializer):
+    class Meta:
+        model = Copy
+        fields = ["id", "barcode", "book"]
+
+
+class BookFilter(django_filters.FilterSet):
+    category = django_filters.NumberFilter(field_name="category_id")
+    notation = django_filters.CharFilter(field_name="category__notation")
+    uncategorised = django_filters.BooleanFilter(field_name="category", lookup_expr="isnull")
+    year = django_filters.RangeFilter()
+
+    class Meta:
+        model = Book
+        fields = ["language", "category_source", "isbn"]
+
+
+class CategoryViewSet(RecordViewSet):
+    queryset = Category.objects.all()
+    serializer_class = CategorySerializer
+    filterset_fields = {"scheme": ["exact"], "notation": ["exact", "startswith"]}
+    search_fields = ["notation", "label_en", "label_zh"]
+    ordering_fields = ["notation", "label_en", "label_zh"]
+
+
+class BookViewSet(RecordViewSet):
+    queryset = Book.objects.select_related("category")
+    serializer_class = BookSerializer
+    filterset_class = BookFilter
+    search_fields = ["title", "subtitle", "authors", "isbn", "control_number"]
+    ordering_fields = ["control_number", "title", "year", "created_at"]
+
+
+class CopyFilter(django_filters.FilterSet):
+    book = django_filters.NumberFilter(field_name="book_id")
+
+    class Meta:
+        model = Copy
+        fields = ["barcode"]
+
+
+class CopyViewSet(RecordViewSet):
+    queryset = Copy.objects.all()
+    serializer_class = CopySerializer
+    filterset_class = CopyFilter
+    search_fields = ["barcode"]
+    ordering_fields = ["barcode"]
+
+
+router = SimpleRouter()
+router.register("categories", CategoryViewSet)
+router.register("books", BookViewSet)
+router.register("copies", CopyViewSet)
+
+urlpatterns = router.urls

@@ -1,0 +1,244 @@
+"""Import of books from a CSV file."""
+
+from collections import Counter
+from concurrent.futures import Future
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from library.catalogue.covers import CoverRefusedError
+from library.catalogue.importing.cover_store import CoverStore, cover_store
+from library.catalogue.importing.fields import read_values
+from library.catalogue.models import Book
+from library.catalogue.selectors import category_ids
+from library.catalogue.services import add_first_copies, ensure_categories
+from library.console import Progress, no_progress
+from library.errors import LibraryError
+from library.tabular import ImportReport, Row, batches, clean_line, kept_or_undone, longest, quoted, read_rows
+
+COLUMNS = (
+    *("title", "subtitle", "authors", "publisher", "year", "language", "isbn", "description"),
+    *("category", "cover"),
+)
+#: Rows held in memory at a time; more make no statement quicker.
+BATCH = 2_000
+
+
+class NoCoversFolderError(LibraryError):
+    """The folder named for the covers is not there."""
+
+
+def import_books(
+    *,
+    path: Path,
+    covers: Path | None = None,
+    dry_run: bool = False,
+    strict: bool = False,
+    overwrite_categories: bool = False,
+    scheme: str = "local",
+    now: datetime,
+    progress: Progress = no_progress,
+) -> ImportReport:
+    """Make or update a book for each row of a file, in one transaction.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, plain or gzip, UTF-8; the column `id` is the control number, by which a book is known again.
+    covers : Path, optional
+        The folder of the files that the column `cover` names; by default `covers` beside the file.
+    dry_run : bool
+        Do it all, then undo it.
+    strict : bool
+        Keep nothing if there is any problem.
+    overwrite_categories : bool
+        Replace categories that a librarian set, too.
+    scheme : str
+        The classification scheme of the column `category`.
+    now : datetime
+    progress : Progress
+
+    Returns
+    -------
+    ImportReport
+
+    Raises
+    ------
+    UnusableFileError, NoCoversFolderError
+        If nothing can be read.
+    ImportRefusedError, ChangedMeanwhileError
+        If nothing was kept; any cover written is gone too.
+    """
+    report = ImportReport(file=path.name, dry_run=dry_run)
+    if covers is None and (path.parent / "covers").is_dir():
+        covers = path.parent / "covers"
+    if covers is not None and not covers.is_dir():
+        raise NoCoversFolderError(f"There is no covers folder {covers}.", covers=str(covers))
+    with cover_store(covers, dry_run=dry_run) as covers_kept, kept_or_undone(report, strict=strict):
+        columns, rows = read_rows(
+            path=path,
+            required=("id",),
+            optional=COLUMNS,
+            report=report,
+            progress=partial(progress, f"reading {path.name} (KiB)"),
+        )
+        work = _Import(report, covers_kept, columns, scheme, overwrite_categories, now)
+        for batch in batches(rows, BATCH):
+            work.take(batch)
+        work.finish()
+    return report
+
+
+class _Import:
+    """What is known between one batch of rows and the next."""
+
+    def __init__(
+        self,
+        report: ImportReport,
+        covers: CoverStore,
+        columns: list[str],
+        scheme: str,
+        overwrite_categories: bool,
+        now: datetime,
+    ) -> None:
+        self.report = report
+        self.covers = covers
+        self.fields = [column for column in columns if column != "id"]
+        if "category" in columns:
+            self.fields.append("category_source")
+        self.scheme = scheme
+        self.overwrite_categories = overwrite_categories
+        self.now = now
+        self.categories = category_ids(scheme=scheme)
+        self.lines: dict[str, int] = {}  # where each id was last seen
+        self.outcomes: dict[str, str] = {}
+        self.categories_left = 0
+        self.covers_passed_over = 0
+
+    def take(self, rows: list[Row]) -> None:
+        """Write what a batch of rows says."""
+        said: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            if (number := self._control_number(row)) is not None:
+                values = read_values(row, this_year=self.now.year, report=self.report)
+                self._send_cover(values)
+                # A row that repeats an id adds to the one before, as it would in a file of its own.
+                said[number] = said.get(number, {}) | values
+        self._fetch_covers(said)
+        # Locked, so that a librarian who files a book meanwhile has the last word.
+        known = Book.objects.select_for_update().in_bulk(list(said), field_name="control_number")
+        for number in said.keys() - known.keys():
+            if not said[number].get("title"):
+                self.report.skip(self.lines[number], "title", "A new book needs a title.")
+                del said[number]
+        self._ensure_categories({values["category"] for values in said.values() if "category" in values})
+        self._write(said, known)
+
+    def finish(self) -> None:
+        """Count, and say what was passed over."""
+        report = self.report
+        counted = Counter(self.outcomes.values())
+        report.created, report.updated = counted["created"], counted["updated"]
+        report.unchanged = counted["unchanged"]
+        report.add_made("covers", len(self.covers.new()))
+        if not self.lines and not report.skipped:
+            report.warnings.append(f"{report.file} has no rows.")
+        if self.categories_left:
+            report.warnings.append(
+                f"{self.categories_left} categories set by a librarian were left as they are; "
+                "--overwrite-categories replaces them."
+            )
+        if self.covers_passed_over:
+            report.warnings.append(
+                f"{self.covers_passed_over} covers were passed over: name their folder with --covers."
+            )
+
+    def _control_number(self, row: Row) -> str | None:
+        """Return the id of a row that can be kept; report one that cannot."""
+        number = clean_line(row.cells["id"])
+        most = longest(Book, "control_number")
+        if not number or len(number) > most:
+            message = "No id." if not number else f"{quoted(number)} is longer than {most} characters."
+            self.report.skip(row.line, "id", message)
+            return None
+        if "title" in row.cells and not clean_line(row.cells["title"]):
+            self.report.skip(row.line, "title", "No title.")
+            return None
+        if number in self.lines:
+            message = (
+                f"{quoted(number)} is on line {self.lines[number]} already; this line is the one that counts."
+            )
+            self.report.problem(row.line, "id", message)
+        self.lines[number] = row.line
+        return number
+
+    def _send_cover(self, values: dict[str, Any]) -> None:
+        if name := values.get("cover"):
+            if self.covers.folder is None:
+                self.covers_passed_over += 1
+                del values["cover"]
+            else:
+                values["cover"] = self.covers.store(name)
+
+    def _fetch_covers(self, said: dict[str, dict[str, Any]]) -> None:
+        for number, values in said.items():
+            if isinstance(cover := values.get("cover"), Future):
+                try:
+                    values["cover"] = cover.result().name
+                except CoverRefusedError as error:
+                    self.report.problem(self.lines[number], "cover", f"{error.message} Left out.")
+                    del values["cover"]
+
+    def _ensure_categories(self, notations: set[str]) -> None:
+        if notations <= self.categories.keys():
+            return
+        made = ensure_categories(scheme=self.scheme, notations=notations)
+        self.report.add_made("categories", made)
+        self.categories = category_ids(scheme=self.scheme)
+
+    def _write(self, said: dict[str, dict[str, Any]], known: dict[str, Book]) -> None:
+        changed: list[Book] = []
+        new: list[str] = []
+        for number, values in said.items():
+            book = known.get(number) or Book(control_number=number, created_at=self.now)
+            differs = self._apply(book, values)
+            if number not in known:
+                new.append(number)
+                self.outcomes[number] = "created"
+            elif self.outcomes.get(number) in (None, "unchanged"):
+                self.outcomes[number] = "updated" if differs else "unchanged"
+            if differs:
+                # By the control number, not the key: one statement then serves new books and known ones,
+                # and another import's that came in meanwhile.
+                book.pk = None
+                changed.append(book)
+        if changed:
+            Book.objects.bulk_create(
+                changed, update_conflicts=True, unique_fields=["control_number"], update_fields=self.fields
+            )
+        self.report.add_made("copies", add_first_copies(control_numbers=new))
+
+    def _apply(self, book: Book, values: dict[str, Any]) -> bool:
+        """Set a book's values; return whether that changed any."""
+        differs = False
+        for column, value in values.items():
+            if column == "category":
+                differs |= self._file_under(book, self.categories[value])
+            elif getattr(book, column) != value:
+                setattr(book, column, value)
+                differs = True
+        return differs
+
+    def _file_under(self, book: Book, category_id: int) -> bool:
+        source = Book.CategorySource
+        if book.category_source == source.LIBRARIAN:
+            if book.category_id == category_id:
+                return False
+            if not self.overwrite_categories:
+                self.categories_left += 1
+                return False
+        if (book.category_id, book.category_source) == (category_id, source.IMPORTED):
+            return False
+        book.category_id, book.category_source = category_id, source.IMPORTED
+        return True

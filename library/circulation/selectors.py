@@ -1,0 +1,31 @@
+"""Reads of the loans."""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from django.db.models import F
+
+from library.catalogue.models import Copy
+from library.catalogue.selectors import KEYS_A_QUERY
+from library.circulation.models import Loan
+from library.tabular import batches
+
+
+def loans_of_books(*, book_ids: Collection[int]) -> list[tuple[int, str, Loan]]:
+    """Return all loans of the books, each after the book's key and the borrower's card number."""
+    loans: list[tuple[int, str, Loan]] = []
+    for ids in batches(sorted(book_ids), KEYS_A_QUERY):
+        found = Loan.objects.filter(copy__book__in=ids).order_by()
+        found_with = found.annotate(book_id=F("copy__book_id"), card_number=F("borrower__card_number"))
+        loans += [(loan.book_id, loan.card_number, loan) for loan in found_with]
+    return loans
+
+
+def copies_of_books(*, book_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return the primary keys of the books' copies by book, oldest first."""
+    copies: dict[int, list[int]] = defaultdict(list)
+    for ids in batches(sorted(book_ids), KEYS_A_QUERY):
+        found = Copy.objects.filter(book__in=ids).order_by("pk")
+        for pk, book_id in found.values_list("pk", "book_id"):
+            copies[book_id].append(pk)
+    return copies

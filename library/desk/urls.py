@@ -1,0 +1,11 @@
+"""Addresses of the pages around the admin."""
+
+from django.urls import path
+
+from library.desk import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("health/", views.health, name="health"),
+    path("media/covers/<path:path>", views.cover, name="cover"),
+]

@@ -1,0 +1,28 @@
+"""The pages around the admin."""
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from django.views.static import serve
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show where the desk and the API are."""
+    return render(request, "desk/home.html")
+
+
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """Answer ``ok`` if the database answers; for a container's health check."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+def cover(request: HttpRequest, path: str) -> HttpResponseBase:
+    """Send a cover's file. Covers are small and few on a page; a proxy in front may send them itself."""
+    return serve(request, path, document_root=str(settings.MEDIA_ROOT / "covers"))

@@ -1,0 +1,14 @@
+"""The borrowers' desk."""
+
+from django.contrib import admin
+from unfold.admin import ModelAdmin
+
+from library.people.models import Borrower
+
+
+@admin.register(Borrower)
+class BorrowerAdmin(ModelAdmin):
+    list_display = ["card_number", "name"]
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ["card_number", "name"]

@@ -1,0 +1,17 @@
+"""Who may read what; who may write is Django's own model permissions everywhere."""
+
+from rest_framework.permissions import DjangoModelPermissions
+
+
+class PersonalDataPermissions(DjangoModelPermissions):
+    """Demand the view permission for reading too: loans say what a person reads.
+
+    REST framework's own class lets every signed-in user read.
+    """
+
+    perms_map = {
+        **DjangoModelPermissions.perms_map,
+        "GET": ["%(app_label)s.view_%(model_name)s"],
+        "HEAD": ["%(app_label)s.view_%(model_name)s"],
+        "OPTIONS": ["%(app_label)s.view_%(model_name)s"],
+    }

@@ -1,0 +1,26 @@
+"""What the serializers of all apps share."""
+
+from copy import copy
+from typing import Any
+
+from django.core.exceptions import ValidationError as ModelError
+from django.db.models import Model
+from rest_framework import serializers
+
+
+class RecordSerializer(serializers.ModelSerializer):
+    """A model's serializer that asks the model's own constraints.
+
+    REST framework checks unique constraints only; a check constraint would end as a database error.
+    """
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        model: type[Model] = self.Meta.model
+        record = copy(self.instance) if self.instance else model()
+        for name, value in attrs.items():
+            setattr(record, name, value)
+        try:
+            record.validate_constraints()
+        except ModelError as error:
+            raise serializers.ValidationError({"non_field_errors": error.messages}) from error
+        return attrs

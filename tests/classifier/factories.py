@@ -1,0 +1,40 @@
+"""Rows of the classifier for tests."""
+
+from itertools import count
+from typing import Any
+
+from classifier.models import ModelVersion, Recommendation, SimilarBook, Suggestion
+from tests.factories import NOW, make_book, make_borrower, make_category
+
+_numbers = count(1)
+
+
+def make_version(**fields: Any) -> ModelVersion:
+    """Return a saved model version that is not active."""
+    defaults = {"name": f"v{next(_numbers)}", "created_at": NOW, "seed": 1, "config": {}, "metrics": {}}
+    return ModelVersion.objects.create(**defaults | fields)
+
+
+def make_suggestion(**fields: Any) -> Suggestion:
+    """Return a saved first suggestion, for a new uncategorised book unless told which."""
+    for name, make in {"book": make_book, "category": make_category, "model_version": make_version}.items():
+        if name not in fields:
+            fields[name] = make()
+    return Suggestion.objects.create(**{"rank": 1, "probability": 0.5, "created_at": NOW} | fields)
+
+
+def make_recommendation(**fields: Any) -> Recommendation:
+    """Return a saved first recommendation."""
+    for name, make in {"borrower": make_borrower, "book": make_book}.items():
+        if name not in fields:
+            fields[name] = make()
+    defaults = {"rank": 1, "score": 0.5, "reason": "Borrowed together", "created_at": NOW}
+    return Recommendation.objects.create(**defaults | fields)
+
+
+def make_similar_book(**fields: Any) -> SimilarBook:
+    """Return a saved nearest title."""
+    for name in ("book", "other"):
+        if name not in fields:
+            fields[name] = make_book()
+    return SimilarBook.objects.create(**{"rank": 1, "score": 0.5} | fields)

@@ -1,0 +1,185 @@
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.contrib.messages import get_messages
+
+from classifier.models import Suggestion
+from library.catalogue.models import Book
+from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion, make_version
+from tests.factories import make_book, make_category
+from tests.logins import desk, make_librarian
+
+pytestmark = pytest.mark.django_db
+
+SUGGESTIONS = "/admin/classifier/suggestion/"
+
+
+def book_page(book):
+    return f"/admin/catalogue/book/{book.pk}/change/"
+
+
+def book_form(book, **changes):
+    """What the browser sends from the book's page."""
+    form = {
+        "title": book.title,
+        "control_number": book.control_number,
+        "category": book.category_id or "",
+    }
+    for prefix in ("copies", "suggestions"):
+        form |= {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
+    return form | changes
+
+
+def make_viewer():
+    """Staff who may look at everything and change nothing."""
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
+    return user
+
+
+def said(answer):
+    return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def test_the_book_page_shows_its_own_suggestions_each_with_a_button():
+    suggestion = make_suggestion(probability=0.834)
+    other = make_suggestion()
+    page = desk(make_librarian()).get(book_page(suggestion.book)).content.decode()
+    assert f'name="_accept" value="{suggestion.pk}"' in page
+    assert "83%" in page
+    assert f'value="{other.pk}"' not in page
+
+
+def test_accepting_on_the_book_page_saves_the_other_edits_too():
+    suggestion = make_suggestion()
+    book = suggestion.book
+    answer = desk(make_librarian()).post(
+        book_page(book), book_form(book, title="Corrected", _accept=suggestion.pk)
+    )
+    assert answer.url == book_page(book)
+    book.refresh_from_db()
+    assert (book.title, book.category, book.category_source) == (
+        "Corrected",
+        suggestion.category,
+        "librarian",
+    )
+    assert LogEntry.objects.first().change_message == f"Accepted the suggestion {suggestion.category}."
+
+
+@pytest.mark.parametrize("value", ["other", "0", "x"])
+def test_a_suggestion_that_is_not_the_books_is_refused(value):
+    book = make_suggestion().book
+    wanted = make_suggestion().pk if value == "other" else value
+    answer = desk(make_librarian()).post(book_page(book), book_form(book, _accept=wanted))
+    assert "This suggestion was replaced by a newer one. Reload the page and choose again." in said(answer)
+    book.refresh_from_db()
+    assert book.category_source == "none"
+
+
+def test_choosing_another_category_corrects_the_suggestion():
+    suggestion, category = make_suggestion(), make_category()
+    book = suggestion.book
+    desk(make_librarian()).post(book_page(book), book_form(book, category=category.pk))
+    book.refresh_from_db()
+    assert (book.category, book.category_source) == (category, "librarian")
+
+
+def test_one_who_may_only_look_sees_no_button_and_cannot_accept():
+    suggestion = make_suggestion()
+    client = desk(make_viewer())
+    for page in (book_page(suggestion.book), SUGGESTIONS):
+        answer = client.get(page)
+        assert str(suggestion.category) in answer.content.decode()
+        assert "row-button" not in answer.content.decode()
+    assert client.post(f"{SUGGESTIONS}{suggestion.pk}/accept/").status_code == 403
+    page = book_page(suggestion.book)
+    assert client.post(page, book_form(suggestion.book, _accept=suggestion.pk)).status_code == 403
+    assert Book.objects.get().category_source == "none"
+
+
+def test_a_row_is_accepted_and_the_list_keeps_its_filters():
+    suggestion = make_suggestion()
+    back = f"http://testserver{SUGGESTIONS}?rank=1"
+    answer = desk(make_librarian()).post(f"{SUGGESTIONS}{suggestion.pk}/accept/", headers={"referer": back})
+    assert answer.url == back
+    assert Book.objects.get().category_source == "librarian"
+
+
+def test_accepting_never_leads_to_a_foreign_site():
+    suggestion = make_suggestion()
+    answer = desk(make_librarian()).post(
+        f"{SUGGESTIONS}{suggestion.pk}/accept/", headers={"referer": "https://elsewhere.example/"}
+    )
+    assert answer.url == SUGGESTIONS
+
+
+def test_a_link_cannot_accept():
+    suggestion = make_suggestion()
+    assert desk(make_librarian()).get(f"{SUGGESTIONS}{suggestion.pk}/accept/").status_code == 405
+    assert Book.objects.get().category_source == "none"
+
+
+def test_a_form_of_another_site_cannot_accept():
+    suggestion = make_suggestion()
+    client = desk(make_librarian(), enforce_csrf_checks=True)
+    assert client.post(f"{SUGGESTIONS}{suggestion.pk}/accept/").status_code == 403
+    assert Book.objects.get().category_source == "none"
+
+
+def test_selected_suggestions_are_accepted_the_best_of_each_book():
+    best = make_suggestion(rank=1)
+    second = make_suggestion(rank=2, book=best.book)
+    other = make_suggestion(rank=3)
+    left = make_suggestion()
+    form = {"action": "accept_selected", "_selected_action": [second.pk, best.pk, other.pk]}
+    answer = desk(make_librarian()).post(SUGGESTIONS, form)
+    assert said(answer) == ["2 books filed under their best selected suggestion."]
+    filed = dict(Book.objects.filter(category_source="librarian").values_list("pk", "category"))
+    assert filed == {best.book_id: best.category_id, other.book_id: other.category_id}
+    assert left.book_id not in filed
+
+
+def test_one_who_may_only_look_is_not_offered_the_action():
+    suggestion = make_suggestion()
+    form = {"action": "accept_selected", "_selected_action": [suggestion.pk]}
+    desk(make_viewer()).post(SUGGESTIONS, form)
+    assert Book.objects.get().category_source == "none"
+
+
+def test_an_accepted_suggestion_has_no_button_any_more():
+    category = make_category()
+    make_suggestion(book=make_book(category=category), category=category)
+    page = desk(make_librarian()).get(SUGGESTIONS).content.decode()
+    assert "accepted" in page
+    assert "row-button" not in page
+
+
+def test_a_librarian_deletes_a_book_together_with_what_was_suggested():
+    suggestion = make_suggestion()
+    make_recommendation(book=suggestion.book)
+    make_similar_book(book=suggestion.book)
+    page = f"/admin/catalogue/book/{suggestion.book_id}/delete/"
+    desk(make_librarian()).post(page, {"post": "yes"})
+    assert not Book.objects.filter(pk=suggestion.book_id).exists()
+    assert not Suggestion.objects.exists()
+
+
+@pytest.mark.parametrize("model", ["suggestion", "recommendation", "modelversion"])
+def test_what_the_classifier_writes_nobody_adds_or_changes(model):
+    make = {
+        "suggestion": make_suggestion,
+        "recommendation": make_recommendation,
+        "modelversion": make_version,
+    }
+    row = make[model]()
+    client = desk(User.objects.create_superuser("root"))
+    assert client.get(f"/admin/classifier/{model}/add/").status_code == 403
+    assert client.post(f"/admin/classifier/{model}/{row.pk}/change/", {"rank": 9}).status_code == 403
+
+
+def test_a_model_version_cannot_be_deleted_and_shows_its_metrics():
+    version = make_version(metrics={"fused": {"accuracy": 0.81}})
+    client = desk(User.objects.create_superuser("root"))
+    assert client.post(f"/admin/classifier/modelversion/{version.pk}/delete/").status_code == 403
+    page = client.get(f"/admin/classifier/modelversion/{version.pk}/change/").content.decode()
+    assert "&quot;accuracy&quot;: 0.81" in page

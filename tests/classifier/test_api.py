@@ -1,0 +1,81 @@
+import pytest
+
+from library.catalogue.models import Book
+from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion
+from tests.factories import make_book, make_category
+from tests.logins import api, make_librarian, make_reader
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_suggestion_is_read_with_its_book_and_its_version():
+    suggestion = make_suggestion(category=make_category(notation="530"), probability=0.75)
+    answer = api(make_reader()).get("/api/v1/suggestions/")
+    assert answer.json()["results"] == [
+        {
+            "id": suggestion.pk,
+            "book": suggestion.book_id,
+            "title": suggestion.book.title,
+            "rank": 1,
+            "category": suggestion.category_id,
+            "notation": "530",
+            "probability": 0.75,
+            "model_version": suggestion.model_version.name,
+            "created_at": "2024-06-01T12:00:00Z",
+        }
+    ]
+
+
+def test_suggestions_are_filtered_by_book_and_by_probability():
+    sure = make_suggestion(probability=0.9)
+    make_suggestion(probability=0.2)
+    client = api(make_reader())
+    for query in (f"book={sure.book_id}", "probability_min=0.5"):
+        results = client.get(f"/api/v1/suggestions/?{query}").json()["results"]
+        assert [row["id"] for row in results] == [sure.pk]
+
+
+def test_a_librarian_accepts_a_suggestion():
+    suggestion = make_suggestion(category=make_category(notation="530"))
+    answer = api(make_librarian()).post(f"/api/v1/suggestions/{suggestion.pk}/accept/")
+    assert answer.status_code == 200
+    assert answer.json()["id"] == suggestion.book_id
+    assert answer.json()["category_notation"] == "530"
+    assert answer.json()["category_source"] == "librarian"
+
+
+def test_a_reader_may_not_accept():
+    suggestion = make_suggestion()
+    answer = api(make_reader()).post(f"/api/v1/suggestions/{suggestion.pk}/accept/")
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+    assert Book.objects.get().category_source == "none"
+
+
+def test_reading_the_accept_address_changes_nothing():
+    suggestion = make_suggestion()
+    answer = api(make_librarian()).get(f"/api/v1/suggestions/{suggestion.pk}/accept/")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_recommendations_are_for_those_who_may_see_borrowers():
+    mine = make_recommendation()
+    make_recommendation()
+    assert api(make_reader()).get("/api/v1/recommendations/").status_code == 403
+    answer = api(make_librarian()).get(f"/api/v1/recommendations/?borrower={mine.borrower_id}")
+    assert [row["id"] for row in answer.json()["results"]] == [mine.pk]
+    assert answer.json()["results"][0]["reason"] == "Borrowed together"
+
+
+def test_similar_titles_come_nearest_first():
+    book = make_book()
+    far = make_similar_book(book=book, rank=2, score=0.1)
+    near = make_similar_book(book=book, rank=1, score=0.8)
+    make_similar_book()
+    answer = api(make_reader()).get(f"/api/v1/books/{book.pk}/similar/")
+    found = [(row["rank"], row["score"], row["book"]["id"]) for row in answer.json()["results"]]
+    assert found == [(1, 0.8, near.other_id), (2, 0.1, far.other_id)]
+
+
+def test_similar_titles_of_an_unknown_book_are_not_found():
+    answer = api(make_reader()).get("/api/v1/books/1/similar/")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

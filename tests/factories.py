@@ -1,0 +1,50 @@
+"""Rows for tests: small functions with a default for everything, so that a test names what it is about."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from library.catalogue.models import Book, Category, Copy
+from library.circulation.models import Loan
+from library.people.models import Borrower
+
+#: The present of the tests, handed to services as ``now=``.
+NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
+
+_numbers = count(1)
+
+
+def make_category(**fields: Any) -> Category:
+    """Return a saved category of the scheme "local"."""
+    return Category.objects.create(**{"notation": f"C{next(_numbers)}"} | fields)
+
+
+def make_book(**fields: Any) -> Book:
+    """Return a saved book; one that is given a category has it from a librarian unless told otherwise."""
+    number = next(_numbers)
+    defaults: dict[str, Any] = {"control_number": f"B{number}", "title": f"Title {number}"}
+    if fields.get("category"):
+        defaults["category_source"] = Book.CategorySource.LIBRARIAN
+    return Book.objects.create(**defaults | fields)
+
+
+def make_copy(**fields: Any) -> Copy:
+    """Return a saved copy, of a new book unless told which."""
+    if "book" not in fields:
+        fields["book"] = make_book()
+    return Copy.objects.create(**{"barcode": f"K{next(_numbers)}"} | fields)
+
+
+def make_borrower(**fields: Any) -> Borrower:
+    """Return a saved borrower."""
+    return Borrower.objects.create(**{"card_number": f"P{next(_numbers)}"} | fields)
+
+
+def make_loan(**fields: Any) -> Loan:
+    """Return a saved open loan, made a week before `NOW`; ``book=`` lends a new copy of that book."""
+    if "copy" not in fields:
+        fields["copy"] = make_copy(**{"book": fields.pop("book")} if "book" in fields else {})
+    if "borrower" not in fields:
+        fields["borrower"] = make_borrower()
+    borrowed_at = fields.setdefault("borrowed_at", NOW - timedelta(days=7))
+    return Loan.objects.create(**{"due_at": borrowed_at + timedelta(days=28)} | fields)

@@ -1,0 +1,150 @@
+import pytest
+
+from library.catalogue.models import Book, Category, Copy
+from tests.factories import make_book, make_category, make_copy
+from tests.logins import api, make_librarian, make_reader
+
+pytestmark = pytest.mark.django_db
+
+BOOKS = "/api/v1/books/"
+
+
+def found(client, query):
+    return [row["title"] for row in client.get(f"{BOOKS}?{query}").json()["results"]]
+
+
+def test_a_book_is_read_with_its_category():
+    book = make_book(title="Optics", category=make_category(notation="535"))
+    answer = api(make_reader()).get(f"{BOOKS}{book.pk}/")
+    assert answer.status_code == 200
+    row = answer.json()
+    assert (row["title"], row["category"], row["category_notation"]) == ("Optics", book.category_id, "535")
+    assert row["cover"] is None
+
+
+def test_a_cover_is_given_as_a_full_address():
+    book = make_book(cover="covers/a.png")
+    row = api(make_reader()).get(f"{BOOKS}{book.pk}/").json()
+    assert row["cover"] == "http://testserver/media/covers/a.png"
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("", ["Optics", "光学", "Bridges"]),
+        ("language=zh", ["光学"]),
+        ("year_min=1990", ["光学", "Bridges"]),
+        ("year_max=1990", ["Optics"]),
+        ("category_source=librarian", ["Optics"]),
+        ("uncategorised=true", ["光学", "Bridges"]),
+        ("notation=535", ["Optics"]),
+        ("search=光", ["光学"]),
+        ("search=newton", ["Optics"]),
+        ("ordering=-year", ["Bridges", "光学", "Optics"]),
+    ],
+)
+def test_books_are_found(query, titles):
+    category = make_category(notation="535")
+    make_book(
+        control_number="1", title="Optics", authors="Newton", year=1980, language="en", category=category
+    )
+    make_book(control_number="2", title="光学", year=1991, language="zh")
+    make_book(control_number="3", title="Bridges", year=2000, language="en")
+    assert found(api(make_reader()), query) == titles
+
+
+def test_a_page_has_fifty_rows_and_never_more_than_two_hundred():
+    Copy.objects.bulk_create(
+        Copy(barcode=f"K{n:03}", book=book) for book in [make_book()] for n in range(201)
+    )
+    client = api(make_reader())
+    assert len(client.get("/api/v1/copies/").json()["results"]) == 50
+    assert len(client.get("/api/v1/copies/?page_size=1000").json()["results"]) == 200
+
+
+def test_a_librarian_adds_a_book_and_its_category_is_the_librarians():
+    category = make_category()
+    answer = api(make_librarian()).post(
+        BOOKS, {"control_number": "9", "title": "New", "category": category.pk}, format="json"
+    )
+    assert (answer.status_code, answer.json()["category_source"]) == (201, "librarian")
+    assert Book.objects.get().category == category
+
+
+def test_a_book_added_without_category_has_no_source():
+    answer = api(make_librarian()).post(BOOKS, {"control_number": "9", "title": "New"}, format="json")
+    assert (answer.status_code, answer.json()["category_source"]) == (201, "none")
+
+
+@pytest.mark.parametrize(
+    ("change", "source"),
+    [
+        ({"title": "Corrected"}, "imported"),
+        ({"category": "same"}, "imported"),
+        ({"category": "other"}, "librarian"),
+        ({"category": None}, "none"),
+    ],
+)
+def test_only_a_changed_category_becomes_the_librarians(change, source):
+    same, other = make_category(), make_category()
+    book = make_book(category=same, category_source="imported")
+    keys = {"same": same.pk, "other": other.pk}
+    change = {name: keys.get(value, value) for name, value in change.items()}
+    answer = api(make_librarian()).patch(f"{BOOKS}{book.pk}/", change, format="json")
+    assert (answer.status_code, answer.json()["category_source"]) == (200, source)
+
+
+def test_the_source_of_a_category_cannot_be_written():
+    book = make_book(category=make_category(), category_source="imported")
+    api(make_librarian()).patch(f"{BOOKS}{book.pk}/", {"category_source": "model"}, format="json")
+    assert Book.objects.get().category_source == "imported"
+
+
+def test_a_control_number_is_used_once():
+    make_book(control_number="9")
+    answer = api(make_librarian()).post(BOOKS, {"control_number": "9", "title": "Again"}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert list(answer.json()["errors"]) == ["control_number"]
+
+
+def test_a_category_is_not_its_own_parent():
+    category = make_category()
+    answer = api(make_librarian()).patch(
+        f"/api/v1/categories/{category.pk}/", {"parent": category.pk}, format="json"
+    )
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == {"non_field_errors": ["A category cannot be its own parent."]}
+
+
+def test_a_category_is_added_once_in_its_scheme():
+    client = api(make_librarian())
+    category = {"scheme": "ddc", "notation": "535"}
+    assert client.post("/api/v1/categories/", category, format="json").status_code == 201
+    assert client.post("/api/v1/categories/", category, format="json").status_code == 400
+    assert Category.objects.count() == 1
+
+
+def test_copies_are_listed_by_book():
+    copy = make_copy()
+    make_copy()
+    answer = api(make_reader()).get(f"/api/v1/copies/?book={copy.book_id}")
+    assert answer.json()["results"] == [{"id": copy.pk, "barcode": copy.barcode, "book": copy.book_id}]
+
+
+@pytest.mark.parametrize("name", ["books", "categories", "copies"])
+def test_a_reader_may_not_write(name):
+    answer = api(make_reader()).post(f"/api/v1/{name}/", {}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+
+
+@pytest.mark.parametrize("name", ["books", "categories", "copies"])
+def test_a_stranger_may_not_read(name):
+    answer = api().get(f"/api/v1/{name}/")
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize("method", ["put", "delete"])
+def test_nothing_is_replaced_or_deleted_over_the_api(method):
+    book = make_book()
+    answer = getattr(api(make_librarian()), method)(f"{BOOKS}{book.pk}/", {}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")

@@ -1,0 +1,208 @@
+"""Bad input to the import of books: good rows are kept and faults named, or, if strict, nothing is kept."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from library.catalogue.importing.books import NoCoversFolderError, import_books
+from library.catalogue.models import Book, Category, Copy
+from library.errors import LibraryError
+from library.tabular import ImportRefusedError, UnusableFileError
+from tests.databases import both_databases, undone
+from tests.factories import NOW, make_book
+from tests.files import write_csv, write_image
+
+HEADER = "id,title,year,isbn,language,category,cover"
+GOOD = ("1", "Good", "1999", "9780486602059", "en", "500", "good.png")
+
+#: Values that cannot be used: column, value, message.
+BAD_VALUES = [
+    ("year", "19xx", '"19xx" is no year up to 2029; left out.'),
+    ("year", "0", '"0" is no year up to 2029; left out.'),
+    ("year", "19999", '"19999" is no year up to 2029; left out.'),
+    ("year", "-44", '"-44" is no year up to 2029; left out.'),
+    ("year", "2030", '"2030" is no year up to 2029; left out.'),
+    ("year", "1e3", '"1e3" is no year up to 2029; left out.'),
+    ("isbn", "9780486602050", '"9780486602050" is no ISBN: its check digit is wrong; left out.'),
+    ("isbn", "0486602050", '"0486602050" is no ISBN: its check digit is wrong; left out.'),
+    ("isbn", "12", '"12" is no ISBN; left out.'),
+    ("isbn", "4006381333931", '"4006381333931" is no ISBN; left out.'),
+    (
+        "language",
+        "English and Latin",
+        '"English and Latin" is no language code, such as en or zh-hans; left out.',
+    ),
+    ("category", "5" * 201, f'"{"5" * 59}…" is longer than 200 characters; left out.'),
+    ("cover", "missing.png", "The covers folder has no such file. Left out."),
+    ("cover", "empty.png", "The cover is an empty file. Left out."),
+    (
+        "cover",
+        "text.png",
+        "The cover is no image of a kind that is read: JPEG, PNG, GIF, WEBP, BMP. Left out.",
+    ),
+    ("cover", "../../etc/passwd", "The cover lies outside the covers folder. Left out."),
+    ("title", "x" * 1001, "1,001 characters; cut to 1,000."),
+]
+
+#: Rows that cannot be used: column, row, message.
+BAD_ROWS = [
+    ("id", ("", "Bad", *[""] * 5), "No id. The row is left out."),
+    (
+        "id",
+        ("9" * 101, "Bad", *[""] * 5),
+        f'"{"9" * 59}…" is longer than 100 characters. The row is left out.',
+    ),
+    ("title", ("2", " \x07", *[""] * 5), "No title. The row is left out."),
+    ("", ("2", "Bad"), "Too few fields: 2 for 7 columns. The row is left out."),
+    ("", ("2", "Bad", *[""] * 6), "Too many fields: 8 for 7 columns. The row is left out."),
+    ("", ("2", "B\0d", *[""] * 5), "It has a NUL byte, which text never has. The row is left out."),
+]
+
+
+def row_with(column, value, row=("2", "Bad", *[""] * 5)):
+    index = HEADER.split(",").index(column)
+    return (*row[:index], value, *row[index + 1 :])
+
+
+def kept_files(data_folder):
+    return [path for path in (data_folder / "media").rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def covers(tmp_path):
+    write_image(tmp_path / "covers" / "good.png")
+    (tmp_path / "covers" / "empty.png").touch()
+    (tmp_path / "covers" / "text.png").write_text("no image")
+    return tmp_path / "covers"
+
+
+def found(report):
+    return [(problem.file, problem.row, problem.column, problem.message) for problem in report.problems]
+
+
+@both_databases
+@pytest.mark.parametrize(("column", "value", "message"), BAD_VALUES)
+def test_a_bad_value_is_named_and_its_book_kept_without_it(
+    database, tmp_path, covers, column, value, message
+):
+    path = write_csv(tmp_path / "books.csv", HEADER, row_with(column, value), GOOD)
+    report = import_books(path=path, now=NOW)
+    assert found(report) == [("books.csv", 2, column, message)]
+    assert (report.created, report.skipped) == (2, 0)
+    book = Book.objects.get(control_number="2")
+    assert (book.year, book.isbn, book.language, book.category, book.cover.name) == (None, "", "", None, "")
+    assert book.title == ("x" * 1000 if column == "title" else "Bad")
+    good = Book.objects.get(control_number="1")
+    assert (good.year, good.isbn, good.category.notation) == (1999, "9780486602059", "500")
+    assert good.cover
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("column", "value", "message"), BAD_VALUES)
+def test_a_bad_value_takes_nothing_from_a_book_that_is_known(tmp_path, covers, column, value, message):
+    path = write_csv(tmp_path / "books.csv", HEADER, GOOD)
+    import_books(path=path, now=NOW)
+    before = Book.objects.values().get()
+    report = import_books(path=write_csv(path, HEADER, row_with(column, value, GOOD)), now=NOW)
+    assert found(report) == [("books.csv", 2, column, message)]
+    assert Book.objects.values().get() == before | ({"title": "x" * 1000} if column == "title" else {})
+
+
+@both_databases
+@pytest.mark.parametrize(("column", "row", "message"), BAD_ROWS)
+def test_a_bad_row_is_named_and_skipped_and_the_others_kept(database, tmp_path, covers, column, row, message):
+    path = write_csv(tmp_path / "books.csv", HEADER, row, GOOD)
+    report = import_books(path=path, now=NOW)
+    assert found(report) == [("books.csv", 2, column, message)]
+    assert (report.created, report.skipped) == (1, 1)
+    assert Book.objects.get().control_number == "1"
+
+
+@both_databases
+@pytest.mark.parametrize(
+    ("column", "row", "message"),
+    [(column, row_with(column, value), message) for column, value, message in BAD_VALUES] + BAD_ROWS,
+)
+def test_strictly_any_problem_keeps_nothing_not_even_a_cover(
+    database, tmp_path, covers, data_folder, column, row, message
+):
+    kept = make_book(control_number="1", title="As it was")
+    path = write_csv(tmp_path / "books.csv", HEADER, GOOD, row)
+    with pytest.raises(ImportRefusedError) as refusal:
+        import_books(path=path, strict=True, now=NOW)
+    assert refusal.value.message == (
+        "Nothing was imported: books.csv has 1 problem. Mend them, or leave out --strict."
+    )
+    assert refusal.value.extra["problems"] == [
+        {"file": "books.csv", "row": 3, "column": column, "message": message}
+    ]
+    assert list(Book.objects.values_list("pk", "title")) == [(kept.pk, "As it was")]
+    assert Category.objects.count() == Copy.objects.count() == 0
+    assert kept_files(data_folder) == []
+
+
+@pytest.mark.django_db
+def test_a_cover_that_was_there_before_outlives_a_refused_import(tmp_path, covers, data_folder):
+    path = write_csv(tmp_path / "books.csv", HEADER, GOOD)
+    import_books(path=path, now=NOW)
+    write_image(covers / "other.png", colour=(255, 0, 0))
+    write_csv(
+        path, HEADER, GOOD, ("2", "New", "", "", "", "", "other.png"), ("3", "Bad", "19xx", "", "", "", "")
+    )
+    with pytest.raises(ImportRefusedError):
+        import_books(path=path, strict=True, now=NOW)
+    assert kept_files(data_folder) == [data_folder / "media" / Book.objects.get().cover.name]
+
+
+@both_databases
+def test_a_fault_that_makes_the_file_unusable_late_undoes_all_that_came_before(
+    database, tmp_path, covers, data_folder, monkeypatch
+):
+    monkeypatch.setattr("library.catalogue.importing.books.BATCH", 1)
+    path = write_csv(tmp_path / "books.csv", HEADER, GOOD, ("2", "Second", *[""] * 5))
+    path.write_bytes(path.read_bytes() + b"3,\xff,,,,,\n")
+    with pytest.raises(UnusableFileError, match=r"books\.csv, line 4: not UTF-8"):
+        import_books(path=path, now=NOW)
+    assert Book.objects.count() == Category.objects.count() == 0
+    assert kept_files(data_folder) == []
+
+
+@pytest.mark.django_db
+def test_a_file_with_only_bad_rows_is_refused(tmp_path):
+    path = write_csv(tmp_path / "books.csv", "id,title", ("", "x"), ("2", ""))
+    with pytest.raises(ImportRefusedError, match=r"no row that can be kept \(2 problems\)"):
+        import_books(path=path, now=NOW)
+
+
+@pytest.mark.django_db
+def test_an_empty_catalogue_is_imported_with_a_warning(tmp_path):
+    report = import_books(path=write_csv(tmp_path / "books.csv", HEADER), strict=True, now=NOW)
+    assert report.warnings == ["books.csv has no rows."]
+    assert Book.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_a_covers_folder_that_is_not_there_is_named(tmp_path):
+    path = write_csv(tmp_path / "books.csv", HEADER, GOOD)
+    with pytest.raises(NoCoversFolderError, match="There is no covers folder"):
+        import_books(path=path, covers=tmp_path / "nowhere", now=NOW)
+    assert Book.objects.count() == 0
+
+
+@pytest.mark.django_db
+@settings(max_examples=50)
+@given(
+    st.one_of(st.binary(max_size=300), st.text('123,"\n\r\0éxX-9', max_size=200).map(str.encode)),
+    st.booleans(),
+)
+def test_no_bytes_raise_anything_but_an_error_for_people(tmp_path_factory, content, strict):
+    path = tmp_path_factory.mktemp("bytes") / "books.csv"
+    path.write_bytes(b"id,title,year,isbn,category\n" + content)
+    with undone():
+        try:
+            report = import_books(path=path, strict=strict, now=NOW)
+        except LibraryError:
+            assert Book.objects.count() == 0
+        else:
+            assert Book.objects.count() == report.created
+            assert not (strict and report.problems)

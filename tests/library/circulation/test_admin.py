@@ -1,0 +1,45 @@
+import pytest
+
+from library.circulation.models import Loan
+from tests.factories import NOW, make_borrower, make_copy, make_loan
+from tests.logins import desk, make_librarian
+
+pytestmark = pytest.mark.django_db
+
+LOANS = "/admin/circulation/loan/"
+
+
+def form(copy):
+    return {
+        "copy": copy.pk,
+        "borrower": make_borrower().pk,
+        "borrowed_at_0": "2024-06-01",
+        "borrowed_at_1": "12:00",
+        "due_at_0": "2024-06-29",
+        "due_at_1": "12:00",
+        "renewals": 0,
+    }
+
+
+def test_a_librarian_lends_a_copy():
+    copy = make_copy()
+    desk(make_librarian()).post(f"{LOANS}add/", form(copy))
+    assert Loan.objects.get(copy=copy).borrowed_at == NOW
+
+
+def test_a_copy_that_is_out_is_not_lent_again():
+    loan = make_loan()
+    answer = desk(make_librarian()).post(f"{LOANS}add/", form(loan.copy))
+    assert "This copy is already on loan." in answer.content.decode()
+    assert Loan.objects.get() == loan
+
+
+def test_loans_are_filtered_by_being_open_and_by_year():
+    returned = make_loan(returned_at=NOW)
+    out = make_loan()
+    client = desk(make_librarian())
+    found = client.get(f"{LOANS}?returned_at__isempty=1").context["cl"].result_list
+    assert list(found) == [out]
+    found = client.get(f"{LOANS}?borrowed_at__year=2024").context["cl"].result_list
+    assert set(found) == {returned, out}
+    assert not client.get(f"{LOANS}?borrowed_at__year=2023").context["cl"].result_list

@@ -1,0 +1,173 @@
+"""Bad input to the import of loans: good rows are kept and faults named, or, if strict, nothing is kept."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from library.catalogue.models import Copy
+from library.circulation.importing.loans import import_loans
+from library.circulation.models import Loan
+from library.errors import LibraryError
+from library.people.models import Borrower
+from library.tabular import ImportRefusedError, UnusableFileError
+from tests.databases import both_databases, undone
+from tests.factories import NOW, make_book, make_copy
+from tests.files import write_csv
+
+HEADER = "borrower,book,borrowed_at,returned_at,due_at,renewals"
+GOOD = ("P1", "7", "2024-01-01", "2024-01-02", "2024-01-29", "0")
+SPAN = "is not between 1900-01-01 and 2024-06-02."
+
+#: Values that cost their row: column, value, message.
+BAD_ROWS = [
+    ("book", "8", 'No book "8": import the books first.'),
+    ("book", "", "Blank."),
+    ("borrower", " ", "Blank."),
+    ("borrower", "9" * 101, f'"{"9" * 59}…" is longer than 100 characters.'),
+    ("borrowed_at", "", '"" is no date in ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z.'),
+    (
+        "borrowed_at",
+        "2023-02-29",
+        '"2023-02-29" is no date in ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z.',
+    ),
+    (
+        "borrowed_at",
+        "31.12.2023",
+        '"31.12.2023" is no date in ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z.',
+    ),
+    ("borrowed_at", "2024-06-03", f'"2024-06-03" {SPAN}'),
+    ("borrowed_at", "2204-01-01", f'"2204-01-01" {SPAN}'),
+    ("borrowed_at", "0001-01-01", f'"0001-01-01" {SPAN}'),
+    (
+        "borrowed_at",
+        "0001-01-01T00:00+14:00",
+        '"0001-01-01T00:00+14:00" is no date in ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z.',
+    ),
+    ("returned_at", "2023-12-31", "Returned 2023-12-31 00:00, before it was borrowed."),
+    (
+        "returned_at",
+        "2024-01-32",
+        '"2024-01-32" is no date in ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z.',
+    ),
+    ("returned_at", "2024-07-01", f'"2024-07-01" {SPAN}'),
+]
+
+#: Values that are left out: column, value, message.
+BAD_VALUES = [
+    ("due_at", "2023-12-31", '"2023-12-31" is before the loan. Taken to be 28 days after the loan.'),
+    (
+        "due_at",
+        "soon",
+        '"soon" is no date in ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z. '
+        "Taken to be 28 days after the loan.",
+    ),
+    (
+        "due_at",
+        "9999-12-31",
+        '"9999-12-31" is not between 1900-01-01 and 2034-01-03. Taken to be 28 days after the loan.',
+    ),
+    ("renewals", "-1", '"-1" is no number from 0 to 32,767; left out.'),
+    ("renewals", "1.5", '"1.5" is no number from 0 to 32,767; left out.'),
+    ("renewals", "32768", '"32768" is no number from 0 to 32,767; left out.'),
+    ("renewals", "many", '"many" is no number from 0 to 32,767; left out.'),
+]
+
+
+def row_with(column, value):
+    row = ("P2", "7", "2024-01-03", "2024-01-04", "2024-01-31", "0")
+    index = HEADER.split(",").index(column)
+    return (*row[:index], value, *row[index + 1 :])
+
+
+def make_shelf():
+    make_copy(barcode="7", book=make_book(control_number="7"))
+
+
+def found(report):
+    return [(problem.file, problem.row, problem.column, problem.message) for problem in report.problems]
+
+
+@both_databases
+@pytest.mark.parametrize(("column", "value", "message"), BAD_ROWS)
+def test_a_row_that_tells_of_no_loan_is_named_and_the_others_kept(database, tmp_path, column, value, message):
+    make_shelf()
+    path = write_csv(tmp_path / "loans.csv", HEADER, row_with(column, value), GOOD)
+    report = import_loans(path=path, now=NOW)
+    assert found(report) == [("loans.csv", 2, column, f"{message} The row is left out.")]
+    assert (report.created, report.skipped) == (1, 1)
+    assert Loan.objects.get().borrower.card_number == "P1"
+    # Nobody is made a borrower by a loan that was not.
+    assert Borrower.objects.count() == 1
+
+
+@both_databases
+@pytest.mark.parametrize(("column", "value", "message"), BAD_VALUES)
+def test_a_bad_value_is_named_and_its_loan_kept_without_it(database, tmp_path, column, value, message):
+    make_shelf()
+    path = write_csv(tmp_path / "loans.csv", HEADER, row_with(column, value), GOOD)
+    report = import_loans(path=path, now=NOW)
+    assert found(report) == [("loans.csv", 2, column, message)]
+    assert (report.created, report.skipped) == (2, 0)
+    loan = Loan.objects.get(borrower__card_number="P2")
+    assert (loan.due_at - loan.borrowed_at).days == 28
+    assert loan.renewals == 0
+
+
+@both_databases
+@pytest.mark.parametrize(("column", "value", "message"), BAD_ROWS + BAD_VALUES)
+def test_strictly_any_problem_keeps_nothing(database, tmp_path, column, value, message):
+    make_shelf()
+    path = write_csv(tmp_path / "loans.csv", HEADER, GOOD, row_with(column, value))
+    with pytest.raises(ImportRefusedError) as refusal:
+        import_loans(path=path, strict=True, now=NOW)
+    (problem,) = refusal.value.extra["problems"]
+    assert (problem["row"], problem["column"]) == (3, column)
+    assert Loan.objects.count() == Borrower.objects.count() == 0
+    assert Copy.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_every_row_of_an_unknown_book_is_named(tmp_path):
+    make_shelf()
+    rows = [("P1", "8", "2024-01-01"), ("P1", "7", "2024-01-01"), ("P1", "8", "2024-01-01")]
+    report = import_loans(path=write_csv(tmp_path / "loans.csv", "borrower,book,borrowed_at", *rows), now=NOW)
+    assert [(problem.row, problem.column) for problem in report.problems] == [(2, "book"), (4, "book")]
+    assert (report.created, report.skipped) == (1, 2)
+
+
+@pytest.mark.django_db
+def test_loans_before_any_books_are_refused(tmp_path):
+    path = write_csv(tmp_path / "loans.csv", "borrower,book,borrowed_at", ("P1", "7", "2024-01-01"))
+    with pytest.raises(ImportRefusedError, match=r"no row that can be kept \(1 problem\)"):
+        import_loans(path=path, now=NOW)
+
+
+@pytest.mark.parametrize("header", [HEADER, "borrower,book,borrowed_at"])
+@pytest.mark.django_db
+def test_a_file_without_loans_is_imported_with_a_warning(tmp_path, header):
+    report = import_loans(path=write_csv(tmp_path / "loans.csv", header), now=NOW)
+    assert report.warnings[0] == "loans.csv has no rows."
+
+
+@pytest.mark.parametrize("missing", ["borrower", "book", "borrowed_at"])
+@pytest.mark.django_db
+def test_a_file_without_a_required_column_is_refused(tmp_path, missing):
+    header = ",".join(name for name in HEADER.split(",") if name != missing)
+    with pytest.raises(UnusableFileError, match=f"no column {missing};"):
+        import_loans(path=write_csv(tmp_path / "loans.csv", header, GOOD[1:]), now=NOW)
+
+
+@pytest.mark.django_db
+@settings(max_examples=50)
+@given(st.text('P7,"\n\r\0é0124-T:Z', max_size=200), st.sampled_from([HEADER, "borrower,book,borrowed_at"]))
+def test_no_text_raises_anything_but_an_error_for_people(tmp_path_factory, content, header):
+    path = tmp_path_factory.mktemp("text") / "loans.csv"
+    path.write_text(f"{header}\nP1,7,2024-01-01{',' * (header.count(',') - 2)}\n{content}", newline="")
+    with undone():
+        make_shelf()
+        try:
+            report = import_loans(path=path, now=NOW)
+        except LibraryError:
+            assert Loan.objects.count() == 0
+        else:
+            assert Loan.objects.count() == report.created >= 1

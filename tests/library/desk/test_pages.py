@@ -1,0 +1,88 @@
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from tests.logins import desk, make_librarian
+
+
+def test_the_home_page_leads_to_the_desk_and_the_api(client):
+    page = client.get("/").content.decode()
+    for address in ("/admin/", "/api/docs/", "/api/schema/"):
+        assert f'href="{address}"' in page
+
+
+def test_the_home_page_changes_its_language(client):
+    assert "<h1>Library</h1>" in client.get("/").content.decode()
+    answer = client.post(reverse("set_language"), {"language": "zh-hans", "next": "/"})
+    assert answer.url == "/"
+    page = client.get("/").content.decode()
+    assert '<html lang="zh-hans">' in page
+    assert "<h1>图书馆</h1>" in page
+
+
+def test_the_home_page_is_read_only(client):
+    assert client.post("/").status_code == 405
+
+
+@pytest.mark.django_db
+def test_health_asks_the_database(client, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        answer = client.get("/health/")
+    assert (answer.status_code, answer.content) == (200, b"ok")
+
+
+def test_a_cover_is_sent(client, data_folder):
+    file = data_folder / "media" / "covers" / "a.png"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"picture")
+    answer = client.get("/media/covers/a.png")
+    assert b"".join(answer.streaming_content) == b"picture"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("../secret", 400), ("%2e%2e/secret", 400), ("..%2fsecret", 400), ("/secret", 404)]
+)
+def test_nothing_outside_the_covers_is_sent(client, data_folder, path, status):
+    (data_folder / "media" / "covers").mkdir(parents=True)
+    (data_folder / "media" / "secret").write_text("key")
+    assert client.get(f"/media/covers/{path}").status_code == status
+
+
+@pytest.mark.django_db
+def test_the_sidebar_shows_a_librarian_what_a_librarian_may_see():
+    page = desk(make_librarian()).get("/admin/").content.decode()
+    for address in ("catalogue/book", "circulation/loan", "people/borrower", "classifier/suggestion"):
+        assert f'href="/admin/{address}/"' in page
+    assert "/admin/auth/user/" not in page
+
+
+@pytest.mark.django_db
+def test_the_sidebar_shows_nothing_to_staff_without_permissions():
+    page = desk(User.objects.create_user("new", is_staff=True)).get("/admin/").content.decode()
+    assert "/admin/catalogue/book/" not in page
+
+
+@pytest.mark.django_db
+def test_the_login_page_speaks_chinese(client):
+    page = client.get("/admin/login/", headers={"accept-language": "zh-hans"}).content.decode()
+    assert "欢迎回到" in page
+    assert "图书馆" in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "model",
+    [
+        "auth/user",
+        "auth/group",
+        "authtoken/tokenproxy",
+        "django_celery_beat/periodictask",
+        "django_celery_beat/crontabschedule",
+    ],
+)
+def test_other_packages_models_are_drawn_in_our_look(model):
+    client = desk(User.objects.create_superuser("root"))
+    assert "unfold" in client.get(f"/admin/{model}/").content.decode()
+    page = client.get(f"/admin/{model}/add/").content.decode()
+    assert 'class="border border-base-200' in page

@@ -1,0 +1,51 @@
+import re
+
+import pytest
+import yaml
+from django.core.management import call_command
+from openapi_spec_validator import validate
+
+
+@pytest.fixture
+def schema(tmp_path):
+    file = tmp_path / "schema.yml"
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(file))
+    return yaml.safe_load(file.read_text())
+
+
+def test_the_schema_is_valid_openapi_and_nothing_in_it_was_guessed(schema):
+    validate(schema)
+
+
+def test_the_schema_names_every_address_of_the_api(schema):
+    assert sorted(schema["paths"]) == [
+        "/api/v1/books/",
+        "/api/v1/books/{book_id}/similar/",
+        "/api/v1/books/{id}/",
+        "/api/v1/borrowers/",
+        "/api/v1/borrowers/{id}/",
+        "/api/v1/categories/",
+        "/api/v1/categories/{id}/",
+        "/api/v1/copies/",
+        "/api/v1/copies/{id}/",
+        "/api/v1/loans/",
+        "/api/v1/loans/{id}/",
+        "/api/v1/recommendations/",
+        "/api/v1/recommendations/{id}/",
+        "/api/v1/suggestions/",
+        "/api/v1/suggestions/{id}/",
+        "/api/v1/suggestions/{id}/accept/",
+        "/api/v1/token/",
+    ]
+
+
+def test_the_schema_is_served(client):
+    answer = client.get("/api/schema/")
+    assert answer.status_code == 200
+    assert yaml.safe_load(answer.content)["info"]["title"] == "Library"
+
+
+def test_the_documentation_page_needs_no_foreign_host(client):
+    page = client.get("/api/docs/").content.decode()
+    assert "swagger-ui-bundle.js" in page
+    assert re.findall(r"(?:src|href)=\"(?:https?:)?//", page) == []

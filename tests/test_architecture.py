@@ -1,0 +1,67 @@
+"""The walls of the house: import contracts, and what a web process and ``--help`` may load."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).parents[1]
+
+#: Each takes part of a second, or hundreds of megabytes, that a page or --help has no use for.
+HEAVY = {"torch", "torchvision", "sklearn", "scipy", "numpy", "jieba"}
+
+RESOLVE_ALL_ADDRESSES = """
+import library.wsgi
+from django.urls import get_resolver
+assert len(get_resolver().reverse_dict) > 0
+"""
+
+HELP = """
+import runpy, sys
+sys.argv = ["manage.py", "--help"]
+try:
+    runpy.run_path("manage.py", run_name="__main__")
+except SystemExit as end:
+    assert not end.code
+"""
+
+PRINT_LOADED = """
+import sys
+print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def loaded_by(code: str, data_folder: Path) -> set[str]:
+    """Return the top-level packages that a fresh interpreter has loaded after the code."""
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "library.settings.dev",
+        "LIBRARY_DATA_DIR": str(data_folder),
+    }
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code + PRINT_LOADED],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return set(result.stdout.rpartition("loaded:")[2].split())
+
+
+def test_the_import_contracts_hold(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    outcome = lint_imports(config_filename="pyproject.toml", no_cache=True)
+    assert outcome == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(RESOLVE_ALL_ADDRESSES, "rest_framework"), (HELP, "django")], ids=["web", "--help"]
+)
+def test_neither_a_web_process_nor_help_loads_what_only_learning_needs(code, expected, data_folder):
+    loaded = loaded_by(code, data_folder)
+    assert expected in loaded
+    assert loaded & HEAVY == set()

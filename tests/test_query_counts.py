@@ -1,0 +1,59 @@
+"""How many queries a list with thirty rows takes: one query a row would show at once."""
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+
+from library.catalogue.models import Book
+from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion, make_version
+from tests.factories import make_book, make_category, make_loan
+from tests.logins import desk, make_librarian
+
+ROWS = 30
+
+# Session and user, permissions (own and the group's) where one is asked for, the rows' count and the rows.
+# What is above six is a filter's choices, a date hierarchy, or the book's inlines.
+LISTS = {
+    "/api/v1/books/": 4,
+    "/api/v1/categories/": 4,
+    "/api/v1/copies/": 4,
+    "/api/v1/borrowers/": 6,
+    "/api/v1/loans/": 6,
+    "/api/v1/suggestions/": 4,
+    "/api/v1/recommendations/": 6,
+    "/api/v1/books/{book}/similar/": 5,
+    "/admin/catalogue/book/": 7,
+    "/admin/catalogue/book/{book}/change/": 8,
+    "/admin/catalogue/category/": 8,
+    "/admin/catalogue/copy/": 6,
+    "/admin/people/borrower/": 6,
+    "/admin/circulation/loan/": 8,
+    "/admin/classifier/suggestion/": 8,
+    "/admin/classifier/recommendation/": 6,
+    "/admin/classifier/modelversion/": 8,
+}
+
+
+@pytest.fixture
+def book():
+    """A book with thirty of everything around it."""
+    # Asked for once a process, so counted or not by the order of the tests.
+    ContentType.objects.get_for_model(Book)
+    book = make_book(category=make_category(parent=make_category()))
+    for rank in range(1, ROWS + 1):
+        category = make_category(parent=book.category)
+        other = make_book(category=category, cover="covers/a.png")
+        loan = make_loan(book=book)
+        version = make_version()
+        make_suggestion(book=book, rank=rank, category=category, model_version=version)
+        make_recommendation(borrower=loan.borrower, book=other)
+        make_similar_book(book=book, rank=rank, other=other)
+    return book
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("address", "queries"), LISTS.items())
+def test_a_list_takes_no_more_queries_for_more_rows(address, queries, book, django_assert_num_queries):
+    client = desk(make_librarian())
+    with django_assert_num_queries(queries):
+        answer = client.get(address.format(book=book.pk))
+    assert answer.status_code == 200
