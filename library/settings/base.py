@@ -7,6 +7,7 @@ misspelt setting must not turn silently into a default.
 import os
 from pathlib import Path
 
+from celery.schedules import crontab
 from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -234,4 +235,13 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", (QUEUE_DIR / "results").as_uri())
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
+# When most libraries are closed; the admin can change it (django-celery-beat).
+CELERY_BEAT_SCHEDULE = {
+    "classify new books nightly": {"task": "classifier.tasks.classify", "schedule": crontab(hour=2, minute=0)},
+    "recommend nightly": {"task": "classifier.tasks.recommend", "schedule": crontab(hour=3, minute=0)},
+    "retrain weekly": {
+        "task": "classifier.tasks.train",
+        "schedule": crontab(hour=0, minute=0, day_of_week="sunday"),
+    },
+}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -1,0 +1,33 @@
+"""``manage.py evaluate``: measure a stored version again."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from classifier.tables import metrics_table
+from library.console import Command as BaseCommand
+from library.console import Progress
+
+
+class Command(BaseCommand):
+    help = "Measure a stored version again, on the books that were held out when it was trained."
+    example = "manage.py evaluate --version 20260131-120000-ab12"
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        # Django's own --version would stand in the way of ours.
+        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--version", default=None, help="name of the version (default: the active one)")
+        super().add_arguments(parser)
+
+    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
+        from classifier.services.training import evaluate  # loads torch, which --help can do without
+        from classifier.services.versions import active_version, version_named
+
+        name = options["version"]
+        return evaluate(version=version_named(name) if name else active_version())
+
+    def show(self, result: dict[str, Any]) -> None:
+        self.stdout.write(metrics_table(result["metrics"]))
+        self.stdout.write(f"Version {result['version']} ({'active' if result['active'] else 'not active'}).")

@@ -1,0 +1,44 @@
+"""``manage.py train``: learn the categories."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from classifier.tables import metrics_table
+from library.console import Command as BaseCommand
+from library.console import Progress
+
+
+class Command(BaseCommand):
+    help = (
+        "Learn from every categorised book, measure the result on books held out, keep it as a version, and "
+        "make it the active one if it is no worse than the active one on those books."
+    )
+    example = "manage.py train --seed 1 --set network.width=64 --set svm.kernel=rbf"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--seed", type=int, default=0, help="same seed and library, same model (default 0)")
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            dest="settings_",
+            help="change a setting, e.g. network.dropout=0.3; a wrong key lists them all; may be repeated",
+        )
+        super().add_arguments(parser)
+
+    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
+        from classifier.services.training import train  # loads torch, which --help can do without
+
+        return train(
+            now=timezone.now(), seed=options["seed"], settings=options["settings_"], progress=progress
+        )
+
+    def show(self, result: dict[str, Any]) -> None:
+        self.stdout.write(metrics_table(result["metrics"]))
+        state = "active" if result["active"] else "not active"
+        self.stdout.write(f"Version {result['version']} ({state}). {result['reason']}")
+        for note in result["metrics"]["notes"]:
+            self.warn(note)

@@ -1,0 +1,93 @@
+"""Rows of the library as records of the pipeline."""
+
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.db.models import QuerySet
+
+from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
+from library.catalogue.models import Book, Category
+from library.circulation.models import Loan
+
+TRUSTED_SOURCES = [Book.CategorySource.IMPORTED, Book.CategorySource.LIBRARIAN]
+"""Whose categories the model learns from; its own guesses would only confirm themselves."""
+
+_FIELDS = (
+    "control_number", "title", "subtitle", "authors", "publisher", "year", "language", "description", "cover",
+    "category__scheme", "category__notation", "category_source",
+)  # fmt: skip
+
+
+def all_books() -> QuerySet[Book]:
+    """Return every book in the order of control numbers: the order decides how ties fall."""
+    return Book.objects.order_by("control_number")
+
+
+def catalogue(books: QuerySet[Book]) -> Catalogue:
+    """Return books with all loans of the library.
+
+    A book's category is its `category_key` if a person or an import gave it, else None.
+    """
+    media = Path(settings.MEDIA_ROOT)
+    return Catalogue(books=[_record(row, media) for row in books.values_list(*_FIELDS).iterator()], loans=loans())
+
+
+def loans() -> LoanTable:
+    """Return every loan, borrowers numbered in the order of their keys."""
+    rows = Loan.objects.order_by("borrower_id", "borrowed_at", "id").values_list(
+        "copy__book__control_number", "borrower_id", "borrowed_at"
+    )
+    index: dict[str, int] = {}
+    book, borrower, borrowed_at = array("i"), array("q"), array("q")
+    for number, person, when in rows.iterator():
+        book.append(index.setdefault(number, len(index)))
+        borrower.append(person)
+        borrowed_at.append(int(when.timestamp()))
+    keys, numbers = np.unique(np.array(borrower, np.int64), return_inverse=True)
+    return LoanTable(
+        book_ids=list(index),
+        book=np.array(book, np.int32),
+        borrower=numbers.astype(np.int32),
+        borrowed_at=np.array(borrowed_at, np.int64),
+    )
+
+
+def borrower_keys() -> list[int]:
+    """Return the primary keys behind the borrower numbers of `loans`."""
+    return list(Loan.objects.order_by("borrower_id").values_list("borrower_id", flat=True).distinct())
+
+
+def category_key(scheme: str, notation: str) -> str:
+    """Return what the model calls a category: it must mean the same on another machine."""
+    return f"{scheme}/{notation}"
+
+
+def categories_by_key() -> dict[str, Category]:
+    """Return all categories by `category_key`."""
+    return {category_key(c.scheme, c.notation): c for c in Category.objects.all()}
+
+
+def book_keys(control_numbers: Iterable[str]) -> dict[str, int]:
+    """Return the primary keys of books by control number."""
+    wanted = set(control_numbers)
+    rows = Book.objects.values_list("control_number", "id").iterator()
+    return {number: key for number, key in rows if number in wanted}
+
+
+def _record(row: tuple, media: Path) -> BookRecord:
+    number, title, subtitle, authors, publisher, year, language, description, cover, scheme, notation, source = row
+    return BookRecord(
+        id=number,
+        title=title,
+        subtitle=subtitle,
+        authors=authors,
+        publisher=publisher,
+        year=year,
+        language=language,
+        description=description,
+        cover=media / cover if cover else None,
+        category=category_key(scheme, notation) if source in TRUSTED_SOURCES else None,
+    )

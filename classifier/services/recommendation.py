@@ -1,0 +1,140 @@
+"""Titles to recommend to each borrower, and titles like each book."""
+
+import csv
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.db import models, transaction
+
+from classifier.errors import ClassifierError
+from classifier.models import Recommendation, SimilarBook
+from classifier.pipeline.config import Config
+from classifier.pipeline.errors import PipelineError
+from classifier.pipeline.modalities.text import TextModality
+from classifier.pipeline.recommend import Recommended, Recommender
+from classifier.selectors import all_books, borrower_keys, catalogue
+from classifier.services.outputs import written_whole
+from library.catalogue.models import Book
+from library.console import Progress, no_progress
+from library.people.models import Borrower
+
+SIMILAR = 10
+_COLUMNS = ["borrower", "rank", "book", "score", "reason"]
+_BATCH = 2000  # rows an INSERT
+
+
+def recommend(
+    *,
+    now: datetime,
+    n: int = 10,
+    include_borrowed: bool = False,
+    output: Path | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Replace every borrower's recommendations and every book's similar titles.
+
+    Parameters
+    ----------
+    now : datetime
+        Loans fade from here backwards.
+    n : int
+        Titles a borrower.
+    include_borrowed : bool
+        Whether titles a borrower has had may come again.
+    output : Path, optional
+        A CSV file for the recommendations: borrower, rank, book, score, reason.
+    progress : callable
+
+    Returns
+    -------
+    dict
+        ``borrowers`` with recommendations, ``recommendations`` and ``similar_titles`` kept.
+
+    Raises
+    ------
+    ClassifierError
+        If the catalogue is empty or `output` cannot be written.
+    """
+    wanted = catalogue(all_books())
+    if not wanted.books:
+        raise ClassifierError("The catalogue is empty. Import books first: manage.py import_books FILE")
+    config = Config()
+    ids = [book.id for book in wanted.books]
+    progress("reading books", 0, 1)
+    try:
+        text = TextModality.from_config(config).fit_block(wanted, rng=np.random.default_rng(0)).values
+        recommender = Recommender(settings=config.recommend)
+        recommender.fit(wanted.loans, book_ids=ids, text=text, progress=progress)
+    except PipelineError as error:
+        raise ClassifierError(error.message, **error.extra) from error
+    progress("reading books", 1, 1)
+    found = list(
+        recommender.recommend(n=n, now=now.timestamp(), include_borrowed=include_borrowed, progress=progress)
+    )
+    names = _Names()
+    with transaction.atomic():
+        kept = _replace(Recommendation, (names.recommendation(item, now) for item in found))
+        similar = _replace(SimilarBook, (names.similar(*item) for item in recommender.similar(n=SIMILAR)))
+    if output is not None:
+        _write(output, found, names)
+    return {
+        "borrowers": len({item.borrower for item in found}),
+        "recommendations": kept,
+        "similar_titles": similar,
+        "output": str(output) if output else None,
+    }
+
+
+class _Names:
+    """From the pipeline's numbers and ids back to rows, and to words."""
+
+    def __init__(self) -> None:
+        self.people = borrower_keys()
+        self.cards = dict(Borrower.objects.values_list("id", "card_number"))
+        books = Book.objects.values_list("control_number", "id", "title")
+        self.books = {number: (key, title) for number, key, title in books.iterator()}
+
+    def recommendation(self, item: Recommended, now: datetime) -> Recommendation:
+        return Recommendation(
+            borrower_id=self.people[item.borrower],
+            rank=item.rank,
+            book_id=self.books[item.book][0],
+            score=item.score,
+            reason=self.reason(item),
+            created_at=now,
+        )
+
+    def similar(self, book: str, rank: int, other: str, score: float) -> SimilarBook:
+        return SimilarBook(
+            book_id=self.books[book][0], rank=rank, other_id=self.books[other][0], score=score
+        )
+
+    def reason(self, item: Recommended) -> str:
+        if item.source == "popular":
+            return "Much borrowed in this library"
+        title = self.books[item.because][1]
+        title = title if len(title) <= 300 else f"{title[:299]}…"
+        return f"Borrowed by readers of “{title}”" if item.source == "loans" else f"Like “{title}”, by its text"
+
+
+def _replace(model: type[models.Model], rows: Iterator[Any]) -> int:
+    """Delete all rows of a model, insert the new ones in batches, and return how many."""
+    model._default_manager.all().delete()
+    kept = 0
+    while batch := list(islice(rows, _BATCH)):
+        model._default_manager.bulk_create(batch)
+        kept += len(batch)
+    return kept
+
+
+def _write(output: Path, found: list[Recommended], names: _Names) -> None:
+    with written_whole(output) as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for item in found:
+            card = names.cards[names.people[item.borrower]]
+            writer.writerow([card, item.rank, item.book, f"{item.score:.6f}", names.reason(item)])

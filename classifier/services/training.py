@@ -1,0 +1,82 @@
+"""Training a version of the model, and measuring one again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from classifier.errors import ClassifierError
+from classifier.models import ModelVersion
+from classifier.pipeline import training as pipeline
+from classifier.pipeline.config import Config
+from classifier.pipeline.errors import PipelineError
+from classifier.selectors import all_books, catalogue
+from classifier.services import versions
+from library.console import Progress, no_progress
+
+
+def train(
+    *, now: datetime, seed: int = 0, settings: Sequence[str] = (), progress: Progress = no_progress
+) -> dict[str, Any]:
+    """Learn from every categorised book, keep the version, and activate it if it is no worse.
+
+    Parameters
+    ----------
+    now : datetime
+    seed : int
+        Same seed and same library: same model.
+    settings : sequence of str
+        ``part.name=value``, see `classifier.pipeline.config`.
+    progress : callable
+
+    Returns
+    -------
+    dict
+        ``version``, ``active`` (whether it became so), ``reason`` and ``metrics``.
+
+    Raises
+    ------
+    ClassifierError
+        If a setting is wrong or there is too little to learn from; nothing is kept then.
+    """
+    try:
+        config = Config().with_settings(settings)
+        trained = pipeline.train(catalogue(all_books()), config=config, seed=seed, progress=progress)
+    except PipelineError as error:
+        raise ClassifierError(error.message, **error.extra) from error
+    version = versions.keep_version(training=trained, seed=seed, now=now)
+    better, reason = _compare(trained.figures)
+    if better:
+        versions.activate(version=version)
+    return {"version": version.name, "active": better, "reason": reason, "metrics": trained.figures}
+
+
+def evaluate(*, version: ModelVersion) -> dict[str, Any]:
+    """Measure a stored version again on the books held out when it was trained.
+
+    Raises
+    ------
+    ClassifierError
+        If its files are damaged or its held-out books are gone.
+    """
+    model = versions.load_version(version=version)
+    books = all_books().filter(control_number__in=model.held_out) if len(model.held_out) < 500 else all_books()
+    try:
+        metrics = pipeline.evaluate(model, catalogue(books))
+    except PipelineError as error:
+        raise ClassifierError(error.message, **error.extra) from error
+    return {"version": version.name, "active": version.active, "metrics": metrics}
+
+
+def _compare(figures: dict[str, Any]) -> tuple[bool, str]:
+    """Say whether a candidate may take over, and why, judged on today's books."""
+    active = ModelVersion.objects.filter(active=True).first()
+    if active is None:
+        return True, "It is the first version."
+    try:
+        current = evaluate(version=active)["metrics"]
+    except ClassifierError as error:
+        return True, f"The active version {active.name} cannot be measured: {error.message}"
+    accuracy, before = figures["fused"]["accuracy"], current["fused"]["accuracy"]
+    if versions.no_worse(candidate=figures, active=current):
+        return True, f"Accuracy {accuracy:.3f} is no worse than {before:.3f} of {active.name}."
+    return False, f"Accuracy {accuracy:.3f} is below {before:.3f} of {active.name}, which stays active."
