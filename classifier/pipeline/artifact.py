@@ -118,7 +118,9 @@ def load_model(folder: Path) -> TrainedModel:
     specs = {name: modality.spec for name, modality in extractor.modalities_.items()}
 
     def classifier(part: str) -> FusionClassifier:
-        return _load_classifier(data, part, about["svm"][part], config, about["seed"], specs, len(about["classes"]))
+        return _load_classifier(
+            data, part, about["svm"][part], config, about["seed"], specs, len(about["classes"])
+        )
 
     serving = classifier("serving")
     return TrainedModel(
@@ -201,7 +203,9 @@ def _load_classifier(
 def _machine(data: dict[str, bytes], name: str) -> Any:
     # skops trusts scikit-learn's own estimators by default; anything beyond them is not ours.
     if foreign := get_untrusted_types(data=data[name]):
-        raise ArtifactError(f"{name} holds types that a model has no use for: {', '.join(foreign)}.", file=name)
+        raise ArtifactError(
+            f"{name} holds types that a model has no use for: {', '.join(foreign)}.", file=name
+        )
     return loads(data[name])
 
 

@@ -7,8 +7,9 @@ books of the development sets.
 import dataclasses
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal, Self
 
 from classifier.pipeline.errors import ConfigError
@@ -114,7 +115,8 @@ class RecommendConfig:
     neighbours: int = 100
     """Nearest titles kept of each book, by loans and by text each."""
     text_weight: float = 0.6
-    """Of a text neighbour against a co-borrowing one: 0.6 raised NDCG@10 on a real library by a third over 0."""
+    """Of a text neighbour against a co-borrowing one: 0.6 raised NDCG@10 on a real library by a third
+    over 0."""
     popularity_weight: float = 0.001
     """Small enough never to outweigh a neighbour: popularity fills lists up, it does not make them."""
     half_life_years: float = 1.0
@@ -153,10 +155,11 @@ class Config:
             part_name, dot, name = key.strip().partition(".")
             if not (equals and dot):
                 raise ConfigError(f"“{setting}” is not of the form part.name=value, e.g. network.width=64.")
-            part = getattr(config, part_name, None)
-            if not dataclasses.is_dataclass(part) or name not in _types(type(part)):
+            if key.strip() not in names():
                 raise ConfigError(f"There is no setting “{key}”. Settings: {', '.join(names())}.")
-            changed = dataclasses.replace(part, **{name: _parse(key, value.strip(), _types(type(part))[name])})
+            part = getattr(config, part_name)
+            parsed = _parse(key.strip(), value.strip(), _types(type(part))[name])
+            changed = dataclasses.replace(part, **{name: parsed})
             config = dataclasses.replace(config, **{part_name: changed})
         config.check()
         return config
@@ -169,46 +172,56 @@ class Config:
         ConfigError
             With the setting's name and the values it can have.
         """
+        network, svm, training, recommend = self.network, self.svm, self.training, self.recommend
         shares = {
-            "network.dropout": self.network.dropout,
-            "network.input_dropout": self.network.input_dropout,
-            "network.modality_dropout": self.network.modality_dropout,
-            "network.label_smoothing": self.network.label_smoothing,
-            "training.holdout": self.training.holdout,
+            "network.dropout": network.dropout,
+            "network.input_dropout": network.input_dropout,
+            "network.modality_dropout": network.modality_dropout,
+            "network.label_smoothing": network.label_smoothing,
         }
-        for key, value in shares.items():
-            if not 0 <= value < 1:
-                raise ConfigError(f"{key} is a share: 0 or more and below 1, not {value:g}.")
-        if self.training.holdout == 0:
-            raise ConfigError("training.holdout cannot be 0: a model is not kept without honest figures.")
         positive = {
-            "network.width": self.network.width,
-            "network.learning_rate": self.network.learning_rate,
-            "network.dense_learning_rate": self.network.dense_learning_rate,
-            "svm.C": self.svm.C,
-            "svm.max_books": self.svm.max_books,
+            "network.width": network.width,
+            "network.hidden": min(network.hidden, default=1),
+            "network.learning_rate": network.learning_rate,
+            "network.dense_learning_rate": network.dense_learning_rate,
+            "svm.C": svm.C,
+            "svm.max_books": svm.max_books,
             "text.min_books": self.text.min_books,
             "text.gram_min": self.text.gram_min,
             "text.max_terms": self.text.max_terms,
             "loans.factors": self.loans.factors,
-            "training.max_holdout": self.training.max_holdout,
-            "recommend.neighbours": self.recommend.neighbours,
-            "recommend.half_life_years": self.recommend.half_life_years,
-            **{"network.hidden": width for width in self.network.hidden},
+            "training.max_holdout": training.max_holdout,
+            "recommend.neighbours": recommend.neighbours,
+            "recommend.half_life_years": recommend.half_life_years,
         }
-        for key, value in positive.items():
-            if not value > 0:
-                raise ConfigError(f"{key} must be above 0, not {value:g}.")
-        smallest = {"cover.height": self.cover.height, "cover.width": self.cover.width}
-        for key, value in smallest.items():
-            if value < 16:
-                raise ConfigError(f"{key} must be at least 16 pixels, not {value}.")
-        if not 0 <= self.svm.balance <= 1:
-            raise ConfigError(f"svm.balance must be between 0 and 1, not {self.svm.balance:g}.")
+        not_negative = {
+            "network.modality_loss": network.modality_loss,
+            "network.weight_decay": network.weight_decay,
+            "network.epochs": network.epochs,
+            "network.batch": network.batch,
+            "training.refit_below": training.refit_below,
+            "recommend.text_weight": recommend.text_weight,
+            "recommend.popularity_weight": recommend.popularity_weight,
+        }
+        pixels = {"cover.height": self.cover.height, "cover.width": self.cover.width}
+        folds = {"training.folds": training.folds}
+        holdout = {"training.holdout": training.holdout}
+        rules: list[tuple[Mapping[str, float], Callable[[float], bool], str]] = [
+            (shares, lambda v: 0 <= v < 1, "is a share: 0 or more and below 1"),
+            (positive, lambda v: 0 < v < inf, "must be above 0 and finite"),
+            (not_negative, lambda v: 0 <= v < inf, "must be 0 or more and finite"),
+            ({"svm.balance": svm.balance}, lambda v: 0 <= v <= 1, "must be between 0 and 1"),
+            # Four layers halve a picture, and normalising needs more than one pixel of what is left.
+            (pixels, lambda v: v > 16, "must be above 16 pixels"),
+            (folds, lambda v: v >= 2, "must be 2 or more: each book needs a network that has not seen it"),
+            (holdout, lambda v: 0 < v < 1, "is a share above 0 and below 1: figures need books held out"),
+        ]
+        for values, allowed, sentence in rules:
+            for key, value in values.items():
+                if not allowed(value):
+                    raise ConfigError(f"{key} {sentence}; it is {value:g}.")
         if self.text.gram_max < self.text.gram_min:
             raise ConfigError("text.gram_max cannot be below text.gram_min.")
-        if self.training.folds < 2:
-            raise ConfigError("training.folds must be 2 or more: each book needs a network that has not seen it.")
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain JSON values; `from_dict` takes them back."""
@@ -223,6 +236,8 @@ class Config:
         ConfigError
             If a setting does not exist.
         """
+        if strange := set(values) - set(_types(cls)):
+            raise ConfigError(f"There is no setting “{min(strange)}”.")
         parts = {}
         for part, kind in _types(cls).items():
             given = dict(values.get(part, {}))

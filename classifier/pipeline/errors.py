@@ -24,7 +24,7 @@ class ConfigError(PipelineError):
     """A setting that does not exist or cannot have this value."""
 
 
-class NotEnoughData(PipelineError):
+class NotEnoughData(PipelineError):  # noqa: N818 - the state of a library, not a fault
     """Too few books or categories to learn from."""
 
 

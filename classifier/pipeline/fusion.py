@@ -114,7 +114,7 @@ def _log_probabilities(network: FusionNetwork, blocks: Mapping[str, Block]) -> F
 
 
 def _representation(log_probabilities: Float32, present: Bool) -> Float32:
-    """Return square roots of probabilities, zero where a modality is absent: no probabilities are all zero."""
+    """Return square roots of probabilities; all zero, as no probabilities are, where a modality is absent."""
     roots = np.exp(log_probabilities / 2)
     roots /= np.maximum(np.linalg.norm(roots, axis=2, keepdims=True), 1e-12)  # a mean of logs sums to less
     roots[:, 1:] *= present[:, :, None]

@@ -50,7 +50,9 @@ def figures(probabilities: Float32 | Float64, truth: Int64) -> dict[str, float]:
         "accuracy": float(correct.mean()),
         "macro_f1": float(f1_score(truth, guess, average="macro", zero_division=0)),
         "top3": float((top3 == truth[:, None]).any(axis=1).mean()),
-        "calibration_error": expected_calibration_error(probabilities.max(axis=1).astype(np.float64), correct),
+        "calibration_error": expected_calibration_error(
+            probabilities.max(axis=1).astype(np.float64), correct
+        ),
     }
 
 

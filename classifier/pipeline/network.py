@@ -7,12 +7,13 @@ a strong one.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 from torchvision.ops import Conv2dNormActivation
 from torchvision.transforms import v2
 
@@ -37,9 +38,7 @@ class ImageEncoder(nn.Module):
         super().__init__()
         self.shape = shape
         channels = (shape[0], 16, 32, 64, 64)
-        self.layers = nn.Sequential(
-            *(Conv2dNormActivation(a, b, 3, stride=2) for a, b in zip(channels, channels[1:], strict=False))
-        )
+        self.layers = nn.Sequential(*(Conv2dNormActivation(a, b, 3, stride=2) for a, b in pairwise(channels)))
         self.project = nn.Linear(2 * channels[-1], width)
         self.augment = v2.Compose(
             [
@@ -64,6 +63,7 @@ class FusionModule(nn.Module):
     def __init__(self, specs: Mapping[str, BlockSpec], n_classes: int, settings: NetworkConfig) -> None:
         super().__init__()
         self.settings = settings
+        self.n_classes = n_classes
         width = settings.width
         self.encoders = nn.ModuleDict({name: _encoder(spec, settings) for name, spec in specs.items()})
         self.biases = nn.ParameterDict({name: nn.Parameter(torch.zeros(width)) for name in specs})
@@ -167,7 +167,7 @@ class FusionNetwork:
                 rows = np.arange(start, min(start + _PREDICT_BATCH, n_books))
                 parts.append(self.module_(*_batch(blocks, rows, device)).cpu().numpy())
         if not parts:
-            return np.zeros((0, 1 + len(blocks), self.module_.fused[-1].out_features), np.float32)
+            return np.zeros((0, 1 + len(blocks), self.module_.n_classes), np.float32)
         return np.concatenate(parts)
 
     def to(self, device: str) -> Self:
@@ -202,7 +202,7 @@ class FusionNetwork:
                 logits = module(values, present)
                 loss = self._loss(logits, targets[rows], present)
                 optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 for table in self._tables():
                     table.step(learning_rate=settings.learning_rate * (1 - step / total))
@@ -212,10 +212,10 @@ class FusionNetwork:
 
     def _loss(self, logits: Tensor, targets: Tensor, present: Mapping[str, Tensor]) -> Tensor:
         smooth = self.settings.label_smoothing
-        loss = F.cross_entropy(logits[:, 0], targets, label_smoothing=smooth)
+        loss = cross_entropy(logits[:, 0], targets, label_smoothing=smooth)
         for position, there in enumerate(present.values(), start=1):
             if there.any():
-                alone = F.cross_entropy(logits[there, position], targets[there], label_smoothing=smooth)
+                alone = cross_entropy(logits[there, position], targets[there], label_smoothing=smooth)
                 loss = loss + self.settings.modality_loss * alone
         return loss
 

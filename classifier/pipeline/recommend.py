@@ -92,11 +92,15 @@ class Recommender:
         self.book_ids = list(book_ids)
         self.loans = _of_books(loans, self.book_ids)
         borrowers = book_borrower_matrix(self.loans)
-        self.by_loans_ = nearest(borrowers, self.settings.neighbours, lambda d, t: progress("comparing loans", d, t))
+        self.by_loans_ = nearest(
+            borrowers, self.settings.neighbours, lambda d, t: progress("comparing loans", d, t)
+        )
         self.by_text_ = sp.csr_matrix((len(self.book_ids),) * 2, dtype=np.float32)
         if text is not None:
             telling = _telling_terms(text)
-            self.by_text_ = nearest(telling, self.settings.neighbours, lambda d, t: progress("comparing texts", d, t))
+            self.by_text_ = nearest(
+                telling, self.settings.neighbours, lambda d, t: progress("comparing texts", d, t)
+            )
         popularity = np.bincount(self.loans.book, minlength=len(self.book_ids))
         self.popularity_ = popularity / max(1, popularity.max(initial=0))  # (n_books,)
         self._neighbours = (self.by_loans_ + self.settings.text_weight * self.by_text_).tocsr()
@@ -132,14 +136,17 @@ class Recommender:
             for offset in range(part.shape[0]):
                 had = part.indices[part.indptr[offset] : part.indptr[offset + 1]]
                 if len(had):
-                    row = scores[[offset]].toarray().ravel() + self.settings.popularity_weight * self.popularity_
+                    row = (
+                        scores[[offset]].toarray().ravel()
+                        + self.settings.popularity_weight * self.popularity_
+                    )
                     if not include_borrowed:
                         row[had] = 0
                     yield from self._list(start + offset, part[[offset]], row, n)
         progress("recommending", history.shape[0], history.shape[0])
 
     def _history(self, now: float) -> sp.csr_matrix:
-        """Return the weight of each title in each borrower's history; a title had twice counts its last loan."""
+        """Return what each title weighs in each borrower's history; one had twice counts its last loan."""
         age = np.maximum(now - self.loans.borrowed_at, 0) / _YEAR  # (n_loans,)
         weight = np.exp2(-age / self.settings.half_life_years).astype(np.float32)
         shape = (self.loans.n_borrowers, len(self.book_ids))

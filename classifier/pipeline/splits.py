@@ -28,7 +28,9 @@ def held_out(ids: Sequence[str], *, share: float, at_most: int) -> Bool:
     bool array (n_books,)
         At least one book is True and one False if there are two.
     """
-    hashes = np.array([int.from_bytes(hashlib.sha256(i.encode()).digest()[:8], "big") for i in ids], np.uint64)
+    hashes = np.array(
+        [int.from_bytes(hashlib.sha256(i.encode()).digest()[:8], "big") for i in ids], np.uint64
+    )
     wanted = int(np.sum(hashes < share * 2.0**64))
     wanted = min(max(wanted, 1), at_most, max(len(ids) - 1, 0))
     chosen = np.zeros(len(ids), bool)

@@ -37,7 +37,8 @@ def _product(terms: sp.csr_matrix, rows: Tensor) -> Tensor:
     if rows.device.type == "cpu":
         return torch.from_numpy(terms @ rows.detach().numpy())
     parts = (torch.from_numpy(a).to(rows.device) for a in (terms.indptr, terms.indices, terms.data))
-    return torch.sparse_csr_tensor(*parts, size=terms.shape) @ rows.detach()  # type: ignore[no-any-return]
+    starts, columns, weights = parts
+    return torch.sparse_csr_tensor(starts, columns, weights, size=terms.shape) @ rows.detach()
 
 
 class TermTable(nn.Module):
@@ -69,7 +70,7 @@ class TermTable(nn.Module):
         self._touched = (index, rows)
         shape = (terms.shape[0], len(columns))
         compact = sp.csr_matrix((terms.data, where.astype(np.int32), terms.indptr), shape=shape)
-        return _TermProduct.apply(rows, compact)  # type: ignore[no-any-return,no-untyped-call]
+        return _TermProduct.apply(rows, compact)  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def step(self, *, learning_rate: float) -> None:
@@ -93,7 +94,9 @@ class TermTable(nn.Module):
         if self.optimizer == "sgd":
             return gradient
         if not self._moments:
-            self._moments = [torch.zeros_like(self.table) for _ in range(2 if self.optimizer == "adam" else 1)]
+            self._moments = [
+                torch.zeros_like(self.table) for _ in range(2 if self.optimizer == "adam" else 1)
+            ]
         if self.optimizer == "adagrad":
             (total,) = self._moments
             total[index] += gradient**2

@@ -35,9 +35,7 @@ class Training:
     figures: dict[str, Any]
 
 
-def train(
-    catalogue: Catalogue, *, config: Config, seed: int, progress: Progress = no_progress
-) -> Training:
+def train(catalogue: Catalogue, *, config: Config, seed: int, progress: Progress = no_progress) -> Training:
     """Learn the categories of a catalogue's categorised books.
 
     Features are learned of all books, categories of the categorised ones that are not held out; with less
@@ -102,7 +100,12 @@ def train(
         majority=int(np.bincount(y[~out]).argmax()),
     )
     result = _figures(model, {name: block.take(out) for name, block in known.items()}, y[out])
-    result |= {"books": len(books), "categorised": len(y), "categories": len(classes), "notes": extractor.notes}
+    result |= {
+        "books": len(books),
+        "categorised": len(y),
+        "categories": len(classes),
+        "notes": extractor.notes,
+    }
     return Training(model=model, figures=result)
 
 

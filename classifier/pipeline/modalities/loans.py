@@ -53,7 +53,7 @@ class LoansModality(Modality):
     def fit(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Self:
         matrix = book_borrower_matrix(catalogue.loans)
         rows = np.flatnonzero(np.diff(matrix.indptr))
-        self.known = {catalogue.loans.book_ids[row]: i for i, row in enumerate(rows)}
+        self.known = {catalogue.loans.book_ids[row]: i for i, row in enumerate(rows.tolist())}
         self.projection = np.zeros((len(rows), self.settings.factors), np.float32)
         factors = min(self.settings.factors, len(rows) - 1, matrix.shape[1] - 1)
         if factors > 0:
@@ -81,7 +81,7 @@ class LoansModality(Modality):
         at, rows = map(list, zip(*asked, strict=True))
         features[at] = matrix[rows] @ borrowers
         # Directions matter, not how often a book is borrowed; sqrt(d) gives entries of about 1.
-        return normalize(features) * np.float32(np.sqrt(self.settings.factors))
+        return np.asarray(normalize(features) * np.float32(np.sqrt(self.settings.factors)))
 
     def present(self, catalogue: Catalogue) -> Bool:
         return np.asarray(self.transform(catalogue).any(axis=1))

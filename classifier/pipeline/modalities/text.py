@@ -23,7 +23,7 @@ from sklearn.preprocessing import normalize
 from classifier.pipeline.config import Config, TextConfig
 from classifier.pipeline.modalities.stopwords import STOP_WORDS
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
-from classifier.pipeline.records import Bool, BookRecord, Catalogue, Float32
+from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float32
 
 jieba.setLogLevel(logging.WARNING)
 
@@ -55,7 +55,7 @@ def words(text: str) -> list[str]:
     >>> words("the history of 中国历史")
     ['history', '中国', '历史']
     """
-    found = []
+    found: list[str] = []
     for run in _WORD.findall(text):
         found.extend(jieba.cut(run) if _HAN.search(run) else (run,))
     return [word for word in found if word not in STOP_WORDS]
@@ -72,9 +72,7 @@ def grams(word: str, *, smallest: int, largest: int) -> list[str]:
     if _HAN.search(word):
         return [*word, *(word[i : i + 2] for i in range(len(word) - 1))]
     marked = f"<{word}>"
-    return [
-        marked[i : i + n] for n in range(smallest, largest + 1) for i in range(len(marked) - n + 1)
-    ]
+    return [marked[i : i + n] for n in range(smallest, largest + 1) for i in range(len(marked) - n + 1)]
 
 
 class TermGroup:
@@ -168,8 +166,10 @@ class TextModality(Modality):
 
     def present(self, catalogue: Catalogue) -> Bool:
         return np.array(
-            [bool(_WORD.search(b.title + b.subtitle + b.authors + b.publisher + b.description))
-             for b in catalogue.books],
+            [
+                bool(_WORD.search(b.title + b.subtitle + b.authors + b.publisher + b.description))
+                for b in catalogue.books
+            ],
             bool,
         )
 
@@ -194,7 +194,9 @@ class TextModality(Modality):
         return {
             "word": short + description,
             "title": title,
-            "gram": list(chain.from_iterable(map(self._grams, chain(short, filter(_HAN.search, description))))),
+            "gram": list(
+                chain.from_iterable(map(self._grams, chain(short, filter(_HAN.search, description))))
+            ),
             "author": [name.strip() for name in _NAMES.split(authors) if name.strip()],
             "publisher": [" ".join(publisher_words)] if publisher_words else [],
         }

@@ -1,0 +1,124 @@
+"""The demo: a small invented library taken through the whole of the work."""
+
+import csv
+import shutil
+from datetime import datetime
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+
+from classifier.errors import ClassifierError
+from classifier.models import ModelVersion, Recommendation, Suggestion
+from classifier.services.reclassification import classify
+from classifier.services.recommendation import recommend
+from classifier.services.training import train
+from library.catalogue.importing.books import import_books
+from library.catalogue.importing.categories import import_categories
+from library.catalogue.models import Book
+from library.circulation.importing.loans import import_loans
+from library.console import Progress, no_progress
+from library.demo.generate import DemoFiles, generate
+from library.desk.roles import ensure_roles
+
+ADMIN = "demo-admin"
+SAMPLES = 10
+
+
+def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress) -> dict[str, Any]:
+    """Make the demo library, learn its categories, classify and recommend; what is there is left alone.
+
+    Parameters
+    ----------
+    now : datetime
+        The demo's loans end here.
+    seed : int
+        Of the demo library and of the training.
+    progress : callable
+
+    Returns
+    -------
+    dict
+        ``metrics`` of the active version, ``categories`` and ``recommendations`` (samples), ``username``
+        and ``password`` (new at every call) of the administrator.
+
+    Raises
+    ------
+    ClassifierError
+        If the data folder holds another library: a demo must not be mixed into it.
+    """
+    files = _demo_files(now=now, seed=seed, progress=progress)
+    if not ModelVersion.objects.filter(active=True).exists():
+        import_categories(path=files.categories, progress=progress)
+        import_books(path=files.books, covers=files.covers, now=now, progress=progress)
+        import_loans(path=files.loans, now=now, progress=progress)
+        train(now=now, seed=seed, progress=progress)
+    if not Recommendation.objects.exists():
+        classify(now=now, progress=progress)
+        recommend(now=now, progress=progress)
+    ensure_roles()
+    return {
+        "metrics": ModelVersion.objects.get(active=True).metrics,
+        "classifications": _sample_suggestions(files),
+        "recommendations": _sample_recommendations(),
+        "username": ADMIN,
+        "password": _new_password(),
+    }
+
+
+def _demo_files(*, now: datetime, seed: int, progress: Progress) -> DemoFiles:
+    """Return the demo's files, made once; a folder half made by an interrupted run is made anew."""
+    folder = Path(settings.DATA_DIR) / "demo"
+    if folder.exists():
+        return DemoFiles(folder)
+    if Book.objects.exists():
+        raise ClassifierError(
+            f"{settings.DATA_DIR} holds a library already, and the demo must not be mixed into it. "
+            "Set LIBRARY_DATA_DIR (and DATABASE_URL, if you use it) to an empty place."
+        )
+    unfinished = folder.with_name(".demo-unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    generate(folder=unfinished, seed=seed, now=now, progress=progress)
+    unfinished.rename(folder)
+    return DemoFiles(folder)
+
+
+def _sample_suggestions(files: DemoFiles) -> list[dict[str, Any]]:
+    """Return best suggestions of some uncategorised books, beside the category the demo drew the book for."""
+    with files.answers.open(encoding="utf-8", newline="") as file:
+        answers = {row["id"]: row["category"] for row in csv.DictReader(file)}
+    best = Suggestion.objects.filter(rank=1).select_related("book", "category").order_by("book__control_number")
+    return [
+        {
+            "title": s.book.title,
+            "suggestion": s.category.notation,
+            "probability": round(s.probability, 3),
+            "truth": answers.get(s.book.control_number, ""),
+        }
+        for s in _spread(list(best))
+    ]
+
+
+def _sample_recommendations() -> list[dict[str, Any]]:
+    best = Recommendation.objects.filter(rank=1).select_related("borrower", "book").order_by("borrower_id")
+    return [
+        {"borrower": r.borrower.card_number, "title": r.book.title, "reason": r.reason} for r in _spread(list(best))
+    ]
+
+
+def _spread(rows: list[Any]) -> list[Any]:
+    """Return `SAMPLES` rows from all over the list: the first ones are alike."""
+    return rows[:: max(1, len(rows) // SAMPLES)][:SAMPLES]
+
+
+def _new_password() -> str:
+    """Give the demo's administrator a new password: only a hash of the last one was kept."""
+    password = token_urlsafe(12)
+    user, _created = get_user_model().objects.get_or_create(
+        username=ADMIN, defaults={"is_staff": True, "is_superuser": True}
+    )
+    user.set_password(password)
+    user.save()
+    return password
