@@ -9,3 +9,7 @@ class ClassifierError(LibraryError):
 
 class NoModelError(ClassifierError):
     """No version of the model is there to do what was asked."""
+
+
+class SettingError(ClassifierError):
+    """A setting or a seed that training cannot take."""

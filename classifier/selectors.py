@@ -31,12 +31,22 @@ def catalogue(books: QuerySet[Book]) -> Catalogue:
 
     A book's category is its `category_key` if a person or an import gave it, else None.
     """
+    return catalogue_and_borrowers(books)[0]
+
+
+def catalogue_and_borrowers(books: QuerySet[Book]) -> tuple[Catalogue, list[int]]:
+    """Return books with all loans, and the primary keys behind the loans' borrower numbers.
+
+    Both come from one query: a first loan made between two would number everyone anew.
+    """
     media = Path(settings.MEDIA_ROOT)
-    return Catalogue(books=[_record(row, media) for row in books.values_list(*_FIELDS).iterator()], loans=loans())
+    records = [_record(row, media) for row in books.values_list(*_FIELDS).iterator()]
+    table, borrowers = loans()
+    return Catalogue(books=records, loans=table), borrowers
 
 
-def loans() -> LoanTable:
-    """Return every loan, borrowers numbered in the order of their keys."""
+def loans() -> tuple[LoanTable, list[int]]:
+    """Return every loan and the primary keys of the borrowers; borrower number i is the i-th of them."""
     rows = Loan.objects.order_by("borrower_id", "borrowed_at", "id").values_list(
         "copy__book__control_number", "borrower_id", "borrowed_at"
     )
@@ -47,17 +57,13 @@ def loans() -> LoanTable:
         borrower.append(person)
         borrowed_at.append(int(when.timestamp()))
     keys, numbers = np.unique(np.array(borrower, np.int64), return_inverse=True)
-    return LoanTable(
+    table = LoanTable(
         book_ids=list(index),
         book=np.array(book, np.int32),
         borrower=numbers.astype(np.int32),
         borrowed_at=np.array(borrowed_at, np.int64),
     )
-
-
-def borrower_keys() -> list[int]:
-    """Return the primary keys behind the borrower numbers of `loans`."""
-    return list(Loan.objects.order_by("borrower_id").values_list("borrower_id", flat=True).distinct())
+    return table, keys.tolist()
 
 
 def category_key(scheme: str, notation: str) -> str:
@@ -78,7 +84,20 @@ def book_keys(control_numbers: Iterable[str]) -> dict[str, int]:
 
 
 def _record(row: tuple, media: Path) -> BookRecord:
-    number, title, subtitle, authors, publisher, year, language, description, cover, scheme, notation, source = row
+    (
+        number,
+        title,
+        subtitle,
+        authors,
+        publisher,
+        year,
+        language,
+        description,
+        cover,
+        scheme,
+        notation,
+        source,
+    ) = row
     return BookRecord(
         id=number,
         title=title,

@@ -6,7 +6,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-_COLUMNS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "top3": "top 3", "calibration_error": "calibration error"}
+_COLUMNS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "top3": "top 3",
+    "calibration_error": "calibration error",
+}
 
 
 def as_text(*, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -67,7 +67,7 @@ class NetworkConfig:
     label_smoothing: float = 0.05
     """Catalogues hold wrong categories; smoothing keeps the network from learning them by heart."""
     optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
-    learning_rate: float = 0.02
+    learning_rate: float = 0.015
     """Of the term vectors; each is touched rarely, so it needs a large step."""
     dense_learning_rate: float = 0.003
     weight_decay: float = 0.01

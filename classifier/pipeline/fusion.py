@@ -87,6 +87,7 @@ class FusionClassifier:
 
     def represent(self, blocks: Mapping[str, Block]) -> Float32:
         """Return the fused representation, (n_books, (1 + n_modalities) * n_classes)."""
+        blocks = {name: blocks[name] for name in self.modalities_}
         return _representation(self.log_probabilities(blocks), _present(blocks))
 
     def log_probabilities(self, blocks: Mapping[str, Block]) -> Float32:

@@ -37,7 +37,7 @@ class CalibratedSvm:
     def fit(self, X: Float32, y: Int64, *, n_classes: int) -> Self:
         """Learn from a representation X (n_books, d) and categories y (n_books,).
 
-        A category with no book among them keeps the lowest decision value of all.
+        A category with no book among them gets less than the lowest decision value of each book.
         """
         rng = np.random.default_rng(self.seed)
         if len(y) > self.settings.max_books:
@@ -60,7 +60,9 @@ class CalibratedSvm:
         values = np.asarray(self.machine_.decision_function(X), np.float64)
         if values.ndim == 1:  # two classes: scikit-learn gives one column
             values = np.column_stack([-values, values])
-        all_values = np.full((len(values), self.n_classes_), values.min(initial=0.0) - 1)
+        # Each book's own lowest value: what a book gets must not depend on who is asked about with it.
+        lowest = values.min(axis=1, initial=0.0)
+        all_values = np.repeat(lowest[:, None] - 1, self.n_classes_, axis=1)
         all_values[:, self.machine_.classes_] = values
         return all_values
 

@@ -89,7 +89,9 @@ def _sample_suggestions(files: DemoFiles) -> list[dict[str, Any]]:
     """Return best suggestions of some uncategorised books, beside the category the demo drew the book for."""
     with files.answers.open(encoding="utf-8", newline="") as file:
         answers = {row["id"]: row["category"] for row in csv.DictReader(file)}
-    best = Suggestion.objects.filter(rank=1).select_related("book", "category").order_by("book__control_number")
+    best = (
+        Suggestion.objects.filter(rank=1).select_related("book", "category").order_by("book__control_number")
+    )
     return [
         {
             "title": s.book.title,
@@ -104,7 +106,8 @@ def _sample_suggestions(files: DemoFiles) -> list[dict[str, Any]]:
 def _sample_recommendations() -> list[dict[str, Any]]:
     best = Recommendation.objects.filter(rank=1).select_related("borrower", "book").order_by("borrower_id")
     return [
-        {"borrower": r.borrower.card_number, "title": r.book.title, "reason": r.reason} for r in _spread(list(best))
+        {"borrower": r.borrower.card_number, "title": r.book.title, "reason": r.reason}
+        for r in _spread(list(best))
     ]
 
 

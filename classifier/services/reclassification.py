@@ -76,11 +76,11 @@ def classify(
 def _rows(
     found: Iterable[pipeline.Suggestion], *, version: ModelVersion, now: datetime
 ) -> list[tuple[str, Suggestion]]:
-    """Return unsaved rows with their books' control numbers; categories deleted since training are left out."""
+    """Return unsaved rows by control number; categories deleted since training are left out."""
     found = list(found)
     categories = categories_by_key()
     keys = book_keys(s.book for s in found)
-    rows = []
+    rows: list[tuple[str, Suggestion]] = []
     for number, ranked in groupby(found, key=lambda s: s.book):
         known = [s for s in ranked if s.category in categories and number in keys]
         rows.extend(

@@ -16,7 +16,7 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommended, Recommender
-from classifier.selectors import all_books, borrower_keys, catalogue
+from classifier.selectors import all_books, catalogue_and_borrowers
 from classifier.services.outputs import written_whole
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
@@ -59,7 +59,7 @@ def recommend(
     ClassifierError
         If the catalogue is empty or `output` cannot be written.
     """
-    wanted = catalogue(all_books())
+    wanted, borrowers = catalogue_and_borrowers(all_books())
     if not wanted.books:
         raise ClassifierError("The catalogue is empty. Import books first: manage.py import_books FILE")
     config = Config()
@@ -75,10 +75,12 @@ def recommend(
     found = list(
         recommender.recommend(n=n, now=now.timestamp(), include_borrowed=include_borrowed, progress=progress)
     )
-    names = _Names()
     with transaction.atomic():
+        names = _Names(borrowers)
+        found = [item for item in found if names.know(item)]
         kept = _replace(Recommendation, (names.recommendation(item, now) for item in found))
-        similar = _replace(SimilarBook, (names.similar(*item) for item in recommender.similar(n=SIMILAR)))
+        pairs = (row for row in recommender.similar(n=SIMILAR) if {row[0], row[2]} <= names.books.keys())
+        similar = _replace(SimilarBook, (names.similar(*row) for row in pairs))
     if output is not None:
         _write(output, found, names)
     return {
@@ -90,13 +92,24 @@ def recommend(
 
 
 class _Names:
-    """From the pipeline's numbers and ids back to rows, and to words."""
+    """From the pipeline's numbers and ids back to rows, and to words.
 
-    def __init__(self) -> None:
-        self.people = borrower_keys()
+    Parameters
+    ----------
+    borrowers : list of int
+        Primary keys, as `catalogue_and_borrowers` returned them.
+    """
+
+    def __init__(self, borrowers: list[int]) -> None:
+        self.people = borrowers
         self.cards = dict(Borrower.objects.values_list("id", "card_number"))
         books = Book.objects.values_list("control_number", "id", "title")
         self.books = {number: (key, title) for number, key, title in books.iterator()}
+
+    def know(self, item: Recommended) -> bool:
+        """Say whether the borrower and the titles are still there: some may go while we compute."""
+        titles = {item.book, item.because} - {""}
+        return self.people[item.borrower] in self.cards and titles <= self.books.keys()
 
     def recommendation(self, item: Recommended, now: datetime) -> Recommendation:
         return Recommendation(
@@ -109,16 +122,16 @@ class _Names:
         )
 
     def similar(self, book: str, rank: int, other: str, score: float) -> SimilarBook:
-        return SimilarBook(
-            book_id=self.books[book][0], rank=rank, other_id=self.books[other][0], score=score
-        )
+        return SimilarBook(book_id=self.books[book][0], rank=rank, other_id=self.books[other][0], score=score)
 
     def reason(self, item: Recommended) -> str:
         if item.source == "popular":
             return "Much borrowed in this library"
         title = self.books[item.because][1]
         title = title if len(title) <= 300 else f"{title[:299]}…"
-        return f"Borrowed by readers of “{title}”" if item.source == "loans" else f"Like “{title}”, by its text"
+        return (
+            f"Borrowed by readers of “{title}”" if item.source == "loans" else f"Like “{title}”, by its text"
+        )
 
 
 def _replace(model: type[models.Model], rows: Iterator[Any]) -> int:

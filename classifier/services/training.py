@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from classifier.errors import ClassifierError
+from classifier.errors import ClassifierError, SettingError
 from classifier.models import ModelVersion
 from classifier.pipeline import training as pipeline
 from classifier.pipeline.config import Config
-from classifier.pipeline.errors import PipelineError
+from classifier.pipeline.errors import ConfigError, PipelineError
 from classifier.selectors import all_books, catalogue
 from classifier.services import versions
 from library.console import Progress, no_progress
+
+MAX_SEED = 2**32 - 1
+"""What scikit-learn takes."""
 
 
 def train(
@@ -23,7 +26,7 @@ def train(
     ----------
     now : datetime
     seed : int
-        Same seed and same library: same model.
+        0 to `MAX_SEED`. Same seed and same library: same model.
     settings : sequence of str
         ``part.name=value``, see `classifier.pipeline.config`.
     progress : callable
@@ -35,12 +38,18 @@ def train(
 
     Raises
     ------
+    SettingError
+        If a setting or the seed is wrong.
     ClassifierError
-        If a setting is wrong or there is too little to learn from; nothing is kept then.
+        If there is too little to learn from, or the model cannot be written. Nothing is kept then.
     """
+    if not 0 <= seed <= MAX_SEED:
+        raise SettingError(f"The seed is {seed}; it must be from 0 to {MAX_SEED}.", seed=seed)
     try:
         config = Config().with_settings(settings)
         trained = pipeline.train(catalogue(all_books()), config=config, seed=seed, progress=progress)
+    except ConfigError as error:
+        raise SettingError(error.message, **error.extra) from error
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
     version = versions.keep_version(training=trained, seed=seed, now=now)
@@ -59,7 +68,9 @@ def evaluate(*, version: ModelVersion) -> dict[str, Any]:
         If its files are damaged or its held-out books are gone.
     """
     model = versions.load_version(version=version)
-    books = all_books().filter(control_number__in=model.held_out) if len(model.held_out) < 500 else all_books()
+    books = (
+        all_books().filter(control_number__in=model.held_out) if len(model.held_out) < 500 else all_books()
+    )
     try:
         metrics = pipeline.evaluate(model, catalogue(books))
     except PipelineError as error:

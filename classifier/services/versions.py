@@ -56,7 +56,9 @@ def load_version(*, version: ModelVersion) -> TrainedModel:
     try:
         return _load(folder_of(name=version.name))
     except PipelineError as error:
-        raise ClassifierError(f"{error.message} Train again or restore {version.name}.", **error.extra) from error
+        raise ClassifierError(
+            f"{error.message} Train again or restore {version.name}.", **error.extra
+        ) from error
 
 
 def folder_of(*, name: str) -> Path:

@@ -40,8 +40,8 @@ def kept_secret_key(path: Path) -> str:
 
 SECRET_KEY = env.str("SECRET_KEY", None) or kept_secret_key(DATA_DIR / "secret_key")
 DEBUG = False
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "unfold",
@@ -237,7 +237,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
 # When most libraries are closed; the admin can change it (django-celery-beat).
 CELERY_BEAT_SCHEDULE = {
-    "classify new books nightly": {"task": "classifier.tasks.classify", "schedule": crontab(hour=2, minute=0)},
+    "classify new books nightly": {
+        "task": "classifier.tasks.classify",
+        "schedule": crontab(hour=2, minute=0),
+    },
     "recommend nightly": {"task": "classifier.tasks.recommend", "schedule": crontab(hour=3, minute=0)},
     "retrain weekly": {
         "task": "classifier.tasks.train",

@@ -18,9 +18,14 @@ class Command(BaseCommand):
     example = "manage.py classify --output suggestions.csv"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--all", action="store_true", help="every book, not only those without a category")
         parser.add_argument(
-            "--output", type=Path, metavar="FILE.csv", help="also write book,rank,category,probability,model_version"
+            "--all", action="store_true", help="every book, not only those without a category"
+        )
+        parser.add_argument(
+            "--output",
+            type=Path,
+            metavar="FILE.csv",
+            help="also write book,rank,category,probability,model_version",
         )
         super().add_arguments(parser)
 
@@ -28,5 +33,8 @@ class Command(BaseCommand):
         from classifier.services.reclassification import classify  # loads torch, which --help can do without
 
         return classify(
-            now=timezone.now(), include_categorised=options["all"], output=options["output"], progress=progress
+            now=timezone.now(),
+            include_categorised=options["all"],
+            output=options["output"],
+            progress=progress,
         )

@@ -27,7 +27,6 @@ class Command(BaseCommand):
         super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
         super().handle(*args, **options)
         if not options["no_serve"]:
             call_command("runserver", ADDRESS, use_reloader=False)
@@ -35,6 +34,7 @@ class Command(BaseCommand):
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
         from classifier.services.demo import build_demo  # loads torch, which --help can do without
 
+        call_command("migrate", verbosity=0, interactive=False)
         result = build_demo(now=timezone.now(), seed=options["seed"], progress=progress)
         return {**result, "admin": f"http://{ADDRESS}/admin/"}
 
@@ -61,4 +61,6 @@ class Command(BaseCommand):
                 rows=recommendations,
             )
         )
-        self.stdout.write(f"Admin: {result['admin']}  user {result['username']}  password {result['password']}")
+        self.stdout.write(
+            f"Admin: {result['admin']}  user {result['username']}  password {result['password']}"
+        )

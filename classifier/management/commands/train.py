@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from classifier.errors import SettingError
 from classifier.tables import metrics_table
 from library.console import Command as BaseCommand
 from library.console import Progress
@@ -18,7 +19,9 @@ class Command(BaseCommand):
     example = "manage.py train --seed 1 --set network.width=64 --set svm.kernel=rbf"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--seed", type=int, default=0, help="same seed and library, same model (default 0)")
+        parser.add_argument(
+            "--seed", type=int, default=0, help="same seed and library, same model (default 0)"
+        )
         parser.add_argument(
             "--set",
             action="append",
@@ -32,9 +35,12 @@ class Command(BaseCommand):
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
         from classifier.services.training import train  # loads torch, which --help can do without
 
-        return train(
-            now=timezone.now(), seed=options["seed"], settings=options["settings_"], progress=progress
-        )
+        try:
+            return train(
+                now=timezone.now(), seed=options["seed"], settings=options["settings_"], progress=progress
+            )
+        except SettingError as error:
+            raise CommandError(error.message, returncode=2) from error
 
     def show(self, result: dict[str, Any]) -> None:
         self.stdout.write(metrics_table(result["metrics"]))

@@ -7,6 +7,7 @@ learns a convolutional network of its own on it.
 
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Self
 
 import numpy as np
@@ -47,17 +48,21 @@ class CoverModality(Modality):
         return cls(settings=config.cover)
 
     def fit(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Self:
-        self.network = None
+        self.network, self.notes = None, ()
         if name := self.settings.pretrained:
             if name not in models.list_models(module=models):
                 raise ConfigError(f"cover.pretrained: torchvision has no classification model “{name}”.")
             try:
-                self.network = models.get_model(name, weights="DEFAULT").eval()
-            except (OSError, RuntimeError) as error:
+                network = models.get_model(name, weights="DEFAULT").eval()
+            except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
                 self.notes = (
                     f"The pretrained weights of {name} could not be loaded ({error}); covers are learned "
                     "from scratch. Put the weights into TORCH_HOME/hub/checkpoints to use them.",
                 )
+                return self
+            if not any(isinstance(module, nn.Linear) for module in network.modules()):
+                raise ConfigError(f"cover.pretrained: {name} has no linear layer to take features before.")
+            self.network = network
         return self
 
     @property

@@ -21,18 +21,19 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
 from classifier.pipeline.config import Config, TextConfig
-from classifier.pipeline.modalities.stopwords import STOP_WORDS
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float32
+from classifier.pipeline.stopwords import STOP_WORDS
 
 jieba.setLogLevel(logging.WARNING)
 
 _TAG = re.compile(r"<[^<>]{1,200}>")
+_ACCENT = re.compile(r"[\u0300-\u036f]+")
 _WORD = re.compile(r"[^\W_]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WEIGHTS = {"word": 1.5, "title": 0.7, "gram": 1.2, "author": 0.7, "publisher": 0.7}
 """Length of each group's row: names are strong evidence but drown a description at full length."""
-_NAMES = re.compile(r"[;；、，/|&]| and ")
+_NAMES = re.compile(r"[;、/|&]| and ")
 
 
 def clean(text: str) -> str:
@@ -43,8 +44,11 @@ def clean(text: str) -> str:
     >>> clean("<b>Économie</b> &amp; droit")
     ' economie  & droit'
     """
-    text = unicodedata.normalize("NFKD", _TAG.sub(" ", unescape(text)).lower())
-    return unicodedata.normalize("NFC", "".join(c for c in text if not unicodedata.combining(c)))
+    text = _TAG.sub(" ", unescape(text))
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKD", text).lower()  # "℡" has no lower case before it is taken apart
+    return unicodedata.normalize("NFC", _ACCENT.sub("", text))
 
 
 def words(text: str) -> list[str]:
@@ -149,7 +153,7 @@ class TextModality(Modality):
     def fit_block(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Block:
         books = [self._terms(book) for book in catalogue.books]
         values = self._stack([group.fit([b[name] for b in books]) for name, group in self.groups.items()])
-        return Block(values=values, present=self.present(catalogue), spec=self.spec)
+        return self._block(values)
 
     @property
     def spec(self) -> BlockSpec:
@@ -165,13 +169,10 @@ class TextModality(Modality):
         return self._stack([group.transform([b[n] for b in books]) for n, group in self.groups.items()])
 
     def present(self, catalogue: Catalogue) -> Bool:
-        return np.array(
-            [
-                bool(_WORD.search(b.title + b.subtitle + b.authors + b.publisher + b.description))
-                for b in catalogue.books
-            ],
-            bool,
-        )
+        return self.block(catalogue).present
+
+    def block(self, catalogue: Catalogue) -> Block:
+        return self._block(self.transform(catalogue))
 
     def state(self) -> tuple[dict[str, Any], Tensors]:
         return (
@@ -185,9 +186,14 @@ class TextModality(Modality):
             group.idf = tensors[name]
         return self
 
+    def _block(self, values: sp.csr_matrix) -> Block:
+        # Text without a known term says as little as none: mark-up only, say, or a language new here.
+        return Block(values=values, present=np.diff(values.indptr) > 0, spec=self.spec)
+
     def _terms(self, book: BookRecord) -> dict[str, list[str]]:
         title = words(clean(f"{book.title} {book.subtitle}"))
-        authors, publisher = clean(book.authors), clean(book.publisher)
+        # A Chinese comma divides names, a Latin one stands inside them; cleaning makes them one.
+        authors, publisher = clean(book.authors.replace("，", ";")), clean(book.publisher)
         author_words, publisher_words = words(authors), words(publisher)
         description = words(clean(book.description))
         short = list(chain(title, author_words, publisher_words))

@@ -1,0 +1,247 @@
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from classifier.errors import ClassifierError, SettingError
+from classifier.models import ModelVersion
+from classifier.selectors import all_books, catalogue
+from classifier.services.training import MAX_SEED, evaluate, train
+from classifier.services.versions import folder_of, load_version
+from library.catalogue.models import Book
+from tests.classifier.disks import full_after
+from tests.classifier.libraries import CATEGORISED, POOR, QUICK, UNCATEGORISED, make_library
+from tests.factories import NOW, make_book, make_category
+
+pytestmark = pytest.mark.django_db
+
+
+def active():
+    return ModelVersion.objects.get(active=True).name
+
+
+def manifest(name):
+    return json.loads((folder_of(name=name) / "manifest.json").read_text())
+
+
+def damage(name):
+    """Change one byte of a model."""
+    file = folder_of(name=name) / "model.json"
+    file.write_bytes(file.read_bytes().replace(b"0", b"1", 1))
+
+
+def nothing_kept(settings):
+    left = list(settings.MODELS_DIR.iterdir()) if settings.MODELS_DIR.is_dir() else []
+    return left == [] and not ModelVersion.objects.exists()
+
+
+def test_the_first_version_becomes_active_and_keeps_how_it_was_made():
+    make_library()
+    result = train(now=NOW, seed=5, settings=QUICK)
+    version = ModelVersion.objects.get()
+    assert (result["version"], result["active"]) == (version.name, True)
+    assert result["reason"] == "It is the first version."
+    assert (version.active, version.seed, version.created_at) == (True, 5, NOW)
+    assert version.config["network"]["width"] == 16
+    assert version.metrics == result["metrics"]
+    assert folder_of(name=version.name).is_dir()
+
+
+def test_what_was_learned_from_is_counted():
+    make_library()
+    make_book(title="Guessed", category=make_category(), category_source="model")
+    metrics = train(now=NOW, settings=QUICK)["metrics"]
+    assert (metrics["books"], metrics["categorised"], metrics["categories"]) == (
+        CATEGORISED + UNCATEGORISED + 1,
+        CATEGORISED,
+        3,
+    )
+
+
+def test_a_worse_candidate_is_kept_but_does_not_take_over():
+    make_library()
+    first = train(now=NOW, settings=QUICK)
+    second = train(now=NOW, settings=POOR)
+    good, poor = (result["metrics"]["fused"]["accuracy"] for result in (first, second))
+    assert poor < good
+    assert not second["active"]
+    assert second["reason"] == (
+        f"Accuracy {poor:.3f} is below {good:.3f} of {first['version']}, which stays active."
+    )
+    assert active() == first["version"]
+    assert ModelVersion.objects.count() == 2
+
+
+def test_an_equal_candidate_takes_over():
+    make_library()
+    first = train(now=NOW, settings=QUICK)
+    second = train(now=NOW, settings=QUICK)
+    accuracy = first["metrics"]["fused"]["accuracy"]
+    assert second["active"]
+    assert second["reason"] == f"Accuracy {accuracy:.3f} is no worse than {accuracy:.3f} of {first['version']}."
+    assert active() == second["version"]
+
+
+def test_a_better_candidate_takes_over():
+    make_library()
+    train(now=NOW, settings=POOR)
+    second = train(now=NOW, settings=QUICK)
+    assert second["active"]
+    assert active() == second["version"]
+
+
+def test_a_damaged_active_version_is_replaced_even_by_a_worse_one():
+    make_library()
+    first = train(now=NOW, settings=QUICK)["version"]
+    damage(first)
+    second = train(now=NOW, settings=POOR)
+    assert second["active"]
+    assert second["reason"] == (
+        f"The active version {first} cannot be measured: {first}/model.json has been altered since it was "
+        f"written. Train again or restore {first}."
+    )
+    assert active() == second["version"]
+
+
+def test_an_active_version_whose_held_out_books_are_gone_is_replaced():
+    make_library()
+    first = train(now=NOW, settings=QUICK)["version"]
+    held_out = load_version(version=ModelVersion.objects.get()).held_out
+    books = Book.objects.filter(control_number__in=held_out)
+    books.update(category=None, category_source="none")
+    second = train(now=NOW, settings=POOR)
+    assert second["active"]
+    assert second["reason"] == (
+        f"The active version {first} cannot be measured: "
+        "None of the books this version was measured on is in the catalogue any more."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"settings": ["network.widht=16"]}, "There is no setting “network.widht”. Settings: text.min_books,"),
+        ({"settings": ["width"]}, "“width” is not of the form part.name=value"),
+        ({"settings": ["network.width=wide"]}, "network.width takes int values, not “wide”."),
+        ({"settings": ["svm.kernel=cubic"]}, "svm.kernel can be linear, rbf, not “cubic”."),
+        ({"settings": ["network.dropout=1"]}, "network.dropout is a share: 0 or more and below 1; it is 1."),
+        ({"settings": ["cover.pretrained=nonet"]}, "torchvision has no classification model “nonet”."),
+        ({"seed": -1}, "The seed is -1; it must be from 0 to 4294967295."),
+        ({"seed": MAX_SEED + 1}, "The seed is 4294967296; it must be from 0 to 4294967295."),
+    ],
+)
+def test_a_wrong_setting_or_seed_is_named_and_nothing_kept(wrong, says, settings):
+    make_library()
+    with pytest.raises(SettingError) as caught:
+        train(now=NOW, **wrong)
+    assert says in caught.value.message
+    assert nothing_kept(settings)
+
+
+def test_the_largest_seed_is_taken():
+    make_library()
+    assert train(now=NOW, seed=MAX_SEED, settings=QUICK)["active"]
+
+
+def books_in(*categories):
+    for category in categories:
+        make_book(title=f"Title {category.notation}", category=category)
+
+
+@pytest.mark.parametrize(
+    ("fill", "says"),
+    [
+        (lambda: None, "0 of the books have a category; learning needs 10 at least."),
+        (
+            lambda: books_in(*[make_category()] * 5, *[make_category()] * 4),
+            "9 of the books have a category; learning needs 10 at least.",
+        ),
+        (
+            lambda: books_in(*[make_category(notation="530")] * 12),
+            "All categorised books are in one category, local/530; learning needs two.",
+        ),
+        (
+            lambda: books_in(*[make_category() for _ in range(12)]),
+            "Almost every category has one book only; at least two categories need two books or more.",
+        ),
+    ],
+    ids=["empty catalogue", "nine books", "one category", "one book each"],
+)
+def test_with_too_little_to_learn_from_nothing_is_kept(fill, says, settings):
+    fill()
+    with pytest.raises(ClassifierError) as caught:
+        train(now=NOW, settings=QUICK)
+    assert caught.value.message == says
+    assert nothing_kept(settings)
+
+
+def test_books_without_text_cover_or_loan_teach_nothing(settings):
+    for category in [make_category(), make_category()] * 6:
+        make_book(title="-", category=category)
+    with pytest.raises(ClassifierError, match="No book has a text, a cover or a loan"):
+        train(now=NOW, settings=QUICK)
+    assert nothing_kept(settings)
+
+
+def test_a_models_folder_that_cannot_be_made_is_named(settings):
+    make_library()
+    settings.MODELS_DIR.write_text("in the way")
+    with pytest.raises(ClassifierError, match=f"could not be written to {settings.MODELS_DIR}: .*File exists"):
+        train(now=NOW, settings=QUICK)
+    assert settings.MODELS_DIR.read_text() == "in the way"
+    assert not ModelVersion.objects.exists()
+
+
+def test_a_full_disk_leaves_no_half_written_model(settings):
+    make_library()
+    with full_after(1000), pytest.raises(ClassifierError, match="could not be written to .*File too large"):
+        train(now=NOW, settings=QUICK)
+    assert settings.MODELS_DIR.is_dir()
+    assert nothing_kept(settings)
+
+
+def test_one_seed_gives_one_model_to_the_byte():
+    make_library(covers=True)
+    first, second = (train(now=NOW, seed=3, settings=QUICK)["version"] for _ in range(2))
+    assert manifest(first) == manifest(second)
+
+
+def test_another_seed_gives_another_model():
+    make_library()
+    books = catalogue(all_books())
+    probabilities = [
+        load_version(version=ModelVersion.objects.get(name=name)).predict_proba(books)
+        for name in [train(now=NOW, seed=seed, settings=QUICK)["version"] for seed in (1, 2)]
+    ]
+    assert not np.array_equal(*probabilities)
+
+
+def test_evaluating_gives_exactly_the_stored_figures():
+    make_library(covers=True)
+    train(now=NOW, settings=QUICK)
+    version = ModelVersion.objects.get()
+    result = evaluate(version=version)
+    assert (result["version"], result["active"]) == (version.name, True)
+    about_training = {"books", "categorised", "categories", "notes"}
+    assert result["metrics"] == {k: v for k, v in version.metrics.items() if k not in about_training}
+    assert {"fused", "text", "cover", "loans", "majority"} < result["metrics"].keys()
+
+
+def test_evaluating_a_damaged_version_names_the_file():
+    make_library()
+    name = train(now=NOW, settings=QUICK)["version"]
+    damage(name)
+    with pytest.raises(ClassifierError, match=f"{name}/model.json has been altered") as caught:
+        evaluate(version=ModelVersion.objects.get())
+    assert caught.value.extra == {"file": "model.json"}
+
+
+def test_each_phase_of_training_goes_forward_and_ends():
+    make_library(covers=True)
+    steps: dict[str, list[tuple[int, int]]] = {}
+    train(now=NOW, settings=QUICK, progress=lambda phase, *step: steps.setdefault(phase, []).append(step))
+    assert {"learning", "learning with the held-out books"} <= steps.keys()
+    for phase in steps.values():
+        assert all(before[0] <= after[0] for before, after in pairwise(phase))
+        assert phase[-1][0] == phase[-1][1]

@@ -1,0 +1,145 @@
+"""Loans: co-borrowing factors, folding in, and that no borrower is kept."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.pipeline.config import Config
+from classifier.pipeline.modalities.loans import LoansModality, book_borrower_matrix
+from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
+from tests.pipeline.catalogues import loan_table
+
+GROUPS = 3
+
+
+def grouped_loans(*, books: int = 30, borrowers: int = 60, seed: int = 0) -> list[tuple[str, int]]:
+    """Draw loans of which each borrower makes five within one of three groups, and one outside."""
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for borrower in range(borrowers):
+        own = [book for book in range(books) if book % GROUPS == borrower % GROUPS]
+        for book in [*rng.choice(own, 5, replace=False), rng.integers(books)]:
+            pairs.append((f"b{book}", borrower))
+    return pairs
+
+
+def catalogue(pairs: list[tuple[str, int]], *, ids: list[str] | None = None) -> Catalogue:
+    loans = loan_table(pairs)
+    return Catalogue(books=[BookRecord(id=book) for book in ids or loans.book_ids], loans=loans)
+
+
+def fitted(pairs: list[tuple[str, int]], *, factors: int = 3) -> LoansModality:
+    config = Config().with_settings([f"loans.factors={factors}"])
+    return LoansModality.from_config(config).fit(catalogue(pairs), rng=np.random.default_rng(0))
+
+
+def likeness(modality: LoansModality, asked: Catalogue) -> np.ndarray:
+    """Return cosines between the books asked about."""
+    values = modality.transform(asked).astype(np.float64)
+    return values @ values.T / modality.settings.factors
+
+
+def test_a_pair_counts_once_and_less_the_more_its_borrower_borrows():
+    # Borrower 0 had a and b, borrower 1 only a, and that three times.
+    matrix = book_borrower_matrix(loan_table([("a", 0), ("b", 0), ("a", 1), ("a", 1), ("a", 1)]))
+    half = np.sqrt(1 / 2)
+    length = np.sqrt(1 / 2 + 1)
+    np.testing.assert_allclose(matrix.toarray(), [[half / length, 1 / length], [1, 0]], rtol=1e-6)
+    assert matrix.dtype == np.float32
+
+
+def test_no_loans_make_an_empty_matrix():
+    assert book_borrower_matrix(LoanTable()).shape == (0, 0)
+    assert book_borrower_matrix(LoanTable(book_ids=["a", "b"])).shape == (2, 0)
+
+
+def test_books_of_the_same_readers_lie_together():
+    pairs = grouped_loans()
+    asked = catalogue(pairs)
+    cosines = likeness(fitted(pairs), asked)
+    group = np.array([int(book.id[1:]) % GROUPS for book in asked.books])
+    assert cosines[group[:, None] == group].min() > cosines[group[:, None] != group].max()
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_a_new_book_lands_near_the_books_it_shares_readers_with(group):
+    pairs = grouped_loans()
+    modality = fitted(pairs)
+    new = [("new", borrower) for borrower in range(group, 60, 5 * GROUPS)]
+    asked = catalogue([*pairs, *new])
+    ids = [book.id for book in asked.books]
+    cosines = likeness(modality, asked)[ids.index("new")]
+    nearest = [ids[i] for i in np.argsort(-cosines) if ids[i] != "new"][: 30 // GROUPS]
+    assert {int(book[1:]) % GROUPS for book in nearest} == {group}
+
+
+def test_a_known_book_follows_the_loans_as_they_are_now():
+    pairs = grouped_loans()
+    modality = fitted(pairs)
+    moved = [pair for pair in pairs if pair[0] != "b0"] + [
+        ("b0", borrower) for borrower in range(1, 60, GROUPS)
+    ]
+    asked = catalogue(moved)
+    ids = [book.id for book in asked.books]
+    cosines = likeness(modality, asked)[ids.index("b0")]
+    nearest = [ids[i] for i in np.argsort(-cosines) if ids[i] != "b0"][:5]
+    assert {int(book[1:]) % GROUPS for book in nearest} == {1}
+
+
+def test_borrowers_are_numbers_without_meaning():
+    pairs = grouped_loans()
+    modality = fitted(pairs)
+    other = np.random.default_rng(1).permutation(60) + 7
+    renumbered = [(book, int(other[borrower])) for book, borrower in pairs]
+    np.testing.assert_allclose(
+        modality.transform(catalogue(renumbered)), modality.transform(catalogue(pairs)), atol=1e-5
+    )
+
+
+def test_the_order_of_the_loans_does_not_matter():
+    pairs = grouped_loans()
+    shuffled = [pairs[i] for i in np.random.default_rng(1).permutation(len(pairs))]
+    asked = catalogue(pairs)
+    np.testing.assert_allclose(likeness(fitted(shuffled), asked), likeness(fitted(pairs), asked), atol=1e-4)
+
+
+def test_the_state_is_one_row_a_book_and_says_nothing_of_borrowers():
+    few, many = grouped_loans(borrowers=60), grouped_loans(borrowers=200)
+    for pairs in (few, many):
+        values, tensors = fitted(pairs).state()
+        assert values == {"known": sorted({book for book, _ in pairs})}
+        assert {name: array.shape for name, array in tensors.items()} == {"projection": (30, 3)}
+
+
+def test_books_without_loans_or_without_shared_readers_are_absent():
+    modality = fitted(grouped_loans())
+    pairs = [*grouped_loans(), ("lonely", 60), ("shared", 0)]
+    asked = catalogue(pairs, ids=["never lent", "lonely", "shared", "b0"])
+    block = modality.block(asked)
+    assert block.present.tolist() == [False, False, True, True]
+    assert not block.values[:2].any()
+
+
+def test_rows_are_of_one_length_however_often_a_book_is_borrowed():
+    block = fitted(grouped_loans(), factors=4).block(catalogue(grouped_loans()))
+    np.testing.assert_allclose(np.linalg.norm(block.values, axis=1), np.sqrt(4), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [[], [("a", 0)], [("a", 0), ("b", 0), ("c", 0)], [("a", 0), ("a", 1)], [("a", 0), ("b", 1)]],
+)
+def test_loans_that_tie_no_two_books_together_teach_nothing(pairs):
+    modality = fitted(pairs)
+    assert modality.transform(catalogue(pairs, ids=["a", "b"])).shape == (2, 3)
+    if len({book for book, _ in pairs}) < 2 or len({borrower for _, borrower in pairs}) < 2:
+        assert not modality.present(catalogue(pairs, ids=["a", "b"])).any()
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9)), max_size=60))
+def test_any_loans_give_finite_rows_that_are_zero_or_of_one_length(pairs):
+    modality = fitted(pairs, factors=2)
+    block = modality.block(catalogue(pairs, ids=list("abcdefghi")))
+    lengths = np.linalg.norm(block.values, axis=1)
+    np.testing.assert_allclose(lengths, np.where(block.present, np.sqrt(2), 0), rtol=1e-4)

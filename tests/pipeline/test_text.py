@@ -1,0 +1,194 @@
+"""Text: cleaning, words, character n-grams, and the weights of the terms of each field."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from classifier.pipeline.config import Config
+from classifier.pipeline.modalities.text import TermGroup, TextModality, clean, grams, words
+from classifier.pipeline.records import BookRecord, Catalogue
+from classifier.pipeline.stopwords import STOP_WORDS
+
+
+def fitted(*books: BookRecord, **settings: int) -> TextModality:
+    config = Config().with_settings(["text.min_books=1", *(f"text.{k}={v}" for k, v in settings.items())])
+    return TextModality.from_config(config).fit(Catalogue(books=books), rng=np.random.default_rng(0))
+
+
+def terms(book: BookRecord, group: str) -> set[str]:
+    """Return a book's terms of one group."""
+    named = (term.partition(":") for term in fitted(book).terms)
+    return {term for name, _, term in named if name == group}
+
+
+def row(modality: TextModality, book: BookRecord) -> dict[str, float]:
+    values = modality.transform(Catalogue(books=[book]))
+    return {modality.terms[i]: float(v) for i, v in zip(values.indices, values.data, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("Économie ET Droit", "economie et droit"),
+        ("a<br/>b <i class='x'>c</i>", "a b  c "),
+        ("salt &amp; pepper &lt;b&gt;now", "salt & pepper  now"),
+        ("ＡＢＣ１２３ ﬁn", "abc123 fin"),
+        ("2 < 3 and 5 > 4", "2   4"),  # no tag, but tags cannot be told from it
+        ("Ä" + "o\u0308", "ao"),
+        ("İstanbul ℡", "istanbul tel"),
+        ("图书馆", "图书馆"),
+        ("한국어", "한국어"),
+        ("", ""),
+    ],
+)
+def test_cleaned_text_has_one_spelling_and_no_mark_up(raw, cleaned):
+    assert clean(raw) == cleaned
+
+
+def test_a_bracket_that_closes_too_late_is_no_tag():
+    assert clean("<" + "x" * 201 + ">") == "<" + "x" * 201 + ">"
+
+
+@given(st.text())
+def test_words_are_lower_case_and_none_is_a_stop_word(text):
+    for word in words(clean(text)):
+        assert word == word.lower()
+        assert word
+        assert word not in STOP_WORDS
+
+
+def test_chinese_is_cut_into_words_and_both_languages_lose_their_stop_words():
+    assert words(clean("The History of the Roman Empire")) == ["history", "roman", "empire"]
+    assert words(clean("中国历史的研究")) == ["中国", "历史", "研究"]
+    assert words(clean("学习Python编程")) == ["学习", "python", "编程"]
+    assert words("a_b c1d-e2") == ["b", "c1d", "e2"]
+
+
+def test_grams_mark_the_ends_of_a_word():
+    assert grams("ab", smallest=3, largest=5) == ["<ab", "ab>", "<ab>"]
+    assert grams("a", smallest=5, largest=5) == []
+
+
+def test_grams_of_a_chinese_word_are_its_characters_and_bigrams():
+    assert grams("图书馆", smallest=3, largest=5) == ["图", "书", "馆", "图书", "书馆"]
+
+
+def test_the_field_a_term_stands_in_makes_it_another_term():
+    book = BookRecord(
+        id="1", title="Berg", subtitle="See", authors="Thal", publisher="Wald & Co", description="Feld"
+    )
+    assert terms(book, "word") == {"berg", "see", "thal", "wald", "co", "feld"}
+    assert terms(book, "title") == {"berg", "see"}
+    assert terms(book, "author") == {"thal"}
+    assert terms(book, "publisher") == {"wald co"}
+
+
+@pytest.mark.parametrize(
+    "authors",
+    [
+        "Ann Lee; Bo Xu", "Ann Lee；Bo Xu", "Ann Lee，Bo Xu", "Ann Lee、Bo Xu", "Ann Lee / Bo Xu",
+        "Ann Lee and Bo Xu", "Ann Lee &amp; Bo Xu", "ANN LEE AND BO XU", "<i>Ann Lee</i> | bo xu ;",
+    ],
+)  # fmt: skip
+def test_authors_are_whole_names_however_they_are_divided(authors):
+    assert terms(BookRecord(id="1", authors=authors), "author") == {"ann lee", "bo xu"}
+
+
+def test_a_latin_comma_stands_inside_a_name():
+    assert terms(BookRecord(id="1", authors="Lee, Ann; Xu, Bo"), "author") == {"lee, ann", "xu, bo"}
+
+
+def test_a_latin_description_gives_no_grams_and_a_chinese_one_does():
+    assert terms(BookRecord(id="1", description="mountains"), "gram") == set()
+    assert terms(BookRecord(id="1", description="历史 mountains"), "gram") == {"历", "史", "历史"}
+    assert "<mou" in terms(BookRecord(id="1", title="mountains"), "gram")
+
+
+def test_settings_bound_the_length_of_grams():
+    book = BookRecord(id="1", title="mountain")
+    found = {term[5:] for term in fitted(book, gram_min=2, gram_max=2).terms if term.startswith("gram:")}
+    assert found == {"<m", "mo", "ou", "un", "nt", "ta", "ai", "in", "n>"}
+
+
+def test_each_group_has_the_length_of_its_weight():
+    book = BookRecord(
+        id="1", title="Berg und See", authors="A. Thal", publisher="Wald", description="am Berg"
+    )
+    lengths = {}
+    for term, value in row(fitted(book), book).items():
+        group = term.partition(":")[0]
+        lengths[group] = lengths.get(group, 0) + value**2
+    assert {group: round(length**0.5, 4) for group, length in lengths.items()} == {
+        "word": 1.5, "title": 0.7, "gram": 1.2, "author": 0.7, "publisher": 0.7,
+    }  # fmt: skip
+
+
+def test_weights_are_sublinear_counts_times_inverse_book_frequency():
+    group = TermGroup(min_books=1, max_terms=10, weight=2)
+    values = group.fit([["a", "a", "b"], ["a"], ["a", "c"]]).toarray()
+    idf = {"a": 1.0, "b": np.log(4 / 2) + 1, "c": np.log(4 / 2) + 1}
+    assert list(group.index) == ["a", "b", "c"]
+    np.testing.assert_allclose(group.idf, list(idf.values()), rtol=1e-6)
+    first = np.array([(1 + np.log(2)) * idf["a"], idf["b"], 0])
+    third = np.array([idf["a"], 0, idf["c"]])
+    expected = [2 * first / np.linalg.norm(first), [2, 0, 0], 2 * third / np.linalg.norm(third)]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    assert group.transform([["d"], ["d", "b"]]).toarray().tolist() == [[0, 0, 0], [0, 2, 0]]
+
+
+def test_terms_of_too_few_books_are_left_out_and_of_the_rest_the_most_frequent_kept():
+    books = [["a", "b", "c", "rare", "rare"], ["a", "b", "c"], ["b", "c"], ["c"]]
+    assert list(_kept(books, min_books=2, max_terms=10)) == ["a", "b", "c"]
+    assert list(_kept(books, min_books=2, max_terms=2)) == ["b", "c"]
+    assert list(_kept(books, min_books=5, max_terms=2)) == []
+
+
+def _kept(books, **settings):
+    group = TermGroup(**settings, weight=1)
+    assert group.fit(books).shape == (len(books), len(group.index))
+    return group.index
+
+
+@pytest.mark.parametrize("text", ["", " ", "<br>", "&amp;", "the", "的", "—!?"])
+def test_text_without_a_word_is_absent(text):
+    book = BookRecord(id="1", title=text, description=text)
+    assert fitted(book).present(Catalogue(books=[book])).tolist() == [False]
+
+
+def test_text_in_which_no_term_is_known_is_absent():
+    modality = fitted(BookRecord(id="1", title="mountain"))
+    books = [BookRecord(id="2", title="zzz"), BookRecord(id="3", title="zzz mountain")]
+    assert modality.present(Catalogue(books=books)).tolist() == [False, True]
+
+
+anything = st.text(max_size=30) | st.text(alphabet="中国历史的書a <>&;、,é\u0308", max_size=30)
+any_books = st.lists(
+    st.builds(
+        BookRecord,
+        id=st.just("1"),
+        title=anything,
+        subtitle=anything,
+        authors=anything,
+        publisher=anything,
+        description=anything,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=200)
+@given(books=any_books, later=any_books)
+def test_any_text_is_read_and_its_terms_can_be_stored(books, later):
+    modality = fitted(*books)
+    values, tensors = modality.state()
+    stored = json.loads(json.dumps(values, ensure_ascii=False).encode())
+    loaded = TextModality(settings=modality.settings).load_state(stored, tensors)
+    for asked in (books, later):
+        block = loaded.block(Catalogue(books=asked))
+        assert (block.values != modality.transform(Catalogue(books=asked))).nnz == 0
+        assert np.isfinite(block.values.data).all()
+        assert np.array_equal(block.values.getnnz(axis=1) > 0, block.present)
