@@ -19,8 +19,8 @@ def grouped_loans(*, books: int = 30, borrowers: int = 60, seed: int = 0) -> lis
     pairs = []
     for borrower in range(borrowers):
         own = [book for book in range(books) if book % GROUPS == borrower % GROUPS]
-        for book in [*rng.choice(own, 5, replace=False), rng.integers(books)]:
-            pairs.append((f"b{book}", borrower))
+        chosen = [*rng.choice(own, 5, replace=False), rng.integers(books)]
+        pairs.extend((f"b{book}", borrower) for book in chosen)
     return pairs
 
 
@@ -118,6 +118,13 @@ def test_books_without_loans_or_without_shared_readers_are_absent():
     asked = catalogue(pairs, ids=["never lent", "lonely", "shared", "b0"])
     block = modality.block(asked)
     assert block.present.tolist() == [False, False, True, True]
+    assert not block.values[:2].any()
+
+
+def test_a_book_that_no_factor_knows_is_absent_not_noise():
+    pairs = [*grouped_loans(), ("apart", 60), ("aside", 60)]  # known, but of no account among three factors
+    block = fitted(pairs).block(catalogue(pairs, ids=["apart", "aside", "b0"]))
+    assert block.present.tolist() == [False, False, True]
     assert not block.values[:2].any()
 
 

@@ -20,6 +20,8 @@ from classifier.pipeline.config import Config, LoansConfig
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
 from classifier.pipeline.records import Bool, Catalogue, Float32, LoanTable
 
+_ROUNDING = 1e-4  # a shorter row is what rounding left of none, and must not be brought to full length
+
 
 def book_borrower_matrix(loans: LoanTable) -> sp.csr_matrix:
     """Return who borrowed what, (len(loans.book_ids), n_borrowers), float32, rows of unit length.
@@ -79,7 +81,9 @@ class LoansModality(Modality):
         rows, known = map(list, zip(*pairs, strict=True))
         borrowers = matrix[rows].T @ self.projection[known]  # (n_borrowers, factors), gone with this call
         at, rows = map(list, zip(*asked, strict=True))
-        features[at] = matrix[rows] @ borrowers
+        folded = matrix[rows] @ borrowers  # lengths up to 1: the share of a book's readers that factors know
+        folded[np.linalg.norm(folded, axis=1) < _ROUNDING] = 0
+        features[at] = folded
         # Directions matter, not how often a book is borrowed; sqrt(d) gives entries of about 1.
         return np.asarray(normalize(features) * np.float32(np.sqrt(self.settings.factors)))
 
