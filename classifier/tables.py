@@ -21,7 +21,7 @@ def as_text(*, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
         table.add_column(name, justify="right" if position else "left")
     for row in rows:
         table.add_row(*row)
-    console = Console(width=110)
+    console = Console(width=110, markup=False, emoji=False)  # a title is no markup
     with console.capture() as capture:
         console.print(table)
     return capture.get().rstrip()

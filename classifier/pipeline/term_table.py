@@ -66,12 +66,16 @@ class TermTable(nn.Module):
         """Return (n_books, width) for a CSR matrix (n_books, n_terms)."""
         if not self.training:
             return _product(terms, self.table)
-        columns, where = np.unique(terms.indices, return_inverse=True)
-        index = torch.from_numpy(columns.astype(np.int64)).to(self.table.device)
+        touched = np.zeros(len(self.table), bool)
+        touched[terms.indices] = True
+        columns = np.flatnonzero(touched)  # marking is linear, np.unique would sort
+        where = np.empty(len(self.table), np.int32)
+        where[columns] = np.arange(len(columns), dtype=np.int32)
+        index = torch.from_numpy(columns).to(self.table.device)
         rows = self.table[index].requires_grad_()
         self._touched = (index, rows)
         shape = (terms.shape[0], len(columns))
-        compact = sp.csr_matrix((terms.data, where.astype(np.int32), terms.indptr), shape=shape)
+        compact = sp.csr_matrix((terms.data, where[terms.indices], terms.indptr), shape=shape)
         return _TermProduct.apply(rows, compact)  # type: ignore[no-any-return]
 
     @torch.no_grad()

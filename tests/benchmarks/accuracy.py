@@ -1,4 +1,4 @@
-"""Accuracy side by side: ours, each of our modalities alone, and the linear support vector machines of others.
+"""Accuracy side by side: ours, each of our modalities alone, and the linear machines of others.
 
     python tests/benchmarks/accuracy.py FOLDER [--seeds 3] [--by-author] [--set part.name=value]
 
@@ -21,6 +21,7 @@ from rich.table import Table
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import f1_score
+from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
 from classifier.pipeline.config import Config
@@ -86,7 +87,7 @@ def peers(catalogue: Catalogue, y: np.ndarray, learn: np.ndarray, judge: np.ndar
     ]
 
     def terms(**options: object) -> sp.csr_matrix:
-        vectorizer = TfidfVectorizer(sublinear_tf=True, min_df=2, token_pattern=r"\S+", **options)
+        vectorizer = TfidfVectorizer(sublinear_tf=True, min_df=2, **options)
         vectorizer.fit([texts[i] for i in learn])
         return vectorizer.transform(texts)
 
@@ -94,15 +95,15 @@ def peers(catalogue: Catalogue, y: np.ndarray, learn: np.ndarray, judge: np.ndar
         return LinearSVC().fit(features[learn], y[learn]).predict(features[judge])
 
     def all_terms() -> sp.csr_matrix:
-        return sp.hstack([terms(), terms(analyzer="char_wb", ngram_range=(3, 5))]).tocsr()
+        return sp.hstack([terms(token_pattern=r"\S+"), terms(analyzer="char_wb", ngram_range=(3, 5))]).tocsr()
 
     def loans() -> sp.csr_matrix:
         matrix = book_borrower_matrix(catalogue.loans)
-        return sp.csr_matrix(TruncatedSVD(64, random_state=0).fit_transform(matrix))
+        return sp.csr_matrix(normalize(TruncatedSVD(64, random_state=0).fit_transform(matrix)))
 
     table: dict[str, Predict] = {
         "majority": lambda: np.full(len(judge), np.bincount(y[learn]).argmax()),
-        "TF-IDF words, linear SVM": lambda: machine(terms()),
+        "TF-IDF words, linear SVM": lambda: machine(terms(token_pattern=r"\S+")),
         "words + characters, linear SVM": lambda: machine(all_terms()),
     }
     if len(catalogue.loans):

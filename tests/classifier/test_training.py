@@ -79,7 +79,9 @@ def test_an_equal_candidate_takes_over():
     second = train(now=NOW, settings=QUICK)
     accuracy = first["metrics"]["fused"]["accuracy"]
     assert second["active"]
-    assert second["reason"] == f"Accuracy {accuracy:.3f} is no worse than {accuracy:.3f} of {first['version']}."
+    assert (
+        second["reason"] == f"Accuracy {accuracy:.3f} is no worse than {accuracy:.3f} of {first['version']}."
+    )
     assert active() == second["version"]
 
 
@@ -121,7 +123,10 @@ def test_an_active_version_whose_held_out_books_are_gone_is_replaced():
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"settings": ["network.widht=16"]}, "There is no setting “network.widht”. Settings: text.min_books,"),
+        (
+            {"settings": ["network.widht=16"]},
+            "no setting “network.widht”. Settings: text.min_books,",
+        ),
         ({"settings": ["width"]}, "“width” is not of the form part.name=value"),
         ({"settings": ["network.width=wide"]}, "network.width takes int values, not “wide”."),
         ({"settings": ["svm.kernel=cubic"]}, "svm.kernel can be linear, rbf, not “cubic”."),
@@ -187,7 +192,7 @@ def test_books_without_text_cover_or_loan_teach_nothing(settings):
 def test_a_models_folder_that_cannot_be_made_is_named(settings):
     make_library()
     settings.MODELS_DIR.write_text("in the way")
-    with pytest.raises(ClassifierError, match=f"could not be written to {settings.MODELS_DIR}: .*File exists"):
+    with pytest.raises(ClassifierError, match=r"could not be written to .*/models: .*File exists"):
         train(now=NOW, settings=QUICK)
     assert settings.MODELS_DIR.read_text() == "in the way"
     assert not ModelVersion.objects.exists()
@@ -195,7 +200,7 @@ def test_a_models_folder_that_cannot_be_made_is_named(settings):
 
 def test_a_full_disk_leaves_no_half_written_model(settings):
     make_library()
-    with full_after(1000), pytest.raises(ClassifierError, match="could not be written to .*File too large"):
+    with full_after(1000), pytest.raises(ClassifierError, match=r"could not be written to .*File too large"):
         train(now=NOW, settings=QUICK)
     assert settings.MODELS_DIR.is_dir()
     assert nothing_kept(settings)

@@ -1,0 +1,216 @@
+import csv
+import io
+import re
+from itertools import groupby
+
+import pytest
+
+from classifier.errors import ClassifierError
+from classifier.models import Recommendation, SimilarBook
+from classifier.services.recommendation import recommend
+from library.catalogue.models import Book
+from library.circulation.models import Loan
+from library.people.models import Borrower
+from tests.classifier.libraries import BORROWERS, make_library
+from tests.factories import NOW, make_book, make_borrower, make_loan
+
+pytestmark = pytest.mark.django_db
+
+
+def recommended():
+    """Recommended titles by card number, best first."""
+    rows = Recommendation.objects.order_by("borrower__card_number", "rank").select_related("borrower", "book")
+    return {card: list(ranked) for card, ranked in groupby(rows, key=lambda row: row.borrower.card_number)}
+
+
+def history(card):
+    """The books a borrower has had."""
+    return set(Book.objects.filter(copies__loans__borrower__card_number=card))
+
+
+def contents(model):
+    """All rows but for their primary keys."""
+    fields = [field.attname for field in model._meta.fields if not field.primary_key]
+    return list(model.objects.order_by(*fields).values_list(*fields))
+
+
+def test_each_borrower_gets_ranked_titles_that_are_new_to_them():
+    make_library()
+    result = recommend(now=NOW, n=4)
+    found = recommended()
+    assert set(found) == set(Borrower.objects.values_list("card_number", flat=True))
+    for card, rows in found.items():
+        assert [row.rank for row in rows] == [1, 2, 3, 4]
+        assert [row.score for row in rows] == sorted((row.score for row in rows), reverse=True)
+        assert len({row.book for row in rows}) == 4
+        assert {row.book for row in rows}.isdisjoint(history(card))
+    assert result == {
+        "borrowers": BORROWERS,
+        "recommendations": 4 * BORROWERS,
+        "similar_titles": SimilarBook.objects.count(),
+        "output": None,
+    }
+
+
+def test_a_borrower_who_keeps_to_one_category_is_recommended_that_category():
+    make_library()
+    recommend(now=NOW, n=1)
+    for card, (best,) in recommended().items():
+        shelf = {book.category_id for book in history(card) if book.category_id}
+        assert shelf == {best.book.category_id} or best.book.category_id is None
+
+
+def test_borrowed_titles_come_again_only_when_asked_for():
+    make_library()
+    recommend(now=NOW, n=50, include_borrowed=True)
+    for card, rows in recommended().items():
+        assert history(card) <= {row.book for row in rows}
+
+
+def test_a_reason_names_a_title_the_borrower_has_had():
+    make_library()
+    recommend(now=NOW)
+    kinds = set()
+    for card, rows in recommended().items():
+        titles = {book.title for book in history(card)}
+        for row in rows:
+            kind, title, rest = re.split("[“”]", row.reason)
+            kinds.add((kind, rest))
+            assert title in titles
+    assert kinds == {("Borrowed by readers of ", ""), ("Like ", ", by its text")}
+
+
+def test_what_only_popularity_speaks_for_says_so():
+    star, comet, popular, _ = (make_book(title=title) for title in ("star", "a star", "soup", "a soup"))
+    reader = make_loan(book=star).borrower
+    make_loan(book=popular)
+    recommend(now=NOW)
+    reasons = Recommendation.objects.filter(borrower=reader).values_list("book", "reason")
+    assert list(reasons) == [
+        (comet.pk, "Like “star”, by its text"),
+        (popular.pk, "Much borrowed in this library"),
+    ]
+
+
+def test_a_very_long_title_is_cut_in_the_reason():
+    long, other = make_book(title="star " * 200), make_book(title="star")
+    reader = make_loan(book=long).borrower
+    recommend(now=NOW)
+    row = Recommendation.objects.get(borrower=reader)
+    assert row.book == other
+    assert row.reason == f"Like “{('star ' * 60)[:299]}…”, by its text"
+
+
+def test_books_without_a_common_word_are_no_error():
+    make_loan(book=make_book(title="star"))
+    make_book(title="soup")
+    result = recommend(now=NOW)
+    assert (result["recommendations"], result["similar_titles"]) == (0, 0)
+
+
+def test_recommending_twice_leaves_the_same_rows():
+    make_library()
+    recommend(now=NOW)
+    before = contents(Recommendation), contents(SimilarBook)
+    recommend(now=NOW)
+    assert (contents(Recommendation), contents(SimilarBook)) == before
+
+
+def test_shorter_lists_replace_longer_ones():
+    make_library()
+    recommend(now=NOW, n=10)
+    recommend(now=NOW, n=2)
+    assert {len(rows) for rows in recommended().values()} == {2}
+
+
+def test_without_loans_there_are_similar_titles_and_no_recommendations():
+    make_library()
+    Loan.objects.all().delete()
+    result = recommend(now=NOW)
+    assert (result["borrowers"], result["recommendations"]) == (0, 0)
+    assert result["similar_titles"] == SimilarBook.objects.count() > 0
+    assert not Recommendation.objects.exists()
+
+
+def test_similar_titles_are_ranked_and_share_words():
+    make_library()
+    Loan.objects.all().delete()
+    recommend(now=NOW)
+    rows = SimilarBook.objects.order_by("book", "rank").select_related("book", "other")
+    for book, ranked in groupby(rows, key=lambda row: row.book):
+        ranked = list(ranked)
+        assert [row.rank for row in ranked] == list(range(1, len(ranked) + 1))
+        assert [row.score for row in ranked] == sorted((row.score for row in ranked), reverse=True)
+        words = set(f"{book.title} {book.description}".split())
+        for row in ranked:
+            assert words & set(f"{row.other.title} {row.other.description}".split())
+    assert SimilarBook.objects.values("book").distinct().count() == Book.objects.count()
+
+
+def test_an_empty_catalogue_is_an_error_that_names_the_way_out():
+    with pytest.raises(ClassifierError) as caught:
+        recommend(now=NOW)
+    assert caught.value.message == ("The catalogue is empty. Import books first: manage.py import_books FILE")
+
+
+def test_a_first_loan_made_meanwhile_gives_no_one_anothers_recommendations():
+    newcomer = make_borrower(card_number="a newcomer with a lower key")
+    make_library()
+    recommend(now=NOW)
+    before = contents(Recommendation)
+    borrowed = []
+
+    def borrow(phase, done, total):
+        if not borrowed:
+            borrowed.append(make_loan(borrower=newcomer))
+
+    recommend(now=NOW, progress=borrow)
+    assert borrowed
+    assert contents(Recommendation) == before
+
+
+def test_borrowers_and_titles_deleted_meanwhile_are_left_out():
+    make_library()
+    book = make_book(title="star comet")
+    recommend(now=NOW, n=50)
+    assert Recommendation.objects.filter(book=book).exists()
+    leaver = Borrower.objects.get(card_number="p000")
+
+    def delete(phase, done, total):
+        Loan.objects.filter(borrower=leaver).delete()
+        Borrower.objects.filter(pk=leaver.pk).delete()
+        Book.objects.filter(pk=book.pk).delete()
+
+    recommend(now=NOW, n=50, progress=delete)
+    assert recommended().keys() == {f"p{number:03}" for number in range(1, BORROWERS)}
+    assert not SimilarBook.objects.filter(other_id=book.pk).exists()
+
+
+def test_the_file_holds_what_the_rows_hold(tmp_path):
+    make_library()
+    file = tmp_path / "recommendations.csv"
+    assert recommend(now=NOW, n=3, output=file)["output"] == str(file)
+    expected = io.StringIO(newline="")
+    writer = csv.writer(expected)
+    writer.writerow(["borrower", "rank", "book", "score", "reason"])
+    for card, rows in recommended().items():
+        for row in rows:
+            writer.writerow([card, row.rank, row.book.control_number, f"{row.score:.6f}", row.reason])
+    assert file.read_bytes().decode() == expected.getvalue()
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_refused_by_name(tmp_path):
+    make_library()
+    file = tmp_path / "nowhere" / "recommendations.csv"
+    with pytest.raises(ClassifierError) as caught:
+        recommend(now=NOW, output=file)
+    assert caught.value.message == f"{file} cannot be written: No such file or directory."
+
+
+def test_the_queries_do_not_grow_with_the_borrowers(django_assert_num_queries):
+    make_library()
+    # Books and loans; then, between BEGIN and COMMIT, cards and titles, two deletes, an INSERT of the
+    # recommendations and three of the 510 similar titles: SQLite takes 999 values in one.
+    for n in (1, 10):
+        with django_assert_num_queries(12):
+            recommend(now=NOW, n=n)

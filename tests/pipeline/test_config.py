@@ -1,0 +1,185 @@
+"""Settings: read from text, refused by name where they cannot work, stored and taken back."""
+
+import dataclasses
+import json
+import typing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.pipeline.config import Config, names
+from classifier.pipeline.errors import ConfigError
+
+
+def test_settings_are_read_as_their_types():
+    config = Config().with_settings(
+        [
+            "network.width=64",
+            " svm.C = 1 ",
+            "network.hidden=32,16",
+            "network.activation=tanh",
+            "cover.pretrained=resnet18",
+            "training.holdout=0.1",
+        ]
+    )
+    assert (config.network.width, config.svm.C, config.network.hidden) == (64, 1.0, (32, 16))
+    assert type(config.svm.C) is float
+    assert (config.network.activation, config.cover.pretrained) == ("tanh", "resnet18")
+    assert config.training.holdout == 0.1
+
+
+def test_what_is_not_set_keeps_its_default():
+    changed = Config().with_settings(["network.width=64"])
+    assert changed.network == dataclasses.replace(Config().network, width=64)
+    assert dataclasses.replace(changed, network=Config().network) == Config()
+
+
+def test_no_setting_changes_nothing_and_the_last_of_two_counts():
+    assert Config().with_settings([]) == Config()
+    assert Config().with_settings(["svm.C=1", "svm.C=2"]).svm.C == 2
+
+
+def test_hidden_layers_can_be_none():
+    assert Config().with_settings(["network.hidden=8", "network.hidden="]).network.hidden == ()
+
+
+def test_settings_are_checked_together():
+    assert Config().with_settings(["text.gram_min=6", "text.gram_max=7"]).text.gram_min == 6
+
+
+def test_the_defaults_work():
+    Config().check()
+
+
+@pytest.mark.parametrize("setting", ["", "network", "network.width", "network=64", "=", "64"])
+def test_a_setting_of_another_form_is_refused(setting):
+    with pytest.raises(ConfigError) as error:
+        Config().with_settings([setting])
+    assert error.value.message == f"“{setting}” is not of the form part.name=value, e.g. network.width=64."
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["network.wide", "net.width", ".width", "network.", "network.width.x", "check.x", "network.__class__"],
+)
+def test_a_setting_that_does_not_exist_is_refused_with_those_that_do(key):
+    with pytest.raises(ConfigError) as error:
+        Config().with_settings([f"{key}=1"])
+    assert error.value.message.startswith(f"There is no setting “{key}”. Settings: text.min_books, ")
+    assert all(name in error.value.message for name in names())
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("network.width=wide", "network.width takes int values, not “wide”."),
+        ("network.width=6.5", "network.width takes int values, not “6.5”."),
+        ("network.width=", "network.width takes int values, not “”."),
+        ("svm.C=much", "svm.C takes float values, not “much”."),
+        ("network.hidden=a,b", "network.hidden takes tuple values, not “a,b”."),
+        ("network.activation=sine", "network.activation can be gelu, relu, tanh, silu, not “sine”."),
+        ("network.optimizer=Adam", "network.optimizer can be adam, adagrad, sgd, not “Adam”."),
+        ("svm.kernel=poly", "svm.kernel can be linear, rbf, not “poly”."),
+    ],
+)
+def test_a_value_of_another_type_is_refused(setting, message):
+    with pytest.raises(ConfigError) as error:
+        Config().with_settings([setting])
+    assert error.value.message == message
+
+
+SHARES = ["network.dropout", "network.input_dropout", "network.modality_dropout", "network.label_smoothing"]
+POSITIVE = [
+    "network.width", "network.hidden", "svm.max_books", "text.min_books", "text.gram_min", "text.max_terms",
+    "loans.factors", "training.max_holdout", "recommend.neighbours",
+]  # fmt: skip
+POSITIVE_REAL = [
+    "network.learning_rate", "network.dense_learning_rate", "svm.C", "recommend.half_life_years",
+]  # fmt: skip
+NOT_NEGATIVE = ["network.epochs", "network.batch", "training.refit_below"]
+NOT_NEGATIVE_REAL = [
+    "network.modality_loss", "network.weight_decay", "recommend.text_weight", "recommend.popularity_weight",
+]  # fmt: skip
+WRONG = {
+    **{key: ["-0.1", "1", "1.5", "nan", "inf"] for key in SHARES},
+    **{key: ["0", "-1"] for key in POSITIVE},
+    **{key: ["0", "-0.1", "nan", "inf"] for key in POSITIVE_REAL},
+    **{key: ["-1"] for key in NOT_NEGATIVE},
+    **{key: ["-0.1", "nan", "inf"] for key in NOT_NEGATIVE_REAL},
+    "training.holdout": ["0", "1", "-0.1", "nan"],
+    "training.folds": ["1", "0", "-1"],
+    "svm.balance": ["-0.1", "1.1", "nan"],
+    "cover.height": ["16", "0", "-1"],
+    "cover.width": ["16", "0", "-1"],
+    "text.gram_max": ["2"],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(k, v) for k, values in WRONG.items() for v in values])
+def test_a_value_that_cannot_work_is_refused_by_the_name_of_its_setting(key, value):
+    with pytest.raises(ConfigError, match=f"^{key} "):
+        Config().with_settings([f"{key}={value}"])
+
+
+def test_every_number_has_values_that_are_refused():
+    parts = typing.get_type_hints(Config)
+    words = {
+        f"{part}.{name}"
+        for part, kind in parts.items()
+        for name, type_ in typing.get_type_hints(kind).items()
+        if type_ is str or typing.get_origin(type_) is typing.Literal
+    }
+    assert set(names()) - words == set(WRONG)
+
+
+@pytest.mark.parametrize("hidden", ["0,64", "64,0", "64,-1,32"])
+def test_every_hidden_layer_needs_units(hidden):
+    with pytest.raises(ConfigError, match=r"^network\.hidden must be above 0"):
+        Config().with_settings([f"network.hidden={hidden}"])
+
+
+def test_a_message_says_what_can_be_and_what_is():
+    with pytest.raises(ConfigError) as error:
+        Config().with_settings(["network.dropout=1.5"])
+    assert error.value.message == "network.dropout is a share: 0 or more and below 1; it is 1.5."
+
+
+@given(
+    width=st.integers(1, 10**6),
+    hidden=st.lists(st.integers(1, 999), max_size=4),
+    C=st.floats(1e-9, 1e9),
+    activation=st.sampled_from(["gelu", "relu", "tanh", "silu"]),
+    pretrained=st.text(),
+)
+def test_settings_survive_json(width, hidden, C, activation, pretrained):
+    config = Config().with_settings(
+        [
+            f"network.width={width}",
+            f"network.hidden={','.join(map(str, hidden))}",
+            f"svm.C={C!r}",
+            f"network.activation={activation}",
+            f"cover.pretrained={pretrained}",
+        ]
+    )
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert config.cover.pretrained == pretrained.strip()
+
+
+def test_stored_settings_that_are_missing_get_their_default():
+    assert Config.from_dict({}) == Config()
+    assert Config.from_dict({"svm": {"C": 2.0}}) == Config().with_settings(["svm.C=2"])
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ({"svm": {"D": 2.0}}, "There is no setting “svm.D”."),
+        ({"swm": {"C": 2.0}}, "There is no setting “swm”."),
+        ({"svm": {"C": -2.0}}, "svm.C must be above 0 and finite; it is -2."),
+    ],
+)
+def test_stored_settings_that_do_not_exist_or_cannot_work_are_refused(stored, message):
+    with pytest.raises(ConfigError) as error:
+        Config.from_dict(stored)
+    assert error.value.message == message
