@@ -109,6 +109,11 @@ def load_model(folder: Path) -> TrainedModel:
     """
     data = _verified(folder)
     about = json.loads(data["model.json"])
+    needed = [f"{name}{suffix}" for name in about["modalities"] for suffix in (".json", ".safetensors")]
+    needed += [f"{part}{suffix}" for part in about["svm"] for suffix in (".safetensors", ".skops")]
+    for name in needed:
+        if name not in data:
+            raise ArtifactError(f"{folder.name}/{_MANIFEST} does not list {name}.", file=_MANIFEST)
     config = Config.from_dict(about["config"])
     states = {
         name: (json.loads(data[f"{name}.json"]), load(data[f"{name}.safetensors"]))

@@ -221,7 +221,8 @@ def nearest(
 def _telling_terms(text: sp.csr_matrix) -> sp.csr_matrix:
     """Leave out terms that over 1 % of the books share: they cost most of the time and tell the least."""
     books = np.bincount(text.indices, minlength=text.shape[1])
-    return normalize(text[:, books <= max(50, text.shape[0] // 100)]).tocsr()
+    telling = text[:, books <= max(50, text.shape[0] // 100)]
+    return normalize(telling).tocsr() if telling.nnz else telling.tocsr()  # normalize refuses no terms at all
 
 
 def _of_books(loans: LoanTable, book_ids: Sequence[str]) -> LoanTable:

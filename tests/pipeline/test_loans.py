@@ -74,6 +74,14 @@ def test_a_new_book_lands_near_the_books_it_shares_readers_with(group):
     assert {int(book[1:]) % GROUPS for book in nearest} == {group}
 
 
+def test_with_factors_enough_likeness_is_that_of_the_readers_themselves():
+    pairs = [(book + twin, borrower) for book, borrower in grouped_loans(books=15) for twin in "xy"]
+    asked = catalogue(pairs)
+    readers = book_borrower_matrix(asked.loans).astype(np.float64)
+    modality = fitted(pairs, factors=20)  # thirty books, but each has a twin: fifteen factors say all
+    np.testing.assert_allclose(likeness(modality, asked), (readers @ readers.T).toarray(), atol=1e-5)
+
+
 def test_a_known_book_follows_the_loans_as_they_are_now():
     pairs = grouped_loans()
     modality = fitted(pairs)

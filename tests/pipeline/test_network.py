@@ -7,7 +7,7 @@ import torch
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.modality import Block
-from classifier.pipeline.network import FusionNetwork
+from classifier.pipeline.network import FusionNetwork, _thin
 from tests.pipeline.blocks import IMAGE, KINDS, N_CLASSES, N_TERMS, only, toy_blocks, with_values, without
 
 
@@ -119,6 +119,34 @@ def test_no_books_get_no_answers(fitted, blocks):
     assert fitted.predict_logits(none).shape == (0, 1 + len(KINDS), N_CLASSES)
 
 
+def test_the_last_modality_of_a_book_is_never_hidden():
+    train, y = toy_blocks(32, kinds=("words",))
+    shown, hidden = (
+        network("network.epochs=2", f"network.modality_dropout={share}").fit(train, y, n_classes=N_CLASSES)
+        for share in (0, 0.99)
+    )
+    assert np.array_equal(shown.predict_logits(train), hidden.predict_logits(train))
+
+
+def test_hiding_modalities_changes_what_is_learned_where_there_are_several():
+    train, y = toy_blocks(32, missing=0)
+    shown, hidden = (
+        network("network.epochs=2", f"network.modality_dropout={share}").fit(train, y, n_classes=N_CLASSES)
+        for share in (0, 0.5)
+    )
+    assert not np.array_equal(shown.predict_logits(train), hidden.predict_logits(train))
+
+
+def test_a_modality_learns_nothing_of_the_books_that_lack_it():
+    train, y = toy_blocks(90, kinds=("words", "numbers"), missing=0)
+    train["numbers"] = without(train["numbers"], y == 2)
+    fitted = network().fit(train, y, n_classes=N_CLASSES)
+    block = train["numbers"]
+    blank = Block(values=np.zeros_like(block.values), present=np.ones(90, bool), spec=block.spec)
+    alone = fitted.predict_logits(train | {"numbers": blank})[:, 2]
+    assert (alone.argmax(axis=1) != 2).all()
+
+
 @pytest.mark.parametrize("activation", ["gelu", "relu", "tanh", "silu"])
 @pytest.mark.parametrize(
     ("optimizer", "rates"), [("adam", (0.02, 0.003)), ("adagrad", (0.1, 0.03)), ("sgd", (1.0, 0.1))]
@@ -165,9 +193,13 @@ def test_the_same_seed_gives_the_same_network_and_another_seed_another(blocks):
 def test_random_numbers_and_threads_of_others_stay_as_they_were():
     train, y = toy_blocks(32)
     state, threads = torch.get_rng_state(), torch.get_num_threads()
-    network("network.epochs=1").fit(train, y, n_classes=N_CLASSES).predict_logits(train)
+    torch.set_num_threads(2)
+    try:
+        network("network.epochs=1").fit(train, y, n_classes=N_CLASSES).predict_logits(train)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
     assert torch.equal(torch.get_rng_state(), state)
-    assert torch.get_num_threads() == threads
 
 
 def test_blocks_are_not_changed_by_learning():
@@ -194,6 +226,13 @@ def test_steps_are_counted_to_the_end(changes, books, steps):
         train, y, n_classes=N_CLASSES, on_step=lambda done, total: seen.append((done, total))
     )
     assert seen == [(step, steps) for step in range(1, steps + 1)]
+
+
+def test_terms_left_out_are_made_up_for_by_those_that_stay():
+    terms = toy_blocks(500)[0]["words"].values
+    thinned = _thin(terms.copy(), 0.25, np.random.default_rng(0))
+    assert abs(np.mean(thinned.data == 0) - 0.25) < 0.03
+    assert thinned.sum() == pytest.approx(terms.sum(), rel=0.03)
 
 
 def test_term_tables_hold_nothing_that_half_precision_would_lose(fitted):

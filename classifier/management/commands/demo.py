@@ -32,9 +32,9 @@ class Command(BaseCommand):
             call_command("runserver", ADDRESS, use_reloader=False)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
+        call_command("migrate", verbosity=0, interactive=False)
         from classifier.services.demo import build_demo  # loads torch, which --help can do without
 
-        call_command("migrate", verbosity=0, interactive=False)
         result = build_demo(now=timezone.now(), seed=options["seed"], progress=progress)
         return {**result, "admin": f"http://{ADDRESS}/admin/"}
 

@@ -1,0 +1,86 @@
+"""Data folders of whole installations: a small library, and the demo."""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import pytest
+from django.db import connections
+
+from tests.classifier.libraries import make_library
+from tests.conftest import default_database, migrated
+from tests.e2e.processes import manage
+
+Opened = Callable[[Path], AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+def opened(django_db_blocker) -> Opened:
+    """Let the ORM of the test read and write the database in a data folder: ``with opened(folder):``."""
+
+    @contextmanager
+    def open_folder(data: Path) -> Iterator[None]:
+        with django_db_blocker.unblock(), default_database(database_in(data)):
+            yield
+
+    return open_folder
+
+
+@pytest.fixture(scope="session")
+def library_folder(tmp_path_factory, django_db_blocker, opened) -> Path:
+    """A data folder with a small library, not to be changed; see `small_library`."""
+    data = tmp_path_factory.mktemp("library")
+    migrated(database_in(data), django_db_blocker)
+    with opened(data):
+        make_library()
+    return data
+
+
+@pytest.fixture
+def small_library(library_folder, tmp_path) -> Path:
+    """A data folder of the test's own, with the library of `make_library` in it."""
+    return shutil.copytree(library_folder, tmp_path / "installation")
+
+
+@dataclass(frozen=True)
+class Demo:
+    folder: Path
+    result: dict[str, Any]
+    """What ``manage.py demo --json`` printed."""
+
+    def copy(self, to: Path) -> "Demo":
+        return Demo(shutil.copytree(self.folder, to), self.result)
+
+
+@pytest.fixture(scope="session")
+def finished_demo(tmp_path_factory, worker_id) -> Demo:
+    """The demo, made once for all test processes; not to be changed, see `demo`."""
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent
+    folder, printed = shared / "demo", shared / "demo.json"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            made = manage(folder, "demo", "--no-serve", "--json")
+            assert (made.returncode, made.stderr) == (0, "")
+            printed.write_text(made.stdout, encoding="utf-8")
+    return Demo(folder, json.loads(printed.read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def demo(finished_demo, tmp_path) -> Demo:
+    """The demo in a data folder of the test's own."""
+    return finished_demo.copy(tmp_path / "installation")
+
+
+def database_in(data: Path) -> dict[str, Any]:
+    # The options of the real settings.
+    options = connections.databases["default"]["OPTIONS"]
+    return dj_database_url.parse(f"sqlite:///{data / 'library.sqlite3'}") | {"OPTIONS": options}

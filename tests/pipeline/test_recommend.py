@@ -1,0 +1,255 @@
+"""Recommendations: nearest titles, lists for borrowers, and the reason of each."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.pipeline import recommend
+from classifier.pipeline.config import Config
+from classifier.pipeline.recommend import Recommended, Recommender, nearest
+from classifier.pipeline.records import LoanTable
+
+YEAR = 365.25 * 86400
+NOW = 2_000_000_000.0
+
+
+def loans(*rows: tuple[str, int] | tuple[str, int, float]) -> LoanTable:
+    """Return loans given as (book, borrower[, years ago])."""
+    ids = sorted({row[0] for row in rows}, reverse=True)
+    return LoanTable(
+        book_ids=ids,
+        book=np.array([ids.index(row[0]) for row in rows], np.int32),
+        borrower=np.array([row[1] for row in rows], np.int32),
+        borrowed_at=np.array([int(NOW - YEAR * (row[2] if len(row) > 2 else 0)) for row in rows], np.int64),
+    )
+
+
+def words(ids: str, texts: dict[str, str]) -> sp.csr_matrix:
+    """Return one row of equal weights a book, of the words in its text."""
+    terms = sorted({word for text in texts.values() for word in text.split()})
+    rows = np.array([[term in texts.get(book, "").split() for term in terms] for book in ids], np.float32)
+    return sp.csr_matrix(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1))
+
+
+def fitted(table: LoanTable, ids: str, texts: dict[str, str] | None = None, *settings: str) -> Recommender:
+    config = Config().with_settings([f"recommend.{setting}" for setting in settings])
+    text = words(ids, texts) if texts else None
+    return Recommender(settings=config.recommend).fit(table, book_ids=list(ids), text=text)
+
+
+def listed(recommender: Recommender, *, n: int = 10, include_borrowed: bool = False) -> dict[int, list[str]]:
+    """Return the titles of each borrower's list."""
+    found: dict[int, list[str]] = {}
+    for item in recommender.recommend(n=n, now=NOW, include_borrowed=include_borrowed):
+        found.setdefault(item.borrower, []).append(item.book)
+    return found
+
+
+rows = st.lists(st.lists(st.sampled_from([0, 0, 0.2, 0.5, 1]), min_size=4, max_size=4), max_size=12)
+
+
+@given(rows=rows, k=st.integers(1, 5), chunk=st.integers(1, 5))
+def test_nearest_are_the_largest_products_with_other_rows(rows, k, chunk):
+    dense = np.array(rows, np.float32).reshape(len(rows), 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recommend, "_CHUNK", chunk)  # so that a few rows are several chunks
+        found = nearest(sp.csr_matrix(dense), k)
+    assert found.shape == (len(rows), len(rows))
+    products = dense @ dense.T
+    for row in range(len(rows)):
+        columns, values = found.indices[found.indptr[row] : found.indptr[row + 1]], found[[row]].data
+        assert row not in columns
+        np.testing.assert_allclose(found[[row]].toarray().ravel()[columns], products[row, columns], rtol=1e-6)
+        others = np.sort(np.delete(products[row], row))[::-1]
+        np.testing.assert_allclose(np.sort(values)[::-1], others[others > 0][:k], rtol=1e-6)
+
+
+def test_nearest_tells_how_far_it_is():
+    told = []
+    nearest(sp.csr_matrix(np.eye(3, dtype=np.float32)), 2, lambda *step: told.append(step))
+    assert told == [(0, 3), (3, 3)]
+
+
+def test_titles_are_similar_by_readers_and_by_text_and_the_weight_of_text_is_a_setting():
+    table = loans(("a", 0), ("b", 0), ("a", 1), ("b", 1), ("c", 2))
+    texts = {"a": "sea ship", "c": "sea ship"}
+    found = list(fitted(table, "abc", texts, "text_weight=0.5").similar(n=5))
+    assert [row[:3] for row in found] == [("a", 1, "b"), ("a", 2, "c"), ("b", 1, "a"), ("c", 1, "a")]
+    assert [row[3] for row in found] == pytest.approx([1, 0.5, 1, 0.5])
+    heavy = list(fitted(table, "abc", texts, "text_weight=2").similar(n=1))
+    assert [row[:3] for row in heavy] == [("a", 1, "c"), ("b", 1, "a"), ("c", 1, "a")]
+
+
+def test_titles_as_similar_come_in_the_order_of_the_books():
+    table = loans(*((book, borrower) for book in "dcba" for borrower in (0, 1)))
+    found = list(fitted(table, "dbca").similar(n=2))
+    assert [row[2] for row in found if row[0] == "d"] == ["b", "c"]
+
+
+def test_words_that_many_books_share_make_no_two_of_them_similar():
+    ids = [chr(0x4E00 + i) for i in range(60)]
+    texts = dict.fromkeys(ids, "common") | {ids[3]: "common rare", ids[7]: "common rare"}
+    found = list(fitted(LoanTable(), "".join(ids), texts).similar(n=5))
+    assert [row[:3] for row in found] == [(ids[3], 1, ids[7]), (ids[7], 1, ids[3])]
+
+
+def test_where_no_word_tells_books_apart_there_is_nothing_similar():
+    ids = [chr(0x4E00 + i) for i in range(60)]
+    assert list(fitted(LoanTable(), "".join(ids), dict.fromkeys(ids, "common")).similar(n=5)) == []
+
+
+def test_readers_of_the_same_books_are_recommended_each_others():
+    table = loans(("a", 0), ("b", 0), ("a", 1), ("b", 1), ("c", 1), ("d", 2), ("e", 2))
+    found = listed(fitted(table, "abcde", None, "popularity_weight=0"))
+    assert found == {0: ["c"]}  # borrowers 1 and 2 have had all that is near
+
+
+def test_titles_had_before_come_again_only_if_asked_for():
+    table = loans(("a", 0), ("b", 0), ("a", 1), ("b", 1), ("c", 1))
+    recommender = fitted(table, "abc")
+    assert listed(recommender) == {0: ["c"]}
+    assert {who: set(books) for who, books in listed(recommender, include_borrowed=True).items()} == {
+        0: set("abc"),
+        1: set("abc"),
+    }
+
+
+def test_the_score_adds_up_neighbours_by_age_and_the_reason_is_the_loan_that_gave_most():
+    # b is like a by text, c is like a half as much; borrower 0 had a now and c two years ago.
+    texts = {"a": "sea", "b": "sea", "c": "sea ship"}
+    table = loans(("a", 0), ("c", 0, 2), ("b", 1))
+    settings = ("text_weight=0.5", "popularity_weight=0", "half_life_years=1")
+    (first, *_) = fitted(table, "abc", texts, *settings).recommend(n=1, now=NOW)
+    cosine = np.sqrt(1 / 2)
+    assert (first.borrower, first.rank, first.book) == (0, 1, "b")
+    assert first.score == pytest.approx(0.5 * (1 + cosine / 4), rel=1e-5)
+    assert (first.source, first.because) == ("text", "a")
+
+
+def test_of_two_loans_the_newer_counts_more_and_gives_the_reason():
+    texts = {"a": "sea", "b": "sea", "x": "law", "y": "law"}
+    for years, expected in (((0, 3), ["b", "y"]), ((3, 0), ["y", "b"])):
+        table = loans(("a", 0, years[0]), ("x", 0, years[1]))
+        assert listed(fitted(table, "abxy", texts)) == {0: expected}
+
+
+def test_a_title_had_twice_counts_as_its_last_loan_alone():
+    texts = {"a": "sea", "b": "sea"}
+    settings = ("text_weight=1", "popularity_weight=0")
+    once, twice = (
+        next(fitted(table, "ab", texts, *settings).recommend(n=1, now=NOW)).score
+        for table in (loans(("a", 0, 1)), loans(("a", 0, 5), ("a", 0, 1), ("a", 0, 3)))
+    )
+    assert once == twice == pytest.approx(0.5)
+
+
+def test_a_loan_from_the_future_counts_as_one_of_today():
+    texts = {"a": "sea", "b": "sea"}
+    settings = ("text_weight=1", "popularity_weight=0")
+    (item,) = fitted(loans(("a", 0, -3)), "ab", texts, *settings).recommend(n=1, now=NOW)
+    assert item.score == pytest.approx(1)
+
+
+def test_the_source_is_what_contributed_most():
+    table = loans(("a", 0), ("a", 1), ("b", 1), ("c", 2), ("c", 3), ("d", 3), ("c", 3))
+    texts = {"a": "sea", "e": "sea"}
+    items = {
+        (item.borrower, item.book): item
+        for item in fitted(table, "abcde", texts, "popularity_weight=0.001").recommend(n=10, now=NOW)
+    }
+    assert (items[0, "b"].source, items[0, "b"].because) == ("loans", "a")
+    assert (items[0, "e"].source, items[0, "e"].because) == ("text", "a")
+    assert (items[0, "c"].source, items[0, "c"].because) == ("popular", "")
+    assert items[0, "c"].score == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(("weight", "source"), [(0.1, "loans"), (2, "text")])
+def test_the_weight_of_text_decides_which_source_contributed_most(weight, source):
+    table = loans(("a", 0), ("a", 1), ("b", 1), ("b", 2))
+    (item,) = (
+        item
+        for item in fitted(table, "ab", {"a": "sea", "b": "sea"}, f"text_weight={weight}").recommend(
+            n=1, now=NOW
+        )
+        if item.borrower == 0
+    )
+    assert (item.book, item.source, item.because) == ("b", source, "a")
+
+
+def test_popular_titles_fill_a_list_up_behind_the_neighbours():
+    table = loans(("a", 0), ("a", 1), ("b", 1), *(("z", borrower) for borrower in range(2, 30)))
+    found = listed(fitted(table, "abz"))
+    assert found[0] == ["b", "z"]
+    assert found[2] == ["a", "b"]  # no neighbours: the more borrowed first
+
+
+def test_lists_have_their_length_their_order_and_no_title_twice():
+    rng = np.random.default_rng(0)
+    ids = "abcdefghijklmnopqrst"
+    table = loans(*((ids[rng.integers(20)], int(rng.integers(30)), float(rng.random())) for _ in range(150)))
+    had = {(int(who), table.book_ids[book]) for who, book in zip(table.borrower, table.book, strict=True)}
+    recommender = fitted(table, ids)
+    items = list(recommender.recommend(n=4, now=NOW))
+    for borrower in {who for who, _ in had}:
+        own = [item for item in items if item.borrower == borrower]
+        assert [item.rank for item in own] == [1, 2, 3, 4]
+        assert len({item.book for item in own}) == 4
+        assert [item.score for item in own] == sorted((item.score for item in own), reverse=True)
+        assert not {(borrower, item.book) for item in own} & had
+        assert all((borrower, item.because) in had for item in own if item.source != "popular")
+    assert items == list(recommender.recommend(n=4, now=NOW))
+
+
+def test_a_few_borrowers_at_a_time_get_what_all_at_once_get(monkeypatch):
+    rng = np.random.default_rng(0)
+    table = loans(*(("abcdef"[rng.integers(6)], int(rng.integers(9))) for _ in range(30)))
+    at_once = list(fitted(table, "abcdef").recommend(n=3, now=NOW))
+    monkeypatch.setattr(recommend, "_CHUNK", 2)
+    assert list(fitted(table, "abcdef").recommend(n=3, now=NOW)) == at_once
+
+
+def test_loans_of_books_that_cannot_be_recommended_are_left_out():
+    table = loans(("a", 0), ("gone", 0), ("gone", 1), ("b", 1), ("gone", 2))
+    recommender = fitted(table, "ab", None, "popularity_weight=0.001")
+    found = {item.borrower: (item.book, item.source) for item in recommender.recommend(n=5, now=NOW)}
+    assert found == {0: ("b", "popular"), 1: ("a", "popular")}
+
+
+def test_without_loans_nothing_is_recommended_but_titles_are_similar_by_text():
+    recommender = fitted(LoanTable(), "ab", {"a": "sea", "b": "sea"})
+    assert list(recommender.recommend(n=5, now=NOW)) == []
+    assert [row[:3] for row in recommender.similar(n=5)] == [("a", 1, "b"), ("b", 1, "a")]
+
+
+def test_without_books_there_is_nothing():
+    recommender = fitted(LoanTable(), "")
+    assert list(recommender.recommend(n=5, now=NOW)) == []
+    assert list(recommender.similar(n=5)) == []
+
+
+def test_a_book_has_no_more_neighbours_than_the_setting():
+    table = loans(*((book, 0) for book in "abcdef"))
+    recommender = fitted(table, "abcdef", None, "neighbours=2")
+    assert recommender.by_loans_.getnnz(axis=1).tolist() == [2] * 6
+
+
+def test_a_recommendation_says_all_of_itself():
+    table = loans(("a", 4), ("a", 1), ("b", 1))
+    (item,) = (i for i in fitted(table, "ab").recommend(n=1, now=NOW) if i.borrower == 4)
+    assert item == Recommended(borrower=4, rank=1, book="b", score=item.score, source="loans", because="a")
+
+
+def test_progress_is_told_to_the_end():
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def progress(phase: str, *step: int) -> None:
+        told.setdefault(phase, []).append(step)
+
+    table = loans(("a", 0), ("b", 1))
+    recommender = Recommender(settings=Config().recommend)
+    recommender.fit(table, book_ids=["a", "b"], text=words("ab", {"a": "sea"}), progress=progress)
+    list(recommender.recommend(n=1, now=NOW, progress=progress))
+    assert list(told) == ["comparing loans", "comparing texts", "recommending"]
+    assert all(steps[-1] == (2, 2) for steps in told.values())
