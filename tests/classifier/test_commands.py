@@ -9,7 +9,8 @@ import pytest
 from django.core.management import ManagementUtility
 
 from classifier.models import ModelVersion, Recommendation, Suggestion
-from tests.classifier.libraries import POOR, QUICK, UNCATEGORISED, make_library
+from library.catalogue.models import Book
+from tests.classifier.libraries import CATEGORISED, POOR, QUICK, UNCATEGORISED, make_library
 from tests.factories import make_book, make_category
 
 COMMANDS = ["train", "classify", "recommend", "evaluate", "demo"]
@@ -239,3 +240,16 @@ def test_a_result_that_cannot_be_written_ends_with_1(run, tmp_path):
     code, said, error = run("recommend", "--output", file)
     assert (code, said) == (1, "")
     assert error == f"CommandError: {file} cannot be written: No such file or directory.\n"
+
+
+@pytest.mark.django_db
+def test_the_demo_is_not_mixed_into_a_library(run, data_folder):
+    make_library()
+    says = (
+        f"{data_folder} holds a library already, and the demo must not be mixed into it. "
+        "Set LIBRARY_DATA_DIR (and DATABASE_URL, if you use it) to an empty place."
+    )
+    code, said, error = run("demo", "--no-serve", "--json")
+    assert (code, json.loads(said), error) == (1, {"error": says}, f"CommandError: {says}\n")
+    assert Book.objects.count() == CATEGORISED + UNCATEGORISED
+    assert list(data_folder.iterdir()) == []

@@ -249,7 +249,7 @@ def test_evaluating_a_damaged_version_names_the_file():
 
 
 def test_each_phase_of_training_goes_forward_and_ends():
-    make_library(covers=True)
+    make_library()
     steps: dict[str, list[tuple[int, int]]] = {}
     train(now=NOW, settings=QUICK, progress=lambda phase, *step: steps.setdefault(phase, []).append(step))
     assert {"learning", "learning with the held-out books"} <= steps.keys()

@@ -38,6 +38,7 @@ def row(modality: TextModality, book: BookRecord) -> dict[str, float]:
         ("ＡＢＣ１２３ ﬁn", "abc123 fin"),
         ("2 < 3 and 5 > 4", "2   4"),  # no tag, but tags cannot be told from it
         ("Ä" + "o\u0308", "ao"),
+        ("I\ufe20A\ufe21khina", "iakhina"),
         ("İstanbul ℡", "istanbul tel"),
         ("图书馆", "图书馆"),
         ("한국어", "한국어"),

@@ -28,7 +28,7 @@ from classifier.pipeline.stopwords import STOP_WORDS
 jieba.setLogLevel(logging.WARNING)
 
 _TAG = re.compile(r"<[^<>]{1,200}>")
-_ACCENT = re.compile(r"[\u0300-\u036f]+")
+_ACCENT = re.compile(r"[\u0300-\u036f\ufe20-\ufe2f]+")  # the latter: ties over letters in romanised Russian
 _WORD = re.compile(r"[^\W_]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WEIGHTS = {"word": 1.5, "title": 0.7, "gram": 1.2, "author": 0.7, "publisher": 0.7}
