@@ -1,0 +1,37 @@
+"""Encoders of dense blocks: what the fusion network reads pixels with."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation
+from torchvision.transforms import v2
+
+
+class ImageEncoder(nn.Module):
+    """A small convolutional network: four strided layers, then mean and maximum over the picture.
+
+    A thousand thumbnails are enough for it; a ResNet of torchvision needs a hundred times as many.
+    """
+
+    def __init__(self, shape: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        self.shape = shape
+        channels = (shape[0], 16, 32, 64, 64)
+        self.layers = nn.Sequential(*(Conv2dNormActivation(a, b, 3, stride=2) for a, b in pairwise(channels)))
+        self.project = nn.Linear(2 * channels[-1], width)
+        self.augment = v2.Compose(
+            [
+                v2.RandomHorizontalFlip(),
+                v2.RandomCrop(shape[1:], padding=4, padding_mode="edge"),
+                v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),
+            ]
+        )
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return (n, width) for uint8 pixels (n, channels * height * width)."""
+        images = pixels.view(-1, *self.shape).float() / 255
+        if self.training:
+            images = self.augment(images)
+        maps = self.layers((images - 0.5) / 0.25)  # (n, 64, height / 16, width / 16)
+        return self.project(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1))  # type: ignore[no-any-return]
