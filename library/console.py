@@ -17,7 +17,10 @@ from django.db import OperationalError
 from library.errors import LibraryError
 
 Progress = Callable[[str, int, int], None]
-"""``progress(phase, done, total)``: how far a phase is; ``done == total`` ends it."""
+"""``progress(phase, done, total)``: how far a phase is; ``done == total`` ends it.
+
+What stands behind a colon may change within a phase: "searching: best 0.61".
+"""
 
 
 def no_progress(phase: str, done: int, total: int) -> None:
@@ -67,9 +70,10 @@ class ProgressBars(AbstractContextManager["ProgressBars"]):
         self._bars.stop()
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        if phase not in self._tasks:
-            self._tasks[phase] = self._bars.add_task(phase, total=total)
-        self._bars.update(self._tasks[phase], completed=done, total=total)
+        name = phase.partition(":")[0]
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(phase, total=total)
+        self._bars.update(self._tasks[name], description=phase, completed=done, total=total)
 
 
 class Command(BaseCommand):

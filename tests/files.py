@@ -1,4 +1,4 @@
-"""Files for tests: CSV and images."""
+"""Files for tests: CSV, images and what begins like a recording."""
 
 import csv
 from collections.abc import Sequence
@@ -22,4 +22,19 @@ def write_image(
     """Write an image of one colour; the suffix tells the format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, colour).save(path)
+    return path
+
+
+#: How a recording of each kind begins, which is all that the catalogue looks at.
+RECORDINGS = {
+    ".wav": b"RIFF\x24\0\0\0WAVEfmt " + bytes(30),
+    ".flac": b"fLaC\0\0\0\x22" + bytes(34),
+    ".ogg": b"OggS\0\2" + bytes(30),
+}
+
+
+def write_recording(path: Path) -> Path:
+    """Write the beginning of a recording; the suffix tells the format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(RECORDINGS[path.suffix])
     return path

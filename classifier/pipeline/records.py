@@ -1,6 +1,6 @@
 """What goes into the pipeline: books, and who borrowed them together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class BookRecord:
     language: str = ""
     description: str = ""
     cover: Path | None = None
+    audio: Path | None = None
     category: str | None = None
 
 
@@ -65,7 +66,15 @@ class Catalogue:
     """Books to learn from or to classify, with all loans of the library.
 
     The loans may be of more books than `books` holds: a book is known by the company it keeps.
+
+    Attributes
+    ----------
+    books : sequence of BookRecord
+    loans : LoanTable
+    parents : mapping of str to str
+        The category above each category that has one above.
     """
 
     books: Sequence[BookRecord]
     loans: LoanTable = field(default_factory=LoanTable)
+    parents: Mapping[str, str] = field(default_factory=dict)

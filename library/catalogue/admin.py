@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -14,6 +15,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericF
 from unfold.decorators import display
 
 from library.catalogue.models import Book, Category, Copy
+from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
 from library.catalogue.services import librarian_source
 
 
@@ -38,6 +40,20 @@ class CopyInline(TabularInline):
     model = Copy
     extra = 0
     hide_title = True
+
+
+class BookForm(forms.ModelForm):
+    def clean_audio(self) -> Any:
+        """Look into a new recording: the name's suffix, which the model checks, may lie."""
+        audio = self.cleaned_data["audio"]
+        if isinstance(audio, UploadedFile):
+            if (audio.size or 0) > MOST_BYTES:
+                raise forms.ValidationError(_("The recording is larger than 50 MB."))
+            audio.seek(0)
+            if recording_suffix(head=audio.read(HEAD_BYTES)) is None:
+                raise forms.ValidationError(_("This is no WAV, FLAC or OGG file."))
+            audio.seek(0)
+        return audio
 
 
 @admin.register(Book)
@@ -67,8 +83,9 @@ class BookAdmin(ModelAdmin):
                 "fields": [("publisher", "year"), ("language", "isbn"), ("control_number", "created_at")],
             },
         ),
-        (_("Content"), {"classes": ["tab"], "fields": ["description", "cover"]}),
+        (_("Content"), {"classes": ["tab"], "fields": ["description", "cover", "audio"]}),
     ]
+    form = BookForm
     inlines = [CopyInline]
 
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:

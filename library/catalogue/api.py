@@ -35,13 +35,14 @@ class BookSerializer(RecordSerializer):
             "isbn",
             "description",
             "cover",
+            "audio",
             "category",
             "category_notation",
             "category_source",
             "created_at",
         ]
-        # Covers come in by import or on the admin's page, where images are checked.
-        read_only_fields = ["cover", "category_source", "created_at"]
+        # Covers and recordings come in by import or on the admin's page, where files are checked.
+        read_only_fields = ["cover", "audio", "category_source", "created_at"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         before = self.instance.category if self.instance else None

@@ -1,5 +1,6 @@
 """Books, their copies and the categories they are filed under."""
 
+from django.core.validators import FileExtensionValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -52,6 +53,13 @@ class Book(models.Model):
     isbn = models.CharField("ISBN", max_length=13, blank=True, db_index=True)
     description = models.TextField(_("description"), blank=True)
     cover = models.ImageField(_("cover"), upload_to="covers/", blank=True)
+    audio = models.FileField(
+        _("audio"),
+        upload_to="audio/",
+        blank=True,
+        validators=[FileExtensionValidator(["wav", "flac", "ogg"])],
+        help_text=_("A sample of the audiobook or a spoken description: WAV, FLAC or OGG, 50 MB at most."),
+    )
     category = models.ForeignKey(
         Category, models.PROTECT, null=True, blank=True, related_name="books", verbose_name=_("category")
     )

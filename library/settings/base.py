@@ -12,7 +12,7 @@ from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
-from environs import Env
+from environs import Env, validate
 
 env = Env()
 
@@ -21,6 +21,15 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 # One folder holds all state, so a backup or a fresh start is one folder too.
 DATA_DIR = Path(env.str("LIBRARY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 MODELS_DIR = DATA_DIR / "models"
+# The cache of features: beyond this the longest unused are deleted. It lies in DATA_DIR/cache, which may be
+# deleted at any time and needs no backup.
+FEATURE_CACHE_BYTES = env.int("FEATURE_CACHE_BYTES", 2_000_000_000)
+# Share of right answers wanted among those the classifier gives; below it, it says "no suggestion".
+SUGGESTION_PRECISION = env.float(
+    "SUGGESTION_PRECISION",
+    0.90,
+    validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
+)
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)

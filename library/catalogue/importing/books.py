@@ -1,38 +1,32 @@
 """Import of books from a CSV file."""
 
 from collections import Counter
-from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from library.catalogue.covers import CoverRefusedError
-from library.catalogue.importing.cover_store import CoverStore, cover_store
 from library.catalogue.importing.fields import read_values
+from library.catalogue.importing.file_store import FileStore, file_stores
 from library.catalogue.models import Book
 from library.catalogue.selectors import category_ids
 from library.catalogue.services import add_first_copies, ensure_categories
 from library.console import Progress, no_progress
-from library.errors import LibraryError
 from library.tabular import ImportReport, Row, batches, clean_line, kept_or_undone, longest, quoted, read_rows
 
 COLUMNS = (
     *("title", "subtitle", "authors", "publisher", "year", "language", "isbn", "description"),
-    *("category", "cover"),
+    *("category", "cover", "audio"),
 )
 #: Rows held in memory at a time; more make no statement quicker.
 BATCH = 2_000
-
-
-class NoCoversFolderError(LibraryError):
-    """The folder named for the covers is not there."""
 
 
 def import_books(
     *,
     path: Path,
     covers: Path | None = None,
+    audio: Path | None = None,
     dry_run: bool = False,
     strict: bool = False,
     overwrite_categories: bool = False,
@@ -46,8 +40,9 @@ def import_books(
     ----------
     path : Path
         CSV, plain or gzip, UTF-8; the column `id` is the control number, by which a book is known again.
-    covers : Path, optional
-        The folder of the files that the column `cover` names; by default `covers` beside the file.
+    covers, audio : Path, optional
+        The folders of the files that the columns `cover` and `audio` name; by default `covers` and `audio`
+        beside the file.
     dry_run : bool
         Do it all, then undo it.
     strict : bool
@@ -65,17 +60,16 @@ def import_books(
 
     Raises
     ------
-    UnusableFileError, NoCoversFolderError
+    UnusableFileError, NoFolderError
         If nothing can be read.
     ImportRefusedError, ChangedMeanwhileError
-        If nothing was kept; any cover written is gone too.
+        If nothing was kept; any cover and recording written is gone too.
     """
     report = ImportReport(file=path.name, dry_run=dry_run)
-    if covers is None and (path.parent / "covers").is_dir():
-        covers = path.parent / "covers"
-    if covers is not None and not covers.is_dir():
-        raise NoCoversFolderError(f"There is no covers folder {covers}.", covers=str(covers))
-    with cover_store(covers, dry_run=dry_run) as covers_kept, kept_or_undone(report, strict=strict):
+    with (
+        file_stores(beside=path, covers=covers, audio=audio, dry_run=dry_run) as stores,
+        kept_or_undone(report, strict=strict),
+    ):
         columns, rows = read_rows(
             path=path,
             required=("id",),
@@ -83,7 +77,7 @@ def import_books(
             report=report,
             progress=partial(progress, f"reading {path.name} (KiB)"),
         )
-        work = _Import(report, covers_kept, columns, scheme, overwrite_categories, now)
+        work = _Import(report, stores, columns, scheme, overwrite_categories, now)
         for batch in batches(rows, BATCH):
             work.take(batch)
         work.finish()
@@ -96,14 +90,14 @@ class _Import:
     def __init__(
         self,
         report: ImportReport,
-        covers: CoverStore,
+        stores: list[FileStore],
         columns: list[str],
         scheme: str,
         overwrite_categories: bool,
         now: datetime,
     ) -> None:
         self.report = report
-        self.covers = covers
+        self.stores = stores
         self.fields = [column for column in columns if column != "id"]
         if "category" in columns:
             self.fields.append("category_source")
@@ -114,7 +108,6 @@ class _Import:
         self.lines: dict[str, int] = {}  # where each id was last seen
         self.outcomes: dict[str, str] = {}
         self.categories_left = 0
-        self.covers_passed_over = 0
 
     def take(self, rows: list[Row]) -> None:
         """Write what a batch of rows says."""
@@ -122,10 +115,13 @@ class _Import:
         for row in rows:
             if (number := self._control_number(row)) is not None:
                 values = read_values(row, this_year=self.now.year, report=self.report)
-                self._send_cover(values)
+                for store in self.stores:
+                    store.send(values)
                 # A row that repeats an id adds to the one before, as it would in a file of its own.
                 said[number] = said.get(number, {}) | values
-        self._fetch_covers(said)
+        for number, values in said.items():
+            for store in self.stores:
+                store.fetch(values, line=self.lines[number], report=self.report)
         # Locked, so that a librarian who files a book meanwhile has the last word.
         known = Book.objects.select_for_update().in_bulk(list(said), field_name="control_number")
         for number in said.keys() - known.keys():
@@ -141,17 +137,14 @@ class _Import:
         counted = Counter(self.outcomes.values())
         report.created, report.updated = counted["created"], counted["updated"]
         report.unchanged = counted["unchanged"]
-        report.add_made("covers", len(self.covers.new()))
+        for store in self.stores:
+            store.finish(report)
         if not self.lines and not report.skipped:
             report.warnings.append(f"{report.file} has no rows.")
         if self.categories_left:
             report.warnings.append(
                 f"{self.categories_left} categories set by a librarian were left as they are; "
                 "--overwrite-categories replaces them."
-            )
-        if self.covers_passed_over:
-            report.warnings.append(
-                f"{self.covers_passed_over} covers were passed over: name their folder with --covers."
             )
 
     def _control_number(self, row: Row) -> str | None:
@@ -172,23 +165,6 @@ class _Import:
             self.report.problem(row.line, "id", message)
         self.lines[number] = row.line
         return number
-
-    def _send_cover(self, values: dict[str, Any]) -> None:
-        if name := values.get("cover"):
-            if self.covers.folder is None:
-                self.covers_passed_over += 1
-                del values["cover"]
-            else:
-                values["cover"] = self.covers.store(name)
-
-    def _fetch_covers(self, said: dict[str, dict[str, Any]]) -> None:
-        for number, values in said.items():
-            if isinstance(cover := values.get("cover"), Future):
-                try:
-                    values["cover"] = cover.result().name
-                except CoverRefusedError as error:
-                    self.report.problem(self.lines[number], "cover", f"{error.message} Left out.")
-                    del values["cover"]
 
     def _ensure_categories(self, notations: set[str]) -> None:
         if notations <= self.categories.keys():

@@ -80,7 +80,7 @@ def read_values(row: Row, *, this_year: int, report: ImportReport) -> dict[str, 
     -------
     dict
         `title`, `subtitle`, `authors`, `publisher`, `language`, `isbn`, `description`, `category` (the
-        notation) and `cover` (the name of the file) as str, `year` as int or None.
+        notation), `cover` and `audio` (the names of files) as str, `year` as int or None.
     """
     readers: dict[str, Callable[[str], Any]] = {
         "isbn": read_isbn,
@@ -92,7 +92,7 @@ def read_values(row: Row, *, this_year: int, report: ImportReport) -> dict[str, 
     for column, cell in row.cells.items():
         if column == "id":
             continue
-        if column == "cover":  # names a file, so it is taken as it is
+        if column in ("cover", "audio"):  # names a file, so it is taken as it is
             values[column] = cell.strip()
         elif column == "description":
             values[column] = clean_text(cell)

@@ -1,7 +1,10 @@
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import translation
 
 from library.catalogue.models import Book, Copy
 from tests.factories import make_book, make_category, make_copy, make_loan
+from tests.files import RECORDINGS
 from tests.logins import desk, make_librarian
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +42,53 @@ def test_only_a_changed_category_becomes_the_librarians(choice, source):
     desk(make_librarian()).post(f"{BOOKS}{book.pk}/change/", form(category=category))
     book.refresh_from_db()
     assert (book.category_id or "", book.category_source, book.title) == (category, source, "Optics")
+
+
+@pytest.mark.parametrize("suffix", RECORDINGS)
+def test_a_recording_is_uploaded_whole(suffix):
+    content = RECORDINGS[suffix]
+    upload = SimpleUploadedFile(f"sample{suffix.upper()}", content)
+    answer = desk(make_librarian()).post(f"{BOOKS}add/", form(audio=upload))
+    assert answer.status_code == 302
+    with Book.objects.get().audio.open() as kept:
+        assert kept.read() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.mp3", RECORDINGS[".wav"], "File extension “mp3” is not allowed."),
+        ("a.wav", b"<script>alert(1)</script>", "This is no WAV, FLAC or OGG file."),
+        ("a.wav", b"RIFF\0\0\0\0AVI LIST", "This is no WAV, FLAC or OGG file."),
+        ("a.ogg", b"", "The submitted file is empty."),
+        ("a.flac", b"fLaC" + bytes(100), "The recording is larger than 50 MB."),
+    ],
+)
+def test_what_is_no_recording_is_refused_with_a_sentence(monkeypatch, data_folder, name, content, message):
+    monkeypatch.setattr("library.catalogue.admin.MOST_BYTES", 90)
+    answer = desk(make_librarian()).post(f"{BOOKS}add/", form(audio=SimpleUploadedFile(name, content)))
+    assert any(message in error for error in answer.context["adminform"].form.errors["audio"])
+    assert not Book.objects.exists()
+    assert not (data_folder / "media").exists()
+
+
+def test_a_refusal_speaks_chinese():
+    client = desk(make_librarian(), headers={"accept-language": "zh-hans"})
+    answer = client.post(f"{BOOKS}add/", form(audio=SimpleUploadedFile("a.wav", b"no sound")))
+    assert "这不是 WAV、FLAC 或 OGG 文件。" in answer.content.decode()
+    with translation.override("zh-hans"):
+        assert str(Book._meta.get_field("audio").help_text).startswith("有声书片段")
+
+
+def test_a_book_whose_recording_has_gone_can_still_be_saved_and_the_recording_cleared():
+    book = make_book(audio="audio/gone.wav")
+    client = desk(make_librarian())
+    assert client.post(f"{BOOKS}{book.pk}/change/", form()).status_code == 302
+    book.refresh_from_db()
+    assert (book.title, book.audio.name) == ("Optics", "audio/gone.wav")
+    assert client.post(f"{BOOKS}{book.pk}/change/", form(**{"audio-clear": "on"})).status_code == 302
+    book.refresh_from_db()
+    assert book.audio.name == ""
 
 
 def test_the_list_shows_a_cover_only_where_there_is_one():

@@ -20,12 +20,22 @@ def test_a_book_is_read_with_its_category():
     row = answer.json()
     assert (row["title"], row["category"], row["category_notation"]) == ("Optics", book.category_id, "535")
     assert row["cover"] is None
+    assert row["audio"] is None
 
 
-def test_a_cover_is_given_as_a_full_address():
-    book = make_book(cover="covers/a.png")
+def test_files_are_given_as_full_addresses():
+    book = make_book(cover="covers/a.png", audio="audio/a.wav")
     row = api(make_reader()).get(f"{BOOKS}{book.pk}/").json()
     assert row["cover"] == "http://testserver/media/covers/a.png"
+    assert row["audio"] == "http://testserver/media/audio/a.wav"
+
+
+def test_files_cannot_be_written_over_the_api():
+    book = make_book(cover="covers/a.png", audio="audio/a.wav")
+    change = {"cover": "covers/b.png", "audio": "audio/b.wav"}
+    answer = api(make_librarian()).patch(f"{BOOKS}{book.pk}/", change, format="json")
+    book.refresh_from_db()
+    assert (answer.status_code, book.cover.name, book.audio.name) == (200, "covers/a.png", "audio/a.wav")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from library.catalogue.covers import CoverRefusedError, StoredCover, store_cover
+from library.catalogue.covers import store_cover
+from library.catalogue.files import FileRefusedError, StoredFile
 from tests.files import write_image
 
 
@@ -18,7 +19,7 @@ def store(tmp_path):
     """Store a cover of the folder `in`; the covers kept lie in the folder `media`."""
     (tmp_path / "in").mkdir()
 
-    def store_named(name: str, *, dry_run: bool = False) -> StoredCover:
+    def store_named(name: str, *, dry_run: bool = False) -> StoredFile:
         return store_cover(folder=tmp_path / "in", name=name, media_root=tmp_path / "media", dry_run=dry_run)
 
     return store_named
@@ -61,7 +62,7 @@ def test_a_cover_that_is_known_is_not_written_again(store, tmp_path):
     (path,) = kept_files(tmp_path)
     os.utime(path, (1, 1))
     (tmp_path / "in" / "b.png").write_bytes((tmp_path / "in" / "a.png").read_bytes())
-    assert store("b.png") == StoredCover(first.name, is_new=False)
+    assert store("b.png") == StoredFile(first.name, is_new=False)
     assert [(kept, kept.stat().st_mtime) for kept in kept_files(tmp_path)] == [(path, 1)]
 
 
@@ -113,7 +114,7 @@ def test_a_photograph_taken_sideways_is_set_upright(store, tmp_path):
 )
 def test_what_is_no_cover_is_refused(store, tmp_path, name, content, message):
     (tmp_path / "in" / name).write_bytes(content)
-    with pytest.raises(CoverRefusedError, match=message):
+    with pytest.raises(FileRefusedError, match=message):
         store(name)
     assert kept_files(tmp_path) == []
 
@@ -123,7 +124,7 @@ def test_a_bomb_is_refused_without_a_warning_where_warnings_are_not_errors(store
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-        with pytest.raises(CoverRefusedError, match="more than 50,000,000 pixels"):
+        with pytest.raises(FileRefusedError, match="more than 50,000,000 pixels"):
             store("large.png")
     assert said == []
 
@@ -135,7 +136,7 @@ def test_a_truncated_cover_is_refused(store, tmp_path, name):
     content = (tmp_path / name).read_bytes()
     for share in (0.1, 0.5, 0.9):
         (tmp_path / "in" / name).write_bytes(content[: int(len(content) * share)])
-        with pytest.raises(CoverRefusedError, match=r"damaged|no image"):
+        with pytest.raises(FileRefusedError, match=r"damaged|no image"):
             store(name)
     assert kept_files(tmp_path) == []
 
@@ -148,7 +149,7 @@ def test_a_file_outside_the_folder_is_refused_however_it_is_named(store, tmp_pat
     write_image(tmp_path / "secret.png")
     (tmp_path / "in" / "link.png").symlink_to(tmp_path / "secret.png")
     (tmp_path / "in" / "linked").symlink_to(tmp_path)
-    with pytest.raises(CoverRefusedError, match="outside the covers folder"):
+    with pytest.raises(FileRefusedError, match="outside the covers folder"):
         store(name)
 
 
@@ -162,7 +163,7 @@ def test_the_folder_itself_may_be_a_link_and_a_cover_may_lie_deeper(tmp_path):
 def test_a_name_that_leads_to_no_file_is_refused(store, tmp_path, name):
     (tmp_path / "in" / "folder").mkdir()
     (tmp_path / "in" / "circle.png").symlink_to("circle.png")
-    with pytest.raises(CoverRefusedError, match=r"no such file|cannot be read"):
+    with pytest.raises(FileRefusedError, match=r"no such file|cannot be read"):
         store(name)
 
 
@@ -185,7 +186,7 @@ def test_no_damage_raises_anything_but_a_refusal(images, tmp_path_factory, data)
     (folder / "a").write_bytes(content[: data.draw(st.integers(1, len(content)))])
     try:
         kept = store_cover(folder=folder, name="a", media_root=folder / "media")
-    except CoverRefusedError:
+    except FileRefusedError:
         assert not (folder / "media").exists()
     else:
         with Image.open(folder / "media" / kept.name) as image:

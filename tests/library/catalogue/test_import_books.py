@@ -15,9 +15,9 @@ from library.catalogue.models import Book, Category, Copy
 from library.tabular import clean_line, clean_text
 from tests.databases import both_databases, in_thread, on_postgresql, undone, wait_until_blocked
 from tests.factories import NOW, make_book, make_category, make_copy
-from tests.files import write_csv, write_image
+from tests.files import write_csv, write_image, write_recording
 
-HEADER = "id,title,subtitle,authors,publisher,year,language,isbn,description,category,cover"
+HEADER = "id,title,subtitle,authors,publisher,year,language,isbn,description,category,cover,audio"
 FIELDS = [column for column in HEADER.split(",") if column not in ("id", "category")]
 OPTICS = (
     "7",
@@ -30,6 +30,7 @@ OPTICS = (
     "0-486-60205-2",
     "Of light.",
     "535",
+    "",
     "",
 )
 
@@ -60,6 +61,7 @@ def test_a_new_book_is_kept_with_its_category_and_a_copy(database, tmp_path):
         "category": "535",
         "source": "imported",
         "cover": "",
+        "audio": "",
     }
     assert Book.objects.get().created_at == NOW
     assert Category.objects.get().scheme == "local"
@@ -72,7 +74,7 @@ def test_a_new_book_is_kept_with_its_category_and_a_copy(database, tmp_path):
 
 @both_databases
 def test_importing_again_changes_nothing_and_a_changed_row_changes_its_book(database, tmp_path):
-    rows = [OPTICS, ("8", "Principia", *[""] * 9)]
+    rows = [OPTICS, ("8", "Principia", *[""] * 10)]
     path = write_csv(tmp_path / "books.csv", HEADER, *rows)
     import_books(path=path, now=NOW)
     before = list(Book.objects.values())
@@ -80,7 +82,7 @@ def test_importing_again_changes_nothing_and_a_changed_row_changes_its_book(data
     assert list(Book.objects.values()) == before
 
     write_csv(
-        path, HEADER, OPTICS, ("8", "Principia mathematica", *[""] * 9), ("9", "Arithmetica", *[""] * 9)
+        path, HEADER, OPTICS, ("8", "Principia mathematica", *[""] * 10), ("9", "Arithmetica", *[""] * 10)
     )
     assert counts(import_books(path=path, now=NOW)) == (1, 1, 1, 0)
     assert {row["control_number"]: row["title"] for row in Book.objects.values()} == {
@@ -211,13 +213,46 @@ def test_cover_names_without_a_folder_are_passed_over_with_a_warning(tmp_path):
 
 
 @both_databases
+def test_recordings_beside_the_file_are_kept_as_they_came(database, tmp_path, data_folder):
+    content = write_recording(tmp_path / "audio" / "a.ogg").read_bytes()
+    path = write_csv(
+        tmp_path / "books.csv", "id,title,audio", ("7", "Optics", "a.ogg"), ("8", "Principia", "")
+    )
+    report = import_books(path=path, now=NOW)
+    assert report.made["recordings"] == 1
+    name = shown("7")["audio"].name
+    assert name.startswith("audio/")
+    assert name.endswith(".ogg")
+    assert (data_folder / "media" / name).read_bytes() == content
+    assert shown("8")["audio"].name == ""
+    again = import_books(path=path, now=NOW)
+    assert counts(again) == (0, 0, 2, 0)
+    assert "recordings" not in again.made
+    write_csv(path, "id,title,audio", ("7", "Optics", ""))
+    assert counts(import_books(path=path, now=NOW)) == (0, 1, 0, 0)
+    assert shown("7")["audio"].name == ""
+
+
+@pytest.mark.django_db
+def test_recordings_without_a_folder_are_passed_over_and_taken_from_one_that_is_named(tmp_path):
+    write_recording(tmp_path / "sounds" / "a.wav")
+    path = write_csv(tmp_path / "books.csv", "id,title,audio", ("7", "Optics", "a.wav"))
+    report = import_books(path=path, strict=True, now=NOW)
+    assert report.warnings == ["1 recordings were passed over: name their folder with --audio."]
+    assert shown("7")["audio"].name == ""
+    assert import_books(path=path, audio=tmp_path / "sounds", now=NOW).warnings == []
+    assert shown("7")["audio"].name.endswith(".wav")
+
+
+@both_databases
 def test_a_dry_run_reports_all_and_keeps_nothing(database, tmp_path, data_folder):
     write_image(tmp_path / "covers" / "a.png")
+    write_recording(tmp_path / "audio" / "a.wav")
     make_book(control_number="7", title="Old title")
-    path = write_csv(tmp_path / "books.csv", HEADER, OPTICS, ("8", "Principia", *[""] * 8, "a.png"))
+    path = write_csv(tmp_path / "books.csv", HEADER, OPTICS, ("8", "Principia", *[""] * 8, "a.png", "a.wav"))
     report = import_books(path=path, dry_run=True, now=NOW)
     assert counts(report) == (1, 1, 0, 0)
-    assert report.made == {"categories": 1, "copies": 1, "covers": 1}
+    assert report.made == {"categories": 1, "copies": 1, "covers": 1, "recordings": 1}
     assert list(Book.objects.values_list("title", flat=True)) == ["Old title"]
     assert Category.objects.count() == Copy.objects.count() == 0
     assert not (data_folder / "media").exists()

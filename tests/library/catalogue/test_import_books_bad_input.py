@@ -4,16 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from library.catalogue.importing.books import NoCoversFolderError, import_books
+from library.catalogue.importing.books import import_books
+from library.catalogue.importing.file_store import NoFolderError
 from library.catalogue.models import Book, Category, Copy
 from library.errors import LibraryError
 from library.tabular import ImportRefusedError, UnusableFileError
 from tests.databases import both_databases, undone
 from tests.factories import NOW, make_book
-from tests.files import write_csv, write_image
+from tests.files import write_csv, write_image, write_recording
 
-HEADER = "id,title,year,isbn,language,category,cover"
-GOOD = ("1", "Good", "1999", "9780486602059", "en", "500", "good.png")
+HEADER = "id,title,year,isbn,language,category,cover,audio"
+GOOD = ("1", "Good", "1999", "9780486602059", "en", "500", "good.png", "good.flac")
 
 #: Values that cannot be used: column, value, message.
 BAD_VALUES = [
@@ -41,25 +42,29 @@ BAD_VALUES = [
         "The cover is no image of a kind that is read: JPEG, PNG, GIF, WEBP, BMP. Left out.",
     ),
     ("cover", "../../etc/passwd", "The cover lies outside the covers folder. Left out."),
+    ("audio", "missing.wav", "The recordings folder has no such file. Left out."),
+    ("audio", "empty.wav", "The recording is an empty file. Left out."),
+    ("audio", "text.wav", "The recording is of no kind that is kept: WAV, FLAC, OGG. Left out."),
+    ("audio", "../covers/good.png", "The recording lies outside the recordings folder. Left out."),
     ("title", "x" * 1001, "1,001 characters; cut to 1,000."),
 ]
 
 #: Rows that cannot be used: column, row, message.
 BAD_ROWS = [
-    ("id", ("", "Bad", *[""] * 5), "No id. The row is left out."),
+    ("id", ("", "Bad", *[""] * 6), "No id. The row is left out."),
     (
         "id",
-        ("9" * 101, "Bad", *[""] * 5),
+        ("9" * 101, "Bad", *[""] * 6),
         f'"{"9" * 59}…" is longer than 100 characters. The row is left out.',
     ),
-    ("title", ("2", " \x07", *[""] * 5), "No title. The row is left out."),
-    ("", ("2", "Bad"), "Too few fields: 2 for 7 columns. The row is left out."),
-    ("", ("2", "Bad", *[""] * 6), "Too many fields: 8 for 7 columns. The row is left out."),
-    ("", ("2", "B\0d", *[""] * 5), "It has a NUL byte, which text never has. The row is left out."),
+    ("title", ("2", " \x07", *[""] * 6), "No title. The row is left out."),
+    ("", ("2", "Bad"), "Too few fields: 2 for 8 columns. The row is left out."),
+    ("", ("2", "Bad", *[""] * 7), "Too many fields: 9 for 8 columns. The row is left out."),
+    ("", ("2", "B\0d", *[""] * 6), "It has a NUL byte, which text never has. The row is left out."),
 ]
 
 
-def row_with(column, value, row=("2", "Bad", *[""] * 5)):
+def row_with(column, value, row=("2", "Bad", *[""] * 6)):
     index = HEADER.split(",").index(column)
     return (*row[:index], value, *row[index + 1 :])
 
@@ -73,6 +78,9 @@ def covers(tmp_path):
     write_image(tmp_path / "covers" / "good.png")
     (tmp_path / "covers" / "empty.png").touch()
     (tmp_path / "covers" / "text.png").write_text("no image")
+    write_recording(tmp_path / "audio" / "good.flac")
+    (tmp_path / "audio" / "empty.wav").touch()
+    (tmp_path / "audio" / "text.wav").write_text("no recording")
     return tmp_path / "covers"
 
 
@@ -91,10 +99,12 @@ def test_a_bad_value_is_named_and_its_book_kept_without_it(
     assert (report.created, report.skipped) == (2, 0)
     book = Book.objects.get(control_number="2")
     assert (book.year, book.isbn, book.language, book.category, book.cover.name) == (None, "", "", None, "")
+    assert book.audio.name == ""
     assert book.title == ("x" * 1000 if column == "title" else "Bad")
     good = Book.objects.get(control_number="1")
     assert (good.year, good.isbn, good.category.notation) == (1999, "9780486602059", "500")
     assert good.cover
+    assert good.audio
 
 
 @pytest.mark.django_db
@@ -142,16 +152,19 @@ def test_strictly_any_problem_keeps_nothing_not_even_a_cover(
 
 
 @pytest.mark.django_db
-def test_a_cover_that_was_there_before_outlives_a_refused_import(tmp_path, covers, data_folder):
+def test_files_that_were_there_before_outlive_a_refused_import(tmp_path, covers, data_folder):
     path = write_csv(tmp_path / "books.csv", HEADER, GOOD)
     import_books(path=path, now=NOW)
     write_image(covers / "other.png", colour=(255, 0, 0))
     write_csv(
-        path, HEADER, GOOD, ("2", "New", "", "", "", "", "other.png"), ("3", "Bad", "19xx", "", "", "", "")
+        path, HEADER, GOOD, ("2", "New", "", "", "", "", "other.png", ""), ("3", "Bad", "19xx", *[""] * 5)
     )
     with pytest.raises(ImportRefusedError):
         import_books(path=path, strict=True, now=NOW)
-    assert kept_files(data_folder) == [data_folder / "media" / Book.objects.get().cover.name]
+    book = Book.objects.get()
+    assert set(kept_files(data_folder)) == {
+        data_folder / "media" / name for name in (book.cover.name, book.audio.name)
+    }
 
 
 @both_databases
@@ -159,8 +172,8 @@ def test_a_fault_that_makes_the_file_unusable_late_undoes_all_that_came_before(
     database, tmp_path, covers, data_folder, monkeypatch
 ):
     monkeypatch.setattr("library.catalogue.importing.books.BATCH", 1)
-    path = write_csv(tmp_path / "books.csv", HEADER, GOOD, ("2", "Second", *[""] * 5))
-    path.write_bytes(path.read_bytes() + b"3,\xff,,,,,\n")
+    path = write_csv(tmp_path / "books.csv", HEADER, GOOD, ("2", "Second", *[""] * 6))
+    path.write_bytes(path.read_bytes() + b"3,\xff,,,,,,\n")
     with pytest.raises(UnusableFileError, match=r"books\.csv, line 4: not UTF-8"):
         import_books(path=path, now=NOW)
     assert Book.objects.count() == Category.objects.count() == 0
@@ -182,10 +195,11 @@ def test_an_empty_catalogue_is_imported_with_a_warning(tmp_path):
 
 
 @pytest.mark.django_db
-def test_a_covers_folder_that_is_not_there_is_named(tmp_path):
+@pytest.mark.parametrize(("option", "noun"), [("covers", "covers"), ("audio", "recordings")])
+def test_a_folder_that_is_not_there_is_named(tmp_path, option, noun):
     path = write_csv(tmp_path / "books.csv", HEADER, GOOD)
-    with pytest.raises(NoCoversFolderError, match="There is no covers folder"):
-        import_books(path=path, covers=tmp_path / "nowhere", now=NOW)
+    with pytest.raises(NoFolderError, match=f"There is no {noun} folder"):
+        import_books(path=path, **{option: tmp_path / "nowhere"}, now=NOW)
     assert Book.objects.count() == 0
 
 

@@ -12,9 +12,9 @@ from library.console import ImportCommand, Progress
 class Command(ImportCommand):
     help = (
         "Import books from a CSV file: id, title, subtitle, authors, publisher, year, language, isbn, "
-        "description, category, cover. The id is the control number; a known one is updated, a new one gets "
-        "a copy with its control number as barcode. A column left out of the file leaves its values alone, a "
-        "blank cell clears its value, but never a category. " + ImportCommand.rules
+        "description, category, cover, audio. The id is the control number; a known one is updated, a new "
+        "one gets a copy with its control number as barcode. A column left out of the file leaves its values "
+        "alone, a blank cell clears its value, but never a category. " + ImportCommand.rules
     )
     example = "manage.py import_books books.csv.gz --covers covers/"
 
@@ -25,6 +25,13 @@ class Command(ImportCommand):
             type=Path,
             metavar="DIR",
             help="folder of the cover files (default: the folder covers beside FILE, if there is one)",
+        )
+        parser.add_argument(
+            "--audio",
+            type=Path,
+            metavar="DIR",
+            help="folder of the recordings: WAV, FLAC or OGG (default: the folder audio beside FILE, "
+            "if there is one)",
         )
         parser.add_argument(
             "--scheme", default="local", help="scheme of the categories (default: %(default)s)"
@@ -42,6 +49,7 @@ class Command(ImportCommand):
         report = import_books(
             path=options["file"],
             covers=options["covers"],
+            audio=options["audio"],
             dry_run=options["dry_run"],
             strict=options["strict"],
             overwrite_categories=options["overwrite_categories"],
