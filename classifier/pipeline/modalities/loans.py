@@ -2,7 +2,8 @@
 
 The factors are those of latent semantic analysis with borrowers in the place of words: the singular
 vectors of the book-by-borrower matrix. What is kept is one row a book; a book that comes later is folded
-in through the borrowers it shares with known ones, so no key of a borrower is ever stored.
+in through the borrowers it shares with known ones, so no key of a borrower is ever stored. Beside the
+factors stand the links: the titles that a book is most often borrowed with.
 
 References
 ----------
@@ -18,7 +19,8 @@ from sklearn.utils.extmath import randomized_svd
 
 from classifier.pipeline.config import Config, LoansConfig
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
-from classifier.pipeline.records import Bool, Catalogue, Float32, LoanTable
+from classifier.pipeline.neighbours import nearest
+from classifier.pipeline.records import Bool, Catalogue, Float32, Int64, LoanTable
 
 _ROUNDING = 1e-4  # a shorter row is what rounding left of none, and must not be brought to full length
 
@@ -45,7 +47,9 @@ class LoansModality(Modality):
 
     def __init__(self, *, settings: LoansConfig) -> None:
         self.settings = settings
-        self.known: dict[str, int] = {}
+        self.known: dict[str, int] = {}  # books with factors, in the order of `projection`
+        self.position: Int64 = np.zeros(0, np.int64)  # of those among the books at `fit`
+        self.n_books = 0  # at `fit`
         self.projection: Float32 = np.zeros((0, settings.factors), np.float32)  # (n_known, factors)
 
     @classmethod
@@ -56,6 +60,9 @@ class LoansModality(Modality):
         matrix = book_borrower_matrix(catalogue.loans)
         rows = np.flatnonzero(np.diff(matrix.indptr))
         self.known = {catalogue.loans.book_ids[row]: i for i, row in enumerate(rows.tolist())}
+        at = {book.id: i for i, book in enumerate(catalogue.books)}
+        self.position = np.array([at.get(book, -1) for book in self.known], np.int64)
+        self.n_books = len(catalogue.books)
         self.projection = np.zeros((len(rows), self.settings.factors), np.float32)
         factors = min(self.settings.factors, len(rows) - 1, matrix.shape[1] - 1)
         if factors > 0:
@@ -71,33 +78,62 @@ class LoansModality(Modality):
         return BlockSpec(kind="vector", shape=(self.settings.factors,))
 
     def transform(self, catalogue: Catalogue) -> Float32:
-        matrix = book_borrower_matrix(catalogue.loans)
-        row_of = {book: row for row, book in enumerate(catalogue.loans.book_ids)}
-        features = np.zeros((len(catalogue.books), self.settings.factors), np.float32)
-        pairs = [(row_of[book], known) for book, known in self.known.items() if book in row_of]
-        asked = [(i, row_of[book.id]) for i, book in enumerate(catalogue.books) if book.id in row_of]
-        if not pairs or not asked:
-            return features
-        rows, known = map(list, zip(*pairs, strict=True))
-        borrowers = matrix[rows].T @ self.projection[known]  # (n_borrowers, factors), gone with this call
-        at, rows = map(list, zip(*asked, strict=True))
-        folded = matrix[rows] @ borrowers  # lengths up to 1: the share of a book's readers that factors know
-        folded[np.linalg.norm(folded, axis=1) < _ROUNDING] = 0
-        features[at] = folded
-        # Directions matter, not how often a book is borrowed; sqrt(d) gives entries of about 1.
-        return np.asarray(normalize(features) * np.float32(np.sqrt(self.settings.factors)))
+        return self._read(catalogue)[0]
 
     def present(self, catalogue: Catalogue) -> Bool:
         return np.asarray(self.transform(catalogue).any(axis=1))
 
     def block(self, catalogue: Catalogue) -> Block:
-        values = self.transform(catalogue)
-        return Block(values=values, present=np.asarray(values.any(axis=1)), spec=self.spec)
+        values, links = self._read(catalogue)
+        return Block(values=values, present=np.asarray(values.any(axis=1)), spec=self.spec, links=links)
 
     def state(self) -> tuple[dict[str, Any], Tensors]:
-        return {"known": list(self.known)}, {"projection": self.projection}
+        values = {"known": list(self.known), "n_books": self.n_books}
+        return values, {"projection": self.projection, "position": self.position}
 
     def load_state(self, values: dict[str, Any], tensors: Tensors) -> Self:
         self.known = {book: i for i, book in enumerate(values["known"])}
-        self.projection = tensors["projection"]
+        self.n_books = values["n_books"]
+        self.projection, self.position = tensors["projection"], tensors["position"]
+        if self.projection.shape != (len(self.known), self.settings.factors):
+            raise ValueError("There is not one row of factors for each book.")
+        if self.projection.dtype != np.float32 or self.position.dtype != np.int64:
+            raise TypeError("Factors or positions are no such numbers.")
+        if self.position.shape != (len(self.known),) or self.position.max(initial=-1) >= self.n_books:
+            raise ValueError("There is not one position for each book.")
         return self
+
+    def _read(self, catalogue: Catalogue) -> tuple[Float32, sp.csr_matrix]:
+        """Return factors (n_books, factors) and links (n_books, n_books at `fit`)."""
+        n = len(catalogue.books)
+        features = np.zeros((n, self.settings.factors), np.float32)
+        links = sp.csr_matrix((n, self.n_books), dtype=np.float32)
+        matrix = book_borrower_matrix(catalogue.loans)
+        row_of = {book: row for row, book in enumerate(catalogue.loans.book_ids)}
+        pairs = [(row_of[book], known) for book, known in self.known.items() if book in row_of]
+        asked = [(i, row_of[book.id]) for i, book in enumerate(catalogue.books) if book.id in row_of]
+        if not pairs or not asked:
+            return features, links
+        rows, known = map(np.array, zip(*pairs, strict=True))
+        borrowers = matrix[rows].T @ self.projection[known]  # (n_borrowers, factors), gone with this call
+        at, wanted = map(np.array, zip(*asked, strict=True))
+        folded = matrix[wanted] @ borrowers  # of length 1 at most: the share of the readers that factors know
+        folded[np.linalg.norm(folded, axis=1) < _ROUNDING] = 0
+        features[at] = folded
+        # Directions matter, not how often a book is borrowed; sqrt(d) gives entries of about 1.
+        features = np.asarray(normalize(features) * np.float32(np.sqrt(self.settings.factors)))
+        return features, self._links(matrix, at, wanted, rows, self.position[known], n)
+
+    def _links(
+        self, matrix: sp.csr_matrix, at: Int64, wanted: Int64, rows: Int64, position: Int64, n: int
+    ) -> sp.csr_matrix:
+        """Return the nearest titles of the rows `wanted` among `rows`; they stand at `at` and `position`."""
+        there = position >= 0  # a book with loans may have been none of the books at `fit`
+        rows, position = rows[there], position[there]
+        place = np.full(matrix.shape[0], -1)
+        place[rows] = np.arange(len(rows))
+        near = nearest(
+            matrix[wanted], self.settings.neighbours, known=matrix[rows], itself=place[wanted]
+        ).tocoo()
+        links = sp.csr_matrix((near.data, (at[near.row], position[near.col])), shape=(n, self.n_books))
+        return normalize(links, norm="l1", copy=False)

@@ -4,36 +4,46 @@ A book becomes five groups of TF-IDF weighted terms, each of unit length: words 
 the title once more (a title names the subject, a description also praises), character n-grams of the
 short fields, whole author names, and the whole publisher name. Which field a term stands in is evidence.
 Chinese descriptions are read as characters and bigrams too, because segmentation errs.
+
+The words of a book are cached; what follows is arithmetic on counts. The n-grams of a word are made once
+for all books that have it.
 """
 
 import logging
 import re
+import sys
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable
-from html import unescape
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import jieba
 import numpy as np
 import scipy.sparse as sp
-from sklearn.preprocessing import normalize
 
+from classifier.pipeline import markup, stopwords
+from classifier.pipeline.cache import content_key, source_key
 from classifier.pipeline.config import Config, TextConfig
+from classifier.pipeline.markup import without_markup
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float32
 from classifier.pipeline.stopwords import STOP_WORDS
+from classifier.pipeline.terms import Counts, Numbering, Rows, Source, TermGroup, Words, credited
 
 jieba.setLogLevel(logging.WARNING)
 
-_TAG = re.compile(r"<[^<>]{1,200}>")
 _ACCENT = re.compile(r"[\u0300-\u036f\ufe20-\ufe2f]+")  # the latter: ties over letters in romanised Russian
 _WORD = re.compile(r"[^\W_]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WEIGHTS = {"word": 1.5, "title": 0.7, "gram": 1.2, "author": 0.7, "publisher": 0.7}
 """Length of each group's row: names are strong evidence but drown a description at full length."""
 _NAMES = re.compile(r"[;、/|&]| and ")
+_MADE_BY = source_key(
+    sys.modules[__name__], markup, stopwords, versions=(jieba.__version__, unicodedata.unidata_version)
+)
+_UTF8 = ("utf-8", "surrogatepass")  # a catalogue may hold half a character
+_BATCH = 2000  # books whose words are held as strings at a time
+_WORTH_CACHING = 16  # reading fewer books from a file takes longer than cutting their words
 
 
 def clean(text: str) -> str:
@@ -44,7 +54,7 @@ def clean(text: str) -> str:
     >>> clean("<b>Économie</b> &amp; droit")
     ' economie  & droit'
     """
-    text = _TAG.sub(" ", unescape(text))
+    text = without_markup(text)
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKD", text).lower()  # "℡" has no lower case before it is taken apart
@@ -59,9 +69,9 @@ def words(text: str) -> list[str]:
     >>> words("the history of 中国历史")
     ['history', '中国', '历史']
     """
-    found: list[str] = []
-    for run in _WORD.findall(text):
-        found.extend(jieba.cut(run) if _HAN.search(run) else (run,))
+    found = _WORD.findall(text)
+    if _HAN.search(text):
+        found = [word for run in found for word in (jieba.cut(run) if _HAN.search(run) else (run,))]
     return [word for word in found if word not in STOP_WORDS]
 
 
@@ -77,57 +87,6 @@ def grams(word: str, *, smallest: int, largest: int) -> list[str]:
         return [*word, *(word[i : i + 2] for i in range(len(word) - 1))]
     marked = f"<{word}>"
     return [marked[i : i + n] for n in range(smallest, largest + 1) for i in range(len(marked) - n + 1)]
-
-
-class TermGroup:
-    """TF-IDF over one group of terms, with sublinear counts and rows of length `weight`."""
-
-    def __init__(self, *, min_books: int, max_terms: int, weight: float) -> None:
-        self.min_books = min_books
-        self.max_terms = max_terms
-        self.weight = np.float32(weight)
-        self.index: dict[str, int] = {}
-        self.idf: Float32 = np.empty(0, np.float32)
-
-    def fit(self, books: Iterable[list[str]]) -> sp.csr_matrix:
-        """Learn the terms and their weights; return the weighted rows of the same books."""
-        self.index = {}
-        counts = self._count(books, grow=True)
-        found = np.bincount(counts.indices, minlength=counts.shape[1])  # books a term, (n_terms,)
-        kept = np.flatnonzero(found >= self.min_books)
-        if len(kept) > self.max_terms:
-            kept = np.sort(kept[np.argsort(-found[kept], kind="stable")[: self.max_terms]])
-        terms = list(self.index)
-        self.index = {terms[j]: i for i, j in enumerate(kept)}
-        self.idf = (np.log((1 + counts.shape[0]) / (1 + found[kept])) + 1).astype(np.float32)
-        return self._weigh(counts[:, kept])
-
-    def transform(self, books: Iterable[list[str]]) -> sp.csr_matrix:
-        """Return the weighted rows of books, (n_books, n_terms); unknown terms are left out."""
-        return self._weigh(self._count(books, grow=False))
-
-    def _count(self, books: Iterable[list[str]], *, grow: bool) -> sp.csr_matrix:
-        index, starts, columns, counts = self.index, [0], [], []
-        for terms in books:
-            for term, count in Counter(terms).items():
-                column = index.get(term)
-                if column is None:
-                    if not grow:
-                        continue
-                    column = index[term] = len(index)
-                columns.append(column)
-                counts.append(count)
-            starts.append(len(columns))
-        return sp.csr_matrix(
-            (np.array(counts, np.float32), np.array(columns, np.int32), np.array(starts, np.int64)),
-            shape=(len(starts) - 1, len(index)),
-        )
-
-    def _weigh(self, counts: sp.csr_matrix) -> sp.csr_matrix:
-        if 0 in counts.shape:
-            return counts
-        counts.data = (1 + np.log(counts.data)) * self.idf[counts.indices]
-        return normalize(counts, copy=False) * self.weight
 
 
 class TextModality(Modality):
@@ -151,9 +110,8 @@ class TextModality(Modality):
         return self
 
     def fit_block(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Block:
-        books = [self._terms(book) for book in catalogue.books]
-        values = self._stack([group.fit([b[name] for b in books]) for name, group in self.groups.items()])
-        return self._block(values)
+        counts = self._count(catalogue).groups()
+        return self._block([group.fit(counts[name]) for name, group in self.groups.items()])
 
     @property
     def spec(self) -> BlockSpec:
@@ -165,14 +123,20 @@ class TextModality(Modality):
         return [f"{name}:{term}" for name, group in self.groups.items() for term in group.index]
 
     def transform(self, catalogue: Catalogue) -> sp.csr_matrix:
-        books = [self._terms(book) for book in catalogue.books]
-        return self._stack([group.transform([b[n] for b in books]) for n, group in self.groups.items()])
+        return self.block(catalogue).values
 
     def present(self, catalogue: Catalogue) -> Bool:
         return self.block(catalogue).present
 
     def block(self, catalogue: Catalogue) -> Block:
-        return self._block(self.transform(catalogue))
+        counts = self._count(catalogue).groups()
+        return self._block([group.transform(counts[name]) for name, group in self.groups.items()])
+
+    def block_and_words(self, catalogue: Catalogue) -> tuple[Block, Words]:
+        counted = self._count(catalogue)
+        counts = counted.groups()
+        block = self._block([group.transform(counts[name]) for name, group in self.groups.items()])
+        return block, credited(block.values, self._sources(counted))
 
     def state(self) -> tuple[dict[str, Any], Tensors]:
         return (
@@ -184,32 +148,146 @@ class TextModality(Modality):
         for name, group in self.groups.items():
             group.index = {term: i for i, term in enumerate(values[name])}
             group.idf = tensors[name]
+            if not all(isinstance(term, str) for term in values[name]) or group.idf.dtype != np.float32:
+                raise TypeError(f"Terms of {name} are no texts, or their weights no numbers.")
+            if group.idf.shape != (len(group.index),) or len(values[name]) != len(group.index):
+                raise ValueError(f"There is not one weight for each term of {name}.")
         return self
 
-    def _block(self, values: sp.csr_matrix) -> Block:
+    def _block(self, groups: list[sp.csr_matrix]) -> Block:
+        values = sp.hstack(groups, format="csr", dtype=np.float32)
         # Text without a known term says as little as none: mark-up only, say, or a language new here.
         return Block(values=values, present=np.diff(values.indptr) > 0, spec=self.spec)
 
-    def _terms(self, book: BookRecord) -> dict[str, list[str]]:
-        title = words(clean(f"{book.title} {book.subtitle}"))
-        # A Chinese comma divides names, a Latin one stands inside them; cleaning makes them one.
-        authors, publisher = clean(book.authors.replace("，", ";")), clean(book.publisher)
-        author_words, publisher_words = words(authors), words(publisher)
-        description = words(clean(book.description))
-        short = list(chain(title, author_words, publisher_words))
+    def _count(self, catalogue: Catalogue) -> "_Counted":
+        """Count the words of each field, the n-grams of each word, and whole names."""
+        numbering = Numbering()
+        fields = [Rows(numbering) for _ in range(4)]
+        author, publisher = Rows(Numbering()), Rows(Numbering())
+        for cut in self._cut(catalogue.books):
+            *of_fields, whole_names = cut.split("\n")
+            for rows, text in zip(fields, of_fields, strict=True):
+                rows.append(text.split())
+            author.append(filter(None, whole_names.split("\t")))
+            publisher.append(filter(None, [of_fields[2]]))
+        title, authors, publisher_words, description = (rows.matrix() for rows in fields)
+        terms = list(numbering)
+        chinese = np.array([bool(_HAN.search(term)) for term in terms], np.float32)
+        in_grams = description.copy()
+        in_grams.data *= chinese[in_grams.indices]
+        in_grams.eliminate_zeros()
+        in_grams = title + authors + publisher_words + in_grams
+        return _Counted(
+            title=Counts(terms, title),
+            authors=Counts(terms, authors),
+            publisher_words=Counts(terms, publisher_words),
+            description=Counts(terms, description),
+            chinese=chinese,
+            in_grams=in_grams,
+            grams=self._grams_of(terms, in_grams),
+            author=author.counts(),
+            publisher=publisher.counts(),
+        )
+
+    def _grams_of(self, terms: list[str], in_grams: sp.csr_matrix) -> Counts:
+        """Return the n-grams of each word; none of one that no book has where n-grams are read."""
+        used = np.zeros(len(terms), bool)
+        used[in_grams.indices] = True
+        rows = Rows(Numbering())
+        smallest, largest = self.settings.gram_min, self.settings.gram_max
+        for term, is_used in zip(terms, used, strict=True):
+            rows.append(grams(term, smallest=smallest, largest=largest) if is_used else ())
+        return rows.counts()
+
+    def _sources(self, counted: "_Counted") -> list[Source]:
+        """Return which columns count the words of each field, and the whole names."""
+        counts = counted.groups()
+        own = {name: group.selection(counts[name].terms) for name, group in self.groups.items()}
+        own["gram"] = counted.grams.matrix @ own["gram"]
+        chinese = own | {"gram": own["gram"].multiply(counted.chinese[:, None]).tocsr()}
+        chinese["gram"].eliminate_zeros()
+
+        def source(field: str, of: Counts, columns: dict[str, Any], *groups: str) -> Source:
+            n = len(of.terms)
+            parts = [
+                columns[name] if name in groups else sp.csr_matrix((n, len(group.index)), dtype=np.float32)
+                for name, group in self.groups.items()
+            ]
+            return Source(field, of, sp.hstack(parts, format="csr"))
+
+        return [
+            source("title", counted.title, own, "word", "title", "gram"),
+            source("authors", counted.authors, own, "word", "gram"),
+            source("publisher", counted.publisher_words, own, "word", "gram"),
+            source("description", counted.description, chinese, "word", "gram"),
+            source("authors", counted.author, own, "author"),
+            source("publisher", counted.publisher, own, "publisher"),
+        ]
+
+    def _cut(self, books: Sequence[BookRecord]) -> Iterator[str]:
+        """Yield `_cut_book` of each book, from the cache where it is worth it."""
+        if len(books) < _WORTH_CACHING:
+            yield from map(_cut_book, books)
+            return
+        for start in range(0, len(books), _BATCH):
+            part = books[start : start + _BATCH]
+            found = self.cache.remember(
+                keys=list(map(_key, part)),
+                items=part,
+                make=lambda missing: (_cut_book(book).encode(*_UTF8) for book in missing),
+            )
+            yield from (cut.decode(*_UTF8) for cut in found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    """How often books have what.
+
+    Attributes
+    ----------
+    title, authors, publisher_words, description : Counts
+        Words of each field, of the same terms.
+    chinese : float32 array (n_terms,)
+        1 of a Chinese word, else 0.
+    in_grams : CSR matrix (n_books, n_terms)
+        Words read in n-grams: those of the short fields, and Chinese ones wherever they stand.
+    grams : Counts
+        N-grams of each word.
+    author, publisher : Counts
+        Whole names.
+    """
+
+    title: Counts
+    authors: Counts
+    publisher_words: Counts
+    description: Counts
+    chinese: Float32
+    in_grams: sp.csr_matrix
+    grams: Counts
+    author: Counts
+    publisher: Counts
+
+    def groups(self) -> dict[str, Counts]:
+        """Return the counts that each group of columns weighs."""
+        terms, title = self.title
+        words = title + self.authors.matrix + self.publisher_words.matrix + self.description.matrix
         return {
-            "word": short + description,
-            "title": title,
-            "gram": list(
-                chain.from_iterable(map(self._grams, chain(short, filter(_HAN.search, description))))
-            ),
-            "author": [name.strip() for name in _NAMES.split(authors) if name.strip()],
-            "publisher": [" ".join(publisher_words)] if publisher_words else [],
+            "word": Counts(terms, words),
+            "title": self.title,
+            "gram": Counts(self.grams.terms, self.in_grams @ self.grams.matrix),
+            "author": self.author,
+            "publisher": self.publisher,
         }
 
-    def _grams(self, word: str) -> list[str]:
-        return grams(word, smallest=self.settings.gram_min, largest=self.settings.gram_max)
 
-    @staticmethod
-    def _stack(groups: list[sp.csr_matrix]) -> sp.csr_matrix:
-        return sp.hstack(groups, format="csr", dtype=np.float32)
+def _cut_book(book: BookRecord) -> str:
+    """Return a line of words for each of title, authors, publisher and description, and a line of names."""
+    # A Chinese comma divides names, a Latin one stands inside them; cleaning makes them one.
+    authors = clean(book.authors.replace("，", ";"))
+    fields = (clean(f"{book.title} {book.subtitle}"), authors, clean(book.publisher), clean(book.description))
+    names = (" ".join(name.split()) for name in _NAMES.split(authors))
+    return "\n".join([*(" ".join(words(field)) for field in fields), "\t".join(names)])
+
+
+def _key(book: BookRecord) -> bytes:
+    return content_key(_MADE_BY, book.title, book.subtitle, book.authors, book.publisher, book.description)
