@@ -24,6 +24,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 from unfold.decorators import display
 
+from classifier import reasons
 from classifier.models import ModelVersion, Recommendation, Suggestion
 from classifier.services.review import SuggestionReplacedError, accept_suggestion
 from library.catalogue.admin import BookAdmin
@@ -67,6 +68,15 @@ class SuggestionColumns:
     def percent(self, suggestion: Suggestion) -> str:
         return f"{suggestion.probability:.0%}"
 
+    @display(description=gettext_lazy("answer"), ordering="abstained")
+    def answer(self, suggestion: Suggestion) -> str:
+        return _("guess") if suggestion.abstained else _("suggestion")
+
+    @display(description="")
+    def why(self, suggestion: Suggestion) -> SafeString:
+        url = reverse("admin:classifier_suggestion_change", args=[suggestion.pk])
+        return format_html('<a href="{}">{}</a>', url, _("Why?"))
+
     def accept_attributes(self, suggestion: Suggestion) -> dict[str, str]:
         """Return the attributes that say what the accept button does."""
         raise NotImplementedError
@@ -94,7 +104,7 @@ class SuggestionInline(SuggestionColumns, TabularInline):
         return super().get_queryset(request).select_related("book", "category", "model_version")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        fields = ["rank", "category", "percent", "model_version"]
+        fields = ["rank", "category", "percent", "answer", "model_version", "why"]
         return [*fields, "accept_button"] if may_file_books(request) else fields
 
     get_readonly_fields = get_fields
@@ -136,11 +146,15 @@ admin.site.register(Book, BookWithSuggestionsAdmin)
 
 @admin.register(Suggestion)
 class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
-    list_display = ["title", "rank", "category", "percent", "filed_under", "model_version", "accept_button"]
+    list_display = [
+        "title", "rank", "category", "percent", "answer", "why", "filed_under", "model_version",
+        "accept_button",
+    ]  # fmt: skip
     list_display_links = None
     list_select_related = ["book__category", "category", "model_version"]
     list_filter = [
         "rank",
+        "abstained",
         "book__category_source",
         ("category", AutocompleteSelectFilter),
         ("probability", RangeNumericFilter),
@@ -149,6 +163,8 @@ class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
     list_filter_submit = True
     search_fields = ["book__title", "book__control_number", "category__notation"]
     actions = ["accept_selected"]
+    fields = ["book", "rank", "category", "percent", "abstained", "reasons", "model_version", "created_at"]
+    readonly_fields = ["percent", "reasons"]
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         columns = super().get_list_display(request)
@@ -163,6 +179,10 @@ class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
 
     def has_accept_permission(self, request: HttpRequest) -> bool:
         return may_file_books(request)
+
+    @display(description=gettext_lazy("evidence"))
+    def reasons(self, suggestion: Suggestion) -> SafeString:
+        return reasons.as_html(suggestion)
 
     @display(description=gettext_lazy("book"), ordering="book__title")
     def title(self, suggestion: Suggestion) -> SafeString:
@@ -197,13 +217,22 @@ class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
         best: dict[int, Suggestion] = {}
         for suggestion in queryset.order_by("rank"):
             best.setdefault(suggestion.book_id, suggestion)
-        done = sum(accept(self, request, suggestion) for suggestion in best.values())
+        # A guess is no suggestion: who wants it takes it book by book, having looked.
+        suggested = [suggestion for suggestion in best.values() if not suggestion.abstained]
+        done = sum(accept(self, request, suggestion) for suggestion in suggested)
         text = ngettext(
             "%d book filed under its best selected suggestion.",
             "%d books filed under their best selected suggestion.",
             done,
         )
         self.message_user(request, text % done, messages.SUCCESS)
+        if guessed := len(best) - len(suggested):
+            text = ngettext(
+                "%d book left out: for it there are guesses only. Look at them one by one.",
+                "%d books left out: for them there are guesses only. Look at them one by one.",
+                guessed,
+            )
+            self.message_user(request, text % guessed, messages.WARNING)
 
 
 @admin.register(Recommendation)

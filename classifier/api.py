@@ -6,7 +6,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
@@ -29,10 +29,66 @@ class MayFileBooks(BasePermission):
         return request.user.has_perm("catalogue.change_book")
 
 
+def _listed(of: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "array", "items": {}}, "description": of}
+
+
+_NUMBER = {"type": "number", "format": "double"}
+_EVIDENCE = {
+    "type": "object",
+    "readOnly": True,
+    "description": "Why this category: what each part of what is known of the book brought to its score, a "
+    "log probability up to a constant. Modalities are text, cover, loans, audio and sentence; only those "
+    "that the book has are named. Categories are scheme/notation, books control numbers. Empty of "
+    "suggestions from before there was evidence.",
+    "properties": {
+        "decision": _NUMBER | {"description": "The score: the baseline and all shares, summed up."},
+        "baseline": _NUMBER | {"description": "The score of a book of which nothing is known."},
+        "shares": {
+            "type": "object",
+            "additionalProperties": _NUMBER,
+            "description": "By modality, what it added (Shapley value).",
+        },
+        "terms": {
+            "type": "object",
+            "properties": {
+                "for": _listed("[field, word, gain], the largest gain first."),
+                "against": _listed("[field, word, gain], the largest loss first."),
+            },
+        },
+        "says": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {}},
+            "description": "By modality, [category, probability] that it names by itself.",
+        },
+        "disagree": {"type": "boolean", "description": "Whether the modalities name different categories."},
+        "nearest": {
+            "type": "object",
+            "additionalProperties": _listed("[book, category, cosine], the nearest first."),
+            "description": "By modality (cover, audio), the categorised books most alike.",
+        },
+        "borrowed_with": {
+            "type": "object",
+            "properties": {
+                "agree": _NUMBER | {"description": "Share of all co-borrowing that is with books taken to be "
+                                    "of this category."},
+                "books": _listed("[book, weight], the largest weight first."),
+            },
+        },
+    },
+}  # fmt: skip
+
+
+@extend_schema_field(_EVIDENCE)
+class EvidenceField(serializers.JSONField):
+    """What `classifier.pipeline.evidence` gives."""
+
+
 class SuggestionSerializer(serializers.ModelSerializer):
     title = serializers.CharField(source="book.title", read_only=True)
     notation = serializers.CharField(source="category.notation", read_only=True)
     model_version = serializers.CharField(source="model_version.name", read_only=True)
+    evidence = EvidenceField(read_only=True)
 
     class Meta:
         model = Suggestion
@@ -44,6 +100,8 @@ class SuggestionSerializer(serializers.ModelSerializer):
             "category",
             "notation",
             "probability",
+            "abstained",
+            "evidence",
             "model_version",
             "created_at",
         ]
@@ -57,10 +115,12 @@ class SuggestionFilter(django_filters.FilterSet):
 
     class Meta:
         model = Suggestion
-        fields = ["rank"]
+        fields = ["rank", "abstained"]
 
 
 class SuggestionViewSet(viewsets.ReadOnlyModelViewSet):
+    """Suggested categories; where the model abstained, they are guesses and no suggestion."""
+
     queryset = Suggestion.objects.select_related("book", "category", "model_version")
     serializer_class = SuggestionSerializer
     filterset_class = SuggestionFilter

@@ -34,7 +34,8 @@ class ModelVersion(models.Model):
 class Suggestion(models.Model):
     """A category the model proposes for a book; its rank 1 is the best guess.
 
-    The rows of a book are its current suggestions: classifying it again replaces them.
+    The rows of a book are its current suggestions: classifying it again replaces them. Where the model has
+    abstained, they are no suggestion but its best guesses.
     """
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="suggestions", verbose_name=_("book"))
@@ -45,6 +46,13 @@ class Suggestion(models.Model):
         ModelVersion, models.CASCADE, related_name="suggestions", verbose_name=_("model version")
     )
     created_at = models.DateTimeField(_("created"))
+    abstained = models.BooleanField(
+        _("abstained"),
+        default=False,
+        help_text=_("Not sure enough for the precision asked for: a guess, no suggestion."),
+    )
+    #: What `classifier.pipeline.evidence` gives: categories by their key, books by control number.
+    evidence = models.JSONField(_("evidence"), default=dict, blank=True)
 
     class Meta:
         verbose_name = _("suggestion")

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
@@ -137,6 +139,114 @@ def test_selected_suggestions_are_accepted_the_best_of_each_book():
     filed = dict(Book.objects.filter(category_source="librarian").values_list("pk", "category"))
     assert filed == {best.book_id: best.category_id, other.book_id: other.category_id}
     assert left.book_id not in filed
+
+
+def test_guesses_are_never_accepted_in_bulk():
+    suggestion = make_suggestion()
+    guess = make_suggestion(abstained=True)
+    form = {"action": "accept_selected", "_selected_action": [suggestion.pk, guess.pk]}
+    answer = desk(make_librarian()).post(SUGGESTIONS, form)
+    assert said(answer) == [
+        "1 book filed under its best selected suggestion.",
+        "1 book left out: for it there are guesses only. Look at them one by one.",
+    ]
+    assert set(Book.objects.filter(category_source="librarian")) == {suggestion.book}
+
+
+def test_a_guess_is_accepted_by_its_own_button():
+    guess = make_suggestion(abstained=True)
+    desk(make_librarian()).post(f"{SUGGESTIONS}{guess.pk}/accept/")
+    assert Book.objects.get().category == guess.category
+
+
+def test_the_list_tells_suggestions_from_guesses_and_filters_them():
+    suggestion, guess = make_suggestion(), make_suggestion(abstained=True)
+    client = desk(make_librarian())
+    page = client.get(SUGGESTIONS).content.decode()
+    assert re.findall(r">\s*(guess|suggestion)\s*<", page) == ["suggestion", "guess"]
+    for choice, shown, left in ((0, suggestion, guess), (1, guess, suggestion)):
+        page = client.get(f"{SUGGESTIONS}?abstained__exact={choice}").content.decode()
+        assert str(shown.book) in page
+        assert str(left.book) not in page
+
+
+def test_the_reasons_of_a_suggestion_are_read_on_its_page():
+    history = make_category(scheme="local", notation="900", label_en="History")
+    make_category(scheme="local", notation="028", label_en="Children")
+    alike, borrowed = make_book(title="Alike <b>"), make_book(title="Borrowed too")
+    suggestion = make_suggestion(
+        category=history,
+        evidence={
+            "decision": 2.0,
+            "baseline": 0.25,
+            "shares": {"text": 2.5, "cover": -0.75},
+            "terms": {"for": [["title", "empire", 0.6]], "against": [["description", "bunny", -0.2]]},
+            "says": {"text": ["local/900", 0.8], "cover": ["local/028", 0.7]},
+            "disagree": True,
+            "nearest": {"cover": [[alike.control_number, "local/028", 0.9], ["gone", "local/none", 0.8]]},
+            "borrowed_with": {"agree": 0.4, "books": [[borrowed.control_number, 0.3]]},
+        },
+    )
+    client = desk(make_librarian())
+    address = f"{SUGGESTIONS}{suggestion.pk}/change/"
+    assert f'href="{address}"' in client.get(SUGGESTIONS).content.decode()
+    assert f'href="{address}"' in client.get(book_page(suggestion.book)).content.decode()
+    page = re.sub(r"\s+", " ", client.get(address).content.decode())
+    for said_there in (
+        '<meter min="0" max="2.5" value="2.5"></meter> text +2.50',
+        '<meter min="0" max="2.5" value="0.75"></meter> cover -0.75',
+        "With 0.25 for the category as such they sum to 2.00.",
+        "<dt>Words for it</dt> <dd>empire (title)</dd>",
+        "<dt>Words against it</dt> <dd>bunny (description)</dd>",
+        "<dt>They disagree</dt>",
+        "<li>text says 900 History (80%)</li> <li>cover says 028 Children (70%)</li>",
+        "<dt>Most alike by cover</dt>",
+        f'<li><a href="{book_page(alike)}">Alike &lt;b&gt;</a> : 028 Children</li>',
+        "<li>gone : local/none</li>",
+        "Borrowed with these titles, taken to be of this category (40% of all co-borrowing)",
+        f'<li><a href="{book_page(borrowed)}">Borrowed too</a> </li>',
+    ):
+        assert said_there in page
+
+
+def test_a_suggestion_from_before_there_was_evidence_has_a_page_too():
+    suggestion = make_suggestion()
+    answer = desk(make_librarian()).get(f"{SUGGESTIONS}{suggestion.pk}/change/")
+    assert answer.status_code == 200
+    assert "<meter" not in answer.content.decode()
+
+
+def test_a_book_nothing_is_known_of_has_reasons_that_say_so():
+    evidence = {
+        "decision": 0.25, "baseline": 0.25, "shares": {}, "terms": {"for": [], "against": []}, "says": {},
+        "disagree": False, "nearest": {}, "borrowed_with": {"agree": 0.0, "books": []},
+    }  # fmt: skip
+    suggestion = make_suggestion(evidence=evidence)
+    page = desk(make_librarian()).get(f"{SUGGESTIONS}{suggestion.pk}/change/").content.decode()
+    assert "Nothing is known of this book: the largest categories were guessed." in page
+    for absent in ("Words for it", "They", "Most alike", "Borrowed with"):
+        assert absent not in page
+
+
+def test_the_reasons_are_read_in_chinese_too():
+    client = desk(make_librarian())
+    suggestion = make_suggestion(
+        evidence={
+            "decision": 2.0,
+            "baseline": 0.25,
+            "shares": {"text": 1.75},
+            "terms": {"for": [["title", "帝国", 0.6]], "against": []},
+            "says": {"text": ["local/900", 0.8]},
+            "disagree": False,
+            "nearest": {"audio": [["gone", "local/900", 0.8]]},
+            "borrowed_with": {"agree": 0.4, "books": [["gone", 0.3]]},
+        }
+    )
+    page = client.get(f"{SUGGESTIONS}{suggestion.pk}/change/", headers={"accept-language": "zh-hans"})
+    reasons = page.content.decode().partition('<dl class="evidence">')[2].partition("</dl>")[0]
+    plain = re.sub(r"<[^>]*>|gone|local/900", "", reasons)
+    assert "帝国" in plain
+    assert re.findall(r"[A-Za-z]+", plain) == []
 
 
 def test_one_who_may_only_look_is_not_offered_the_action():

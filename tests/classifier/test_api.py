@@ -1,4 +1,7 @@
+import json
+
 import pytest
+from django.core.management import call_command
 
 from library.catalogue.models import Book
 from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion
@@ -9,7 +12,10 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_suggestion_is_read_with_its_book_and_its_version():
-    suggestion = make_suggestion(category=make_category(notation="530"), probability=0.75)
+    evidence = {"decision": 1.5, "baseline": 0.5, "shares": {"text": 1.0}}
+    suggestion = make_suggestion(
+        category=make_category(notation="530"), probability=0.75, abstained=True, evidence=evidence
+    )
     answer = api(make_reader()).get("/api/v1/suggestions/")
     assert answer.json()["results"] == [
         {
@@ -20,6 +26,8 @@ def test_a_suggestion_is_read_with_its_book_and_its_version():
             "category": suggestion.category_id,
             "notation": "530",
             "probability": 0.75,
+            "abstained": True,
+            "evidence": evidence,
             "model_version": suggestion.model_version.name,
             "created_at": "2024-06-01T12:00:00Z",
         }
@@ -33,6 +41,24 @@ def test_suggestions_are_filtered_by_book_and_by_probability():
     for query in (f"book={sure.book_id}", "probability_min=0.5"):
         results = client.get(f"/api/v1/suggestions/?{query}").json()["results"]
         assert [row["id"] for row in results] == [sure.pk]
+
+
+def test_suggestions_can_be_asked_for_without_the_guesses():
+    suggestion, guess = make_suggestion(), make_suggestion(abstained=True)
+    client = api(make_reader())
+    for query, expected in (("abstained=false", suggestion), ("abstained=true", guess)):
+        results = client.get(f"/api/v1/suggestions/?{query}").json()["results"]
+        assert [row["id"] for row in results] == [expected.pk]
+
+
+def test_the_schema_says_what_evidence_holds(tmp_path):
+    file = tmp_path / "schema.json"
+    call_command("spectacular", "--format", "openapi-json", "--file", str(file))
+    suggestion = json.loads(file.read_text())["components"]["schemas"]["Suggestion"]
+    assert set(suggestion["properties"]["evidence"]["properties"]) == {
+        "decision", "baseline", "shares", "terms", "says", "disagree", "nearest", "borrowed_with"
+    }  # fmt: skip
+    assert suggestion["properties"]["abstained"]["type"] == "boolean"
 
 
 def test_a_librarian_accepts_a_suggestion():

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from classifier.errors import SettingError
 from library.console import Command as BaseCommand
 from library.console import Progress
 
@@ -13,7 +14,9 @@ from library.console import Progress
 class Command(BaseCommand):
     help = (
         "Suggest categories for the books that have none, with the active version: three ranks a book, kept "
-        "as suggestions beside the book. A book's own category is never changed."
+        "as suggestions beside the book, with the evidence for each. A book's own category is never changed. "
+        "Of a book that the model is not sure enough of, it abstains: the ranks are kept as best guesses, "
+        "marked as no suggestion."
     )
     example = "manage.py classify --output suggestions.csv"
 
@@ -25,16 +28,35 @@ class Command(BaseCommand):
             "--output",
             type=Path,
             metavar="FILE.csv",
-            help="also write book,rank,category,probability,model_version",
+            help="also write book,rank,category,probability,model_version,abstained",
+        )
+        parser.add_argument(
+            "--precision",
+            type=float,
+            metavar="SHARE",
+            help="abstain from so much that this share of the suggestions is right, judged by the books held "
+            "out (default: the setting SUGGESTION_PRECISION, 0.90 unless changed)",
         )
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
         from classifier.services.reclassification import classify  # loads torch, which --help can do without
 
-        return classify(
-            now=timezone.now(),
-            include_categorised=options["all"],
-            output=options["output"],
-            progress=progress,
-        )
+        try:
+            return classify(
+                now=timezone.now(),
+                include_categorised=options["all"],
+                output=options["output"],
+                precision=options["precision"],
+                progress=progress,
+            )
+        except SettingError as error:
+            raise CommandError(error.message, returncode=2) from error
+
+    def show(self, result: dict[str, Any]) -> None:
+        super().show(result)
+        if result["threshold"] is None:
+            self.warn(
+                f"On the books held out, no probability reaches a precision of {result['precision']:g}, so "
+                "there are best guesses only. Categorise more books, or ask for a lower --precision."
+            )

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from classifier.tables import metrics_table
+from classifier.tables import report
 from library.console import Command as BaseCommand
 from library.console import Progress
 
@@ -29,5 +29,5 @@ class Command(BaseCommand):
         return evaluate(version=version_named(name) if name else active_version())
 
     def show(self, result: dict[str, Any]) -> None:
-        self.stdout.write(metrics_table(result["metrics"]))
+        self.stdout.write(report(result["metrics"]))
         self.stdout.write(f"Version {result['version']} ({'active' if result['active'] else 'not active'}).")

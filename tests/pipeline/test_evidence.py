@@ -1,0 +1,418 @@
+"""Why a category is suggested: that the reasons are the model's own."""
+
+import dataclasses
+import json
+from itertools import combinations, pairwise, permutations
+
+import numpy as np
+import pytest
+import torch
+
+from classifier.pipeline import attribution
+from classifier.pipeline.artifact import load_model, save_model
+from classifier.pipeline.attribution import term_gains
+from classifier.pipeline.evidence import AGAINST, BORROWED, FOR, NEAREST, modality_shares
+from classifier.pipeline.features import FeatureExtractor
+from classifier.pipeline.fusion import Encoded, FusionClassifier
+from classifier.pipeline.gallery import Gallery
+from classifier.pipeline.modalities.text import TextModality, clean, words
+from classifier.pipeline.records import BookRecord, Catalogue
+from classifier.pipeline.suggestion import best_categories
+from classifier.pipeline.training import train
+from tests.pipeline.catalogues import TINY, make_catalogue, selected
+
+MODALITIES = ["text", "cover", "loans", "audio"]
+SUBSETS = [s for size in range(len(MODALITIES) + 1) for s in combinations(range(len(MODALITIES)), size)]
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    return trained.model
+
+
+@pytest.fixture(scope="module")
+def blocks(model, catalogue):
+    return model.extractor.transform(catalogue)
+
+
+@pytest.fixture(scope="module")
+def books(model, blocks):
+    return model.serving.encode(blocks)
+
+
+@pytest.fixture(scope="module")
+def explained(model, catalogue):
+    return model.explain(catalogue)
+
+
+@pytest.fixture(scope="module")
+def rbf(model, blocks, catalogue):
+    """A classifier of the same books with another kernel."""
+    y = np.array([model.classes.index(b.category) if b.category else -1 for b in catalogue.books])
+    config = TINY.with_settings(["svm.kernel=rbf"])
+    return FusionClassifier(config=config, seed=3).fit(blocks, y, n_classes=len(model.classes))
+
+
+def hidden(books, kept):
+    """The books with only these modalities."""
+    there = np.isin(np.arange(len(MODALITIES)), kept)
+    return Encoded(codes=books.codes, linked=books.linked, present=books.present & there)
+
+
+def asked(scores):
+    return best_categories(scores, ranks=3)
+
+
+def value(classifier, books, row, shown, category):
+    members = np.isin(np.arange(len(MODALITIES)), shown)
+    part = books.take(np.array([row]))
+    return classifier.scores(part, shown=members[None, :])[0, category]
+
+
+@pytest.mark.parametrize("kept", SUBSETS)
+def test_baseline_and_shares_sum_to_the_decision_whatever_is_known(model, books, kept):
+    part = hidden(books, kept)
+    scores = model.serving.scores(part)
+    found = modality_shares(model.serving, part, scores, asked(scores))
+    total = found.baseline + found.shares.sum(axis=1)
+    np.testing.assert_allclose(total, np.take_along_axis(scores, asked(scores), axis=1), atol=1e-6)
+    assert (found.shares[~part.present] == 0).all()
+    assert ((found.alone >= 0) == part.present).all()
+
+
+def test_baseline_and_shares_sum_to_the_decision_of_another_kernel(rbf, books):
+    scores = rbf.scores(books)
+    found = modality_shares(rbf, books, scores, asked(scores))
+    total = found.baseline + found.shares.sum(axis=1)
+    np.testing.assert_allclose(total, np.take_along_axis(scores, asked(scores), axis=1), atol=1e-6)
+
+
+def test_a_share_is_the_mean_of_what_the_modality_adds_in_every_order(model, books):
+    assert model.serving.modalities_ == MODALITIES
+    scores = model.serving.scores(books)
+    category = scores.argmax(axis=1)
+    found = modality_shares(model.serving, books, scores, category[:, None])
+    for row in (1, 2, 5, 11):  # with everything, and with this or that missing
+        present = np.flatnonzero(books.present[row]).tolist()
+        for position in present:
+            added = []
+            for order in permutations(present):
+                before = order[: order.index(position)]
+                shown = [
+                    value(model.serving, books, row, s, category[row]) for s in (before, (*before, position))
+                ]
+                added.append(shown[1] - shown[0])
+            assert found.shares[row, position, 0] == pytest.approx(np.mean(added), abs=1e-6)
+
+
+def test_each_modality_says_what_it_would_answer_alone(model, books):
+    scores = model.serving.scores(books)
+    found = modality_shares(model.serving, books, scores, asked(scores))
+    for position in range(len(MODALITIES)):
+        rows = books.present[:, position]
+        only = np.arange(len(MODALITIES)) == position
+        alone = model.serving.scores(books, shown=only[None, :])[rows]
+        assert np.array_equal(found.alone[rows, position], alone.argmax(axis=1))
+        likely = model.serving.temperature_.probabilities(alone)
+        np.testing.assert_allclose(found.sureness[rows, position], likely.max(axis=1), rtol=1e-9)
+
+
+def torch_scores(classifier, books, names, codes):
+    with torch.no_grad():
+        return attribution.scores(classifier, books, codes, names).numpy()
+
+
+def as_tensors(codes):
+    return [{name: torch.from_numpy(code) for name, code in network.items()} for network in codes]
+
+
+def test_what_is_differentiated_is_the_score_that_decides(model, books):
+    owner = model.serving.machine_of(books.present)
+    for number, names in enumerate(model.serving.machines_):
+        rows = np.flatnonzero(owner == number)
+        if len(rows):
+            part = books.take(rows)
+            found = torch_scores(model.serving, part, names, as_tensors(part.codes))
+            np.testing.assert_allclose(found, model.serving.scores(part), atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_the_gains_of_all_terms_sum_to_what_the_text_adds_on_the_path(kernel, model, rbf, blocks, books):
+    classifier = {"linear": model.serving, "rbf": rbf}[kernel]
+    categories = asked(classifier.scores(books))
+    values = blocks["text"].values
+    gains = term_gains(classifier, books, values, categories, name="text")
+    assert gains.shape == (values.nnz, 3)
+    owner = classifier.machine_of(books.present)
+    for number, names in enumerate(classifier.machines_):
+        rows = np.flatnonzero((owner == number) & books.present[:, 0])
+        if "text" not in names or not len(rows):
+            continue
+        part = books.take(rows)
+        codes = as_tensors(part.codes)
+        without = [codes_of | {"text": torch.zeros_like(codes_of["text"])} for codes_of in codes]
+        added = torch_scores(classifier, part, names, codes) - torch_scores(classifier, part, names, without)
+        for row, gain in zip(rows, np.take_along_axis(added, categories[rows], axis=1), strict=True):
+            total = gains[values.indptr[row] : values.indptr[row + 1]].sum(axis=0)
+            np.testing.assert_allclose(total, gain, atol=0.05 + 0.02 * np.abs(gain).max())
+
+
+def spoken(book, field):
+    text = f"{book.title} {book.subtitle}" if field == "title" else getattr(book, field)
+    return words(clean(text))
+
+
+def all_words(book):
+    return [
+        (field, w) for field in ("title", "authors", "publisher", "description") for w in spoken(book, field)
+    ]
+
+
+def without(book, removed):
+    kept = {
+        field: " ".join(w for w in spoken(book, field) if (field, w) not in removed)
+        for field in ("title", "authors", "publisher", "description")
+    }
+    return dataclasses.replace(book, subtitle="", **kept)
+
+
+def test_removing_the_words_named_costs_more_than_removing_others(tmp_path):
+    catalogue = make_catalogue(tmp_path, books=120, covers=False, audio=False)
+    model = train(catalogue, config=TINY, seed=1).model
+    with_text = [book for book in catalogue.books if book.title]
+    plain = Catalogue(books=[without(book, set()) for book in with_text], loans=catalogue.loans)
+    best = [s for s in model.explain(plain) if s.rank == 1]
+    named = [[(field, w) for field, w, _gain in s.evidence["terms"]["for"] if " " not in w][:3] for s in best]
+
+    def scores(removed):
+        part = [without(book, set(of)) for book, of in zip(plain.books, removed, strict=True)]
+        books = model.serving.encode(model.extractor.transform(Catalogue(books=part, loans=catalogue.loans)))
+        columns = [model.classes.index(s.category) for s in best]
+        return model.serving.scores(books)[np.arange(len(part)), columns]
+
+    before = scores([[] for _ in best])
+    rng = np.random.default_rng(0)
+    lost_by_others = []
+    for _ in range(5):
+        drawn = []
+        for book, of in zip(plain.books, named, strict=True):
+            pool = sorted(set(all_words(book)))
+            drawn.append([pool[i] for i in rng.choice(len(pool), min(len(of), len(pool)), replace=False)])
+        lost_by_others.append(np.mean(before - scores(drawn)))
+    lost = np.mean(before - scores(named))
+    assert lost > 2 * np.mean(lost_by_others) > 0
+    assert lost > max(lost_by_others) * 1.5
+
+
+def test_evidence_is_small_json_that_repeats_what_the_model_decided(model, catalogue, explained):
+    suggested = model.suggest(catalogue)
+    assert [dataclasses.replace(s, evidence={}) for s in explained] == suggested
+    for suggestion in explained:
+        evidence = json.loads(json.dumps(suggestion.evidence, allow_nan=False))
+        assert list(evidence) == [
+            "decision", "baseline", "shares", "terms", "says", "disagree", "nearest", "borrowed_with"
+        ]  # fmt: skip
+        total = evidence["baseline"] + sum(evidence["shares"].values())
+        assert total == pytest.approx(evidence["decision"], abs=4e-4)
+        assert list(evidence["shares"]) == list(evidence["says"])
+        assert evidence["disagree"] == (len({category for category, _ in evidence["says"].values()}) > 1)
+
+
+def test_the_words_named_stand_in_the_field_named_the_loudest_first(catalogue, explained):
+    book = {book.id: book for book in catalogue.books}
+    named = 0
+    for suggestion in explained:
+        for key, sign, most in (("for", 1, FOR), ("against", -1, AGAINST)):
+            terms = suggestion.evidence["terms"][key]
+            assert len(terms) <= most
+            assert all(sign * gain > 0 for _, _, gain in terms)
+            assert all(sign * a[2] >= sign * b[2] for a, b in pairwise(terms))
+            for field, word, _gain in terms:
+                assert set(words(word)) <= set(spoken(book[suggestion.book], field))
+            named += len(terms)
+    assert named > 3 * len(catalogue.books)
+
+
+def test_the_nearest_covers_and_recordings_are_of_other_categorised_books(catalogue, explained):
+    category = {book.id: book.category for book in catalogue.books}
+    seen = {"cover": [], "audio": []}
+    for suggestion in explained:
+        assert set(suggestion.evidence["nearest"]) == set(suggestion.evidence["shares"]) & set(seen)
+        for name, near in suggestion.evidence["nearest"].items():
+            assert len(near) == NEAREST
+            assert suggestion.book not in {book for book, _, _ in near}
+            assert all(category[book] == of for book, of, _ in near)
+            assert all(1 >= a[2] >= b[2] >= -1 for a, b in pairwise(near))
+            seen[name] += [of == suggestion.category for _, of, _ in near if suggestion.rank == 1]
+    assert np.mean(seen["cover"]) > 0.8
+
+
+def test_the_co_borrowed_titles_named_are_those_taken_to_be_of_the_category(
+    model, catalogue, blocks, explained
+):
+    row = {book.id: i for i, book in enumerate(catalogue.books)}
+    best = [model.classes[c] for c in model.serving.beliefs_.argmax(axis=1)]
+    links = blocks["loans"].links.toarray()
+    for suggestion in explained:
+        found = suggestion.evidence["borrowed_with"]
+        weights = links[row[suggestion.book]]
+        agreeing = {j: w for j, w in enumerate(weights) if w > 0 and best[j] == suggestion.category}
+        assert found["agree"] == pytest.approx(sum(agreeing.values()), abs=1e-4)
+        assert [w for _, w in found["books"]] == pytest.approx(
+            sorted(agreeing.values(), reverse=True)[:BORROWED], abs=1e-4
+        )
+        assert {row[book] for book, _ in found["books"]} <= set(agreeing)
+
+
+def test_what_a_book_gets_hangs_not_on_the_books_beside_it(model, catalogue, explained):
+    for i in (0, 1, 5, 10):
+        alone = model.explain(selected(catalogue, [i]))
+        for one, other in zip(alone, explained[3 * i : 3 * i + 3], strict=True):
+            assert one.category == other.category
+            assert one.evidence["shares"] == pytest.approx(other.evidence["shares"], abs=2e-4)
+            for key in ("for", "against"):
+                gains = {(f, w): g for f, w, g in other.evidence["terms"][key]}
+                assert {(f, w): g for f, w, g in one.evidence["terms"][key]} == pytest.approx(gains, abs=2e-4)
+            assert one.evidence["borrowed_with"] == other.evidence["borrowed_with"]
+
+
+def test_of_a_book_nothing_is_known_of_the_baseline_decides(model):
+    best = model.explain(Catalogue(books=[BookRecord(id="new")]))[0]
+    assert best.evidence == {
+        "decision": best.evidence["baseline"],
+        "baseline": best.evidence["baseline"],
+        "shares": {},
+        "terms": {"for": [], "against": []},
+        "says": {},
+        "disagree": False,
+        "nearest": {},
+        "borrowed_with": {"agree": 0.0, "books": []},
+    }
+
+
+def test_no_books_have_no_evidence(model):
+    assert model.explain(Catalogue(books=[])) == []
+
+
+def test_with_one_modality_only_it_has_the_whole_share(tmp_path):
+    catalogue = make_catalogue(tmp_path, covers=False, audio=False)
+    catalogue = Catalogue(books=catalogue.books)
+    model = train(catalogue, config=TINY, seed=0).model
+    for suggestion in model.explain(catalogue):
+        evidence = suggestion.evidence
+        if evidence["shares"]:
+            assert evidence["shares"]["text"] == pytest.approx(
+                evidence["decision"] - evidence["baseline"], abs=2e-4
+            )
+            if suggestion.rank == 1:
+                assert evidence["says"] == {"text": (suggestion.category, round(suggestion.probability, 4))}
+
+
+BOOKS = [
+    BookRecord(
+        id="a", title="Brot brot", authors="Meier, Anna; Brot", publisher="Brot", description="brot x"
+    ),
+    BookRecord(
+        id="b", title="面包和历史", authors="王小明，李", publisher="商务", description="历史上的面包"
+    ),
+    BookRecord(id="c"),
+    BookRecord(id="d", description="only a description of bread"),
+]
+
+
+def test_each_value_is_credited_to_words_of_the_book_and_in_whole():
+    text = TextModality(settings=dataclasses.replace(TINY.text, min_books=1))
+    catalogue = Catalogue(books=BOOKS)
+    text.fit(catalogue, rng=np.random.default_rng(0))
+    block, found = text.block_and_words(catalogue)
+    assert (block.values != text.transform(catalogue)).nnz == 0
+    np.testing.assert_allclose(np.asarray(found.credit.sum(axis=0)).ravel(), 1, rtol=1e-6)
+    assert found.credit.min() >= 0
+    book_of_value = np.repeat(np.arange(len(BOOKS)), np.diff(block.values.indptr))
+    credit = found.credit.tocoo()
+    assert np.array_equal(found.book[credit.row], book_of_value[credit.col])
+    named = [(int(book), *found.names[term]) for book, term in zip(found.book, found.term, strict=True)]
+    assert len(set(named)) == len(named)
+    assert {(0, "title", "brot"), (0, "publisher", "brot"), (0, "authors", "meier, anna"),
+            (1, "description", "历史"), (3, "description", "bread")} <= set(named)  # fmt: skip
+    assert {book for book, _, _ in named} == {0, 1, 3}
+
+
+def test_a_word_in_two_fields_shares_by_how_often_it_stands_in_each():
+    text = TextModality(settings=dataclasses.replace(TINY.text, min_books=1))
+    catalogue = Catalogue(books=[BookRecord(id="a", title="Brot brot", description="brot")])
+    text.fit(catalogue, rng=np.random.default_rng(0))
+    _block, found = text.block_and_words(catalogue)
+    column = text.terms.index("word:brot")
+    shares = {found.names[t]: found.credit[i, column] for i, t in enumerate(found.term)}
+    assert shares == pytest.approx({("title", "brot"): 2 / 3, ("description", "brot"): 1 / 3})
+    column = text.terms.index("gram:<br")  # of the short fields only
+    shares = {found.names[t]: found.credit[i, column] for i, t in enumerate(found.term)}
+    assert shares == pytest.approx({("title", "brot"): 1, ("description", "brot"): 0})
+
+
+def test_a_model_read_back_gives_the_same_evidence(model, catalogue, explained, tmp_path):
+    save_model(model, tmp_path / "model")
+    assert load_model(tmp_path / "model").explain(catalogue) == explained
+
+
+def test_only_what_people_can_see_or_hear_is_in_the_gallery(model, catalogue, everything):
+    assert list(model.gallery.rows) == ["cover", "audio"]
+    assert model.gallery.ids == [book.id for book in catalogue.books]
+    extractor = FeatureExtractor(config=everything)
+    extractor.fit_transform(catalogue, rng=np.random.default_rng(0))
+    shown = [name for name, modality in extractor.modalities_.items() if modality.shows_nearest]
+    assert shown == ["cover", "audio"]
+
+
+def test_a_gallery_with_fewer_books_than_are_asked_for_gives_what_it_has():
+    gallery = Gallery(
+        ids=["a", "b"],
+        categories=np.array([0, -1]),
+        rows={"cover": np.array([0])},
+        codes={"cover": np.array([[1, 0]], np.float16)},
+        centres={"cover": np.zeros(2, np.float32)},
+    )
+    rows, cosine = gallery.nearest("cover", np.array([[2, 0], [0, 3]], np.float32), ["b", "a"], 3)
+    assert rows.tolist() == [[0], [0]]
+    assert cosine.tolist() == [[1], [-np.inf]]  # none is its own neighbour
+
+
+def gallery_parts():
+    values = {"ids": ["a", "b"], "shown": ["cover"]}
+    tensors = {
+        "categories": np.array([1, -1], np.int32),
+        "cover/rows": np.array([0], np.int32),
+        "cover/codes": np.ones((1, 4), np.float16),
+        "cover/centre": np.zeros(4, np.float32),
+    }
+    return values, tensors
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("categories", np.zeros(3, np.int32)),
+        ("cover/rows", np.array([2], np.int32)),
+        ("cover/rows", np.array([-1], np.int32)),
+        ("cover/rows", np.array([0, 1], np.int32)),
+        ("cover/codes", np.ones((1, 5), np.float16)),
+        ("cover/centre", np.zeros((4, 1), np.float32)),
+    ],
+)
+def test_a_gallery_whose_parts_do_not_fit_is_refused(name, array):
+    values, tensors = gallery_parts()
+    assert Gallery.from_state(values, tensors).state()[0] == values
+    with pytest.raises(ValueError, match=r"its (categories|codes)"):
+        Gallery.from_state(values, tensors | {name: array})
+
+
+@pytest.mark.parametrize(
+    ("change", "n_classes", "width"),
+    [({}, 1, 4), ({}, 2, 5), ({"cover/rows": np.array([1], np.int32)}, 2, 4)],
+)
+def test_a_gallery_of_another_model_is_refused(change, n_classes, width):
+    values, tensors = gallery_parts()
+    Gallery.from_state(values, tensors).check(n_classes=2, width=4)
+    with pytest.raises(ValueError, match=r"its (categories|codes)"):
+        Gallery.from_state(values, tensors | change).check(n_classes=n_classes, width=width)
