@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from classifier.errors import SettingError
-from classifier.tables import metrics_table
+from classifier.tables import report
 from library.console import Command as BaseCommand
 from library.console import Progress
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             raise CommandError(error.message, returncode=2) from error
 
     def show(self, result: dict[str, Any]) -> None:
-        self.stdout.write(metrics_table(result["metrics"]))
+        self.stdout.write(report(result["metrics"]))
         state = "active" if result["active"] else "not active"
         self.stdout.write(f"Version {result['version']} ({state}). {result['reason']}")
         for note in result["metrics"]["notes"]:

@@ -1,0 +1,107 @@
+"""``manage.py tune``: search better settings for training."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from classifier.errors import SettingError
+from classifier.tables import as_text
+from library.console import Command as BaseCommand
+from library.console import Progress
+
+_COLUMNS = {
+    "search_macro_f1": "macro-F1 in the search",
+    "macro_f1": "macro-F1",
+    "accuracy": "accuracy",
+    "top3": "top 3",
+    "calibration_error": "calibration error",
+}
+_STOPPED = {"trials": "", "timeout": " The time was up.", "interrupted": " It was interrupted."}
+_CHANCE = 0.05
+"""The usual level: one difference in twenty this large is none."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Search network structure, activation, regularisation and support vector machine for the best "
+        "cross-validated macro-F1, measure what was found beside the defaults on the held-out books, and "
+        "print the training that uses it. Stopped by Ctrl-C or --timeout, it measures what was found so "
+        "far; started again, it goes on. Changes nothing by itself. Needs optuna: pip install 'optuna>=4'."
+    )
+    example = "manage.py tune --trials 50 --timeout 3600"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--trials", type=int, default=30, help="in all, with those of earlier runs (default 30)"
+        )
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            metavar="SECONDS",
+            help="end the search then; reading the books before and measuring after it come on top",
+        )
+        parser.add_argument(
+            "--seed", type=int, default=0, help="same seed and library, same search (default 0)"
+        )
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            dest="settings_",
+            help="fix a setting, e.g. svm.kernel=linear: it is not searched; may be repeated",
+        )
+        parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
+        super().add_arguments(parser)
+
+    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
+        from classifier.services.tuning import tune  # loads torch, which --help can do without
+
+        try:
+            return tune(
+                trials=options["trials"],
+                timeout=options["timeout"],
+                seed=options["seed"],
+                settings=options["settings_"],
+                fresh=options["fresh"],
+                progress=progress,
+            )
+        except SettingError as error:
+            raise CommandError(error.message, returncode=2) from error
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Interrupted. Finished trials are kept; start again to go on.", returncode=130
+            ) from None
+
+    def show(self, result: dict[str, Any]) -> None:
+        rows = [
+            [name, *(f"{result[key][column]:.3f}" for column in _COLUMNS)]
+            for key, name in (("defaults", "defaults"), ("best", "best found"))
+        ]
+        title = f"On {result['held_out']} held-out books that the search has not seen"
+        self.stdout.write(as_text(title=title, columns=["", *_COLUMNS.values()], rows=rows))
+        trials = result["trials"]
+        self.stdout.write(
+            f"{trials['finished']} trials, {trials['new']} of them in this run; {trials['pruned']} given up "
+            f"early, {trials['failed']} failed.{_STOPPED[result['stopped']]}"
+        )
+        self.stdout.write(_verdict(result))
+        if result["settings"]:
+            self.stdout.write(f"To use it: {result['command']}")
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    """Say in a sentence or two what the search brought."""
+    if not result["settings"]:
+        return "No trial was better than the defaults."
+    gain = result["gain"]
+    change = (
+        f"Best found against defaults: macro-F1 {gain['macro_f1']:+.3f}, accuracy {gain['accuracy']:+.3f}; "
+        f"{gain['won']} books only the best found gets right, {gain['lost']} only the defaults "
+        f"(McNemar's test: p = {gain['p_value']:.2g})."
+    )
+    if gain["p_value"] >= _CHANCE:
+        return f"{change} A difference of this size may be chance."
+    if gain["won"] < gain["lost"]:
+        return f"{change} That is worse by more than chance: keep the defaults."
+    return f"{change} That is better by more than chance."
