@@ -8,6 +8,7 @@ import numpy as np
 from django.conf import settings
 from django.db.models import QuerySet
 
+from classifier.pipeline.notation import implied_parents
 from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
 from library.catalogue.models import Book, Category
 from library.circulation.models import Loan
@@ -17,7 +18,7 @@ TRUSTED_SOURCES = [Book.CategorySource.IMPORTED, Book.CategorySource.LIBRARIAN]
 
 _FIELDS = (
     "control_number", "title", "subtitle", "authors", "publisher", "year", "language", "description", "cover",
-    "category__scheme", "category__notation", "category_source",
+    "audio", "category__scheme", "category__notation", "category_source",
 )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def catalogue_and_borrowers(books: QuerySet[Book]) -> tuple[Catalogue, list[int]
     media = Path(settings.MEDIA_ROOT)
     records = [_record(row, media) for row in books.values_list(*_FIELDS).iterator()]
     table, borrowers = loans()
-    return Catalogue(books=records, loans=table), borrowers
+    return Catalogue(books=records, loans=table, parents=parents()), borrowers
 
 
 def loans() -> tuple[LoanTable, list[int]]:
@@ -64,6 +65,28 @@ def loans() -> tuple[LoanTable, list[int]]:
         borrowed_at=np.array(borrowed_at, np.int64),
     )
     return table, keys.tolist()
+
+
+def parents() -> dict[str, str]:
+    """Return the category above each category that has one above, by `category_key`.
+
+    Where nobody has said so of any category of a scheme, what the notations imply.
+    """
+    rows = list(
+        Category.objects.values_list("scheme", "notation", "parent__scheme", "parent__notation").order_by(
+            "pk"
+        )
+    )
+    said = {
+        category_key(scheme, notation): category_key(above_scheme, above)
+        for scheme, notation, above_scheme, above in rows
+        if above is not None
+    }
+    drawn = {scheme for scheme, _, _, above in rows if above is not None}
+    implied = implied_parents(
+        category_key(scheme, notation) for scheme, notation, _, _ in rows if scheme not in drawn
+    )
+    return said | implied
 
 
 def category_key(scheme: str, notation: str) -> str:
@@ -94,6 +117,7 @@ def _record(row: tuple, media: Path) -> BookRecord:
         language,
         description,
         cover,
+        audio,
         scheme,
         notation,
         source,
@@ -108,5 +132,6 @@ def _record(row: tuple, media: Path) -> BookRecord:
         language=language,
         description=description,
         cover=media / cover if cover else None,
+        audio=media / audio if audio else None,
         category=category_key(scheme, notation) if source in TRUSTED_SOURCES else None,
     )

@@ -1,36 +1,48 @@
 """A trained model and its files: safetensors for arrays, skops for scikit-learn, JSON for the rest.
 
-Nothing in a model directory is code. It is written beside its place and renamed into it, so it is there
-whole or not at all, and the manifest holds a SHA-256 of every file, so a changed byte is refused by name.
+Nothing in a model's folder is code. What is read is tried at once, so that a file that does not fit is
+refused by name when the model is loaded, and not found out when it is first asked about a book.
 """
 
-import hashlib
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import load, save
+from safetensors.numpy import save
+from sklearn.svm import SVC, LinearSVC
 from skops.io import dumps, get_untrusted_types, loads
 
+from classifier.pipeline.calibration import Temperature, threshold
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import ArtifactError
-from classifier.pipeline.features import FeatureExtractor
+from classifier.pipeline.evidence import evidence
+from classifier.pipeline.features import Blocks, FeatureExtractor
+from classifier.pipeline.folder import (
+    MANIFEST,
+    as_json,
+    finite_tensors,
+    json_object,
+    read_folder,
+    reading,
+    write_folder,
+)
 from classifier.pipeline.fusion import FusionClassifier
+from classifier.pipeline.gallery import Gallery
+from classifier.pipeline.modalities import REGISTRY
 from classifier.pipeline.modality import BlockSpec
 from classifier.pipeline.network import FusionModule, FusionNetwork
-from classifier.pipeline.records import Catalogue, Float64
-from classifier.pipeline.suggestion import Suggestion, best_suggestions
-from classifier.pipeline.svm import CalibratedSvm
+from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64
+from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions
+from classifier.pipeline.svm import FusedSvm
 
-FORMAT = 1
-_MANIFEST = "manifest.json"
+FORMAT = 2
+_SEPARATOR = "+"  # between the modalities of a machine
+_STEEPEST = 2  # of a logarithm of a temperature
+_LARGEST = 1000  # of what weighs or divides scores; what is fitted stays below 100
+_PROBE = Catalogue(books=[BookRecord(id="")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +60,14 @@ class TrainedModel:
         Classifies; may have learned from the held-out books too.
     judged : FusionClassifier
         Has never seen the held-out books; the same object as `serving` where that is trained once.
+    gallery : Gallery
+        The books that `serving` was fitted on.
     held_out : list of str
         Ids of the held-out books.
-    majority : int
-        Class of most books that `judged` learned from.
+    confidence : float array (n_held_out,)
+        Probability of the answer that `judged` gives of each held-out book.
+    correct : bool array (n_held_out,)
+        Whether that answer is right.
     """
 
     config: Config
@@ -60,19 +76,55 @@ class TrainedModel:
     extractor: FeatureExtractor
     serving: FusionClassifier
     judged: FusionClassifier
+    gallery: Gallery
     held_out: list[str]
-    majority: int
+    confidence: Float64
+    correct: Bool
+
+    def threshold(self, *, precision: float) -> float:
+        """Return the probability below which nothing is suggested, for a precision of what is.
+
+        Infinite if the held-out books reach that precision at no probability.
+        """
+        return threshold(self.confidence, self.correct, precision=precision)
 
     def predict_proba(self, catalogue: Catalogue) -> Float64:
         """Return calibrated probabilities (n_books, n_classes)."""
+        if not catalogue.books:
+            return np.zeros((0, len(self.classes)))
         return self.serving.predict_proba(self.extractor.transform(catalogue))
 
     def suggest(self, catalogue: Catalogue, *, ranks: int = 3) -> list[Suggestion]:
         """Return the best `ranks` categories of each book, in the order of the books."""
+        ids = [book.id for book in catalogue.books]
+        return best_suggestions(self.predict_proba(catalogue), ids=ids, classes=self.classes, ranks=ranks)
+
+    def explain(self, catalogue: Catalogue, *, ranks: int = 3) -> list[Suggestion]:
+        """Return what `suggest` does, each suggestion with its evidence."""
         if not catalogue.books:
             return []
         ids = [book.id for book in catalogue.books]
-        return best_suggestions(self.predict_proba(catalogue), ids=ids, classes=self.classes, ranks=ranks)
+        blocks, words = self.extractor.transform_with_words(catalogue)
+        books = self.serving.encode(blocks)
+        scores = self.serving.scores(books)
+        probabilities = self.serving.temperature_.probabilities(scores)
+        best = best_categories(probabilities, ranks=ranks)
+        found = best_suggestions(probabilities, ids=ids, classes=self.classes, ranks=ranks)
+        reasons = evidence(
+            self.serving,
+            blocks,
+            books,
+            scores,
+            best,
+            words=words,
+            ids=ids,
+            classes=self.classes,
+            gallery=self.gallery,
+        )
+        of_all = (reason for of_book in reasons for reason in of_book)
+        return [
+            replace(suggestion, evidence=reason) for suggestion, reason in zip(found, of_all, strict=True)
+        ]
 
 
 def save_model(model: TrainedModel, folder: Path) -> None:
@@ -85,18 +137,7 @@ def save_model(model: TrainedModel, folder: Path) -> None:
     OSError
         If the disk is full or not writable; nothing is left behind.
     """
-    if folder.exists():
-        raise ArtifactError(f"There is a model in {folder.name} already; a stored model never changes.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
-    try:
-        hashes = {name: _write(temporary / name, data) for name, data in _files(model).items()}
-        manifest = {"format": FORMAT, "files": hashes}
-        _write(temporary / _MANIFEST, _json(manifest))
-        os.rename(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    write_folder(folder, _files(model), form=FORMAT)
 
 
 def load_model(folder: Path) -> TrainedModel:
@@ -105,38 +146,53 @@ def load_model(folder: Path) -> TrainedModel:
     Raises
     ------
     ArtifactError
-        If a file is missing, altered, or of another format; it is named.
+        If a file is missing, altered, of another format, or does not hold what it should; it is named.
     """
-    data = _verified(folder)
-    about = json.loads(data["model.json"])
-    needed = [f"{name}{suffix}" for name in about["modalities"] for suffix in (".json", ".safetensors")]
-    needed += [f"{part}{suffix}" for part in about["svm"] for suffix in (".safetensors", ".skops")]
-    for name in needed:
-        if name not in data:
-            raise ArtifactError(f"{folder.name}/{_MANIFEST} does not list {name}.", file=_MANIFEST)
-    config = Config.from_dict(about["config"])
-    states = {
-        name: (json.loads(data[f"{name}.json"]), load(data[f"{name}.safetensors"]))
-        for name in about["modalities"]
-    }
+    data = read_folder(folder, form=FORMAT)
+    _check_listed(data, "model.json")
+    with reading(folder, "model.json"):
+        about = json_object(data["model.json"])
+        config = Config.from_dict(about["config"])
+        seed, classes, held_out = about["seed"], about["classes"], about["held_out"]
+        modalities, parts = about["modalities"], about["parts"]
+        _check_about(seed, classes, held_out, modalities, parts)
+    for name in modalities:
+        _check_listed(data, f"{name}.json", f"{name}.safetensors")
+    for part in parts:
+        _check_listed(data, f"{part}.safetensors", f"{part}.skops")
+    _check_listed(data, "held_out.safetensors", "gallery.json", "gallery.safetensors")
+    states = {}
+    for name in modalities:
+        with reading(folder, f"{name}.json"):
+            values = json_object(data[f"{name}.json"])
+        with reading(folder, f"{name}.safetensors"):
+            states[name] = values, finite_tensors(data[f"{name}.safetensors"])
+        with reading(folder, f"{name}.json"):
+            FeatureExtractor(config=config).load_state({name: states[name]}).transform(_PROBE)
     extractor = FeatureExtractor(config=config).load_state(states)
-    specs = {name: modality.spec for name, modality in extractor.modalities_.items()}
-
-    def classifier(part: str) -> FusionClassifier:
-        return _load_classifier(
-            data, part, about["svm"][part], config, about["seed"], specs, len(about["classes"])
+    probe = extractor.transform(_PROBE)
+    classifiers = {
+        part: _load_classifier(
+            FusionClassifier(config=config, seed=seed), folder, data, part, parts[part], probe, len(classes)
         )
-
-    serving = classifier("serving")
+        for part in parts
+    }
+    with reading(folder, "held_out.safetensors"):
+        answers = finite_tensors(data["held_out.safetensors"])
+        confidence, correct = answers["confidence"], answers["correct"]
+        if confidence.shape != (len(held_out),) or correct.shape != (len(held_out),) or correct.dtype != bool:
+            raise ValueError("it is not of the books held out.")
     return TrainedModel(
         config=config,
-        seed=about["seed"],
-        classes=about["classes"],
+        seed=seed,
+        classes=classes,
         extractor=extractor,
-        serving=serving,
-        judged=classifier("judged") if "judged" in about["svm"] else serving,
-        held_out=about["held_out"],
-        majority=about["majority"],
+        serving=classifiers["serving"],
+        judged=classifiers.get("judged", classifiers["serving"]),
+        gallery=_load_gallery(folder, data, classifiers["serving"]),
+        held_out=held_out,
+        confidence=confidence,
+        correct=correct,
     )
 
 
@@ -146,20 +202,24 @@ def _files(model: TrainedModel) -> dict[str, bytes]:
         parts["judged"] = model.judged
     files: dict[str, bytes] = {}
     for name, (values, tensors) in model.extractor.state().items():
-        files[f"{name}.json"] = _json(values)
+        files[f"{name}.json"] = as_json(values)
         files[f"{name}.safetensors"] = save(tensors)
     for part, classifier in parts.items():
-        files[f"{part}.safetensors"] = save(_network_tensors(classifier.networks_))
-        files[f"{part}.skops"] = dumps(classifier.svm_.machine_)
-    files["model.json"] = _json(
+        arrays = {"beliefs": classifier.beliefs_, "prior": classifier.prior_}
+        files[f"{part}.safetensors"] = save(_network_tensors(classifier.networks_) | arrays)
+        machines = {_SEPARATOR.join(names): svm.machine_ for names, svm in classifier.machines_.items()}
+        files[f"{part}.skops"] = dumps(machines)
+    values, tensors = model.gallery.state()
+    files["gallery.json"], files["gallery.safetensors"] = as_json(values), save(tensors)
+    files["held_out.safetensors"] = save({"confidence": model.confidence, "correct": model.correct})
+    files["model.json"] = as_json(
         {
             "config": model.config.to_dict(),
             "seed": model.seed,
             "classes": model.classes,
             "modalities": list(model.extractor.modalities_),
-            "svm": {part: {"sharpness": c.svm_.sharpness_} for part, c in parts.items()},
+            "parts": {part: _numbers(classifier) for part, classifier in parts.items()},
             "held_out": model.held_out,
-            "majority": model.majority,
         }
     )
     return files
@@ -174,77 +234,153 @@ def _network_tensors(networks: Sequence[FusionNetwork]) -> dict[str, Any]:
     }
 
 
+def _numbers(classifier: FusionClassifier) -> dict[str, Any]:
+    weights = {
+        _SEPARATOR.join(names): [svm.svm_weight_, svm.vote_weight_]
+        for names, svm in classifier.machines_.items()
+    }
+    return {"temperature": asdict(classifier.temperature_), "weights": weights}
+
+
 def _load_classifier(
-    data: dict[str, bytes],
+    classifier: FusionClassifier,
+    folder: Path,
+    data: Mapping[str, bytes],
     part: str,
-    svm: dict[str, Any],
-    config: Config,
-    seed: int,
-    specs: dict[str, BlockSpec],
+    numbers: dict[str, Any],
+    probe: Blocks,
     n_classes: int,
 ) -> FusionClassifier:
-    classifier = FusionClassifier(config=config, seed=seed)
-    classifier.modalities_ = list(specs)
-    tensors = load(data[f"{part}.safetensors"])
-    classifier.networks_ = []
-    for k in sorted({int(name.partition("/")[0]) for name in tensors}):
-        network = FusionNetwork(settings=config.network, seed=seed)
-        network.module_ = FusionModule(specs, n_classes, config.network)
-        weights = {
-            name.partition("/")[2]: torch.from_numpy(np.array(array))
-            for name, array in tensors.items()
-            if name.startswith(f"{k}/")
-        }
-        network.module_.load_state_dict(weights)
-        network.module_.eval()
-        classifier.networks_.append(network)
-    classifier.svm_ = CalibratedSvm(settings=config.svm, seed=seed)
-    classifier.svm_.machine_ = _machine(data, f"{part}.skops")
-    classifier.svm_.sharpness_ = svm["sharpness"]
-    classifier.svm_.n_classes_ = n_classes
+    """Give a classifier what it had learned, each piece tried on a book of which nothing is known."""
+    with reading(folder, f"{part}.safetensors"):
+        tensors = finite_tensors(data[f"{part}.safetensors"])
+        classifier.modalities_ = list(probe)
+        classifier.beliefs_, classifier.prior_ = tensors.pop("beliefs"), tensors.pop("prior")
+        if classifier.prior_.shape != (n_classes,) or classifier.beliefs_.shape[1:] != (n_classes,):
+            raise ValueError("it is of other categories.")
+        specs = {name: block.spec for name, block in probe.items()}
+        classifier.networks_ = [
+            _load_network(classifier, specs, n_classes, tensors, k) for k in range(_count(tensors))
+        ]
+        books = classifier.encode(probe)
+        votes = classifier.votes(books)
+    with reading(folder, "model.json"):
+        classifier.temperature_ = _temperature(numbers["temperature"])
+        weights = {joined: _positive(both, 2) for joined, both in numbers["weights"].items()}
+    machines = _machines(folder, data, f"{part}.skops")
+    classifier.machines_ = {}
+    with reading(folder, f"{part}.skops"):
+        if set(machines) != set(weights):
+            raise ValueError("its machines are not those of model.json.")
+        for joined, both in weights.items():
+            names = tuple(joined.split(_SEPARATOR))
+            svm = FusedSvm(settings=classifier.config.svm, seed=classifier.seed)
+            svm.svm_weight_, svm.vote_weight_ = both
+            svm.machine_, svm.n_classes_ = _checked(machines[joined], n_classes), n_classes
+            if not np.isfinite(svm.scores(classifier.represent(books, votes, names), votes[:, 0])).all():
+                raise ValueError("it holds what is no finite number.")
+            classifier.machines_[names] = svm
     return classifier
 
 
-def _machine(data: dict[str, bytes], name: str) -> Any:
-    # skops trusts scikit-learn's own estimators by default; anything beyond them is not ours.
-    if foreign := get_untrusted_types(data=data[name]):
-        raise ArtifactError(
-            f"{name} holds types that a model has no use for: {', '.join(foreign)}.", file=name
-        )
-    return loads(data[name])
+def _load_gallery(folder: Path, data: Mapping[str, bytes], serving: FusionClassifier) -> Gallery:
+    with reading(folder, "gallery.json"):
+        values = json_object(data["gallery.json"])
+        if not set(values["shown"]) <= set(serving.modalities_):
+            raise ValueError("it shows a modality that the model has not.")
+    with reading(folder, "gallery.safetensors"):
+        gallery = Gallery.from_state(values, finite_tensors(data["gallery.safetensors"]))
+        gallery.check(n_classes=len(serving.prior_), width=serving.config.network.width)
+        if len(serving.beliefs_) not in (0, len(gallery.ids)):
+            raise ValueError("it is not of the books that the model was trained on.")
+    return gallery
 
 
-def _verified(folder: Path) -> dict[str, bytes]:
-    """Read every file of a model and check it against the manifest."""
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_bytes())
-        form, hashes = manifest["format"], dict(manifest["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{folder.name}/{_MANIFEST} is missing or damaged.", file=_MANIFEST) from error
-    if form != FORMAT:
-        raise ArtifactError(f"{folder.name} has format {form}; this release reads {FORMAT}.", file=_MANIFEST)
-    data = {}
-    for name, digest in hashes.items():
-        if Path(name).name != name:
-            raise ArtifactError(f"{_MANIFEST} names a file outside the model: {name}.", file=_MANIFEST)
-        try:
-            data[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise ArtifactError(f"{folder.name}/{name} is missing or unreadable.", file=name) from error
-        if hashlib.sha256(data[name]).hexdigest() != digest:
-            raise ArtifactError(f"{folder.name}/{name} has been altered since it was written.", file=name)
-    if "model.json" not in data:
-        raise ArtifactError(f"{folder.name}/{_MANIFEST} does not list model.json.", file=_MANIFEST)
-    return data
+def _load_network(
+    classifier: FusionClassifier,
+    specs: dict[str, BlockSpec],
+    n_classes: int,
+    tensors: Mapping[str, Any],
+    k: int,
+) -> FusionNetwork:
+    network = FusionNetwork(settings=classifier.config.network, seed=classifier.seed)
+    with torch.device("meta"):  # no memory is taken for what a damaged file claims to hold
+        network.module_ = FusionModule(specs, n_classes, classifier.config.network)
+    weights = {
+        name: torch.from_numpy(np.array(tensors[f"{k}/{name}"])).to(like.dtype)
+        for name, like in network.module_.state_dict().items()
+    }
+    network.module_.load_state_dict(weights, assign=True)
+    network.module_.eval()
+    return network
 
 
-def _write(path: Path, data: bytes) -> str:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return hashlib.sha256(data).hexdigest()
+def _count(tensors: Mapping[str, Any]) -> int:
+    """Return how many networks there are."""
+    found = {name.partition("/")[0] for name in tensors}
+    if not found or found != {str(k) for k in range(len(found))}:
+        raise ValueError("it holds no networks, or not all of them.")
+    return len(found)
 
 
-def _json(values: Any) -> bytes:
-    return json.dumps(values, ensure_ascii=False).encode()
+def _machines(folder: Path, data: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    with reading(folder, name):
+        # skops trusts scikit-learn's own estimators by default; anything beyond them is not ours.
+        if foreign := get_untrusted_types(data=data[name]):
+            raise ArtifactError(
+                f"{name} holds types that a model has no use for: {', '.join(foreign)}.", file=name
+            )
+        machines = loads(data[name])
+        if not isinstance(machines, dict):
+            raise TypeError("it holds no machines by their modalities.")
+        return machines
+
+
+def _checked(machine: Any, n_classes: int) -> Any:
+    """Return a support vector machine that its own code can be trusted with."""
+    if type(machine) not in (LinearSVC, SVC):
+        raise TypeError("it holds what is no support vector machine.")
+    classes = machine.classes_
+    if classes.dtype.kind != "i" or len(classes) < 2 or not set(classes.tolist()) <= set(range(n_classes)):
+        raise ValueError("it is of other categories.")
+    if type(machine) is SVC:  # libsvm reads as far as it is told to
+        vectors = len(machine.support_vectors_)
+        pairs = len(classes) * (len(classes) - 1) // 2
+        shapes = [machine._dual_coef_.shape, machine._n_support.shape, machine._intercept_.shape]
+        expected = [(len(classes) - 1, vectors), (len(classes),), (pairs,)]
+        whole = machine.support_vectors_.shape == (len(machine.support_), machine.n_features_in_)
+        if not whole or shapes != expected or machine._n_support.min() < 0:
+            raise ValueError("its support vectors do not fit together.")
+    return machine
+
+
+def _check_listed(data: Mapping[str, bytes], *names: str) -> None:
+    for name in names:
+        if name not in data:
+            raise ArtifactError(f"{MANIFEST} does not list {name}.", file=MANIFEST)
+
+
+def _check_about(seed: Any, classes: Any, held_out: Any, modalities: Any, parts: Any) -> None:
+    for names in (classes, held_out, modalities):
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError("classes, held_out and modalities are lists of names.")
+    if len(set(classes)) < max(2, len(classes)) or not modalities or not set(modalities) <= set(REGISTRY):
+        raise ValueError("it has fewer than two categories, or modalities that this release does not know.")
+    if not isinstance(parts, dict) or set(parts) - {"judged"} != {"serving"}:
+        raise ValueError("parts are serving, and judged where that is another one.")
+    if type(seed) is not int:
+        raise TypeError("seed is a whole number.")
+
+
+def _temperature(numbers: Mapping[str, Any]) -> Temperature:
+    level, slope = float(numbers["level"]), float(numbers["slope"])
+    if not max(abs(level), abs(slope)) <= _STEEPEST:
+        raise ValueError(f"a temperature of {numbers} is none that is ever fitted.")
+    return Temperature(level=level, slope=slope)
+
+
+def _positive(numbers: Any, n: int) -> list[float]:
+    values = [float(number) for number in numbers]
+    if len(values) != n or not all(0 <= value <= _LARGEST for value in values):
+        raise ValueError(f"{numbers} should be {n} numbers from 0 to {_LARGEST}.")
+    return values

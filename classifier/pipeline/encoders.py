@@ -1,4 +1,4 @@
-"""Encoders of dense blocks: what the fusion network reads pixels with."""
+"""Encoders of dense blocks: what the fusion network reads pixels and sound with."""
 
 from itertools import pairwise
 
@@ -35,3 +35,28 @@ class ImageEncoder(nn.Module):
             images = self.augment(images)
         maps = self.layers((images - 0.5) / 0.25)  # (n, 64, height / 16, width / 16)
         return self.project(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1))  # type: ignore[no-any-return]
+
+
+class SpectrumEncoder(nn.Module):
+    """A small convolutional network over time, its channels the bands of pitch; then mean and maximum.
+
+    Nothing is hidden in training: hiding a fifth of the bands and of the moments (Park et al., SpecAugment,
+    Interspeech 2019) cost 8 points on 150 generated clips, and 20 where silence stood in their place.
+    """
+
+    def __init__(self, shape: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        self.shape = shape
+        channels = (shape[0], 32, 64, 64)
+        self.layers = nn.Sequential(*(_listen(a, b) for a, b in pairwise(channels)))
+        self.project = nn.Linear(2 * channels[-1], width)
+
+    def forward(self, levels: Tensor) -> Tensor:
+        """Return (n, width) for uint8 levels (n, bands * moments)."""
+        spectra = levels.view(-1, *self.shape).float() / 255
+        codes = self.layers((spectra - 0.5) / 0.25)  # (n, 64, moments / 8)
+        return self.project(torch.cat([codes.mean(2), codes.amax(2)], dim=1))  # type: ignore[no-any-return]
+
+
+def _listen(before: int, after: int) -> nn.Module:
+    return nn.Sequential(nn.Conv1d(before, after, 3, stride=2, padding=1), nn.BatchNorm1d(after), nn.ReLU())

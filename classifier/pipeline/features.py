@@ -1,23 +1,22 @@
 """Runs the registry: all modalities of a catalogue, as blocks with who has what."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
 
+from classifier.pipeline.cache import FeatureCache
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.modalities import REGISTRY
 from classifier.pipeline.modality import Block, Modality, Tensors
+from classifier.pipeline.modality import Progress as Progress
+from classifier.pipeline.modality import no_progress as no_progress
 from classifier.pipeline.records import Catalogue
+from classifier.pipeline.terms import Words
 
 Blocks = Mapping[str, Block]
-Progress = Callable[[str, int, int], None]
-
-
-def no_progress(phase: str, done: int, total: int) -> None:
-    """Show nothing."""
 
 
 def modality_class(name: str) -> type[Modality]:
@@ -35,6 +34,8 @@ class FeatureExtractor:
     Parameters
     ----------
     config : Config
+    cache : FeatureCache, optional
+        Where features that take long are looked up first; another can be put in its place at any time.
 
     Attributes
     ----------
@@ -42,19 +43,24 @@ class FeatureExtractor:
         The fitted modalities that at least one book has, in the order of the registry.
     """
 
-    def __init__(self, *, config: Config) -> None:
+    def __init__(self, *, config: Config, cache: FeatureCache | None = None) -> None:
         self.config = config
+        self.cache = cache or FeatureCache()
+        self._notes: list[str] = []
 
     def fit_transform(
         self, catalogue: Catalogue, *, rng: np.random.Generator, progress: Progress = no_progress
     ) -> dict[str, Block]:
         """Fit every modality and return the blocks of the same books; absent modalities are left out."""
         self.modalities_: dict[str, Modality] = {}
+        self._notes = []
         blocks = {}
         for done, name in enumerate(REGISTRY):
             progress("reading books", done, len(REGISTRY))
             modality = modality_class(name).from_config(self.config)
+            modality.cache, modality.progress = self.cache, progress
             block = modality.fit_block(catalogue, rng=rng)
+            self._notes.extend(modality.notes)
             if block.present.any() and all(block.spec.shape):
                 self.modalities_[name] = modality
                 blocks[name] = block
@@ -63,12 +69,25 @@ class FeatureExtractor:
 
     def transform(self, catalogue: Catalogue) -> dict[str, Block]:
         """Return the blocks of books, of the modalities known at `fit_transform`."""
+        for modality in self.modalities_.values():
+            modality.cache, modality.progress = self.cache, no_progress
         return {name: modality.block(catalogue) for name, modality in self.modalities_.items()}
+
+    def transform_with_words(self, catalogue: Catalogue) -> tuple[dict[str, Block], dict[str, Words]]:
+        """Return what `transform` does, and the words of each modality that has any."""
+        blocks: dict[str, Block] = {}
+        found: dict[str, Words] = {}
+        for name, modality in self.modalities_.items():
+            modality.cache, modality.progress = self.cache, no_progress
+            blocks[name], words = modality.block_and_words(catalogue)
+            if words is not None:
+                found[name] = words
+        return blocks, found
 
     @property
     def notes(self) -> list[str]:
-        """What the modalities have to say of their fitting."""
-        return [note for modality in self.modalities_.values() for note in modality.notes]
+        """What the modalities, those that no book has too, and the cache have to say of the fitting."""
+        return [*self._notes, *self.cache.notes]
 
     def state(self) -> dict[str, tuple[dict[str, Any], Tensors]]:
         """Return the state of each modality by name."""

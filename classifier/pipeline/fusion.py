@@ -4,30 +4,68 @@ The networks are cross-fitted. A network says of its own training books what it 
 a support vector machine trained on that learns to trust it too much. So each network is trained on all
 folds but one, the machine is trained on what the networks say of books they have not seen, and for a new
 book all networks vote. Hidden units of two networks have no common meaning; their probabilities do. So
-the fused representation is, for the fusion and for each modality, the square roots of the probabilities of
-all categories (Hellinger: a difference between 0.01 and 0.02 counts, one between 0.98 and 0.99 hardly).
+the fused representation is, for the fusion, for each modality, and for the books that a modality links to
+this one, the square roots of the probabilities of all categories (Hellinger: a difference between 0.01 and
+0.02 counts, one between 0.98 and 0.99 hardly).
+
+What the networks say of linked books carries the texts and covers of co-borrowed titles over to a book,
+those of titles nobody has categorised too.
+
+There is one machine for each set of modalities that a book can have. It learns from every book that has
+them, whatever else these have, so a book without a cover is judged by what is known of books without one.
 
 References
 ----------
 Wolpert, Stacked Generalization, Neural Networks 5(2), 1992 (out-of-fold inputs of the second level).
 """
 
-from collections.abc import Callable, Mapping
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Self
 
 import numpy as np
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
+from classifier.pipeline.calibration import Temperature
 from classifier.pipeline.config import Config
 from classifier.pipeline.modality import Block
-from classifier.pipeline.network import FusionNetwork
+from classifier.pipeline.network import Codes, FusionNetwork
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
-from classifier.pipeline.splits import stratified_folds
-from classifier.pipeline.svm import CalibratedSvm
+from classifier.pipeline.splits import grouped_folds, stratified_folds
+from classifier.pipeline.svm import FusedSvm
+
+_MIN_BOOKS = 10  # fewer say nothing of how far to trust a set of modalities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """Books as the networks have encoded them.
+
+    Attributes
+    ----------
+    codes : list of Codes
+        One a network.
+    linked : dict of str to float array (n_books, n_classes)
+        By modality: the probabilities of the linked books, weighted by their nearness.
+    present : bool array (n_books, n_modalities)
+    """
+
+    codes: list[Codes]
+    linked: dict[str, Float64]
+    present: Bool
+
+    def take(self, rows: Int64) -> "Encoded":
+        """Return some of the books."""
+        return Encoded(
+            codes=[{name: code[rows] for name, code in codes.items()} for codes in self.codes],
+            linked={name: weights[rows] for name, weights in self.linked.items()},
+            present=self.present[rows],
+        )
 
 
 class FusionClassifier:
-    """Networks and a support vector machine over blocks of features.
+    """Networks and support vector machines over blocks of features.
 
     Parameters
     ----------
@@ -40,7 +78,14 @@ class FusionClassifier:
         In the order of the blocks at `fit`.
     networks_ : list of FusionNetwork
         One a fold.
-    svm_ : CalibratedSvm
+    machines_ : dict of tuple of str to FusedSvm
+        By the modalities a book has.
+    beliefs_ : float16 array (n_known, n_classes)
+        What the networks say of every book at `fit`; without rows where no modality links books.
+    prior_ : float array (n_classes,)
+        Log share of each category: what is said of a book nothing is known of.
+    temperature_ : Temperature
+        Makes scores probabilities; 1 until `calibrate`.
     """
 
     def __init__(self, *, config: Config, seed: int) -> None:
@@ -53,70 +98,187 @@ class FusionClassifier:
         y: Int64,
         *,
         n_classes: int,
+        groups: Int64 | None = None,
         on_step: Callable[[int, int], None] = lambda done, total: None,
     ) -> Self:
-        """Learn categories y (n_books,) from blocks of the same books.
+        """Learn categories from blocks of the same books.
 
         Parameters
         ----------
         blocks : mapping of str to Block
+            Where a block has links, of all books that it links to, in their order.
         y : int array (n_books,)
-            At least two different values.
+            Category of each book, -1 where it is not to be learned from; at least two different ones.
         n_classes : int
+        groups : int array (n_books,), optional
+            Books of one group are never learned from and judged by at once: give authors, if the books to
+            be classified are by others than these. Left out of account where they are fewer than folds.
         on_step : callable
             Called with (steps done, steps in all).
+
+        Raises
+        ------
+        ValueError
+            If a block links to other books than the blocks are of.
         """
+        for name, block in blocks.items():
+            if block.links is not None and block.links.shape != (len(y), len(y)):
+                raise ValueError(f"{name} links {block.links.shape[1]} books; there are {len(y)}.")
         self.modalities_ = list(blocks)
-        self.networks_ = []
+        self.temperature_ = Temperature()
+        learned = np.flatnonzero(y >= 0)
+        known, truth = _take(blocks, learned), y[learned]
+        self.prior_ = np.log((np.bincount(truth, minlength=n_classes) + 0.5) / (len(truth) + 0.5 * n_classes))
         rng = np.random.default_rng(self.seed)
-        folds = min(self.config.training.folds, len(y))
-        fold = stratified_folds(y, folds=folds, rng=rng)
-        unseen = np.zeros((len(y), 1 + len(blocks), n_classes), np.float32)
+        folds = min(self.config.training.folds, len(truth))
+        if groups is None or len(np.unique(groups[learned])) < folds:
+            fold = stratified_folds(truth, folds=folds, rng=rng)
+        else:
+            fold = grouped_folds(groups[learned], folds=folds, rng=rng)
+        self.networks_ = []
         for k in range(folds):
 
             def in_all(done: int, total: int, k: int = k) -> None:
                 on_step(k * total + done, folds * total)
 
             network = FusionNetwork(settings=self.config.network, seed=self.seed * 1000 + k)
-            network.fit(_take(blocks, fold != k), y[fold != k], n_classes=n_classes, on_step=in_all)
-            unseen[fold == k] = _log_probabilities(network, _take(blocks, fold == k))
+            network.fit(_take(known, fold != k), truth[fold != k], n_classes=n_classes, on_step=in_all)
             self.networks_.append(network)
-        fused = _representation(unseen, _present(blocks))
-        self.svm_ = CalibratedSvm(settings=self.config.svm, seed=self.seed).fit(fused, y, n_classes=n_classes)
+        unseen = self._encode_unseen(blocks, learned, fold, n_classes)
+        self._fit_machines(unseen, fold, truth)
         return self
 
-    def represent(self, blocks: Mapping[str, Block]) -> Float32:
-        """Return the fused representation, (n_books, (1 + n_modalities) * n_classes)."""
-        blocks = {name: blocks[name] for name in self.modalities_}
-        return _representation(self.log_probabilities(blocks), _present(blocks))
+    def calibrate(self, blocks: Mapping[str, Block], y: Int64) -> Self:
+        """Fit the temperature to books that were not learned from.
 
-    def log_probabilities(self, blocks: Mapping[str, Block]) -> Float32:
-        """Return the networks' mean log probabilities, (n_books, 1 + n_modalities, n_classes)."""
+        The votes of all networks are surer than those of single ones that the machines were fitted to.
+        """
+        self.temperature_ = Temperature.fitted(self.scores(self.encode(blocks)), y)
+        return self
+
+    def encode(self, blocks: Mapping[str, Block]) -> Encoded:
+        """Return books as the networks see them; what follows is cheap and can be asked many times."""
         blocks = {name: blocks[name] for name in self.modalities_}
-        votes = [_log_probabilities(network, blocks) for network in self.networks_]
-        return np.asarray(np.mean(votes, axis=0), np.float32)
+        return Encoded(
+            codes=[network.encode(blocks) for network in self.networks_],
+            linked={
+                name: block.links @ self.beliefs_.astype(np.float32)
+                for name, block in blocks.items()
+                if block.links is not None
+            },
+            present=_present(blocks),
+        )
+
+    def votes(self, books: Encoded, *, shown: Bool | None = None) -> Float32:
+        """Return the networks' mean log probabilities, (n_books, 1 + n_modalities, n_classes).
+
+        Parameters
+        ----------
+        books : Encoded
+        shown : bool array (n_books, n_modalities), optional
+            What the fusion sees of what is present; left out, everything.
+        """
+        seen = books.present if shown is None else books.present & shown
+        said = [net.read(codes, seen) for net, codes in zip(self.networks_, books.codes, strict=True)]
+        return np.asarray(log_softmax(np.mean(said, axis=0), axis=2), np.float32)
+
+    def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Float32:
+        """Return the fused representation of books that have the modalities `names`, (n_books, d)."""
+        chosen = [0] if len(self.modalities_) > 1 else []  # of one modality, the fusion is another reading
+        chosen += [1 + self.modalities_.index(name) for name in names]
+        parts = [np.exp(votes[:, position] / 2) for position in chosen]
+        parts += [np.sqrt(shares(books.linked[name])) for name in names if name in books.linked]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def scores(self, books: Encoded, *, shown: Bool | None = None) -> Float64:
+        """Return scores (n_books, n_classes): log probabilities up to a constant, the mean of a book 0.
+
+        Parameters
+        ----------
+        books : Encoded
+        shown : bool array (n_books, n_modalities), optional
+            Judge as if of what is present only this were there.
+        """
+        seen = books.present if shown is None else books.present & shown
+        result = np.repeat(self.prior_[None, :], len(seen), axis=0)
+        owner = self.machine_of(seen)
+        for number, names in enumerate(self.machines_):
+            rows = np.flatnonzero(owner == number)
+            if len(rows):
+                part = books.take(rows)
+                votes = self.votes(part, shown=np.isin(self.modalities_, names)[None, :])
+                result[rows] = self.machines_[names].scores(self.represent(part, votes, names), votes[:, 0])
+        return np.asarray(result - result.mean(axis=1, keepdims=True))
 
     def predict_proba(self, blocks: Mapping[str, Block]) -> Float64:
         """Return calibrated probabilities, (n_books, n_classes)."""
-        return self.svm_.predict_proba(self.represent(blocks))
+        return self.temperature_.probabilities(self.scores(self.encode(blocks)))
+
+    def _encode_unseen(
+        self, blocks: Mapping[str, Block], learned: Int64, fold: Int64, n_classes: int
+    ) -> Encoded:
+        """Encode each book learned from by the network that has not seen it."""
+        linked = [name for name, block in blocks.items() if block.links is not None]
+        width = self.config.network.width
+        codes: Codes = {name: np.zeros((len(learned), width), np.float32) for name in blocks}
+        told = {name: np.zeros((len(learned), n_classes)) for name in linked}
+        beliefs = np.zeros((len(blocks[linked[0]].present) if linked else 0, n_classes))
+        present = _present(blocks)
+        for k, network in enumerate(self.networks_):
+            out = np.flatnonzero(fold == k)
+            if linked:
+                every = network.encode(blocks)
+                said = network.read(every, present)[:, 0].astype(np.float64)
+                beliefs += said
+                found = {name: code[learned[out]] for name, code in every.items()}
+                for name in linked:
+                    told[name][out] = blocks[name].links[learned[out]] @ np.exp(said)  # type: ignore[index]
+            else:
+                found = network.encode(_take(blocks, learned[out]))
+            for name, code in found.items():
+                codes[name][out] = code
+        self.beliefs_ = softmax(beliefs / len(self.networks_), axis=1).astype(np.float16)
+        return Encoded(codes=[codes], linked=told, present=present[learned])
+
+    def _fit_machines(self, unseen: Encoded, fold: Int64, truth: Int64) -> None:
+        self.machines_: dict[tuple[str, ...], FusedSvm] = {}
+        for names in _subsets(self.modalities_):
+            shown = np.isin(self.modalities_, names)
+            rows = np.flatnonzero(unseen.present[:, shown].all(axis=1))
+            if len(rows) < _MIN_BOOKS or len(np.unique(truth[rows])) < 2:
+                continue
+            part = unseen.take(rows)
+            n_classes = len(self.prior_)
+            votes = np.zeros((len(rows), 1 + len(self.modalities_), n_classes), np.float32)
+            for k, network in enumerate(self.networks_):
+                of = fold[rows] == k
+                codes = {name: code[of] for name, code in part.codes[0].items()}
+                votes[of] = network.read(codes, part.present[of] & shown)
+            machine = FusedSvm(settings=self.config.svm, seed=self.seed)
+            self.machines_[names] = machine.fit(self.represent(part, votes, names), votes[:, 0], truth[rows])
+
+    def machine_of(self, seen: Bool) -> Int64:
+        """Return for each book the number of its machine, -1 for none: the first whose modalities it has."""
+        owner = np.full(len(seen), -1)
+        for number, names in reversed(list(enumerate(self.machines_))):
+            owner[seen[:, np.isin(self.modalities_, names)].all(axis=1)] = number
+        return owner
 
 
-def _take(blocks: Mapping[str, Block], rows: Bool) -> dict[str, Block]:
+def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return every set of modalities but the empty one, the largest first."""
+    return [s for size in range(len(names), 0, -1) for s in combinations(names, size)]
+
+
+def shares(weights: Float64) -> Float64:
+    """Return rows of weights as shares that sum to 1; a row of zeros stays one."""
+    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9))
+
+
+def _take(blocks: Mapping[str, Block], rows: Any) -> dict[str, Block]:
     return {name: block.take(rows) for name, block in blocks.items()}
 
 
 def _present(blocks: Mapping[str, Block]) -> Bool:
     """Return who has what, (n_books, n_modalities)."""
     return np.column_stack([block.present for block in blocks.values()])
-
-
-def _log_probabilities(network: FusionNetwork, blocks: Mapping[str, Block]) -> Float32:
-    return np.asarray(log_softmax(network.predict_logits(blocks), axis=2), np.float32)
-
-
-def _representation(log_probabilities: Float32, present: Bool) -> Float32:
-    """Return square roots of probabilities; all zero, as no probabilities are, where a modality is absent."""
-    roots = np.exp(log_probabilities / 2)
-    roots /= np.maximum(np.linalg.norm(roots, axis=2, keepdims=True), 1e-12)  # a mean of logs sums to less
-    roots[:, 1:] *= present[:, :, None]
-    return roots.reshape(len(roots), -1)

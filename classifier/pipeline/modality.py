@@ -1,16 +1,25 @@
 """The contract every modality keeps, and the block of features it hands on."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
 
+from classifier.pipeline.cache import FeatureCache
 from classifier.pipeline.config import Config
 from classifier.pipeline.records import Bool, Catalogue, Float32
+from classifier.pipeline.terms import Words
 
 Tensors = dict[str, np.ndarray[Any, Any]]
+Progress = Callable[[str, int, int], None]
+"""``progress(phase, done, total)``: how far a phase is; ``done == total`` ends it."""
+
+
+def no_progress(phase: str, done: int, total: int) -> None:
+    """Show nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +28,13 @@ class BlockSpec:
 
     Attributes
     ----------
-    kind : {"sparse", "vector", "image"}
-        Weighted terms, plain numbers, or pixels.
+    kind : {"sparse", "vector", "image", "spectrum"}
+        Weighted terms, plain numbers, pixels, or loudness by pitch and time.
     shape : tuple of int
-        Of one row: (d,), or (channels, height, width) for images.
+        Of one row: (d,), (channels, height, width) for images, or (bands, moments) for spectra.
     """
 
-    kind: Literal["sparse", "vector", "image"]
+    kind: Literal["sparse", "vector", "image", "spectrum"]
     shape: tuple[int, ...]
 
 
@@ -36,20 +45,25 @@ class Block:
     Attributes
     ----------
     values : float32 array or CSR matrix (n_books, d)
-        For images uint8 pixels instead, a quarter of the memory. Rows of absent books are zeros that
+        For images and spectra uint8 instead, a quarter of the memory. Rows of absent books are zeros that
         nothing may read.
     present : bool array (n_books,)
         Whether the book has this modality at all.
     spec : BlockSpec
+    links : CSR matrix (n_books, n_known), optional
+        How near each book is to each book of the catalogue that the modality was fitted on, itself left
+        out; rows sum to 1, or to 0 where there is none.
     """
 
     values: Any
     present: Bool
     spec: BlockSpec
+    links: sp.csr_matrix | None = None
 
     def take(self, rows: np.ndarray[Any, Any]) -> "Block":
         """Return the block of some of the books, by index or by mask."""
-        return Block(values=self.values[rows], present=self.present[rows], spec=self.spec)
+        links = None if self.links is None else self.links[rows]
+        return Block(values=self.values[rows], present=self.present[rows], spec=self.spec, links=links)
 
 
 class Modality(ABC):
@@ -60,8 +74,14 @@ class Modality(ABC):
     """
 
     name: ClassVar[str]
+    shows_nearest: ClassVar[bool] = False
+    """Whether the nearest categorised books are named as evidence: people see or hear for themselves."""
     notes: tuple[str, ...] = ()
     """What a librarian should know of the last `fit`: a fallback taken, say."""
+    cache = FeatureCache()
+    """Where features that take long are looked up first; the extractor sets it. This one keeps nothing."""
+    progress: Progress = staticmethod(no_progress)
+    """Told of what takes minutes; the extractor sets it."""
 
     @classmethod
     @abstractmethod
@@ -96,6 +116,10 @@ class Modality(ABC):
     def block(self, catalogue: Catalogue) -> Block:
         """Return the features together with who has them."""
         return Block(values=self.transform(catalogue), present=self.present(catalogue), spec=self.spec)
+
+    def block_and_words(self, catalogue: Catalogue) -> tuple[Block, Words | None]:
+        """Return the block, and the words its values come from; overridden where there are words."""
+        return self.block(catalogue), None
 
     def fit_block(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Block:
         """Fit and return the block of the same books; overridden where one pass does both."""

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from classifier.pipeline.combination import START, Combination
 from classifier.pipeline.config import NetworkConfig
-from classifier.pipeline.encoders import ImageEncoder
+from classifier.pipeline.encoders import ImageEncoder, SpectrumEncoder
 from classifier.pipeline.modality import Block, BlockSpec
-from classifier.pipeline.records import Float32, Int64
+from classifier.pipeline.records import Bool, Float32, Int64
 from classifier.pipeline.term_table import TermTable
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -25,20 +26,23 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }  # fmt: skip
 _PREDICT_BATCH = 2048
 
+Codes = dict[str, Float32]
+"""Of each modality (n_books, width)."""
+
 
 class FusionModule(nn.Module):
-    """Encoders, their sum, and one output for the fusion and for each modality."""
+    """Encoders, their combination, and one output for the fusion and for each modality."""
 
     def __init__(self, specs: Mapping[str, BlockSpec], n_classes: int, settings: NetworkConfig) -> None:
         super().__init__()
         self.settings = settings
         self.n_classes = n_classes
         width = settings.width
-        self.encoders = nn.ModuleDict({name: _encoder(spec, settings) for name, spec in specs.items()})
-        self.biases = nn.ParameterDict({name: nn.Parameter(torch.zeros(width)) for name in specs})
-        self.heads = nn.ModuleDict({name: nn.Linear(width, n_classes) for name in specs})
-        self.bias = nn.Parameter(torch.zeros(width))
         activation = _ACTIVATIONS[settings.activation]
+        self.encoders = nn.ModuleDict({name: _encoder(spec, settings) for name, spec in specs.items()})
+        self.biases = nn.ParameterDict({name: nn.Parameter(torch.full((width,), START)) for name in specs})
+        self.heads = nn.ModuleDict({name: nn.Linear(width, n_classes) for name in specs})
+        self.combine = Combination(settings.fusion, len(specs), width, activation)
         self.activate = nn.Sequential(activation(), nn.Dropout(settings.dropout))
         layers: list[nn.Module] = []
         for after in settings.hidden:
@@ -54,11 +58,17 @@ class FusionModule(nn.Module):
         values : mapping of str to CSR matrix or tensor (n_books, d)
         present : mapping of str to bool tensor (n_books,)
         """
-        encoded = {name: self._encode(name, values[name], present[name]) for name in self.encoders}
-        shown = self._shown(present) if self.training else present
-        total = sum(code * shown[name][:, None] for name, code in encoded.items()) + self.bias
+        return self.read(self.encode(values, present), self._shown(present) if self.training else present)
+
+    def encode(self, values: Mapping[str, Any], present: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the code of each modality, (n_books, width); zero where a dense one is absent."""
+        return {name: self._encode(name, values[name], present[name]) for name in self.encoders}
+
+    def read(self, codes: Mapping[str, Tensor], shown: Mapping[str, Tensor]) -> Tensor:
+        """Return logits as `forward` does; the fusion sees of each book what is shown of it."""
+        total = self.combine(list(codes.values()), [shown[name] for name in codes])
         outputs = [self.fused(self.activate(total))]
-        for name, code in encoded.items():
+        for name, code in codes.items():
             outputs.append(self.heads[name](self.activate(code + self.biases[name])))
         return torch.stack(outputs, dim=1)
 
@@ -117,7 +127,7 @@ class FusionNetwork:
         """
         rng = np.random.default_rng(self.seed)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        with _one_thread(), torch.random.fork_rng():  # the caller's random numbers stay as they were
+        with one_thread(), torch.random.fork_rng():  # the caller's random numbers stay as they were
             torch.manual_seed(self.seed)
             self.module_ = FusionModule({n: b.spec for n, b in blocks.items()}, n_classes, self.settings)
             self._train(self.module_.to(device), blocks, y, rng, on_step)
@@ -126,18 +136,38 @@ class FusionNetwork:
             table.finish()
         return self
 
-    def predict_logits(self, blocks: Mapping[str, Block]) -> Float32:
-        """Return logits (n_books, 1 + n_modalities, n_classes), the fusion's first, then as fitted."""
+    def encode(self, blocks: Mapping[str, Block]) -> Codes:
+        """Return the code of each modality, (n_books, width), on the CPU."""
         device = next(self.module_.parameters()).device
         n_books = len(next(iter(blocks.values())).present)
-        parts = []
-        with _one_thread(), torch.inference_mode():
+        codes = {name: np.zeros((n_books, self.settings.width), np.float32) for name in blocks}
+        with one_thread(), torch.inference_mode():
             for start in range(0, n_books, _PREDICT_BATCH):
                 rows = np.arange(start, min(start + _PREDICT_BATCH, n_books))
-                parts.append(self.module_(*_batch(blocks, rows, device)).cpu().numpy())
-        if not parts:
-            return np.zeros((0, 1 + len(blocks), self.module_.n_classes), np.float32)
-        return np.concatenate(parts)
+                for name, part in self.module_.encode(*_batch(blocks, rows, device)).items():
+                    codes[name][rows] = part.cpu().numpy()
+        return codes
+
+    def read(self, codes: Codes, shown: Bool) -> Float32:
+        """Return log probabilities (n_books, 1 + n_modalities, n_classes), the fusion's first.
+
+        Parameters
+        ----------
+        codes : dict of str to float32 array (n_books, width)
+            As `encode` gives them.
+        shown : bool array (n_books, n_modalities)
+            What the fusion may see of each book. What is said of a modality that the book has not means
+            nothing.
+        """
+        device = next(self.module_.parameters()).device
+        result = np.zeros((len(shown), 1 + len(codes), self.module_.n_classes), np.float32)
+        with one_thread(), torch.inference_mode():
+            for start in range(0, len(shown), _PREDICT_BATCH):
+                rows = slice(start, start + _PREDICT_BATCH)
+                part = {name: torch.from_numpy(code[rows]).to(device) for name, code in codes.items()}
+                seen = dict(zip(codes, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
+                result[rows] = torch.log_softmax(self.module_.read(part, seen), dim=2).cpu().numpy()
+        return result
 
     def to(self, device: str) -> Self:
         """Move the fitted network to a device for prediction."""
@@ -160,6 +190,8 @@ class FusionNetwork:
         optimizer = _dense_optimizer(module, settings)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / total)
         targets = torch.from_numpy(y).to(device)
+        books = torch.bincount(targets, minlength=module.n_classes).clamp(min=1)
+        weights = (len(y) / (module.n_classes * books)) ** settings.balance
         module.train()
         step = 0
         for _epoch in range(epochs):
@@ -169,7 +201,7 @@ class FusionNetwork:
                 values, present = _batch(blocks, rows, device)
                 values = {name: _thin(v, settings.input_dropout, rng) for name, v in values.items()}
                 logits = module(values, present)
-                loss = self._loss(logits, targets[rows], present)
+                loss = self._loss(logits, targets[rows], present, weights)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -179,12 +211,16 @@ class FusionNetwork:
                 step += 1
                 on_step(step, total)
 
-    def _loss(self, logits: Tensor, targets: Tensor, present: Mapping[str, Tensor]) -> Tensor:
+    def _loss(
+        self, logits: Tensor, targets: Tensor, present: Mapping[str, Tensor], weights: Tensor
+    ) -> Tensor:
         smooth = self.settings.label_smoothing
-        loss = cross_entropy(logits[:, 0], targets, label_smoothing=smooth)
+        loss = cross_entropy(logits[:, 0], targets, weight=weights, label_smoothing=smooth)
         for position, there in enumerate(present.values(), start=1):
             if there.any():
-                alone = cross_entropy(logits[there, position], targets[there], label_smoothing=smooth)
+                alone = cross_entropy(
+                    logits[there, position], targets[there], weight=weights, label_smoothing=smooth
+                )
                 loss = loss + self.settings.modality_loss * alone
         return loss
 
@@ -193,7 +229,7 @@ class FusionNetwork:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Keep torch to one thread: its operations here are small.
 
     A second thread brings a tenth, but where another process holds a core, the threads wait for each other
@@ -212,7 +248,9 @@ def _encoder(spec: BlockSpec, settings: NetworkConfig) -> nn.Module:
         return TermTable(spec.shape[0], settings.width, optimizer=settings.optimizer)
     if spec.kind == "image":
         return ImageEncoder(spec.shape, settings.width)
-    return nn.Linear(spec.shape[0], settings.width)
+    if spec.kind == "spectrum":
+        return SpectrumEncoder(spec.shape, settings.width)
+    return nn.Sequential(nn.Dropout(settings.vector_dropout), nn.Linear(spec.shape[0], settings.width))
 
 
 def _batch(

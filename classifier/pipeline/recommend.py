@@ -8,7 +8,7 @@ References
 Sarwar et al., Item-Based Collaborative Filtering Recommendation Algorithms, WWW 2001.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -19,9 +19,10 @@ from sklearn.preprocessing import normalize
 from classifier.pipeline.config import RecommendConfig
 from classifier.pipeline.features import Progress, no_progress
 from classifier.pipeline.modalities.loans import book_borrower_matrix
+from classifier.pipeline.neighbours import nearest
 from classifier.pipeline.records import Float32, Int64, LoanTable
 
-_CHUNK = 2048  # books or borrowers a step: a few hundred MB of products at most
+_CHUNK = 2048  # borrowers a step: a few hundred MB of products at most
 _YEAR = 365.25 * 86400
 
 Source = Literal["loans", "text", "popular"]
@@ -93,13 +94,13 @@ class Recommender:
         self.loans = _of_books(loans, self.book_ids)
         borrowers = book_borrower_matrix(self.loans)
         self.by_loans_ = nearest(
-            borrowers, self.settings.neighbours, lambda d, t: progress("comparing loans", d, t)
+            borrowers, self.settings.neighbours, on_step=lambda d, t: progress("comparing loans", d, t)
         )
         self.by_text_ = sp.csr_matrix((len(self.book_ids),) * 2, dtype=np.float32)
         if text is not None:
             telling = _telling_terms(text)
             self.by_text_ = nearest(
-                telling, self.settings.neighbours, lambda d, t: progress("comparing texts", d, t)
+                telling, self.settings.neighbours, on_step=lambda d, t: progress("comparing texts", d, t)
             )
         popularity = np.bincount(self.loans.book, minlength=len(self.book_ids))
         self.popularity_ = popularity / max(1, popularity.max(initial=0))  # (n_books,)
@@ -178,44 +179,6 @@ class Recommender:
                 source=source,
                 because="" if source == "popular" else self.book_ids[had[top]],
             )
-
-
-def nearest(
-    rows: sp.csr_matrix, k: int, on_step: Callable[[int, int], None] = lambda done, total: None
-) -> sp.csr_matrix:
-    """Return the `k` largest products of each row with the others, (n, n), never dense as a whole.
-
-    Parameters
-    ----------
-    rows : CSR matrix (n, d)
-        Rows of unit length give cosines.
-    k : int
-    on_step : callable
-        Called with (rows done, rows in all).
-    """
-    n = rows.shape[0]
-    columns_of = rows.T.tocsr()
-    values, columns, counts = [], [], [0]
-    for start in range(0, n, _CHUNK):
-        on_step(start, n)
-        products = (rows[start : start + _CHUNK] @ columns_of).tocsr()
-        for offset in range(products.shape[0]):
-            at = slice(products.indptr[offset], products.indptr[offset + 1])
-            where, what = products.indices[at], products.data[at]
-            other = where != start + offset
-            where, what = where[other], what[other]
-            if len(what) > k:
-                top = np.argpartition(-what, k)[:k]
-                where, what = where[top], what[top]
-            values.append(what)
-            columns.append(where)
-            counts.append(counts[-1] + len(what))
-    on_step(n, n)
-    if not values:
-        return sp.csr_matrix((n, n), dtype=np.float32)
-    return sp.csr_matrix(
-        (np.concatenate(values).astype(np.float32), np.concatenate(columns), np.array(counts)), shape=(n, n)
-    )
 
 
 def _telling_terms(text: sp.csr_matrix) -> sp.csr_matrix:

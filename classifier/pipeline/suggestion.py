@@ -1,21 +1,34 @@
 """What comes out of the classifier: ranked categories of a book."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from classifier.pipeline.records import Float32, Float64
+from classifier.pipeline.records import Float32, Float64, Int64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """One category for one book; rank 1 is the best guess."""
+    """One category for one book; rank 1 is the best guess.
+
+    ``evidence`` is what `classifier.pipeline.evidence` gives, or empty where it was not asked for.
+    """
 
     book: str
     rank: int
     category: str
     probability: float
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def best_categories(probabilities: Float32 | Float64, *, ranks: int) -> Int64:
+    """Return the best `ranks` categories of each book, (n_books, ranks), fewer if there are fewer classes.
+
+    Equal probabilities keep the order of the classes.
+    """
+    return np.argsort(-probabilities, axis=1, kind="stable")[:, :ranks]
 
 
 def best_suggestions(
@@ -33,7 +46,7 @@ def best_suggestions(
     ranks : int
         Fewer come back if there are fewer classes.
     """
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :ranks]  # (n_books, ranks)
+    best = best_categories(probabilities, ranks=ranks)
     return [
         Suggestion(book=book, rank=rank, category=classes[c], probability=float(row[c]))
         for book, row, order in zip(ids, probabilities, best, strict=True)

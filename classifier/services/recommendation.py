@@ -17,6 +17,7 @@ from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommended, Recommender
 from classifier.selectors import all_books, catalogue_and_borrowers
+from classifier.services.features import feature_cache
 from classifier.services.outputs import written_whole
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
@@ -66,7 +67,9 @@ def recommend(
     ids = [book.id for book in wanted.books]
     progress("reading books", 0, 1)
     try:
-        text = TextModality.from_config(config).fit_block(wanted, rng=np.random.default_rng(0)).values
+        modality = TextModality.from_config(config)
+        modality.cache = feature_cache()
+        text = modality.fit_block(wanted, rng=np.random.default_rng(0)).values
         recommender = Recommender(settings=config.recommend)
         recommender.fit(wanted.loans, book_ids=ids, text=text, progress=progress)
     except PipelineError as error:

@@ -11,6 +11,7 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.errors import ConfigError, PipelineError
 from classifier.selectors import all_books, catalogue
 from classifier.services import versions
+from classifier.services.features import feature_cache
 from library.console import Progress, no_progress
 
 MAX_SEED = 2**32 - 1
@@ -47,7 +48,9 @@ def train(
         raise SettingError(f"The seed is {seed}; it must be from 0 to {MAX_SEED}.", seed=seed)
     try:
         config = Config().with_settings(settings)
-        trained = pipeline.train(catalogue(all_books()), config=config, seed=seed, progress=progress)
+        trained = pipeline.train(
+            catalogue(all_books()), config=config, seed=seed, cache=feature_cache(), progress=progress
+        )
     except ConfigError as error:
         raise SettingError(error.message, **error.extra) from error
     except PipelineError as error:

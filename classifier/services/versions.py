@@ -14,6 +14,7 @@ from classifier.models import ModelVersion
 from classifier.pipeline.artifact import TrainedModel, load_model, save_model
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.training import Training
+from classifier.services.features import feature_cache
 
 
 def active_version() -> ModelVersion:
@@ -54,11 +55,13 @@ def load_version(*, version: ModelVersion) -> TrainedModel:
         If its files are missing or altered.
     """
     try:
-        return _load(folder_of(name=version.name))
+        model = _load(folder_of(name=version.name))
     except PipelineError as error:
         raise ClassifierError(
             f"{error.message} Train again or restore {version.name}.", **error.extra
         ) from error
+    model.extractor.cache = feature_cache()
+    return model
 
 
 def folder_of(*, name: str) -> Path:

@@ -9,11 +9,12 @@ import pytest
 from django.core.management import ManagementUtility
 
 from classifier.models import ModelVersion, Recommendation, Suggestion
+from classifier.services.versions import load_version
 from library.catalogue.models import Book
 from tests.classifier.libraries import CATEGORISED, POOR, QUICK, UNCATEGORISED, make_library
 from tests.factories import make_book, make_category
 
-COMMANDS = ["train", "classify", "recommend", "evaluate", "demo"]
+COMMANDS = ["train", "tune", "classify", "recommend", "evaluate", "demo"]
 SETTINGS = [argument for setting in QUICK for argument in ("--set", setting)]
 POOR_SETTINGS = [argument for setting in POOR for argument in ("--set", setting)]
 
@@ -71,6 +72,8 @@ def test_no_help_loads_what_only_learning_needs():
         (["train", "--set", "network.widht=1"], "There is no setting “network.widht”. Settings: text."),
         (["train", "--set", "network.width=0"], "network.width must be above 0 and finite; it is 0."),
         (["classify", "--output"], "argument --output: expected one argument"),
+        (["classify", "--precision", "1"], "The precision is 1; it must be above 0 and below 1."),
+        (["classify", "--precision", "high"], "argument --precision: invalid float value: 'high'"),
         (["recommend", "-n", "0"], "-n must be 1 or more."),
         (["evaluate", "--version"], "argument --version: expected one argument"),
         (["demo", "--quick"], "unrecognized arguments: --quick"),
@@ -144,7 +147,10 @@ def test_for_machines_there_is_one_json_object_on_standard_output_and_nothing_el
     truth = make_library()
     steps = [
         (["train", "--seed", "4", *SETTINGS], {"version", "active", "reason", "metrics"}),
-        (["classify", "--output", tmp_path / "c.csv"], {"version", "books", "suggestions", "output"}),
+        (
+            ["classify", "--output", tmp_path / "c.csv"],
+            {"version", "books", "suggestions", "abstained", "precision", "threshold", "output"},
+        ),
         (
             ["recommend", "-n", "2", "--output", tmp_path / "r.csv"],
             {"borrowers", "recommendations", "similar_titles", "output"},
@@ -172,6 +178,8 @@ def test_people_read_a_table_and_what_became_of_the_version(run):
     assert said.startswith("On 11 held-out books")
     for row in ("fused", "text", "loans", "majority"):
         assert f"│ {row} " in said
+    assert "\nPrecision 0.90: " in said
+    assert "│ probability " in said or "┃ probability " in said
     assert said.endswith(f"Version {first} (active). It is the first version.\n")
     _, said, _ = run("train", *POOR_SETTINGS)
     second = ModelVersion.objects.exclude(name=first).get().name
@@ -184,15 +192,30 @@ def test_people_read_what_was_classified_and_recommended(run):
     make_library()
     run("train", *SETTINGS)
     version = ModelVersion.objects.get().name
-    code, said, error = run("classify")
+    code, said, error = run("classify", "--precision", "0.5")
     assert (code, error) == (0, "")
-    assert (
-        said
-        == f"version: {version}\nbooks: {UNCATEGORISED}\nsuggestions: {3 * UNCATEGORISED}\noutput: None\n"
+    threshold = load_version(version=ModelVersion.objects.get()).threshold(precision=0.5)
+    abstained = Suggestion.objects.filter(rank=1, probability__lt=threshold).count()
+    assert said == (
+        f"version: {version}\nbooks: {UNCATEGORISED}\nsuggestions: {3 * UNCATEGORISED}\n"
+        f"abstained: {abstained}\nprecision: 0.5\nthreshold: {threshold}\noutput: None\n"
     )
     code, said, error = run("recommend")
     assert (code, error) == (0, "")
     assert said.startswith("borrowers: 12\nrecommendations: 120\nsimilar titles: ")
+
+
+@pytest.mark.django_db
+def test_people_are_told_that_there_are_guesses_only(run):
+    make_library()
+    run("train", *SETTINGS)
+    code, said, error = run("classify", "--precision", "0.999")
+    assert code == 0
+    assert f"abstained: {UNCATEGORISED}\nprecision: 0.999\nthreshold: None\n" in said
+    assert error == (
+        "On the books held out, no probability reaches a precision of 0.999, so there are best guesses only. "
+        "Categorise more books, or ask for a lower --precision.\n"
+    )
 
 
 @pytest.mark.django_db

@@ -1,18 +1,22 @@
 import csv
 import io
+import json
 from datetime import timedelta
 from itertools import groupby, pairwise
+from math import nextafter
 
 import pytest
 
-from classifier.errors import ClassifierError, NoModelError
+from classifier.errors import ClassifierError, NoModelError, SettingError
 from classifier.models import ModelVersion, Suggestion
+from classifier.pipeline.artifact import TrainedModel
 from classifier.services import reclassification
 from classifier.services.reclassification import classify
 from classifier.services.training import train
+from classifier.services.versions import active_version, load_version
 from library.catalogue.models import Book, Category
 from tests.classifier.disks import full_after
-from tests.classifier.libraries import CATEGORISED, QUICK, UNCATEGORISED, make_library
+from tests.classifier.libraries import CATEGORISED, QUICK, UNCATEGORISED, WORDS, make_library
 from tests.factories import NOW, make_book
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +45,9 @@ def test_each_uncategorised_book_gets_three_ranks_and_the_first_is_right(truth):
         "version": version.name,
         "books": UNCATEGORISED,
         "suggestions": 3 * UNCATEGORISED,
+        "abstained": Suggestion.objects.filter(rank=1, abstained=True).count(),
+        "precision": 0.9,
+        "threshold": load_version(version=version).threshold(precision=0.9),
         "output": None,
     }
     found = suggestions()
@@ -134,9 +141,10 @@ def test_without_a_version_there_is_nothing_to_classify_with():
 
 
 def test_the_queries_do_not_grow_with_the_books(truth, django_assert_num_queries):
-    # The version, books, loans, categories and keys; delete and insert between BEGIN and COMMIT.
-    for options in ({}, {"include_categorised": True}):
-        with django_assert_num_queries(9):
+    # The version, books, loans and tree; categories, keys, delete and insert between BEGIN and COMMIT.
+    # SQLite takes 999 values a statement, so 153 rows of 8 columns are two inserts.
+    for options, queries in (({}, 10), ({"include_categorised": True}, 11)):
+        with django_assert_num_queries(queries):
             classify(now=NOW, **options)
 
 
@@ -146,10 +154,12 @@ def test_the_file_holds_what_the_rows_hold(truth, tmp_path):
     version = ModelVersion.objects.get().name
     expected = io.StringIO(newline="")
     writer = csv.writer(expected)
-    writer.writerow(["book", "rank", "category", "probability", "model_version"])
+    writer.writerow(["book", "rank", "category", "probability", "model_version", "abstained"])
+    abstained = set(Suggestion.objects.filter(abstained=True).values_list("book__control_number", flat=True))
     for number, ranked in suggestions().items():
         for rank, notation, probability in ranked:
-            writer.writerow([number, rank, notation, f"{probability:.6f}", version])
+            mark = int(number in abstained)
+            writer.writerow([number, rank, notation, f"{probability:.6f}", version, mark])
     assert file.read_bytes().decode() == expected.getvalue()
     assert file.stat().st_mode & 0o777 == 0o644
 
@@ -176,3 +186,107 @@ def test_a_full_disk_leaves_the_file_of_last_time(truth, tmp_path):
         classify(now=NOW, output=file)
     assert file.read_text() == "last time"
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.fixture
+def surest(truth):
+    """The first guesses' probabilities by control number, the lowest first."""
+    classify(now=NOW)
+    found = {number: ranked[0][2] for number, ranked in suggestions().items()}
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def with_threshold(monkeypatch, threshold):
+    """Let every version abstain below this probability, whatever it learned."""
+    monkeypatch.setattr(TrainedModel, "threshold", lambda self, *, precision: threshold)
+
+
+def test_below_the_threshold_all_ranks_of_a_book_are_guesses(surest, monkeypatch):
+    (least, second), *_ = pairwise(surest)
+    with_threshold(monkeypatch, surest[second])
+    result = classify(now=NOW)
+    assert (result["books"], result["abstained"]) == (UNCATEGORISED, 1)
+    abstained = Suggestion.objects.filter(abstained=True).order_by("rank")
+    assert list(abstained.values_list("book__control_number", "rank")) == [
+        (least, rank) for rank in (1, 2, 3)
+    ]
+
+
+def test_a_probability_at_the_threshold_is_enough(surest, monkeypatch):
+    least = min(surest.values())
+    with_threshold(monkeypatch, least)
+    assert classify(now=NOW)["abstained"] == 0
+    with_threshold(monkeypatch, nextafter(least, 1))
+    assert classify(now=NOW)["abstained"] == 1
+
+
+def test_where_no_probability_reaches_the_precision_everything_is_a_guess(surest, monkeypatch):
+    with_threshold(monkeypatch, float("inf"))
+    result = classify(now=NOW)
+    assert (result["abstained"], result["threshold"]) == (UNCATEGORISED, None)
+    assert not Suggestion.objects.filter(abstained=False).exists()
+
+
+def test_the_threshold_is_that_of_the_precision_asked_for_else_of_the_setting(truth, monkeypatch, settings):
+    monkeypatch.setattr(TrainedModel, "threshold", lambda self, *, precision: precision / 2)
+    settings.SUGGESTION_PRECISION = 0.8
+    assert (classify(now=NOW)["precision"], classify(now=NOW)["threshold"]) == (0.8, 0.4)
+    assert classify(now=NOW, precision=0.6)["threshold"] == 0.3
+
+
+@pytest.mark.parametrize("precision", [0, 1, -0.5, 1.5, float("nan")])
+def test_a_precision_that_is_no_share_is_refused_before_anything_is_done(precision):
+    with pytest.raises(SettingError, match=r"The precision is .*; it must be above 0 and below 1\."):
+        classify(now=NOW, precision=precision)
+
+
+def test_each_suggestion_is_kept_with_the_evidence_the_model_gives(truth):
+    classify(now=NOW)
+    model = load_version(version=active_version())
+    rows = Suggestion.objects.order_by("book__control_number", "rank")
+    books = Book.objects.filter(category=None).order_by("control_number")
+    expected = model.explain(reclassification.catalogue(books))
+    assert [row.evidence for row in rows] == [as_json(s.evidence) for s in expected]
+    for row in rows:
+        assert set(row.evidence["shares"]) <= {"text", "loans"}
+        total = row.evidence["baseline"] + sum(row.evidence["shares"].values())
+        assert total == pytest.approx(row.evidence["decision"], abs=3e-4)
+
+
+def as_json(evidence):
+    return json.loads(json.dumps(evidence))
+
+
+def test_the_words_named_for_the_right_category_are_its_own(truth):
+    classify(now=NOW)
+    for row in Suggestion.objects.filter(rank=1).select_related("category", "book"):
+        named = [word for _field, word, _gain in row.evidence["terms"]["for"]]
+        assert named
+        assert set(named) <= set(WORDS[row.category.notation].split())
+
+
+def test_a_run_cut_off_keeps_whole_books_old_or_new(truth, monkeypatch, tmp_path):
+    classify(now=NOW)
+    later = NOW + timedelta(days=1)
+    monkeypatch.setattr(reclassification, "_BATCH", 2)
+    file = tmp_path / "suggestions.csv"
+    file.write_text("last time")
+
+    def cut_off(phase, done, total):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        classify(now=later, output=file, progress=cut_off)
+    made = Suggestion.objects.order_by("book__control_number", "rank").values_list("created_at", flat=True)
+    assert list(made) == [later] * 12 + [NOW] * 3 * (UNCATEGORISED - 4)
+    assert file.read_text() == "last time"
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".suggestions")] == []
+
+
+def test_with_nothing_to_classify_the_file_has_its_header_only(truth, tmp_path):
+    Book.objects.filter(category=None).update(category=Category.objects.first(), category_source="imported")
+    file = tmp_path / "suggestions.csv"
+    result = classify(now=NOW, output=file)
+    assert (result["books"], result["abstained"]) == (0, 0)
+    assert file.read_text() == "book,rank,category,probability,model_version,abstained\n"

@@ -12,6 +12,7 @@ from classifier.selectors import (
     catalogue,
     catalogue_and_borrowers,
     categories_by_key,
+    parents,
 )
 from library.catalogue.models import Book
 from library.circulation.models import Loan
@@ -32,6 +33,7 @@ def test_a_book_becomes_a_record_with_all_that_the_model_reads(settings):
         language="en",
         description="Light and lenses.",
         cover="covers/7.png",
+        audio="audio/7.wav",
         category=make_category(scheme="ddc", notation="535"),
     )
     (record,) = catalogue(all_books()).books
@@ -45,6 +47,7 @@ def test_a_book_becomes_a_record_with_all_that_the_model_reads(settings):
         language="en",
         description="Light and lenses.",
         cover=Path(settings.MEDIA_ROOT) / "covers" / "7.png",
+        audio=Path(settings.MEDIA_ROOT) / "audio" / "7.wav",
         category="ddc/535",
     )
 
@@ -99,10 +102,10 @@ def test_each_loan_can_be_traced_back_to_its_book_borrower_and_moment(rows):
         assert table.n_borrowers == len(borrowers) == len({person for person, _, _ in rows})
 
 
-def test_a_catalogue_takes_two_queries_whatever_its_size(django_assert_num_queries):
+def test_a_catalogue_takes_three_queries_whatever_its_size(django_assert_num_queries):
     for _ in range(20):
         make_loan(book=make_book(category=make_category(), cover="covers/a.png"))
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         found, borrowers = catalogue_and_borrowers(all_books())
     assert (len(found.books), len(found.loans), len(borrowers)) == (20, 20, 20)
 
@@ -111,6 +114,35 @@ def test_categories_of_two_schemes_with_one_notation_stay_apart(django_assert_nu
     ours, theirs = make_category(notation="530"), make_category(scheme="ddc", notation="530")
     with django_assert_num_queries(1):
         assert categories_by_key() == {"local/530": ours, "ddc/530": theirs}
+
+
+def test_the_category_above_is_that_of_the_tree(django_assert_num_queries):
+    science = make_category(notation="science")
+    physics = make_category(notation="physics", parent=science)
+    make_category(notation="optics", parent=physics)
+    make_category(scheme="ddc", notation="800")
+    with django_assert_num_queries(1):
+        found = parents()
+    assert found == {
+        "local/physics": "local/science",
+        "local/optics": "local/physics",
+        "ddc/800": "ddc/80",
+        "ddc/80": "ddc/8",
+    }
+    assert catalogue(all_books()).parents == found
+
+
+def test_notations_say_nothing_where_people_have_drawn_the_tree():
+    physics = make_category(scheme="ddc", notation="530")
+    make_category(scheme="ddc", notation="535", parent=physics)
+    make_category(scheme="ddc", notation="610")
+    assert parents() == {"ddc/535": "ddc/530"}
+
+
+def test_notations_of_no_known_form_have_nothing_above():
+    make_category(notation="Fiction")
+    make_category(notation="53")
+    assert parents() == {}
 
 
 def test_keys_are_found_of_the_books_that_are_there(django_assert_num_queries):

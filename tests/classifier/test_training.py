@@ -184,7 +184,7 @@ def test_with_too_little_to_learn_from_nothing_is_kept(fill, says, settings):
 def test_books_without_text_cover_or_loan_teach_nothing(settings):
     for category in [make_category(), make_category()] * 6:
         make_book(title="-", category=category)
-    with pytest.raises(ClassifierError, match="No book has a text, a cover or a loan"):
+    with pytest.raises(ClassifierError, match="No book has anything to learn from"):
         train(now=NOW, settings=QUICK)
     assert nothing_kept(settings)
 

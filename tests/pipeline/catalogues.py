@@ -1,4 +1,4 @@
-"""Small catalogues drawn from a seed: books of three subjects, read in text, cover and loans alike."""
+"""Small catalogues drawn from a seed: books of three subjects, which every modality can tell apart."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from PIL import Image
 
 from classifier.pipeline.config import Config
@@ -28,6 +29,7 @@ SUBJECTS = {
         (60, 160, 70),
     ),
 }
+PITCHES = {"cooking": 400, "physics": 900, "history": 2_000}  # Hz
 COMMON = ["new", "guide", "complete", "small", "world", "first", "modern", "short"]
 
 #: Networks small enough for a test, big enough to learn the three subjects.
@@ -39,12 +41,14 @@ TINY = Config().with_settings(
         "loans.factors=8",
         "cover.height=24",
         "cover.width=17",
+        "audio.seconds=1",
+        "audio.bands=16",
     ]
 )
 
 
 def make_catalogue(
-    folder: Path, *, books: int = 60, seed: int = 0, start: int = 0, covers: bool = True
+    folder: Path, *, books: int = 60, seed: int = 0, start: int = 0, covers: bool = True, audio: bool = True
 ) -> Catalogue:
     """Draw books that lack now this modality, now that; every fifth without a category, every seventh with a
     wrong one, as in a real library.
@@ -52,12 +56,12 @@ def make_catalogue(
     Parameters
     ----------
     folder : Path
-        Where covers are drawn.
+        Where covers and recordings are kept.
     books : int
     seed : int
     start : int
         Number of the first book, so that two catalogues can have different ones.
-    covers : bool
+    covers, audio : bool
         Whether there are any.
     """
     rng = np.random.default_rng(seed)
@@ -67,6 +71,11 @@ def make_catalogue(
         _book(number, subject, rng, _cover(folder, number, subject, rng) if covers and number % 4 else None)
         for number, subject in enumerate(subjects, start=start)
     ]
+    if audio:
+        records = [
+            dataclasses.replace(book, audio=_recording(folder, number, subject, seed)) if number % 8 else book
+            for number, (book, subject) in enumerate(zip(records, subjects, strict=True), start=start)
+        ]
     return Catalogue(books=records, loans=_loans(records, subjects, rng))
 
 
@@ -76,12 +85,12 @@ def relabelled(catalogue: Catalogue, categories: Sequence[str | None]) -> Catalo
         dataclasses.replace(book, category=category)
         for book, category in zip(catalogue.books, categories, strict=True)
     ]
-    return Catalogue(books=books, loans=catalogue.loans)
+    return dataclasses.replace(catalogue, books=books)
 
 
 def selected(catalogue: Catalogue, rows: Sequence[Any]) -> Catalogue:
     """Return some of the books, in that order, with all loans."""
-    return Catalogue(books=[catalogue.books[i] for i in rows], loans=catalogue.loans)
+    return dataclasses.replace(catalogue, books=[catalogue.books[i] for i in rows])
 
 
 def loan_table(pairs: Sequence[tuple[str, int]]) -> LoanTable:
@@ -119,6 +128,16 @@ def _cover(folder: Path, number: int, subject: str, rng: np.random.Generator) ->
     pixels = np.clip(np.array(SUBJECTS[subject][2]) + noise, 0, 255).astype(np.uint8)
     path = folder / f"{number}.png"
     Image.fromarray(pixels).save(path)
+    return path
+
+
+def _recording(folder: Path, number: int, subject: str, seed: int) -> Path:
+    """Write a third of a second of a tone in noise, drawn by itself so that the rest stays as it is."""
+    rng = np.random.default_rng([seed, number])
+    moment = np.arange(2_700) / 8_000  # seconds
+    tone = np.sin(2 * np.pi * PITCHES[subject] * rng.uniform(0.9, 1.1) * moment)
+    path = folder / f"{number}.wav"
+    soundfile.write(path, 0.4 * tone + rng.normal(0, 0.1, len(moment)), 8_000)
     return path
 
 

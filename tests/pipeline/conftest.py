@@ -1,10 +1,14 @@
 """A catalogue and a model trained on it, made once for all tests that only read them."""
 
+from pathlib import Path
+
 import pytest
 
+from classifier.pipeline.config import Config
 from classifier.pipeline.records import Catalogue
 from classifier.pipeline.training import Training, train
 from tests.pipeline.catalogues import TINY, make_catalogue
+from tests.pipeline.sentence_encoders import make_encoder
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,15 @@ def catalogue(tmp_path_factory) -> Catalogue:
 @pytest.fixture(scope="session")
 def trained(catalogue) -> Training:
     return train(catalogue, config=TINY, seed=3)
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory) -> Path:
+    """The folder of a sentence encoder; for reading only."""
+    return make_encoder(tmp_path_factory.mktemp("encoders") / "encoder")
+
+
+@pytest.fixture(scope="session")
+def everything(encoder) -> Config:
+    """Settings with which every modality of the registry is read."""
+    return TINY.with_settings([f"sentence.model={encoder}"])

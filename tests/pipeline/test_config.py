@@ -89,10 +89,13 @@ def test_a_value_of_another_type_is_refused(setting, message):
     assert error.value.message == message
 
 
-SHARES = ["network.dropout", "network.input_dropout", "network.modality_dropout", "network.label_smoothing"]
+SHARES = [
+    "network.dropout", "network.input_dropout", "network.vector_dropout", "network.modality_dropout",
+    "network.label_smoothing",
+]  # fmt: skip
 POSITIVE = [
     "network.width", "network.hidden", "svm.max_books", "text.min_books", "text.gram_min", "text.max_terms",
-    "loans.factors", "training.max_holdout", "recommend.neighbours",
+    "loans.factors", "loans.neighbours", "training.max_holdout", "recommend.neighbours",
 ]  # fmt: skip
 POSITIVE_REAL = [
     "network.learning_rate", "network.dense_learning_rate", "svm.C", "recommend.half_life_years",
@@ -110,9 +113,13 @@ WRONG = {
     "training.holdout": ["0", "1", "-0.1", "nan"],
     "training.folds": ["1", "0", "-1"],
     "svm.balance": ["-0.1", "1.1", "nan"],
+    "network.balance": ["-0.1", "1.1", "nan"],
     "cover.height": ["16", "0", "-1"],
     "cover.width": ["16", "0", "-1"],
     "text.gram_max": ["2"],
+    "audio.seconds": ["0", "-1", "601"],
+    "sentence.batch": ["0", "-1"],
+    "audio.bands": ["0", "-1", "81"],
 }
 
 

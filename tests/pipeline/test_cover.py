@@ -1,4 +1,4 @@
-"""Covers: pixels by default, what a pretrained network sees if asked for, and pictures that are none."""
+"""Covers: descriptors, pixels or what a pretrained network sees, and pictures that are none."""
 
 import json
 import struct
@@ -15,12 +15,16 @@ from PIL import Image
 from safetensors.numpy import load, save
 from torchvision import models
 
+from classifier.pipeline.cache import FeatureCache
 from classifier.pipeline.config import Config
+from classifier.pipeline.descriptors import SIZE
 from classifier.pipeline.errors import ConfigError
 from classifier.pipeline.modalities.cover import CoverModality, read_cover
+from classifier.pipeline.modality import BlockSpec
 from classifier.pipeline.records import BookRecord, Catalogue
 
 SMALL = "shufflenet_v2_x0_5"
+PIXELS = "cover.features=pixels"
 
 
 def picture(path, colour=(200, 60, 40), size=(60, 90), mode="RGB"):
@@ -52,7 +56,7 @@ def png_that_claims(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("suffix", ["png", "gif", "bmp", "webp"])
 def test_pixels_are_channels_first(tmp_path, suffix):
-    block = fitted(shelf()).block(shelf(picture(tmp_path / f"red.{suffix}", (255, 0, 0))))
+    block = fitted(shelf(), PIXELS).block(shelf(picture(tmp_path / f"red.{suffix}", (255, 0, 0))))
     image = block.values.reshape(3, 32, 20).astype(int)
     assert np.abs(image - np.array([255, 0, 0])[:, None, None]).max() <= 2
 
@@ -61,21 +65,27 @@ def test_a_cover_is_read_upright(tmp_path):
     image = Image.new("RGB", (20, 32))
     image.putpixel((3, 30), (10, 20, 30))
     image.save(tmp_path / "dot.png")
-    block = fitted(shelf()).block(shelf(tmp_path / "dot.png"))
+    block = fitted(shelf(), PIXELS).block(shelf(tmp_path / "dot.png"))
     assert block.values.reshape(3, 32, 20)[:, 30, 3].tolist() == [10, 20, 30]
     assert np.count_nonzero(block.values) == 3
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I;16"])
-def test_a_cover_may_have_any_mode(tmp_path, mode):
-    path = tmp_path / ("cover.tiff" if mode in ("CMYK", "YCbCr") else "cover.png")
-    Image.new("RGB", (40, 60), (9, 90, 200)).convert("L" if mode == "I;16" else mode).convert(mode).save(path)
-    assert read_cover(path, size=(10, 15)).mode == "RGB"
+def test_a_cover_may_have_any_mode(mode):
+    image = Image.new("RGB", (40, 60), (9, 90, 200)).convert("L" if mode == "I;16" else mode).convert(mode)
+    image.save(file := BytesIO(), "JPEG" if mode in ("CMYK", "YCbCr") else "PNG")
+    assert read_cover(file.getvalue(), size=(10, 15)).mode == "RGB"
+
+
+@pytest.mark.parametrize("form", ["TIFF", "ICO", "PPM", "EPS"])
+def test_a_format_that_no_cover_is_kept_in_is_not_parsed(form):
+    Image.new("RGB", (40, 60)).save(file := BytesIO(), form)
+    assert read_cover(file.getvalue(), size=(10, 15)) is None
 
 
 def test_a_large_jpeg_is_read_at_the_size_asked_for(tmp_path):
-    picture(tmp_path / "large.jpg", size=(1200, 1800))
-    assert read_cover(tmp_path / "large.jpg", size=(20, 32)).size == (20, 32)
+    content = picture(tmp_path / "large.jpg", size=(1200, 1800)).read_bytes()
+    assert read_cover(content, size=(20, 32)).size == (20, 32)
 
 
 @pytest.mark.parametrize(
@@ -107,26 +117,25 @@ def test_a_truncated_cover_and_a_folder_are_absent(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def covers(tmp_path_factory):
-    """A picture in each of the usual formats, and a place to spoil it in."""
+def covers():
+    """The bytes of a picture in each of the usual formats."""
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (24, 16, 3), np.uint8))
     files = {}
     for form in ("PNG", "JPEG", "GIF", "WEBP"):
         image.save(buffer := BytesIO(), form)
         files[form] = buffer.getvalue()
-    return files, tmp_path_factory.mktemp("spoilt") / "cover"
+    return files
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow may say what it found odd
 @given(form=st.sampled_from(["PNG", "JPEG", "GIF", "WEBP"]), data=st.data())
 def test_a_spoilt_cover_is_read_or_absent_but_no_crash(covers, form, data):
-    files, path = covers
-    content = bytearray(files[form])
+    content = bytearray(covers[form])
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    image = read_cover(path, size=(20, 32))
+    content = content[: data.draw(st.integers(0, len(content)))]
+    image = read_cover(bytes(content), size=(20, 32))
     assert image is None or (image.size, image.mode) == ((20, 32), "RGB")
 
 
@@ -149,22 +158,22 @@ def checkpoints(tmp_path, monkeypatch):
     return folder
 
 
-def place_weights(checkpoints, name: str) -> None:
+def place_weights(checkpoints, name: str, **options: bool) -> None:
     """Write random weights where torch looks for downloaded ones."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        weights = models.get_model(name, weights=None).state_dict()
+        weights = models.get_model(name, weights=None, **options).state_dict()
     torch.save(weights, checkpoints / models.get_model_weights(name).DEFAULT.url.rpartition("/")[2])
 
 
-def test_without_weights_covers_are_pixels_and_a_note_says_so(checkpoints, tmp_path):
+def test_without_weights_covers_are_described_and_a_note_says_so(checkpoints, tmp_path):
     asked = shelf(picture(tmp_path / "a.png"), None)
     modality = fitted(asked, f"cover.pretrained={SMALL}")
     (note,) = modality.notes
     assert note.startswith(f"The pretrained weights of {SMALL} could not be loaded (<urlopen error network")
     assert "TORCH_HOME/hub/checkpoints" in note
-    assert modality.state() == ({"network": ""}, {})
-    assert modality.spec.kind == "image"
+    assert modality.state()[0] == {"network": ""}
+    assert modality.spec == BlockSpec(kind="vector", shape=(SIZE,))
     assert np.array_equal(modality.transform(asked), fitted(asked).transform(asked))
     assert fitted(asked).notes == ()
 
@@ -175,7 +184,7 @@ def test_damaged_weights_are_as_good_as_none(checkpoints, content):
     (file,) = checkpoints.iterdir()
     file.write_bytes(content)
     modality = fitted(shelf(), f"cover.pretrained={SMALL}")
-    assert modality.spec.kind == "image"
+    assert modality.spec.shape == (SIZE,)
     assert len(modality.notes) == 1
 
 
@@ -218,3 +227,52 @@ def test_a_pretrained_network_sees_the_covers_and_can_be_stored(checkpoints, tmp
     loaded = CoverModality(settings=modality.settings).load_state(values, load(save(tensors)))
     assert loaded.spec == modality.spec
     assert np.array_equal(loaded.transform(asked), block.values)
+
+
+def noise(folder, *numbers: int) -> list:
+    paths = []
+    for number in numbers:
+        pixels = np.random.default_rng(number).integers(0, 256, (90, 60, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        paths.append(folder / f"{number}.png")
+    return paths
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_a_network_that_pretrained_weights_change_can_be_stored(checkpoints, tmp_path, name):
+    place_weights(checkpoints, name, init_weights=False)
+    asked = shelf(*noise(tmp_path, 1, 2))
+    modality = fitted(asked, f"cover.pretrained={name}")
+    values, tensors = modality.state()
+    loaded = CoverModality(settings=modality.settings).load_state(values, load(save(tensors)))
+    assert np.array_equal(loaded.transform(asked), modality.transform(asked))
+
+
+def test_more_covers_than_a_batch_are_each_seen(checkpoints, tmp_path, monkeypatch):
+    monkeypatch.setattr("classifier.pipeline.modalities.cover._BATCH", 2)
+    monkeypatch.setattr("classifier.pipeline.modalities.cover._FILES", 3)
+    place_weights(checkpoints, SMALL)
+    (tmp_path / "none.png").write_bytes(b"")
+    paths = noise(tmp_path, *range(8))
+    paths[1] = paths[4] = tmp_path / "none.png"
+    modality = fitted(shelf(), f"cover.pretrained={SMALL}")
+    block = modality.block(shelf(*paths))
+    assert block.present.tolist() == [True, False, True, True, False, True, True, True]
+    for row, path in enumerate(paths):
+        np.testing.assert_allclose(block.values[row], modality.transform(shelf(path))[0], atol=1e-4)
+
+
+def test_what_a_pretrained_network_sees_is_cached_by_its_weights(checkpoints, tmp_path):
+    place_weights(checkpoints, SMALL)
+    asked = shelf(*noise(tmp_path, 1, 2))
+    modality = fitted(asked, f"cover.pretrained={SMALL}")
+    plain = modality.transform(asked)
+    counts = []
+    for bias in (0, 0, 1):  # of the last layer, after the features
+        values, tensors = modality.state()
+        tensors["fc.bias"] = np.full_like(tensors["fc.bias"], bias)
+        loaded = CoverModality(settings=modality.settings).load_state(values, tensors)
+        loaded.cache = FeatureCache(tmp_path / "cache.sqlite3")
+        assert np.array_equal(loaded.transform(asked), plain)
+        counts.append((loaded.cache.hits, loaded.cache.misses))
+    assert counts == [(0, 2), (2, 0), (0, 2)]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from classifier.pipeline.config import Config
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.features import FeatureExtractor, modality_class
 from classifier.pipeline.modalities import REGISTRY
@@ -10,8 +11,8 @@ from classifier.pipeline.records import BookRecord, Catalogue
 from tests.pipeline.catalogues import TINY, make_catalogue
 
 
-def extract(catalogue: Catalogue, **options):
-    extractor = FeatureExtractor(config=TINY)
+def extract(catalogue: Catalogue, config: Config = TINY, **options):
+    extractor = FeatureExtractor(config=config)
     return extractor, extractor.fit_transform(catalogue, rng=np.random.default_rng(0), **options)
 
 
@@ -34,8 +35,8 @@ def test_a_registry_entry_that_is_no_modality_of_its_name_is_refused(monkeypatch
         modality_class("smell")
 
 
-def test_every_modality_that_a_book_has_gives_a_block_in_the_order_of_the_registry(catalogue):
-    extractor, blocks = extract(catalogue)
+def test_every_modality_that_a_book_has_gives_a_block_in_the_order_of_the_registry(catalogue, everything):
+    extractor, blocks = extract(catalogue, everything)
     assert list(blocks) == list(extractor.modalities_) == list(REGISTRY)
     again = extractor.transform(catalogue)
     for name, block in blocks.items():
@@ -46,16 +47,17 @@ def test_every_modality_that_a_book_has_gives_a_block_in_the_order_of_the_regist
 @pytest.mark.parametrize(
     ("lacking", "left"),
     [
-        ("cover", ["text", "loans"]),
-        ("loans", ["text", "cover"]),
-        ("text", ["cover", "loans"]),
+        ("cover", ["text", "loans", "audio"]),
+        ("loans", ["text", "cover", "audio"]),
+        ("text", ["cover", "loans", "audio"]),
+        ("audio", ["text", "cover", "loans"]),
     ],
 )
 def test_a_modality_that_no_book_has_is_left_out(tmp_path, lacking, left):
-    catalogue = make_catalogue(tmp_path, books=20, covers=lacking != "cover")
+    catalogue = make_catalogue(tmp_path, books=20, covers=lacking != "cover", audio=lacking != "audio")
     books, loans = list(catalogue.books), catalogue.loans
     if lacking == "text":
-        books = [BookRecord(id=book.id, cover=book.cover) for book in books]
+        books = [BookRecord(id=book.id, cover=book.cover, audio=book.audio) for book in books]
     if lacking == "loans":
         loans = Catalogue(books=[]).loans
     extractor, blocks = extract(Catalogue(books=books, loans=loans))

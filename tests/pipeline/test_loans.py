@@ -116,8 +116,27 @@ def test_the_state_is_one_row_a_book_and_says_nothing_of_borrowers():
     few, many = grouped_loans(borrowers=60), grouped_loans(borrowers=200)
     for pairs in (few, many):
         values, tensors = fitted(pairs).state()
-        assert values == {"known": sorted({book for book, _ in pairs})}
-        assert {name: array.shape for name, array in tensors.items()} == {"projection": (30, 3)}
+        assert values == {"known": sorted({book for book, _ in pairs}), "n_books": 30}
+        assert {name: array.shape for name, array in tensors.items()} == {
+            "projection": (30, 3),
+            "position": (30,),
+        }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"projection": np.zeros((30, 4), np.float32)},
+        {"projection": np.zeros((29, 3), np.float32)},
+        {"position": np.zeros(29, np.int64)},
+        {"position": np.full(30, 30)},
+    ],
+)
+def test_a_state_that_does_not_fit_together_is_refused(change):
+    modality = fitted(grouped_loans())
+    values, tensors = modality.state()
+    with pytest.raises(ValueError, match="There is not one"):
+        LoansModality(settings=modality.settings).load_state(values, tensors | change)
 
 
 def test_books_without_loans_or_without_shared_readers_are_absent():
@@ -158,3 +177,62 @@ def test_any_loans_give_finite_rows_that_are_zero_or_of_one_length(pairs):
     block = modality.block(catalogue(pairs, ids=list("abcdefghi")))
     lengths = np.linalg.norm(block.values, axis=1)
     np.testing.assert_allclose(lengths, np.where(block.present, np.sqrt(2), 0), rtol=1e-4)
+
+
+def shared_readers(pairs: list[tuple[str, int]], one: str, other: str) -> float:
+    """Return how like two books are: by the readers they share, each worth less the more it reads."""
+    matrix = book_borrower_matrix(loan_table(pairs)).toarray()
+    ids = sorted({book for book, _ in pairs})
+    return float(matrix[ids.index(one)] @ matrix[ids.index(other)])
+
+
+@given(
+    pairs=st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9)), min_size=1, max_size=60),
+    neighbours=st.integers(1, 9),
+)
+def test_links_are_shares_of_the_books_with_shared_readers_and_never_of_the_book_itself(pairs, neighbours):
+    ids = list("hgfedcba")  # in another order than the loans
+    config = Config().with_settings(["loans.factors=2", f"loans.neighbours={neighbours}"])
+    modality = LoansModality.from_config(config)
+    block = modality.fit_block(catalogue(pairs, ids=ids), rng=np.random.default_rng(0))
+    links = block.links.toarray()
+    assert links.shape == (8, 8)
+    assert not links.diagonal().any()
+    lent = {book for book, _ in pairs}
+    for row, one in enumerate(ids):
+        like = np.array(
+            [
+                shared_readers(pairs, one, other) if {one, other} <= lent and one != other else 0
+                for other in ids
+            ]
+        )
+        kept = np.flatnonzero(links[row])
+        assert len(kept) == min(neighbours, np.sum(like > 0))
+        if not kept.size:
+            continue
+        assert links[row].sum() == pytest.approx(1, abs=1e-5)
+        np.testing.assert_allclose(links[row][kept], like[kept] / like[kept].sum(), rtol=1e-4)
+        np.testing.assert_allclose(np.sort(like[kept]), np.sort(like)[-len(kept) :], rtol=1e-5)
+    alone = [modality.block(catalogue(pairs, ids=[book])).links.toarray()[0] for book in ids]
+    np.testing.assert_allclose(alone, links, atol=1e-6)
+
+
+def test_a_new_book_is_linked_to_the_books_at_fit_and_to_no_later_one():
+    pairs = grouped_loans()
+    modality = fitted(pairs)
+    new = [(book, borrower) for book in ("new", "newer") for borrower in range(0, 60, 2 * GROUPS)]
+    links = modality.block(catalogue([*pairs, *new], ids=["new", "newer"])).links.toarray()
+    assert links.shape == (2, 30)
+    np.testing.assert_allclose(links.sum(axis=1), 1, rtol=1e-5)
+    group = np.array([int(book.id[1:]) % GROUPS for book in catalogue(pairs).books])
+    assert (links[:, group == 0].sum(axis=1) > 0.7).all()
+
+
+def test_lent_books_that_were_none_of_those_at_fit_are_not_linked_to():
+    pairs = grouped_loans()
+    part = catalogue(pairs, ids=["b3", "b0", "b6"])
+    modality = LoansModality.from_config(Config().with_settings(["loans.factors=3"]))
+    links = modality.fit_block(part, rng=np.random.default_rng(0)).links.toarray()
+    assert links.shape == (3, 3)
+    assert not links.diagonal().any()
+    np.testing.assert_allclose(links.sum(axis=1), 1, rtol=1e-5)

@@ -11,18 +11,22 @@ from classifier.pipeline.features import modality_class
 from classifier.pipeline.modalities import REGISTRY
 from classifier.pipeline.modality import Block
 from classifier.pipeline.records import BookRecord, Catalogue
-from tests.pipeline.catalogues import TINY, make_catalogue, relabelled, selected
+from tests.pipeline.catalogues import make_catalogue, relabelled, selected
 
 
 @pytest.fixture(params=REGISTRY)
-def new(request):
+def new(request, everything):
     """Make an unfitted modality."""
-    return lambda: modality_class(request.param).from_config(TINY)
+    return lambda: modality_class(request.param).from_config(everything)
 
 
 @pytest.fixture
 def fitted(new, catalogue):
     return new().fit(catalogue, rng=np.random.default_rng(5))
+
+
+#: How far a book's numbers may depend on the books read with it.
+WITHIN = {"sentence": 0.005}
 
 
 def dense(block: Block) -> np.ndarray:
@@ -34,6 +38,9 @@ def assert_same(one: Block, other: Block) -> None:
     assert one.spec == other.spec
     assert np.array_equal(one.present, other.present)
     assert np.array_equal(dense(one), dense(other))
+    assert (one.links is None) == (other.links is None)
+    if one.links is not None:
+        assert np.array_equal(one.links.toarray(), other.links.toarray())
 
 
 def test_block_has_a_row_a_book_in_the_form_that_spec_names(fitted, catalogue):
@@ -43,15 +50,31 @@ def test_block_has_a_row_a_book_in_the_form_that_spec_names(fitted, catalogue):
     assert block.present.shape == (len(catalogue.books),)
     assert block.present.dtype == bool
     assert isinstance(block.values, sp.csr_matrix) == (block.spec.kind == "sparse")
-    assert block.values.dtype == (np.uint8 if block.spec.kind == "image" else np.float32)
-    assert len(block.spec.shape) == (3 if block.spec.kind == "image" else 1)
+    assert block.values.dtype == (np.uint8 if block.spec.kind in ("image", "spectrum") else np.float32)
+    assert len(block.spec.shape) == {"image": 3, "spectrum": 2}.get(block.spec.kind, 1)
     assert np.isfinite(dense(block)).all()
+
+
+def test_links_are_shares_of_the_books_at_fit_without_the_book_itself(fitted, catalogue):
+    links = fitted.block(catalogue).links
+    if links is None:
+        return
+    assert links.shape == (len(catalogue.books), len(catalogue.books))
+    sums = np.asarray(links.sum(axis=1)).ravel()
+    np.testing.assert_allclose(sums, sums > 0, atol=1e-5)
+    assert not links.diagonal().any()
+    later = fitted.block(selected(catalogue, [3, 5, 4]))
+    assert later.links.shape == (3, len(catalogue.books))
+    np.testing.assert_allclose(later.links.toarray(), links[[3, 5, 4]].toarray(), atol=1e-6)
 
 
 def test_block_is_transform_and_present(fitted, catalogue):
     block = fitted.block(catalogue)
     transformed = Block(
-        values=fitted.transform(catalogue), present=fitted.present(catalogue), spec=fitted.spec
+        values=fitted.transform(catalogue),
+        present=fitted.present(catalogue),
+        spec=fitted.spec,
+        links=block.links,
     )
     assert_same(block, transformed)
 
@@ -114,7 +137,10 @@ def test_the_same_seed_gives_the_same_features(new, catalogue):
 def test_books_are_transformed_one_by_one_as_together(fitted, catalogue):
     together = fitted.block(catalogue)
     for row in range(0, len(catalogue.books), 7):
-        assert_same(fitted.block(selected(catalogue, [row])), together.take(np.array([row])))
+        alone, among_others = fitted.block(selected(catalogue, [row])), together.take(np.array([row]))
+        assert np.array_equal(alone.present, among_others.present)
+        # Sums of a pretrained network differ with the batch, and are then rounded.
+        np.testing.assert_allclose(dense(alone), dense(among_others), atol=WITHIN.get(fitted.name, 0))
 
 
 def test_the_order_of_the_books_is_the_order_of_the_rows(fitted, catalogue):

@@ -1,23 +1,39 @@
 """The fusion network: it learns, reads no absent row, and does the same twice."""
 
+import typing
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
 
+from classifier.pipeline.combination import Kind
 from classifier.pipeline.config import Config
 from classifier.pipeline.modality import Block
 from classifier.pipeline.network import FusionNetwork, _thin
-from tests.pipeline.blocks import IMAGE, KINDS, N_CLASSES, N_TERMS, only, toy_blocks, with_values, without
+from tests.pipeline.blocks import (
+    IMAGE,
+    KINDS,
+    N_CLASSES,
+    N_TERMS,
+    only,
+    said,
+    toy_blocks,
+    with_values,
+    without,
+)
 
 
 def network(*settings: str, seed: int = 0) -> FusionNetwork:
-    tiny = ["network.width=16", "network.epochs=12", "network.batch=16", "network.dense_learning_rate=0.02"]
+    tiny = [
+        "network.width=16", "network.epochs=12", "network.batch=16", "network.dense_learning_rate=0.02",
+        "network.vector_dropout=0.1",
+    ]  # fmt: skip
     return FusionNetwork(settings=Config().with_settings([*tiny, *settings]).network, seed=seed)
 
 
 def accuracy(fitted: FusionNetwork, blocks: dict[str, Block], y: np.ndarray, output: int = 0) -> float:
-    return float((fitted.predict_logits(blocks)[:, output].argmax(axis=1) == y).mean())
+    return float((said(fitted, blocks)[:, output].argmax(axis=1) == y).mean())
 
 
 def garbage(block: Block, seed: int = 0) -> Block:
@@ -43,10 +59,20 @@ def blocks() -> dict[str, Block]:
 
 
 def test_there_is_one_output_for_the_fusion_and_one_for_each_modality(fitted, blocks):
-    logits = fitted.predict_logits(blocks)
-    assert logits.shape == (60, 1 + len(KINDS), N_CLASSES)
-    assert logits.dtype == np.float32
-    assert np.isfinite(logits).all()
+    answers = said(fitted, blocks)
+    assert answers.shape == (60, 1 + len(KINDS), N_CLASSES)
+    assert answers.dtype == np.float32
+    np.testing.assert_allclose(np.exp(answers).sum(axis=2), 1, atol=1e-5)
+
+
+def test_the_fusion_sees_what_is_shown_of_the_codes_and_each_modality_its_own(fitted, blocks):
+    codes = fitted.encode(blocks)
+    present = np.column_stack([block.present for block in blocks.values()])
+    shown = present & (np.arange(len(KINDS)) != 1)
+    lacking = blocks | {KINDS[1]: without(blocks[KINDS[1]], np.ones(60, bool))}
+    answers, expected = fitted.read(codes, shown), said(fitted, lacking)
+    np.testing.assert_allclose(answers[:, 0], expected[:, 0], atol=1e-5)
+    assert np.array_equal(answers[:, 1:], fitted.read(codes, present)[:, 1:])
 
 
 def test_the_fusion_and_each_modality_alone_learn_the_classes(fitted):
@@ -66,7 +92,7 @@ def test_the_fusion_can_do_with_any_one_modality(fitted, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_stands_in_an_absent_row_is_not_read_in_prediction(fitted, blocks, kind):
     spoilt = blocks | {kind: garbage(blocks[kind])}
-    before, after = fitted.predict_logits(blocks), fitted.predict_logits(spoilt)
+    before, after = said(fitted, blocks), said(fitted, spoilt)
     assert np.array_equal(before[:, 0], after[:, 0])
     for output, name in enumerate(KINDS, start=1):
         present = blocks[name].present
@@ -78,7 +104,7 @@ def test_what_stands_in_an_absent_row_is_not_learned_from(kind, blocks):
     train, y = toy_blocks(48)
     spoilt = train | {kind: garbage(train[kind])}
     one, other = (network("network.epochs=2").fit(b, y, n_classes=N_CLASSES) for b in (train, spoilt))
-    assert np.array_equal(one.predict_logits(blocks), other.predict_logits(blocks))
+    assert np.array_equal(said(one, blocks), said(other, blocks))
 
 
 def test_an_absent_modality_is_not_one_whose_numbers_are_zero(fitted, blocks):
@@ -86,7 +112,7 @@ def test_an_absent_modality_is_not_one_whose_numbers_are_zero(fitted, blocks):
     zeros = np.zeros_like(block.values)
     absent = blocks | {"numbers": Block(values=zeros, present=np.zeros(60, bool), spec=block.spec)}
     zero = blocks | {"numbers": Block(values=zeros, present=np.ones(60, bool), spec=block.spec)}
-    gap = np.abs(fitted.predict_logits(absent)[:, 0] - fitted.predict_logits(zero)[:, 0])
+    gap = np.abs(said(fitted, absent)[:, 0] - said(fitted, zero)[:, 0])
     assert gap.max(axis=1).min() > 1e-3
 
 
@@ -95,9 +121,9 @@ def test_a_book_of_which_nothing_is_known_gets_one_answer_like_any_other(fitted,
         kind: Block(values=block.values[:4] * 0, present=np.zeros(4, bool), spec=block.spec)
         for kind, block in blocks.items()
     }
-    logits = fitted.predict_logits(nothing)
-    assert np.isfinite(logits).all()
-    assert (logits == logits[0]).all()
+    answers = said(fitted, nothing)
+    assert np.isfinite(answers).all()
+    assert (answers == answers[0]).all()
 
 
 def test_a_term_that_no_book_had_in_training_says_nothing(fitted, blocks):
@@ -105,18 +131,18 @@ def test_a_term_that_no_book_had_in_training_says_nothing(fitted, blocks):
     more = blocks["words"].values.tolil()
     more[:, N_TERMS - 1] = 3.0
     changed = blocks | {"words": with_values(blocks["words"], more.tocsr())}
-    assert np.array_equal(fitted.predict_logits(changed), fitted.predict_logits(blocks))
+    assert np.array_equal(said(fitted, changed), said(fitted, blocks))
 
 
 def test_books_are_predicted_one_by_one_as_together(fitted, blocks):
-    together = fitted.predict_logits(blocks)
-    alone = [fitted.predict_logits({k: b.take(np.array([i])) for k, b in blocks.items()}) for i in range(60)]
+    together = said(fitted, blocks)
+    alone = [said(fitted, {k: b.take(np.array([i])) for k, b in blocks.items()}) for i in range(60)]
     np.testing.assert_allclose(np.concatenate(alone), together, atol=1e-5)
 
 
 def test_no_books_get_no_answers(fitted, blocks):
     none = {kind: block.take(np.zeros(60, bool)) for kind, block in blocks.items()}
-    assert fitted.predict_logits(none).shape == (0, 1 + len(KINDS), N_CLASSES)
+    assert said(fitted, none).shape == (0, 1 + len(KINDS), N_CLASSES)
 
 
 def test_the_last_modality_of_a_book_is_never_hidden():
@@ -125,7 +151,7 @@ def test_the_last_modality_of_a_book_is_never_hidden():
         network("network.epochs=2", f"network.modality_dropout={share}").fit(train, y, n_classes=N_CLASSES)
         for share in (0, 0.99)
     )
-    assert np.array_equal(shown.predict_logits(train), hidden.predict_logits(train))
+    assert np.array_equal(said(shown, train), said(hidden, train))
 
 
 def test_hiding_modalities_changes_what_is_learned_where_there_are_several():
@@ -134,7 +160,7 @@ def test_hiding_modalities_changes_what_is_learned_where_there_are_several():
         network("network.epochs=2", f"network.modality_dropout={share}").fit(train, y, n_classes=N_CLASSES)
         for share in (0, 0.5)
     )
-    assert not np.array_equal(shown.predict_logits(train), hidden.predict_logits(train))
+    assert not np.array_equal(said(shown, train), said(hidden, train))
 
 
 def test_a_modality_learns_nothing_of_the_books_that_lack_it():
@@ -143,7 +169,7 @@ def test_a_modality_learns_nothing_of_the_books_that_lack_it():
     fitted = network().fit(train, y, n_classes=N_CLASSES)
     block = train["numbers"]
     blank = Block(values=np.zeros_like(block.values), present=np.ones(90, bool), spec=block.spec)
-    alone = fitted.predict_logits(train | {"numbers": blank})[:, 2]
+    alone = said(fitted, train | {"numbers": blank})[:, 2]
     assert (alone.argmax(axis=1) != 2).all()
 
 
@@ -168,6 +194,19 @@ def test_every_optimizer_and_activation_learns(optimizer, rates, activation):
         assert accuracy(fitted, {k: b.take(rows) for k, b in new.items()}, truth[rows], output) > 0.8
 
 
+@pytest.mark.parametrize("fusion", typing.get_args(Kind))
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+def test_every_kind_of_fusion_learns_and_can_do_with_any_one_modality(fusion, activation):
+    kinds = ("words", "numbers")
+    train, y = toy_blocks(90, kinds=kinds)
+    settings = [f"network.fusion={fusion}", f"network.activation={activation}", "network.epochs=20"]
+    fitted = network(*settings).fit(train, y, n_classes=N_CLASSES)
+    new, truth = toy_blocks(90, seed=1, kinds=kinds)
+    assert accuracy(fitted, new, truth) > 0.9
+    for kind in kinds:
+        assert accuracy(fitted, only(new, kind), truth[new[kind].present]) > 0.85
+
+
 def test_layers_between_fusion_and_classes_learn_too():
     train, y = toy_blocks(90, kinds=("words", "numbers"))
     fitted = network("network.hidden=12,8", "network.dropout=0.2", "network.epochs=30")
@@ -183,7 +222,7 @@ def test_layers_between_fusion_and_classes_learn_too():
 def test_the_same_seed_gives_the_same_network_and_another_seed_another(blocks):
     train, y = toy_blocks(48)
     one, same, other = (
-        network("network.epochs=2", seed=seed).fit(train, y, n_classes=N_CLASSES).predict_logits(blocks)
+        said(network("network.epochs=2", seed=seed).fit(train, y, n_classes=N_CLASSES), blocks)
         for seed in (5, 5, 6)
     )
     assert np.array_equal(one, same)
@@ -195,7 +234,7 @@ def test_random_numbers_and_threads_of_others_stay_as_they_were():
     state, threads = torch.get_rng_state(), torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        network("network.epochs=1").fit(train, y, n_classes=N_CLASSES).predict_logits(train)
+        said(network("network.epochs=1").fit(train, y, n_classes=N_CLASSES), train)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
@@ -246,11 +285,11 @@ def test_a_single_book_with_a_modality_is_enough_to_learn(kind, blocks):
     train, y = toy_blocks(24, missing=0)
     train[kind] = without(train[kind], np.arange(24) != 3)
     fitted = network("network.epochs=1").fit(train, y, n_classes=N_CLASSES)
-    assert np.isfinite(fitted.predict_logits(blocks)).all()
+    assert np.isfinite(said(fitted, blocks)).all()
 
 
 def test_the_smallest_cover_allowed_can_be_learned_from_alone_in_its_batch():
     assert IMAGE[2] == 17  # what Config.check allows; one pixel less is one pixel at the last layer
     train, y = toy_blocks(17, kinds=("pixels",), missing=0)
     fitted = network("network.epochs=1", "network.batch=16").fit(train, y, n_classes=N_CLASSES)
-    assert np.isfinite(fitted.predict_logits(train)).all()
+    assert np.isfinite(said(fitted, train)).all()

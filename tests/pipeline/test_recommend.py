@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
-from hypothesis import strategies as st
 
 from classifier.pipeline import recommend
 from classifier.pipeline.config import Config
-from classifier.pipeline.recommend import Recommended, Recommender, nearest
+from classifier.pipeline.recommend import Recommended, Recommender
 from classifier.pipeline.records import LoanTable
 
 YEAR = 365.25 * 86400
@@ -45,31 +43,6 @@ def listed(recommender: Recommender, *, n: int = 10, include_borrowed: bool = Fa
     for item in recommender.recommend(n=n, now=NOW, include_borrowed=include_borrowed):
         found.setdefault(item.borrower, []).append(item.book)
     return found
-
-
-rows = st.lists(st.lists(st.sampled_from([0, 0, 0.2, 0.5, 1]), min_size=4, max_size=4), max_size=12)
-
-
-@given(rows=rows, k=st.integers(1, 5), chunk=st.integers(1, 5))
-def test_nearest_are_the_largest_products_with_other_rows(rows, k, chunk):
-    dense = np.array(rows, np.float32).reshape(len(rows), 4)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recommend, "_CHUNK", chunk)  # so that a few rows are several chunks
-        found = nearest(sp.csr_matrix(dense), k)
-    assert found.shape == (len(rows), len(rows))
-    products = dense @ dense.T
-    for row in range(len(rows)):
-        columns, values = found.indices[found.indptr[row] : found.indptr[row + 1]], found[[row]].data
-        assert row not in columns
-        np.testing.assert_allclose(found[[row]].toarray().ravel()[columns], products[row, columns], rtol=1e-6)
-        others = np.sort(np.delete(products[row], row))[::-1]
-        np.testing.assert_allclose(np.sort(values)[::-1], others[others > 0][:k], rtol=1e-6)
-
-
-def test_nearest_tells_how_far_it_is():
-    told = []
-    nearest(sp.csr_matrix(np.eye(3, dtype=np.float32)), 2, lambda *step: told.append(step))
-    assert told == [(0, 3), (3, 3)]
 
 
 def test_titles_are_similar_by_readers_and_by_text_and_the_weight_of_text_is_a_setting():

@@ -3,10 +3,12 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.pipeline.splits import held_out, stratified_folds
+from classifier.pipeline.records import BookRecord
+from classifier.pipeline.splits import author_groups, author_of, grouped_folds, held_out, stratified_folds
 
 ids = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=60)
 shares = st.floats(0.01, 0.99)
@@ -54,6 +56,22 @@ def test_where_too_many_would_be_held_out_those_chosen_are_among_them():
     assert all_[some].all()
 
 
+@given(keys=st.lists(st.sampled_from("abcdefgh"), max_size=40), share=shares, at_most=st.integers(1, 40))
+def test_books_that_share_a_key_are_held_out_together_or_not_at_all(keys, share, at_most):
+    out = held_out(keys, share=share, at_most=at_most)
+    inside = {key for key, is_out in zip(keys, out, strict=True) if is_out}
+    outside = {key for key, is_out in zip(keys, out, strict=True) if not is_out}
+    assert not inside & outside
+    if len(set(keys)) > 1:
+        assert inside
+        assert outside
+    assert out.sum() <= at_most or len(inside) == 1
+
+
+def test_keys_are_held_out_whatever_letters_they_are_of():
+    assert held_out(["\ud800", "书", "b"], share=0.5, at_most=3).sum() in (1, 2)
+
+
 labels = st.lists(st.integers(0, 4), min_size=1, max_size=60)
 
 
@@ -72,3 +90,72 @@ def test_the_generator_decides_who_goes_where():
     one, same, other = (stratified_folds(y, folds=4, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert one.tolist() == same.tolist()
     assert one.tolist() != other.tolist()
+
+
+@given(groups=st.lists(st.integers(0, 12), min_size=1, max_size=60), folds=st.integers(2, 5), data=st.data())
+def test_a_group_is_never_in_two_folds_and_folds_are_as_even_as_its_size_allows(groups, folds, data):
+    groups = np.array(groups)
+    fold = grouped_folds(groups, folds=folds, rng=np.random.default_rng(data.draw(st.integers(0, 9))))
+    assert set(fold) <= set(range(folds))
+    sizes = Counter(fold.tolist())
+    for group in np.unique(groups):
+        assert len(set(fold[groups == group])) == 1
+    # Dealt to the smallest fold, the last group of the largest fold was put where no fold had fewer books.
+    largest = max(sizes.values())
+    last = min(np.sum(groups == g) for g in set(groups[fold == max(sizes, key=sizes.get)]))
+    assert largest - last <= min(sizes.get(k, 0) for k in range(folds))
+
+
+def test_the_generator_decides_which_group_goes_where():
+    groups = np.repeat(np.arange(20), 3)
+    one, same, other = (grouped_folds(groups, folds=4, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert one.tolist() == same.tolist()
+    assert one.tolist() != other.tolist()
+
+
+def books_by(*authors, category="a"):
+    return [
+        BookRecord(id=f"{category}{i}", authors=author, category=category) for i, author in enumerate(authors)
+    ]
+
+
+#: Sixty books by thirty authors, two each.
+SHELF = books_by(*(f"Author {i % 30}" for i in range(60)))
+
+
+def test_authors_are_kept_apart_where_the_books_to_classify_are_by_others():
+    books = [*SHELF, *books_by(*(f"Other {i % 30}" for i in range(60)), category=None)]
+    groups = author_groups(books)
+    assert groups is not None
+    for one in range(120):
+        for other in range(120):
+            assert (groups[one] == groups[other]) == (books[one].authors == books[other].authors)
+
+
+def test_authors_are_not_kept_apart_where_they_are_shared_as_usual():
+    assert author_groups([*SHELF, *books_by(*(f"Author {i % 30}" for i in range(60)), category=None)]) is None
+    # Six books in ten by known authors are no less than half of all.
+    some = [f"{'Author' if i < 36 else 'Other'} {i % 30}" for i in range(60)]
+    assert author_groups([*SHELF, *books_by(*some, category=None)]) is None
+
+
+@pytest.mark.parametrize(
+    "books",
+    [
+        [],
+        SHELF,
+        [*SHELF, *books_by(*["Other"] * 49, *[""] * 20, category=None)],
+        [*SHELF[:49], *books_by(*["Other"] * 60, category=None)],
+        [*books_by(*["One", "Two"] * 30), *books_by(*["Other"] * 60, category=None)],
+    ],
+    ids=["no books", "nothing to classify", "few to classify", "few to learn from", "few authors"],
+)
+def test_of_few_books_or_authors_nothing_is_concluded(books):
+    assert author_groups(books) is None
+
+
+def test_an_author_is_the_same_however_spaced_and_capitalised_and_a_book_without_one_is_alone():
+    books = [
+        BookRecord(id=str(i), authors=name) for i, name in enumerate(["A.  Nother", " a. nother", "", " "])
+    ]
+    assert [author_of(book) for book in books] == ["a. nother", "a. nother", "2", "3"]

@@ -1,12 +1,13 @@
-"""The support vector machine and the probabilities made of its decisions."""
+"""The support vector machine, and how its decisions and the networks' votes become scores."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import log_softmax, softmax
 
 from classifier.pipeline.config import Config
-from classifier.pipeline.svm import CalibratedSvm
+from classifier.pipeline.svm import FusedSvm
 
 KERNELS = ["linear", "rbf"]
 
@@ -18,24 +19,36 @@ def clouds(rng, *, per_class: int, n_classes: int, spread: float = 0.3):
     return (centres[y] + rng.normal(0, spread, (len(y), n_classes))).astype(np.float32), y
 
 
-def machine(*settings: str, seed: int = 0) -> CalibratedSvm:
-    return CalibratedSvm(settings=Config().with_settings(["svm.C=1", *settings]).svm, seed=seed)
+def nothing(y, n_classes: int) -> np.ndarray:
+    """Return votes of networks that know nothing."""
+    return np.full((len(y), n_classes), -np.log(n_classes), np.float32)
+
+
+def told(rng, y, n_classes: int, strength: float) -> np.ndarray:
+    """Return votes that lean towards the right class."""
+    scores = rng.normal(0, 1, (len(y), n_classes)) + strength * np.eye(n_classes)[y]
+    return log_softmax(scores, axis=1).astype(np.float32)
+
+
+def machine(*settings: str, seed: int = 0) -> FusedSvm:
+    return FusedSvm(settings=Config().with_settings(["svm.C=1", *settings]).svm, seed=seed)
+
+
+def fitted(X, y, *settings: str, n_classes: int, seed: int = 0) -> FusedSvm:
+    return machine(*settings, seed=seed).fit(X, nothing(y, n_classes), y)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_clouds_apart_are_told_apart_with_probabilities_that_sum_to_one(kernel, n_classes):
+def test_clouds_apart_are_told_apart(kernel, n_classes):
     rng = np.random.default_rng(0)
-    svm = machine(f"svm.kernel={kernel}").fit(
-        *clouds(rng, per_class=20, n_classes=n_classes), n_classes=n_classes
-    )
+    X, y = clouds(rng, per_class=20, n_classes=n_classes)
+    svm = fitted(X, y, f"svm.kernel={kernel}", n_classes=n_classes)
     X, y = clouds(rng, per_class=10, n_classes=n_classes)
-    probabilities = svm.predict_proba(X)
-    assert probabilities.shape == (len(y), n_classes)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    assert (probabilities >= 0).all()
-    assert (probabilities.argmax(axis=1) == y).mean() > 0.95
-    assert np.array_equal(probabilities.argmax(axis=1), svm.decision(X).argmax(axis=1))
+    scores = svm.scores(X, nothing(y, n_classes))
+    assert scores.shape == (len(y), n_classes)
+    assert (scores.argmax(axis=1) == y).mean() > 0.95
+    assert np.array_equal(scores.argmax(axis=1), svm.decision(X).argmax(axis=1))
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -43,55 +56,85 @@ def test_clouds_apart_are_told_apart_with_probabilities_that_sum_to_one(kernel, 
 def test_a_class_without_books_is_the_last_choice(kernel, known):
     X, y = clouds(np.random.default_rng(0), per_class=12, n_classes=4)
     rows = np.isin(y, known)
-    svm = machine(f"svm.kernel={kernel}").fit(X[rows], y[rows], n_classes=4)
-    probabilities = svm.predict_proba(X)
+    svm = fitted(X[rows], y[rows], f"svm.kernel={kernel}", n_classes=4)
+    decision = svm.decision(X)
     unknown = [c for c in range(4) if c not in known]
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    assert (probabilities[:, unknown].max(axis=1) < probabilities[:, known].min(axis=1)).all()
-    assert (probabilities[rows].argmax(axis=1) == y[rows]).all()
+    assert (decision[:, unknown].max(axis=1) < decision[:, known].min(axis=1)).all()
+    assert (decision[rows].argmax(axis=1) == y[rows]).all()
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_book_gets_the_same_alone_as_among_others(kernel):
     X, y = clouds(np.random.default_rng(0), per_class=12, n_classes=4, spread=1)
-    svm = machine(f"svm.kernel={kernel}").fit(X[y != 2], y[y != 2], n_classes=4)
-    together = svm.predict_proba(X)
-    alone = np.vstack([svm.predict_proba(X[[i]]) for i in range(len(X))])
-    np.testing.assert_allclose(alone, together, rtol=1e-6)
+    svm = fitted(X[y != 2], y[y != 2], f"svm.kernel={kernel}", n_classes=4)
+    alone = np.vstack([svm.decision(X[[i]]) for i in range(len(X))])
+    np.testing.assert_allclose(alone, svm.decision(X), rtol=1e-6)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_overlapping_clouds_are_not_answered_with_certainty(kernel):
     rng = np.random.default_rng(0)
-    svm = machine(f"svm.kernel={kernel}").fit(
-        *clouds(rng, per_class=100, n_classes=3, spread=2.5), n_classes=3
-    )
+    X, y = clouds(rng, per_class=100, n_classes=3, spread=2.5)
+    svm = fitted(X, y, f"svm.kernel={kernel}", n_classes=3)
     X, y = clouds(rng, per_class=200, n_classes=3, spread=2.5)
-    probabilities = svm.predict_proba(X)
+    probabilities = softmax(svm.scores(X, nothing(y, 3)), axis=1)
     accuracy = (probabilities.argmax(axis=1) == y).mean()
     assert accuracy < 0.8
     assert abs(probabilities.max(axis=1).mean() - accuracy) < 0.08
 
 
-def test_sharper_decisions_mean_higher_probabilities():
+def test_decisions_that_say_more_weigh_more():
     rng = np.random.default_rng(0)
-    sharp = machine().fit(*clouds(rng, per_class=30, n_classes=3, spread=0.3), n_classes=3)
-    dull = machine().fit(*clouds(rng, per_class=30, n_classes=3, spread=3), n_classes=3)
-    assert sharp.sharpness_ > dull.sharpness_ > 0
+    sharp, dull = (
+        fitted(*clouds(rng, per_class=30, n_classes=3, spread=spread), n_classes=3) for spread in (0.3, 3)
+    )
+    assert sharp.svm_weight_ > dull.svm_weight_ > 0
+
+
+@pytest.mark.parametrize("changes", [[], ["svm.max_books=60"]])
+def test_votes_weigh_by_what_they_are_worth(changes):
+    rng = np.random.default_rng(0)
+    X, y = clouds(rng, per_class=60, n_classes=3, spread=2)
+    weights = [
+        machine(*changes).fit(X, told(rng, y, 3, strength), y).vote_weight_ for strength in (0, 1.5, 4)
+    ]
+    assert weights[0] < 0.25 < weights[1]
+    assert weights[2] > 0.5
+
+
+@pytest.mark.parametrize("changes", [[], ["svm.max_books=100"]])
+def test_decisions_and_votes_together_are_no_less_likely_than_either_alone(changes):
+    rng = np.random.default_rng(0)
+    X, y = clouds(rng, per_class=100, n_classes=3, spread=1.5)
+    svm = machine(*changes).fit(X, told(rng, y, 3, 1), y)
+    X, y = clouds(rng, per_class=300, n_classes=3, spread=1.5)
+    votes = told(rng, y, 3, 1)
+
+    def cost(scores: np.ndarray) -> float:
+        return -log_softmax(scores, axis=1)[np.arange(len(y)), y].mean()
+
+    assert cost(svm.scores(X, votes)) < min(cost(votes), cost(svm.svm_weight_ * svm.decision(X)))
+    for factor in (0.5, 2):
+        assert cost(svm.scores(X, votes)) < cost(factor * svm.scores(X, votes))
+
+
+@pytest.mark.parametrize("y", [[0, 1], [0, 0, 1]])
+def test_where_too_few_books_are_left_to_weigh_by_the_votes_decide(y):
+    y = np.array(y)
+    X = np.eye(3, dtype=np.float32)[y]
+    svm = fitted(X, y, n_classes=3)
+    assert (svm.svm_weight_, svm.vote_weight_) == (0, 1)
+    votes = told(np.random.default_rng(0), y, 3, 1)
+    assert np.array_equal(svm.scores(X, votes), votes)
 
 
 def test_balance_weighs_rare_classes_up():
-    rng = np.random.default_rng(0)
-    X, y = clouds(rng, per_class=120, n_classes=2, spread=2)
+    X, y = clouds(np.random.default_rng(0), per_class=120, n_classes=2, spread=2)
     kept = (y == 0) | (np.arange(len(y)) % 10 == 0)
-    answers = {
-        balance: machine(f"svm.balance={balance}")
-        .fit(X[kept], y[kept], n_classes=2)
-        .decision(X)
-        .argmax(axis=1)
+    shares = [
+        fitted(X[kept], y[kept], f"svm.balance={balance}", n_classes=2).decision(X).argmax(axis=1).mean()
         for balance in (0, 0.5, 1)
-    }
-    shares = [answers[balance].mean() for balance in (0, 0.5, 1)]
+    ]
     assert shares[0] < shares[1] < shares[2]
 
 
@@ -99,23 +142,26 @@ def test_balance_weighs_rare_classes_up():
 def test_the_same_seed_gives_the_same_machine(kernel):
     X, y = clouds(np.random.default_rng(0), per_class=30, n_classes=3, spread=2)
     settings = [f"svm.kernel={kernel}", "svm.max_books=40"]
-    first, second = (machine(*settings, seed=4).fit(X, y, n_classes=3).predict_proba(X) for _ in range(2))
+    votes = told(np.random.default_rng(1), y, 3, 1)
+    first, second = (machine(*settings, seed=4).fit(X, votes, y).scores(X, votes) for _ in range(2))
     assert np.array_equal(first, second)
 
 
 def test_a_sample_of_many_books_is_enough():
     X, y = clouds(np.random.default_rng(0), per_class=60, n_classes=3)
-    few = machine("svm.max_books=30", "svm.kernel=rbf").fit(X, y, n_classes=3)
+    few = fitted(X, y, "svm.max_books=30", "svm.kernel=rbf", n_classes=3)
     assert few.machine_.n_support_.sum() <= 30
-    assert (few.predict_proba(X).argmax(axis=1) == y).mean() > 0.95
+    assert (few.decision(X).argmax(axis=1) == y).mean() > 0.95
 
 
 @given(counts=st.lists(st.integers(0, 4), min_size=2, max_size=5), seed=st.integers(0, 99))
 def test_the_smallest_sets_are_learned_from(counts, seed):
     if sum(count > 0 for count in counts) < 2:
         return
+    rng = np.random.default_rng(seed)
     y = np.repeat(np.arange(len(counts)), counts)
-    X = np.random.default_rng(seed).normal(size=(len(y), 3)).astype(np.float32)
-    probabilities = machine(seed=seed).fit(X, y, n_classes=len(counts)).predict_proba(X)
-    assert probabilities.shape == (len(y), len(counts))
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    X = rng.normal(size=(len(y), 3)).astype(np.float32)
+    votes = told(rng, y, len(counts), 1)
+    scores = machine(seed=seed).fit(X, votes, y).scores(X, votes)
+    assert scores.shape == (len(y), len(counts))
+    assert np.isfinite(scores).all()

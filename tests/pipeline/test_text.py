@@ -8,14 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifier.pipeline.config import Config
-from classifier.pipeline.modalities.text import TermGroup, TextModality, clean, grams, words
+from classifier.pipeline.modalities.text import TextModality, clean, grams, words
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.stopwords import STOP_WORDS
+from classifier.pipeline.terms import Counts, Numbering, Rows, TermGroup
 
 
 def fitted(*books: BookRecord, **settings: int) -> TextModality:
     config = Config().with_settings(["text.min_books=1", *(f"text.{k}={v}" for k, v in settings.items())])
     return TextModality.from_config(config).fit(Catalogue(books=books), rng=np.random.default_rng(0))
+
+
+def counts(*books: list[str]) -> Counts:
+    rows = Rows(Numbering())
+    for terms in books:
+        rows.append(terms)
+    return rows.counts()
 
 
 def terms(book: BookRecord, group: str) -> set[str]:
@@ -129,7 +137,7 @@ def test_each_group_has_the_length_of_its_weight():
 
 def test_weights_are_sublinear_counts_times_inverse_book_frequency():
     group = TermGroup(min_books=1, max_terms=10, weight=2)
-    values = group.fit([["a", "a", "b"], ["a"], ["a", "c"]]).toarray()
+    values = group.fit(counts(["a", "a", "b"], ["a"], ["a", "c"])).toarray()
     idf = {"a": 1.0, "b": np.log(4 / 2) + 1, "c": np.log(4 / 2) + 1}
     assert list(group.index) == ["a", "b", "c"]
     np.testing.assert_allclose(group.idf, list(idf.values()), rtol=1e-6)
@@ -137,7 +145,7 @@ def test_weights_are_sublinear_counts_times_inverse_book_frequency():
     third = np.array([idf["a"], 0, idf["c"]])
     expected = [2 * first / np.linalg.norm(first), [2, 0, 0], 2 * third / np.linalg.norm(third)]
     np.testing.assert_allclose(values, expected, rtol=1e-6)
-    assert group.transform([["d"], ["d", "b"]]).toarray().tolist() == [[0, 0, 0], [0, 2, 0]]
+    assert group.transform(counts(["d"], ["d", "b"])).toarray().tolist() == [[0, 0, 0], [0, 2, 0]]
 
 
 def test_terms_of_too_few_books_are_left_out_and_of_the_rest_the_most_frequent_kept():
@@ -149,7 +157,7 @@ def test_terms_of_too_few_books_are_left_out_and_of_the_rest_the_most_frequent_k
 
 def _kept(books, **settings):
     group = TermGroup(**settings, weight=1)
-    assert group.fit(books).shape == (len(books), len(group.index))
+    assert group.fit(counts(*books)).shape == (len(books), len(group.index))
     return group.index
 
 

@@ -1,0 +1,82 @@
+"""Folders in the import format as catalogues, and the same split for every script here."""
+
+import csv
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
+from classifier.pipeline.splits import author_groups, author_of
+
+
+def read_folder(folder: Path) -> Catalogue:
+    """Return a folder in the import format (books.csv.gz, loans.csv.gz, covers/, audio/) as a catalogue."""
+    with gzip.open(folder / "books.csv.gz", "rt", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    texts = ("id", "title", "authors", "publisher", "language", "description")
+    books = [
+        BookRecord(
+            **{name: row[name] for name in texts},
+            cover=folder / "covers" / row["cover"] if row["cover"] else None,
+            audio=folder / "audio" / row["audio"] if row.get("audio") else None,
+            category=row["category"] or None,
+        )
+        for row in rows
+    ]
+    return Catalogue(books=books, loans=_read_loans(folder / "loans.csv.gz", [book.id for book in books]))
+
+
+def _read_loans(path: Path, ids: list[str]) -> LoanTable:
+    if not path.exists():
+        return LoanTable()
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    index = {book: i for i, book in enumerate(ids)}
+    people: dict[str, int] = {}
+    return LoanTable(
+        book_ids=ids,
+        book=np.array([index[row["book"]] for row in rows], np.int32),
+        borrower=np.array([people.setdefault(row["borrower"], len(people)) for row in rows], np.int32),
+        borrowed_at=np.zeros(len(rows), np.int64),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """The categorised books of a catalogue, as numbers.
+
+    Attributes
+    ----------
+    classes : list of str
+    y : int array (n_books,)
+        Index of the category, -1 where there is none.
+    groups : int array (n_books,) or None
+        Authors, where those of the uncategorised books are others (`splits.author_groups`).
+    """
+
+    catalogue: Catalogue
+    classes: list[str]
+    y: np.ndarray
+    groups: np.ndarray | None
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> "Problem":
+        classes = sorted({book.category for book in catalogue.books if book.category})
+        index = {name: i for i, name in enumerate(classes)}
+        y = np.array([index[book.category] if book.category else -1 for book in catalogue.books])
+        return cls(catalogue=catalogue, classes=classes, y=y, groups=author_groups(catalogue.books))
+
+    def split(self, seed: int, *, at_most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the books to learn from and a fifth to judge by; authors stay together if they matter."""
+        rng = np.random.default_rng(seed)
+        labelled = np.flatnonzero(self.y >= 0)
+        if self.groups is None:
+            shuffled = rng.permutation(labelled)
+            fifth = len(labelled) // 5
+            return shuffled[fifth:], shuffled[:fifth][:at_most]
+        authors = np.array([author_of(self.catalogue.books[i]) for i in labelled])
+        names = rng.permutation(np.unique(authors))
+        out = np.isin(authors, names[: len(names) // 5])
+        return labelled[~out], labelled[out][:at_most]

@@ -1,0 +1,57 @@
+"""Nearest rows: those of the full product, found without ever holding it."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.pipeline import neighbours
+from classifier.pipeline.neighbours import nearest
+
+
+def matrices(*, min_size: int = 0):
+    row = st.lists(st.sampled_from([0, 0, 0.2, 0.5, 1]), min_size=4, max_size=4)
+    return st.lists(row, min_size=min_size, max_size=12).map(
+        lambda rows: np.array(rows, np.float32).reshape(len(rows), 4)
+    )
+
+
+def assert_largest(found: sp.csr_matrix, products: np.ndarray, k: int) -> None:
+    """Check each row against the largest positive products; of equal ones any may be meant."""
+    assert found.shape == products.shape
+    assert found.dtype == np.float32
+    for row, expected in zip(found.toarray(), products, strict=True):
+        kept = np.flatnonzero(row)
+        np.testing.assert_allclose(row[kept], expected[kept], rtol=1e-6)
+        largest = np.sort(expected[expected > 0])[::-1][:k]
+        np.testing.assert_allclose(np.sort(row[kept])[::-1], largest, rtol=1e-6)
+
+
+@given(rows=matrices(), k=st.integers(1, 5), chunk=st.integers(1, 5))
+def test_rows_are_compared_with_each_other_and_never_with_themselves(rows, k, chunk):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "_CHUNK", chunk)  # so that a few rows are several chunks
+        found = nearest(sp.csr_matrix(rows), k)
+    products = rows @ rows.T
+    np.fill_diagonal(products, 0)
+    assert_largest(found, products, k)
+
+
+@given(rows=matrices(), known=matrices(min_size=1), k=st.integers(1, 5), data=st.data())
+def test_rows_are_compared_with_known_ones_but_not_with_themselves_among_them(rows, known, k, data):
+    place = st.integers(-1, len(known) - 1)
+    itself = np.array(data.draw(st.lists(place, min_size=len(rows), max_size=len(rows))), np.int64)
+    products = rows @ known.T
+    everyone = nearest(sp.csr_matrix(rows), k, known=sp.csr_matrix(known))
+    assert_largest(everyone, products, k)
+    there = np.flatnonzero(itself >= 0)
+    products[there, itself[there]] = 0
+    others = nearest(sp.csr_matrix(rows), k, known=sp.csr_matrix(known), itself=itself)
+    assert_largest(others, products, k)
+
+
+def test_it_is_told_how_far_it_is():
+    told = []
+    nearest(sp.csr_matrix(np.eye(3, dtype=np.float32)), 2, on_step=lambda *step: told.append(step))
+    assert told == [(0, 3), (3, 3)]
