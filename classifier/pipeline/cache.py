@@ -195,7 +195,7 @@ class FeatureCache:
                     self._turn = self._turn or last + 1
                     work(database)
                 return
-            except (sqlite3.Error, OSError, TypeError, OverflowError) as error:
+            except (sqlite3.Error, OSError, TypeError, OverflowError, UnicodeDecodeError) as error:
                 if attempt == 0 and _is_damage(error) and self._threw_away(error):
                     continue
                 self._given_up = True

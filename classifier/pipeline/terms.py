@@ -105,6 +105,54 @@ class Rows:
         """Return the matrix with its terms."""
         return Counts(list(self._numbering), self.matrix())
 
+    @property
+    def numbering(self) -> Numbering:
+        """The numbers of the terms."""
+        return self._numbering
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def in_a_row(self) -> tuple[Int64, Int64]:
+        """Return the row of each two neighbouring terms, and both terms as one number: first * n + second."""
+        columns = np.array(self._columns, np.int64)
+        starts = np.array(self._starts, np.int64)
+        row = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        within = row[1:] == row[:-1]
+        return row[1:][within], (columns[:-1] * len(self._numbering) + columns[1:])[within]
+
+
+def pairs(fields: Sequence[Rows], *, least: int) -> list[Counts]:
+    """Count two terms in a row, which say more than each does ("machine learning").
+
+    Parameters
+    ----------
+    fields : sequence of Rows
+        Of the same books and with the same numbering.
+    least : int
+        Pairs that come less often are left out at once: they are most, and their names fill the memory.
+
+    Returns
+    -------
+    list of Counts
+        One a field, with the same terms.
+    """
+    found = [field.in_a_row() for field in fields]
+    together = np.concatenate([np.empty(0, np.int64), *(key for _, key in found)])
+    keys, times = np.unique(together, return_counts=True)
+    kept = keys[times >= least]
+    names, n = list(fields[0].numbering), len(fields[0].numbering)
+    terms = [f"{names[key // n]} {names[key % n]}" for key in kept.tolist()]
+    counted = []
+    for field, (row, key) in zip(fields, found, strict=True):
+        column = np.searchsorted(kept, key)
+        known = column < len(kept)
+        known[known] = kept[column[known]] == key[known]
+        places = (row[known], column[known])
+        shape = (len(field), len(kept))
+        counted.append(Counts(terms, sp.csr_matrix((np.ones(known.sum(), np.float32), places), shape=shape)))
+    return counted
+
 
 class TermGroup:
     """TF-IDF over one group of terms, with sublinear counts and rows of length `weight`."""

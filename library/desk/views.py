@@ -23,6 +23,6 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def cover(request: HttpRequest, path: str) -> HttpResponseBase:
-    """Send a cover's file. Covers are small and few on a page; a proxy in front may send them itself."""
-    return serve(request, path, document_root=str(settings.MEDIA_ROOT / "covers"))
+def media(request: HttpRequest, path: str, *, folder: str) -> HttpResponseBase:
+    """Send the file of a cover or a recording: few on a page. A proxy in front may send them itself."""
+    return serve(request, path, document_root=str(settings.MEDIA_ROOT / folder))

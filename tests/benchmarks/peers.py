@@ -1,6 +1,7 @@
 """What a library could pick instead: linear support vector machines on TF-IDF, and Annif itself."""
 
 import csv
+import os
 import shutil
 import subprocess
 import tempfile
@@ -26,7 +27,7 @@ _ANNIF = """
 name=Library
 language=en
 backend=svc
-analyzer=simple
+analyzer=simple(token_min_length=1)
 vocab=categories
 limit=3
 """
@@ -84,7 +85,7 @@ def peers(
     if any(block.spec.kind == "vector" for block in blocks.values()):
         table["everything in one linear SVM"] = lambda: machine(of_everything())
         table["everything in one, balanced"] = lambda: machine(of_everything(), class_weight="balanced")
-    if command := shutil.which("annif"):
+    if len(classes) > 2 and (command := shutil.which("annif")):  # its svc fails on two
         table["Annif svc"] = lambda: _annif(command, texts, y, learn, judge, classes)
     return table
 
@@ -94,6 +95,15 @@ def _scaled(block: Block, learn: np.ndarray) -> np.ndarray:
     rows = learn[block.present[learn]]
     scaled = StandardScaler().fit(block.values[rows]).transform(block.values) if len(rows) else block.values
     return np.asarray(normalize(scaled * block.present[:, None]), np.float32)
+
+
+def _sentences(folder: Path) -> Path:
+    """Write a model of sentences that knows none: the texts come as words, and NLTK's is a download."""
+    model = folder / "nltk" / "tokenizers" / "punkt_tab" / "english"
+    model.mkdir(parents=True, exist_ok=True)
+    for name in ("collocations.tab", "sent_starters.txt", "abbrev_types.txt", "ortho_context.tab"):
+        (model / name).touch()
+    return folder / "nltk"
 
 
 def _annif(
@@ -115,7 +125,10 @@ def _annif(
             ["train", "library", "learn.tsv"],
             ["index", "library", "judge"],
         ):
-            subprocess.run([command, *arguments], cwd=folder, check=True, capture_output=True)
+            environment = os.environ | {"NLTK_DATA": str(_sentences(folder))}
+            subprocess.run(
+                [command, *arguments], cwd=folder, env=environment, check=True, capture_output=True
+            )
         guess = np.full(len(judge), -1)
         for number in range(len(judge)):
             answer = (folder / "judge" / f"{number:06}.annif").read_text(encoding="utf-8").strip()

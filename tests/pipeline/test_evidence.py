@@ -345,10 +345,14 @@ def test_a_word_in_two_fields_shares_by_how_often_it_stands_in_each():
     _block, found = text.block_and_words(catalogue)
     column = text.terms.index("word:brot")
     shares = {found.names[t]: found.credit[i, column] for i, t in enumerate(found.term)}
-    assert shares == pytest.approx({("title", "brot"): 2 / 3, ("description", "brot"): 1 / 3})
-    column = text.terms.index("gram:<br")  # of the short fields only
+    nothing = {("title", "brot brot"): 0}
+    assert shares == pytest.approx({("title", "brot"): 2 / 3, ("description", "brot"): 1 / 3} | nothing)
+    column = text.terms.index("title gram:<br")
     shares = {found.names[t]: found.credit[i, column] for i, t in enumerate(found.term)}
-    assert shares == pytest.approx({("title", "brot"): 1, ("description", "brot"): 0})
+    assert shares == pytest.approx({("title", "brot"): 1, ("description", "brot"): 0} | nothing)
+    column = text.terms.index("pair:brot brot")
+    shares = {found.names[t]: found.credit[i, column] for i, t in enumerate(found.term)}
+    assert shares[("title", "brot brot")] == 1
 
 
 def test_a_model_read_back_gives_the_same_evidence(model, catalogue, explained, tmp_path):

@@ -1,6 +1,8 @@
 """Text: cleaning, words, character n-grams, and the weights of the terms of each field."""
 
+import itertools
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.modalities.text import TextModality, clean, grams, words
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.stopwords import STOP_WORDS
-from classifier.pipeline.terms import Counts, Numbering, Rows, TermGroup
+from classifier.pipeline.terms import Counts, Numbering, Rows, TermGroup, pairs
 
 
 def fitted(*books: BookRecord, **settings: int) -> TextModality:
@@ -110,28 +112,76 @@ def test_a_latin_comma_stands_inside_a_name():
     assert terms(BookRecord(id="1", authors="Lee, Ann; Xu, Bo"), "author") == {"lee, ann", "xu, bo"}
 
 
-def test_a_latin_description_gives_no_grams_and_a_chinese_one_does():
-    assert terms(BookRecord(id="1", description="mountains"), "gram") == set()
-    assert terms(BookRecord(id="1", description="历史 mountains"), "gram") == {"历", "史", "历史"}
-    assert "<mou" in terms(BookRecord(id="1", title="mountains"), "gram")
+def test_a_description_gives_how_long_words_begin_and_end_and_chinese_characters():
+    assert terms(BookRecord(id="1", description="mountains above sea"), "stem") == {"<mount", "tains>"}
+    assert terms(BookRecord(id="1", description="历史 mount"), "stem") == {"历", "史", "历史"}
+    assert terms(BookRecord(id="1", title="mountains", authors="mountains"), "stem") == set()
+
+
+def test_grams_of_the_title_and_of_the_names_are_told_apart():
+    book = BookRecord(id="1", title="sea", authors="art", publisher="ark", description="mountains")
+    assert terms(book, "title gram") == {"<se", "sea", "ea>", "<sea", "sea>", "<sea>"}
+    assert {gram for gram in terms(book, "name gram") if len(gram) == 3} == {
+        "<ar",
+        "art",
+        "rt>",
+        "ark",
+        "rk>",
+    }
+
+
+def test_pairs_are_two_words_in_a_row_of_one_field():
+    book = BookRecord(id="1", title="red blue", authors="green green", description="blue red 历史书 blue")
+    assert terms(book, "pair") == {"red blue", "blue red", "red 历史", "历史 书", "书 blue"}
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=6), min_size=1, max_size=5), st.integers(1, 3))
+def test_pairs_are_counted_as_one_would_by_hand(books, least):
+    numbering = Numbering()
+    fields = [Rows(numbering), Rows(numbering)]
+    for book in books:
+        fields[0].append(book[:3])
+        fields[1].append(book[3:])
+    by_hand = [
+        [Counter(f"{a} {b}" for a, b in itertools.pairwise(part)) for part in (book[:3], book[3:])]
+        for book in books
+    ]
+    total = sum((both[0] + both[1] for both in by_hand), Counter())
+    kept = {pair for pair, times in total.items() if times >= least}
+    for field, counted in enumerate(pairs(fields, least=least)):
+        assert set(counted.terms) == kept
+        for row, of_book in zip(counted.matrix.toarray(), by_hand, strict=True):
+            found = {pair: n for pair, n in zip(counted.terms, row.tolist(), strict=True) if n}
+            assert found == {pair: n for pair, n in of_book[field].items() if pair in kept}
 
 
 def test_settings_bound_the_length_of_grams():
     book = BookRecord(id="1", title="mountain")
-    found = {term[5:] for term in fitted(book, gram_min=2, gram_max=2).terms if term.startswith("gram:")}
-    assert found == {"<m", "mo", "ou", "un", "nt", "ta", "ai", "in", "n>"}
+    found = fitted(book, gram_min=2, gram_max=2).terms
+    assert {term[11:] for term in found if term.startswith("title gram:")} == {
+        "<m",
+        "mo",
+        "ou",
+        "un",
+        "nt",
+        "ta",
+        "ai",
+        "in",
+        "n>",
+    }
 
 
 def test_each_group_has_the_length_of_its_weight():
     book = BookRecord(
-        id="1", title="Berg und See", authors="A. Thal", publisher="Wald", description="am Berg"
+        id="1", title="Berg und See", authors="A. Thal", publisher="Wald", description="am Bergsee"
     )
     lengths = {}
     for term, value in row(fitted(book), book).items():
         group = term.partition(":")[0]
         lengths[group] = lengths.get(group, 0) + value**2
     assert {group: round(length**0.5, 4) for group, length in lengths.items()} == {
-        "word": 1.5, "title": 0.7, "gram": 1.2, "author": 0.7, "publisher": 0.7,
+        "word": 1.5, "title": 0.7, "pair": 1, "title gram": 1, "name gram": 0.8, "stem": 1, "author": 0.7,
+        "publisher": 0.7,
     }  # fmt: skip
 
 

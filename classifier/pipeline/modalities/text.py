@@ -1,11 +1,12 @@
 """Text: what title, authors, publisher and description say.
 
-A book becomes five groups of TF-IDF weighted terms, each of unit length: words of every field, words of
-the title once more (a title names the subject, a description also praises), character n-grams of the
-short fields, whole author names, and the whole publisher name. Which field a term stands in is evidence.
-Chinese descriptions are read as characters and bigrams too, because segmentation errs.
+A book becomes groups of TF-IDF weighted terms: words of every field, words of the title once more (a title
+names the subject, a description also praises), two words in a row, character n-grams of the title and of
+the names, beginnings and ends of the description's words, whole author names, and the whole publisher name.
+Which field a term stands in is evidence. Chinese is read as characters and bigrams too, because
+segmentation errs.
 
-The words of a book are cached; what follows is arithmetic on counts. The n-grams of a word are made once
+The words of a book are cached; what follows is arithmetic on counts. The pieces of a word are made once
 for all books that have it.
 """
 
@@ -13,7 +14,7 @@ import logging
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -26,17 +27,21 @@ from classifier.pipeline.cache import content_key, source_key
 from classifier.pipeline.config import Config, TextConfig
 from classifier.pipeline.markup import without_markup
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
-from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float32
+from classifier.pipeline.records import BookRecord, Bool, Catalogue
 from classifier.pipeline.stopwords import STOP_WORDS
-from classifier.pipeline.terms import Counts, Numbering, Rows, Source, TermGroup, Words, credited
+from classifier.pipeline.terms import Counts, Numbering, Rows, Source, TermGroup, Words, credited, pairs
 
 jieba.setLogLevel(logging.WARNING)
 
 _ACCENT = re.compile(r"[\u0300-\u036f\ufe20-\ufe2f]+")  # the latter: ties over letters in romanised Russian
 _WORD = re.compile(r"[^\W_]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_WEIGHTS = {"word": 1.5, "title": 0.7, "gram": 1.2, "author": 0.7, "publisher": 0.7}
+_WEIGHTS = {
+    "word": 1.5, "title": 0.7, "pair": 1.0, "title gram": 1.0, "name gram": 0.8, "stem": 1.0,
+    "author": 0.7, "publisher": 0.7,
+}  # fmt: skip
 """Length of each group's row: names are strong evidence but drown a description at full length."""
+_STEM = 5
 _NAMES = re.compile(r"[;、/|&]| and ")
 _MADE_BY = source_key(
     sys.modules[__name__], markup, stopwords, versions=(jieba.__version__, unicodedata.unidata_version)
@@ -84,9 +89,31 @@ def grams(word: str, *, smallest: int, largest: int) -> list[str]:
     ['<ar', 'art', 'rt>', '<art', 'art>']
     """
     if _HAN.search(word):
-        return [*word, *(word[i : i + 2] for i in range(len(word) - 1))]
+        return _characters(word)
     marked = f"<{word}>"
     return [marked[i : i + n] for n in range(smallest, largest + 1) for i in range(len(marked) - n + 1)]
+
+
+def stems(word: str) -> list[str]:
+    """Return how a long word begins and ends, of a Chinese one characters and bigrams.
+
+    The beginning is the stem, the end in German what a compound is a kind of. On 99 categories this brings
+    what n-grams of descriptions would (0.7 points) with a third of the terms.
+
+    Examples
+    --------
+    >>> stems("volkswirtschaft"), stems("market")
+    (['<volks', 'chaft>'], ['<marke', 'arket>'])
+    >>> stems("art")
+    []
+    """
+    if _HAN.search(word):
+        return _characters(word)
+    return [f"<{word[:_STEM]}", f"{word[-_STEM:]}>"] if len(word) > _STEM else []
+
+
+def _characters(word: str) -> list[str]:
+    return [*word, *(word[i : i + 2] for i in range(len(word) - 1))]
 
 
 class TextModality(Modality):
@@ -110,7 +137,7 @@ class TextModality(Modality):
         return self
 
     def fit_block(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Block:
-        counts = self._count(catalogue).groups()
+        counts = self._count(catalogue, least=self.settings.min_books).groups()
         return self._block([group.fit(counts[name]) for name, group in self.groups.items()])
 
     @property
@@ -159,8 +186,8 @@ class TextModality(Modality):
         # Text without a known term says as little as none: mark-up only, say, or a language new here.
         return Block(values=values, present=np.diff(values.indptr) > 0, spec=self.spec)
 
-    def _count(self, catalogue: Catalogue) -> "_Counted":
-        """Count the words of each field, the n-grams of each word, and whole names."""
+    def _count(self, catalogue: Catalogue, *, least: int = 1) -> "_Counted":
+        """Count the words of each field, pairs that come `least` times, pieces of words, and whole names."""
         numbering = Numbering()
         fields = [Rows(numbering) for _ in range(4)]
         author, publisher = Rows(Numbering()), Rows(Numbering())
@@ -172,56 +199,51 @@ class TextModality(Modality):
             publisher.append(filter(None, [of_fields[2]]))
         title, authors, publisher_words, description = (rows.matrix() for rows in fields)
         terms = list(numbering)
-        chinese = np.array([bool(_HAN.search(term)) for term in terms], np.float32)
-        in_grams = description.copy()
-        in_grams.data *= chinese[in_grams.indices]
-        in_grams.eliminate_zeros()
-        in_grams = title + authors + publisher_words + in_grams
+        smallest, largest = self.settings.gram_min, self.settings.gram_max
+        title_pairs, description_pairs = pairs([fields[0], fields[3]], least=least)
         return _Counted(
             title=Counts(terms, title),
             authors=Counts(terms, authors),
             publisher_words=Counts(terms, publisher_words),
             description=Counts(terms, description),
-            chinese=chinese,
-            in_grams=in_grams,
-            grams=self._grams_of(terms, in_grams),
+            title_pairs=title_pairs,
+            description_pairs=description_pairs,
+            grams=_pieces(
+                terms,
+                title + authors + publisher_words,
+                lambda word: grams(word, smallest=smallest, largest=largest),
+            ),
+            stems=_pieces(terms, description, stems),
             author=author.counts(),
             publisher=publisher.counts(),
         )
 
-    def _grams_of(self, terms: list[str], in_grams: sp.csr_matrix) -> Counts:
-        """Return the n-grams of each word; none of one that no book has where n-grams are read."""
-        used = np.zeros(len(terms), bool)
-        used[in_grams.indices] = True
-        rows = Rows(Numbering())
-        smallest, largest = self.settings.gram_min, self.settings.gram_max
-        for term, is_used in zip(terms, used, strict=True):
-            rows.append(grams(term, smallest=smallest, largest=largest) if is_used else ())
-        return rows.counts()
-
     def _sources(self, counted: "_Counted") -> list[Source]:
-        """Return which columns count the words of each field, and the whole names."""
+        """Return which columns count the words of each field, pairs of them, and the whole names."""
         counts = counted.groups()
         own = {name: group.selection(counts[name].terms) for name, group in self.groups.items()}
-        own["gram"] = counted.grams.matrix @ own["gram"]
-        chinese = own | {"gram": own["gram"].multiply(counted.chinese[:, None]).tocsr()}
-        chinese["gram"].eliminate_zeros()
+        for name, pieces in (
+            ("title gram", counted.grams), ("name gram", counted.grams), ("stem", counted.stems),
+        ):  # fmt: skip
+            own[name] = pieces.matrix @ own[name]
 
-        def source(field: str, of: Counts, columns: dict[str, Any], *groups: str) -> Source:
+        def source(field: str, of: Counts, *groups: str) -> Source:
             n = len(of.terms)
             parts = [
-                columns[name] if name in groups else sp.csr_matrix((n, len(group.index)), dtype=np.float32)
+                own[name] if name in groups else sp.csr_matrix((n, len(group.index)), dtype=np.float32)
                 for name, group in self.groups.items()
             ]
             return Source(field, of, sp.hstack(parts, format="csr"))
 
         return [
-            source("title", counted.title, own, "word", "title", "gram"),
-            source("authors", counted.authors, own, "word", "gram"),
-            source("publisher", counted.publisher_words, own, "word", "gram"),
-            source("description", counted.description, chinese, "word", "gram"),
-            source("authors", counted.author, own, "author"),
-            source("publisher", counted.publisher, own, "publisher"),
+            source("title", counted.title, "word", "title", "title gram"),
+            source("authors", counted.authors, "word", "name gram"),
+            source("publisher", counted.publisher_words, "word", "name gram"),
+            source("description", counted.description, "word", "stem"),
+            source("title", counted.title_pairs, "pair"),
+            source("description", counted.description_pairs, "pair"),
+            source("authors", counted.author, "author"),
+            source("publisher", counted.publisher, "publisher"),
         ]
 
     def _cut(self, books: Sequence[BookRecord]) -> Iterator[str]:
@@ -247,12 +269,10 @@ class _Counted:
     ----------
     title, authors, publisher_words, description : Counts
         Words of each field, of the same terms.
-    chinese : float32 array (n_terms,)
-        1 of a Chinese word, else 0.
-    in_grams : CSR matrix (n_books, n_terms)
-        Words read in n-grams: those of the short fields, and Chinese ones wherever they stand.
-    grams : Counts
-        N-grams of each word.
+    title_pairs, description_pairs : Counts
+        Two words in a row, of the same terms.
+    grams, stems : Counts
+        Pieces of each word.
     author, publisher : Counts
         Whole names.
     """
@@ -261,23 +281,38 @@ class _Counted:
     authors: Counts
     publisher_words: Counts
     description: Counts
-    chinese: Float32
-    in_grams: sp.csr_matrix
+    title_pairs: Counts
+    description_pairs: Counts
     grams: Counts
+    stems: Counts
     author: Counts
     publisher: Counts
 
     def groups(self) -> dict[str, Counts]:
         """Return the counts that each group of columns weighs."""
         terms, title = self.title
-        words = title + self.authors.matrix + self.publisher_words.matrix + self.description.matrix
+        names = self.authors.matrix + self.publisher_words.matrix
+        description = self.description.matrix
         return {
-            "word": Counts(terms, words),
+            "word": Counts(terms, title + names + description),
             "title": self.title,
-            "gram": Counts(self.grams.terms, self.in_grams @ self.grams.matrix),
+            "pair": Counts(self.title_pairs.terms, self.title_pairs.matrix + self.description_pairs.matrix),
+            "title gram": Counts(self.grams.terms, title @ self.grams.matrix),
+            "name gram": Counts(self.grams.terms, names @ self.grams.matrix),
+            "stem": Counts(self.stems.terms, description @ self.stems.matrix),
             "author": self.author,
             "publisher": self.publisher,
         }
+
+
+def _pieces(terms: list[str], books: sp.csr_matrix, cut: Callable[[str], list[str]]) -> Counts:
+    """Return the pieces of each word; none of one that no book has."""
+    used = np.zeros(len(terms), bool)
+    used[books.indices] = True
+    rows = Rows(Numbering())
+    for term, is_used in zip(terms, used, strict=True):
+        rows.append(cut(term) if is_used else ())
+    return rows.counts()
 
 
 def _cut_book(book: BookRecord) -> str:

@@ -31,22 +31,26 @@ def test_health_asks_the_database(client, django_assert_num_queries):
     assert (answer.status_code, answer.content) == (200, b"ok")
 
 
-def test_a_cover_is_sent(client, data_folder):
-    file = data_folder / "media" / "covers" / "a.png"
+@pytest.mark.parametrize(("name", "kind"), [("covers/a.png", "image/png"), ("audio/a.flac", "audio/")])
+def test_a_cover_and_a_recording_are_sent(client, data_folder, name, kind):
+    file = data_folder / "media" / name
     file.parent.mkdir(parents=True)
-    file.write_bytes(b"picture")
-    answer = client.get("/media/covers/a.png")
-    assert b"".join(answer.streaming_content) == b"picture"
+    file.write_bytes(b"picture or sound")
+    answer = client.get(f"/media/{name}")
+    assert b"".join(answer.streaming_content) == b"picture or sound"
+    assert answer["Content-Type"].startswith(kind)
     assert answer["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
     ("path", "status"), [("../secret", 400), ("%2e%2e/secret", 400), ("..%2fsecret", 400), ("/secret", 404)]
 )
-def test_nothing_outside_the_covers_is_sent(client, data_folder, path, status):
-    (data_folder / "media" / "covers").mkdir(parents=True)
+@pytest.mark.parametrize("folder", ["covers", "audio"])
+def test_nothing_outside_the_covers_and_recordings_is_sent(client, data_folder, folder, path, status):
+    (data_folder / "media" / folder).mkdir(parents=True)
     (data_folder / "media" / "secret").write_text("key")
-    assert client.get(f"/media/covers/{path}").status_code == status
+    assert client.get(f"/media/{folder}/{path}").status_code == status
+    assert client.get("/media/secret").status_code == 404
 
 
 @pytest.mark.django_db
