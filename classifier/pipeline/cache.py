@@ -235,7 +235,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _is_damage(error: Exception) -> bool:
     """Tell a worthless file from one out of reach: locked, say, or on a full disk, or closed to us."""
-    if isinstance(error, (DamagedError, TypeError, OverflowError)):  # the last two: a number that is none
+    if isinstance(error, (DamagedError, TypeError, OverflowError, UnicodeDecodeError)):  # no number, no text
         return True
     codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: no such table
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", codes[-1]) in codes
