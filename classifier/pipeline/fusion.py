@@ -99,6 +99,7 @@ class FusionClassifier:
         *,
         n_classes: int,
         groups: Int64 | None = None,
+        kinship: Float32 | None = None,
         on_step: Callable[[int, int], None] = lambda done, total: None,
     ) -> Self:
         """Learn categories from blocks of the same books.
@@ -113,6 +114,8 @@ class FusionClassifier:
         groups : int array (n_books,), optional
             Books of one group are never learned from and judged by at once: give authors, if the books to
             be classified are by others than these. Left out of account where they are fewer than folds.
+        kinship : float array (n_classes, n_classes), optional
+            See `FusionNetwork.fit`.
         on_step : callable
             Called with (steps done, steps in all).
 
@@ -142,7 +145,8 @@ class FusionClassifier:
                 on_step(k * total + done, folds * total)
 
             network = FusionNetwork(settings=self.config.network, seed=self.seed * 1000 + k)
-            network.fit(_take(known, fold != k), truth[fold != k], n_classes=n_classes, on_step=in_all)
+            rest = fold != k
+            network.fit(_take(known, rest), truth[rest], n_classes=n_classes, kinship=kinship, on_step=in_all)
             self.networks_.append(network)
         unseen = self._encode_unseen(blocks, learned, fold, n_classes)
         self._fit_machines(unseen, fold, truth)

@@ -8,6 +8,7 @@ from sklearn.metrics import f1_score
 
 from classifier.pipeline.calibration import threshold
 from classifier.pipeline.records import Float32, Float64, Int64
+from classifier.pipeline.tree import path_of
 
 PRECISIONS = (0.90, 0.95)
 """For which the coverage is reported."""
@@ -185,11 +186,3 @@ def by_level(
         float(np.mean([paths[g][:depth] == paths[t][:depth] for g, t in zip(guess, truth, strict=True)]))
         for depth in range(1, max(map(len, paths)) + 1)
     ]
-
-
-def path_of(name: str, parents: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a category and all above it, the top first; a circle is cut where it closes."""
-    path = [name]
-    while (above := parents.get(path[-1])) is not None and above not in path:
-        path.append(above)
-    return tuple(reversed(path))

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import log_softmax
 
 from classifier.pipeline.combination import START, Combination
 from classifier.pipeline.config import NetworkConfig
@@ -111,6 +111,7 @@ class FusionNetwork:
         y: Int64,
         *,
         n_classes: int,
+        kinship: Float32 | None = None,
         on_step: Callable[[int, int], None] = lambda done, total: None,
     ) -> Self:
         """Learn the categories `y` (n_books,) of the books in `blocks`.
@@ -122,6 +123,8 @@ class FusionNetwork:
         y : int array (n_books,)
             Index of the category, 0 to `n_classes` - 1.
         n_classes : int
+        kinship : float array (n_classes, n_classes), optional
+            How the doubt about a category is shared out (`tree.kinship`); left out, equally.
         on_step : callable
             Called with (steps done, steps in all).
         """
@@ -130,7 +133,7 @@ class FusionNetwork:
         with one_thread(), torch.random.fork_rng():  # the caller's random numbers stay as they were
             torch.manual_seed(self.seed)
             self.module_ = FusionModule({n: b.spec for n, b in blocks.items()}, n_classes, self.settings)
-            self._train(self.module_.to(device), blocks, y, rng, on_step)
+            self._train(self.module_.to(device), blocks, y, kinship, rng, on_step)
         self.module_ = self.module_.cpu().eval()
         for table in self._tables():
             table.finish()
@@ -179,6 +182,7 @@ class FusionNetwork:
         module: FusionModule,
         blocks: Mapping[str, Block],
         y: Int64,
+        kinship: Float32 | None,
         rng: np.random.Generator,
         on_step: Callable[[int, int], None],
     ) -> None:
@@ -192,6 +196,7 @@ class FusionNetwork:
         targets = torch.from_numpy(y).to(device)
         books = torch.bincount(targets, minlength=module.n_classes).clamp(min=1)
         weights = (len(y) / (module.n_classes * books)) ** settings.balance
+        answers = _answers(module.n_classes, kinship, settings.label_smoothing).to(device)
         module.train()
         step = 0
         for _epoch in range(epochs):
@@ -201,7 +206,7 @@ class FusionNetwork:
                 values, present = _batch(blocks, rows, device)
                 values = {name: _thin(v, settings.input_dropout, rng) for name, v in values.items()}
                 logits = module(values, present)
-                loss = self._loss(logits, targets[rows], present, weights)
+                loss = self._loss(logits, answers[targets[rows]], present, weights[targets[rows]])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -212,15 +217,14 @@ class FusionNetwork:
                 on_step(step, total)
 
     def _loss(
-        self, logits: Tensor, targets: Tensor, present: Mapping[str, Tensor], weights: Tensor
+        self, logits: Tensor, answers: Tensor, present: Mapping[str, Tensor], weights: Tensor
     ) -> Tensor:
-        smooth = self.settings.label_smoothing
-        loss = cross_entropy(logits[:, 0], targets, weight=weights, label_smoothing=smooth)
+        """Return the loss of the fusion's answer and of each modality's, weighted by book."""
+        likely = -(answers[:, None] * log_softmax(logits, dim=2)).sum(dim=2)  # (n_books, 1 + n_modalities)
+        loss = (likely[:, 0] * weights).sum() / weights.sum()
         for position, there in enumerate(present.values(), start=1):
             if there.any():
-                alone = cross_entropy(
-                    logits[there, position], targets[there], weight=weights, label_smoothing=smooth
-                )
+                alone = (likely[there, position] * weights[there]).sum() / weights[there].sum()
                 loss = loss + self.settings.modality_loss * alone
         return loss
 
@@ -241,6 +245,12 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _answers(n_classes: int, kinship: Float32 | None, smoothing: float) -> Tensor:
+    """Return what to answer for a book of each category, (n_classes, n_classes)."""
+    doubt = torch.full((n_classes, n_classes), 1 / n_classes) if kinship is None else torch.tensor(kinship)
+    return (1 - smoothing) * torch.eye(n_classes) + smoothing * doubt
 
 
 def _encoder(spec: BlockSpec, settings: NetworkConfig) -> nn.Module:

@@ -16,8 +16,9 @@ from classifier.pipeline.features import Blocks, FeatureExtractor, Progress, no_
 from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.gallery import Gallery
 from classifier.pipeline.metrics import by_level, confusion, figures, per_category, reliability, selective
-from classifier.pipeline.records import Catalogue, Int64
+from classifier.pipeline.records import Catalogue, Float32, Int64
 from classifier.pipeline.splits import author_groups, author_of, held_out
+from classifier.pipeline.tree import kinship
 
 MIN_BOOKS = 10
 """Fewer categorised books cannot be split into something to learn from and something to judge by."""
@@ -39,6 +40,8 @@ class Task:
         Index of their categories.
     authors : int array (n_books,) or None
         See `splits.author_groups`.
+    kinship : float array (n_classes, n_classes)
+        See `tree.kinship`.
     """
 
     classes: list[str]
@@ -46,6 +49,7 @@ class Task:
     out: Int64
     truth: Int64
     authors: Int64 | None
+    kinship: Float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,7 @@ def task_of(catalogue: Catalogue, *, config: Config) -> Task:
     index = {name: i for i, name in enumerate(classes)}
     y = np.array([index[book.category] if book.category else -1 for book in books], np.int64)
     authors = author_groups(books)
+    near = kinship(classes, catalogue.parents)
     keys = [books[i].id if authors is None else author_of(books[i]) for i in labelled]
     chosen = held_out(keys, share=config.training.holdout, at_most=config.training.max_holdout)
     out = labelled[chosen]
@@ -90,7 +95,7 @@ def task_of(catalogue: Catalogue, *, config: Config) -> Task:
             "Without the books held out, fewer than two categories are left to tell apart. "
             "Categorise more books, at least two in each of two categories."
         )
-    return Task(classes=classes, y=y, out=out, truth=truth, authors=authors)
+    return Task(classes=classes, y=y, out=out, truth=truth, authors=authors, kinship=near)
 
 
 def train(
@@ -137,6 +142,7 @@ def train(
             y,
             n_classes=len(classes),
             groups=task.authors,
+            kinship=task.kinship,
             on_step=lambda done, total: progress(phase, done, total),
         )
 

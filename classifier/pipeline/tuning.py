@@ -160,7 +160,12 @@ class _Search:
     def learn(self, config: Config, y: Int64, on_step: Callable[[int, int], None]) -> FusionClassifier:
         """Learn the categories `y` (n_books,) as training does."""
         return FusionClassifier(config=config, seed=self.seed).fit(
-            self.blocks, y, n_classes=len(self.task.classes), groups=self.task.authors, on_step=on_step
+            self.blocks,
+            y,
+            n_classes=len(self.task.classes),
+            groups=self.task.authors,
+            kinship=self.task.kinship,
+            on_step=on_step,
         )
 
     def rows(self, chosen: Int64) -> Blocks:

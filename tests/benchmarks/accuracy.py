@@ -29,7 +29,7 @@ from classifier.pipeline.features import FeatureExtractor
 from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.metrics import by_level, figures, reliability, selective
 from classifier.pipeline.modality import Block
-from classifier.pipeline.notation import implied_parents
+from classifier.pipeline.tree import kinship
 
 Row = dict[str, float]
 
@@ -41,7 +41,11 @@ def classifier(
     known = np.full(len(problem.y), -1)
     known[learn] = problem.y[learn]
     return FusionClassifier(config=config, seed=seed).fit(
-        blocks, known, n_classes=len(problem.classes), groups=problem.groups
+        blocks,
+        known,
+        n_classes=len(problem.classes),
+        groups=problem.groups,
+        kinship=kinship(problem.classes, problem.parents),
     )
 
 
@@ -189,9 +193,8 @@ def _show_honesty(problem: Problem, answers: list[tuple[np.ndarray, np.ndarray]]
     Console().print(table)
     curve = selective(probabilities.max(axis=1), correct)["curve"]
     print("coverage: accuracy " + ", ".join(f"{c:.2f}: {a:.3f}" for c, a in curve))
-    classes = [f"categories/{name}" for name in problem.classes]
-    if parents := implied_parents(classes):
-        levels = by_level(probabilities, truth, classes=classes, parents=parents)
+    if problem.parents:
+        levels = by_level(probabilities, truth, classes=problem.classes, parents=problem.parents)
         print("accuracy by level of the tree: " + ", ".join(f"{a:.3f}" for a in levels))
 
 

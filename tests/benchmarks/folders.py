@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from classifier.pipeline.notation import implied_parents
 from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
 from classifier.pipeline.splits import author_groups, author_of
 
@@ -60,6 +61,12 @@ class Problem:
     classes: list[str]
     y: np.ndarray
     groups: np.ndarray | None
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """The tree that the notations imply, if they do (`notation.implied_parents`)."""
+        above = implied_parents(f"/{name}" for name in self.classes)
+        return {name.removeprefix("/"): parent.removeprefix("/") for name, parent in above.items()}
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> "Problem":

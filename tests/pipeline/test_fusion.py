@@ -204,7 +204,7 @@ def test_what_groups_have_in_common_is_not_trusted_where_they_are_kept_apart():
     words = sp.csr_matrix(np.eye(40, dtype=np.float32)[author])
     block = Block(values=words, present=np.ones(200, bool), spec=BlockSpec(kind="sparse", shape=(40,)))
     apart, mixed = (
-        classifier(*BY_HEART).fit({"words": block}, y, n_classes=N_CLASSES, groups=groups)
+        classifier(*BY_HEART, "svm.balance=0.5").fit({"words": block}, y, n_classes=N_CLASSES, groups=groups)
         for groups in (author, None)
     )
     assert mixed.machines_["words",].vote_weight_ > 1

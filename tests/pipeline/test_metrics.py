@@ -1,7 +1,5 @@
 """Figures, each worked out by hand."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +11,6 @@ from classifier.pipeline.metrics import (
     confusion,
     expected_calibration_error,
     figures,
-    path_of,
     per_category,
     reliability,
     selective,
@@ -206,15 +203,6 @@ def test_accuracy_never_rises_from_level_to_level_whatever_the_tree_and_ends_wit
     accuracies = by_level(probabilities, np.array(truth), classes="abcdef", parents=parents)
     assert accuracies == sorted(accuracies, reverse=True)
     assert accuracies[-1] == (probabilities.argmax(axis=1) == truth).mean()
-
-
-@given(parents=st.dictionaries(names, names, max_size=6), name=names)
-def test_a_path_ends_with_the_category_and_names_none_twice_in_a_circle_too(parents, name):
-    path = path_of(name, parents)
-    assert path[-1] == name
-    assert len(set(path)) == len(path)
-    assert all(parents[below] == above for above, below in pairwise(path))
-    assert parents.get(path[0]) in (None, *path)
 
 
 def test_suggestions_are_ranked_and_equal_ones_keep_the_order_of_the_classes():

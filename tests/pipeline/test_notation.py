@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.pipeline.metrics import path_of
 from classifier.pipeline.notation import implied_parents
+from classifier.pipeline.tree import path_of
 
 
 @pytest.mark.parametrize(
