@@ -239,7 +239,8 @@ def _numbers(classifier: FusionClassifier) -> dict[str, Any]:
         _SEPARATOR.join(names): [svm.svm_weight_, svm.vote_weight_]
         for names, svm in classifier.machines_.items()
     }
-    return {"temperature": asdict(classifier.temperature_), "weights": weights}
+    uses = {_SEPARATOR.join(names): _SEPARATOR.join(used) for names, used in classifier.uses_.items()}
+    return {"temperature": asdict(classifier.temperature_), "weights": weights, "uses": uses}
 
 
 def _load_classifier(
@@ -267,6 +268,7 @@ def _load_classifier(
     with reading(folder, "model.json"):
         classifier.temperature_ = _temperature(numbers["temperature"])
         weights = {joined: _positive(both, 2) for joined, both in numbers["weights"].items()}
+        classifier.uses_ = _uses(numbers["uses"], set(weights))
     machines = _machines(folder, data, f"{part}.skops")
     classifier.machines_ = {}
     with reading(folder, f"{part}.skops"):
@@ -370,6 +372,16 @@ def _check_about(seed: Any, classes: Any, held_out: Any, modalities: Any, parts:
         raise ValueError("parts are serving, and judged where that is another one.")
     if type(seed) is not int:
         raise TypeError("seed is a whole number.")
+
+
+def _uses(uses: Mapping[str, str], known: set[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Return by which of its modalities a book is judged; there must be a machine for them."""
+    if set(uses) != known or not set(uses.values()) <= known:
+        raise ValueError("it does not say by which modalities books are judged.")
+    found = {tuple(has.split(_SEPARATOR)): tuple(by.split(_SEPARATOR)) for has, by in uses.items()}
+    if not all(set(by) <= set(has) for has, by in found.items()):
+        raise ValueError("books would be judged by what they have not.")
+    return found
 
 
 def _temperature(numbers: Mapping[str, Any]) -> Temperature:

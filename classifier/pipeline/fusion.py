@@ -13,6 +13,9 @@ those of titles nobody has categorised too.
 
 There is one machine for each set of modalities that a book can have. It learns from every book that has
 them, whatever else these have, so a book without a cover is judged by what is known of books without one.
+Where fewer modalities judge books better that were not learned from, by more than chance, the others are
+left out of account: covers that say nothing must do no harm, and a thousand books are too few for a machine
+to learn that by itself.
 
 References
 ----------
@@ -79,7 +82,9 @@ class FusionClassifier:
     networks_ : list of FusionNetwork
         One a fold.
     machines_ : dict of tuple of str to FusedSvm
-        By the modalities a book has.
+        By the modalities they judge by.
+    uses_ : dict of tuple of str to tuple of str
+        By the modalities a book has: those it is judged by.
     beliefs_ : float16 array (n_known, n_classes)
         What the networks say of every book at `fit`; without rows where no modality links books.
     prior_ : float array (n_classes,)
@@ -246,6 +251,7 @@ class FusionClassifier:
 
     def _fit_machines(self, unseen: Encoded, fold: Int64, truth: Int64) -> None:
         self.machines_: dict[tuple[str, ...], FusedSvm] = {}
+        losses: dict[tuple[str, ...], Float64] = {}
         for names in _subsets(self.modalities_):
             shown = np.isin(self.modalities_, names)
             rows = np.flatnonzero(unseen.present[:, shown].all(axis=1))
@@ -260,13 +266,41 @@ class FusionClassifier:
                 votes[of] = network.read(codes, part.present[of] & shown)
             machine = FusedSvm(settings=self.config.svm, seed=self.seed)
             self.machines_[names] = machine.fit(self.represent(part, votes, names), votes[:, 0], truth[rows])
+            losses[names] = np.full(len(truth), np.nan)
+            losses[names][rows] = machine.losses_
+        weights = np.exp(-self.prior_)[truth] ** self.config.svm.balance
+        self.uses_ = {names: _best(names, losses, weights) for names in self.machines_}
 
     def machine_of(self, seen: Bool) -> Int64:
-        """Return for each book the number of its machine, -1 for none: the first whose modalities it has."""
+        """Return for each book the number of the machine that judges it, -1 for none."""
         owner = np.full(len(seen), -1)
-        for number, names in reversed(list(enumerate(self.machines_))):
-            owner[seen[:, np.isin(self.modalities_, names)].all(axis=1)] = number
+        number = {names: i for i, names in enumerate(self.machines_)}
+        for names in reversed(self.machines_):
+            owner[seen[:, np.isin(self.modalities_, names)].all(axis=1)] = number[self.uses_[names]]
         return owner
+
+
+def _best(
+    names: tuple[str, ...], losses: Mapping[tuple[str, ...], Float64], weights: Float64
+) -> tuple[str, ...]:
+    """Return which of the modalities to judge by: all, unless fewer are better by more than chance.
+
+    Parameters
+    ----------
+    names : tuple of str
+    losses : mapping of tuple of str to float array (n_books,)
+        Negative log likelihood by each machine of books that it has not seen; NaN of others.
+    weights : float array (n_books,)
+        As the machines weigh rare categories.
+    """
+    best, most = names, 0.0
+    for fewer, loss in losses.items():
+        if set(fewer) < set(names):
+            gain = weights * (losses[names] - loss)
+            gain = gain[np.isfinite(gain)]
+            if len(gain) > 1 and gain.mean() > max(most, gain.std() / np.sqrt(len(gain))):
+                best, most = fewer, gain.mean()
+    return best
 
 
 def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -27,6 +27,11 @@ class FusedSvm:
     settings : SvmConfig
     seed : int
 
+    Attributes
+    ----------
+    losses_ : float array (n_books,)
+        Negative log likelihood of each book at `fit` by a machine that had not seen it; NaN where none is.
+
     References
     ----------
     Platt, Probabilistic Outputs for Support Vector Machines, 1999 (a logistic model of decision values);
@@ -50,17 +55,21 @@ class FusedSvm:
         """
         rng = np.random.default_rng(self.seed)
         self.n_classes_ = votes.shape[1]
+        self.losses_ = np.full(len(y), np.nan)
         parts = -(-len(y) // self.settings.max_books)
         if parts > 1:  # what is left out of the sample is unseen as it is
             part = stratified_folds(y, folds=parts, rng=rng)
             rest = np.flatnonzero(part != 0)
             rest = rest[rng.permutation(len(rest))[: self.settings.max_books]]
             self._fit_machine(X[part == 0], y[part == 0])
-            self.svm_weight_, self.vote_weight_ = _best_weights(self.decision(X[rest]), votes[rest], y[rest])
+            of_rest = self.decision(X[rest])
+            self.svm_weight_, self.vote_weight_ = _best_weights(of_rest, votes[rest], y[rest])
+            self._note_losses(of_rest, votes, y, rest)
             return self
         self.svm_weight_, self.vote_weight_ = 0.0, 1.0
         if (unseen := self._unseen(X, y, rng)) is not None:
             self.svm_weight_, self.vote_weight_ = _best_weights(unseen, votes, y)
+            self._note_losses(unseen, votes, y, np.arange(len(y)))
         self._fit_machine(X, y)
         return self
 
@@ -81,6 +90,11 @@ class FusedSvm:
     def scores(self, X: Float32, votes: Float32) -> Float64:
         """Return scores (n_books, n_classes)."""
         return self.svm_weight_ * self.decision(X) + self.vote_weight_ * votes
+
+    def _note_losses(self, unseen: Float64, votes: Float32, y: Int64, rows: Int64) -> None:
+        likely = log_softmax(self.svm_weight_ * unseen + self.vote_weight_ * votes[rows], axis=1)
+        self.losses_ = np.full(len(y), np.nan)
+        self.losses_[rows] = -likely[np.arange(len(rows)), y[rows]]
 
     def _unseen(self, X: Float32, y: Int64, rng: np.random.Generator) -> Float64 | None:
         """Return decision values by machines that had not seen the book; None if there are too few books."""

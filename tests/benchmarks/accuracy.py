@@ -21,12 +21,11 @@ from folders import Problem, read_folder
 from peers import peers, texts_of
 from rich.console import Console
 from rich.table import Table
-from scipy.special import softmax
 
 from classifier.pipeline.calibration import crossfitted
 from classifier.pipeline.config import Config
 from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.fusion import FusionClassifier
+from classifier.pipeline.fusion import Encoded, FusionClassifier
 from classifier.pipeline.metrics import by_level, figures, reliability, selective
 from classifier.pipeline.modality import Block
 from classifier.pipeline.tree import kinship
@@ -72,27 +71,28 @@ def ours(
     model = classifier(problem, blocks, learn, config, seed)
     books = model.encode(asked)
     yield "ours as shipped", crossfitted(model.scores(books), truth)
-    yield "our network alone", np.asarray(softmax(model.votes(books)[:, 0], axis=1))
-    yield "our SVM on the fused representation", _decisions(model, asked)
+    yield "our network alone", crossfitted(model.votes(books)[:, 0].astype(float), truth)
+    yield "our SVM on the fused representation", crossfitted(_decisions(model, books), truth)
     names = list(blocks)
     for size in range(len(names) - 1, 0, -1):
         for part in combinations(names, size):
             only = np.isin(names, part)[None, :]
-            yield f"{' + '.join(part)}: shown", softmax(model.scores(books, shown=only), axis=1)
+            yield f"{' + '.join(part)}: shown", crossfitted(model.scores(books, shown=only), truth)
             alone = classifier(problem, {name: blocks[name] for name in part}, learn, config, seed)
-            yield f"{' + '.join(part)}: trained", alone.predict_proba(asked)
+            yield f"{' + '.join(part)}: trained", crossfitted(alone.scores(alone.encode(asked)), truth)
     for name in names[1:]:
         other = {**blocks, name: shuffled(blocks[name], np.random.default_rng(seed))}
         spoilt = classifier(problem, other, learn, config, seed)
-        yield f"{name} shuffled", spoilt.predict_proba({n: b.take(judge) for n, b in other.items()})
+        found = spoilt.scores(spoilt.encode({n: b.take(judge) for n, b in other.items()}))
+        yield f"{name} shuffled", crossfitted(found, truth)
 
 
-def _decisions(model: FusionClassifier, asked: Mapping[str, Block]) -> np.ndarray:
+def _decisions(model: FusionClassifier, books: Encoded) -> np.ndarray:
     """Return the machines' decisions without the networks' votes beside them."""
     kept = {names: machine.vote_weight_ for names, machine in model.machines_.items()}
     for machine in model.machines_.values():
         machine.vote_weight_ = 0.0
-    found = model.predict_proba(asked)
+    found = model.scores(books)
     for names, machine in model.machines_.items():
         machine.vote_weight_ = kept[names]
     return found

@@ -45,6 +45,7 @@ def assert_same(one: TrainedModel, other: TrainedModel, catalogue: Catalogue) ->
     blocks = one.extractor.transform(catalogue)
     assert np.array_equal(one.predict_proba(catalogue), other.predict_proba(catalogue))
     assert np.array_equal(one.judged.predict_proba(blocks), other.judged.predict_proba(blocks))
+    assert (one.judged.uses_, one.serving.uses_) == (other.judged.uses_, other.serving.uses_)
     votes = [model.judged.votes(model.judged.encode(blocks)) for model in (one, other)]
     assert np.array_equal(*votes)
 

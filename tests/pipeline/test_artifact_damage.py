@@ -282,6 +282,17 @@ def test_a_network_that_claims_to_be_huge_takes_no_memory(spoilt, setting, value
         assert names_it(refusal(spoilt), "model.json")
 
 
+@pytest.mark.parametrize(
+    "uses", [{}, {"text": "cover"}, {"cover": "text+cover"}, {"text": "nothing"}, {"text": 1}, None]
+)
+def test_books_are_judged_by_what_they_have_and_a_machine_there_is(spoilt, uses):
+    about = json.loads((spoilt / "model.json").read_bytes())
+    part = about["parts"]["serving"]
+    part["uses"] = uses and part["uses"] | uses
+    with changed(spoilt, "model.json", json.dumps(about).encode(), signed=True):
+        assert names_it(refusal(spoilt), "model.json")
+
+
 class Foreign:
     """Something a model has no use for."""
 

@@ -213,6 +213,32 @@ def test_what_groups_have_in_common_is_not_trusted_where_they_are_kept_apart():
     assert apart.predict_proba({"words": block}).max(axis=1).mean() < 0.8
 
 
+def noisy_books(n_books: int, *, seed: int, telling: bool) -> tuple[dict[str, Block], np.ndarray]:
+    """Draw books with words that tell most, and many numbers that tell more or nothing at all."""
+    blocks, y = toy_blocks(n_books, seed=seed, kinds=("words",), missing=0, misleading=0.3)
+    values = np.random.default_rng(seed + 50).normal(size=(n_books, 300)).astype(np.float32)
+    values[:, :N_CLASSES] += telling * 2 * np.eye(N_CLASSES, dtype=np.float32)[y]
+    spec = BlockSpec(kind="vector", shape=(300,))
+    return blocks | {"numbers": Block(values=values, present=np.ones(n_books, bool), spec=spec)}, y
+
+
+@pytest.mark.parametrize(("telling", "used"), [(True, ("words", "numbers")), (False, ("words",))])
+def test_a_modality_that_says_nothing_is_left_out_of_account_and_one_that_helps_is_not(telling, used):
+    fitted = classifier("network.epochs=30").fit(
+        *noisy_books(120, seed=0, telling=telling), n_classes=N_CLASSES
+    )
+    assert fitted.uses_ == {("words", "numbers"): used, ("words",): ("words",), ("numbers",): ("numbers",)}
+    new, _ = noisy_books(50, seed=1, telling=telling)
+    other = new | {"numbers": garbage(new["numbers"])}
+    before, after = fitted.predict_proba(new), fitted.predict_proba(other)
+    assert np.allclose(before, after, rtol=1e-12) != telling
+
+
+def garbage(block: Block) -> Block:
+    values = np.random.default_rng(9).normal(size=block.values.shape).astype(np.float32)
+    return Block(values=values, present=block.present, spec=block.spec)
+
+
 def test_fewer_groups_than_folds_are_left_out_of_account(blocks):
     train, y = toy_blocks(48)
     one, other = (
