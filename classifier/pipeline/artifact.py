@@ -240,7 +240,12 @@ def _numbers(classifier: FusionClassifier) -> dict[str, Any]:
         for names, svm in classifier.machines_.items()
     }
     uses = {_SEPARATOR.join(names): _SEPARATOR.join(used) for names, used in classifier.uses_.items()}
-    return {"temperature": asdict(classifier.temperature_), "weights": weights, "uses": uses}
+    return {
+        "expected": asdict(classifier.expected_),
+        "temperature": asdict(classifier.temperature_),
+        "weights": weights,
+        "uses": uses,
+    }
 
 
 def _load_classifier(
@@ -266,6 +271,7 @@ def _load_classifier(
         books = classifier.encode(probe)
         votes = classifier.votes(books)
     with reading(folder, "model.json"):
+        classifier.expected_ = _temperature(numbers["expected"])
         classifier.temperature_ = _temperature(numbers["temperature"])
         weights = {joined: _positive(both, 2) for joined, both in numbers["weights"].items()}
         classifier.uses_ = _uses(numbers["uses"], set(weights))

@@ -16,7 +16,7 @@ from scipy.special import log_softmax, softmax
 
 from classifier.pipeline.records import Bool, Float64, Int64
 
-_SPREAD = 0.3  # of the logarithm of a temperature: on the sets tried it was never much further from 0
+_SPREAD = 0.3  # of the logarithm of a temperature: on the sets tried it was never much further off
 _SLOPE_SPREAD = 0.6
 _FOLDS = 5
 
@@ -40,24 +40,28 @@ class Temperature:
     slope: float = 0.0
 
     @classmethod
-    def fitted(cls, scores: Float64, y: Int64) -> "Temperature":
-        """Make the answers as sure as they are often right; drawn towards 1 where books are few.
+    def fitted(cls, scores: Float64, y: Int64, *, near: "Temperature | None" = None) -> "Temperature":
+        """Make the answers as sure as they are often right.
 
         Parameters
         ----------
         scores : float array (n_books, n_classes)
             Log probabilities up to a constant a book.
         y : int array (n_books,)
+        near : Temperature, optional
+            What it is drawn towards where books are few; left out, one that changes nothing.
         """
+        near = near or cls()
         right = scores.argmax(axis=1) == y
 
         def loss(of: Float64) -> float:
             likely = np.minimum(log_softmax(cls(level=of[0], slope=of[1]).cool(scores), axis=1), -1e-9)
             sure = likely.max(axis=1)
             lost = -np.where(right, sure, np.log1p(-np.exp(sure))).sum()
-            return float(lost + (of[0] / _SPREAD) ** 2 / 2 + (of[1] / _SLOPE_SPREAD) ** 2 / 2)
+            off = ((of[0] - near.level) / _SPREAD, (of[1] - near.slope) / _SLOPE_SPREAD)
+            return float(lost + (off[0] ** 2 + off[1] ** 2) / 2)
 
-        found = minimize(loss, [0.0, 0.0], method="L-BFGS-B", bounds=[(-2, 2)] * 2)
+        found = minimize(loss, [near.level, near.slope], method="L-BFGS-B", bounds=[(-2, 2)] * 2)
         return cls(level=float(found.x[0]), slope=float(found.x[1]))
 
     def cool(self, scores: Float64) -> Float64:
@@ -70,7 +74,7 @@ class Temperature:
         return np.asarray(softmax(self.cool(scores), axis=1))
 
 
-def crossfitted(scores: Float64, y: Int64) -> Float64:
+def crossfitted(scores: Float64, y: Int64, *, near: Temperature) -> Float64:
     """Return probabilities (n_books, n_classes) at temperatures that were fitted to the other books.
 
     Figures taken on these are of books that neither the model nor its temperature has seen.
@@ -79,7 +83,7 @@ def crossfitted(scores: Float64, y: Int64) -> Float64:
     result = np.asarray(softmax(scores, axis=1))
     for k in range(_FOLDS):
         if (fold != k).any():
-            temperature = Temperature.fitted(scores[fold != k], y[fold != k])
+            temperature = Temperature.fitted(scores[fold != k], y[fold != k], near=near)
             result[fold == k] = temperature.probabilities(scores[fold == k])
     return result
 

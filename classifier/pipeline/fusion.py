@@ -89,6 +89,8 @@ class FusionClassifier:
         What the networks say of every book at `fit`; without rows where no modality links books.
     prior_ : float array (n_classes,)
         Log share of each category: what is said of a book nothing is known of.
+    expected_ : Temperature
+        What the scores of books at `fit` call for by networks and machines that had not seen them.
     temperature_ : Temperature
         Makes scores probabilities; 1 until `calibrate`.
     """
@@ -160,9 +162,11 @@ class FusionClassifier:
     def calibrate(self, blocks: Mapping[str, Block], y: Int64) -> Self:
         """Fit the temperature to books that were not learned from.
 
-        The votes of all networks are surer than those of single ones that the machines were fitted to.
+        All networks together are right, and sure, more often than the single ones of which a temperature is
+        expected. Where books are few it is drawn towards the expected one (over eight fifths of a set of 625
+        books the calibration error was 0.048 without that, 0.037 with it).
         """
-        self.temperature_ = Temperature.fitted(self.scores(self.encode(blocks)), y)
+        self.temperature_ = Temperature.fitted(self.scores(self.encode(blocks)), y, near=self.expected_)
         return self
 
     def encode(self, blocks: Mapping[str, Block]) -> Encoded:
@@ -251,7 +255,7 @@ class FusionClassifier:
 
     def _fit_machines(self, unseen: Encoded, fold: Int64, truth: Int64) -> None:
         self.machines_: dict[tuple[str, ...], FusedSvm] = {}
-        losses: dict[tuple[str, ...], Float64] = {}
+        unseen_scores: dict[tuple[str, ...], Float64] = {}
         for names in _subsets(self.modalities_):
             shown = np.isin(self.modalities_, names)
             rows = np.flatnonzero(unseen.present[:, shown].all(axis=1))
@@ -266,10 +270,16 @@ class FusionClassifier:
                 votes[of] = network.read(codes, part.present[of] & shown)
             machine = FusedSvm(settings=self.config.svm, seed=self.seed)
             self.machines_[names] = machine.fit(self.represent(part, votes, names), votes[:, 0], truth[rows])
-            losses[names] = np.full(len(truth), np.nan)
-            losses[names][rows] = machine.losses_
+            unseen_scores[names] = np.full((len(truth), n_classes), np.nan)
+            unseen_scores[names][rows] = machine.unseen_
+            del machine.unseen_
         weights = np.exp(-self.prior_)[truth] ** self.config.svm.balance
+        losses = {
+            names: -log_softmax(scores, axis=1)[np.arange(len(truth)), truth]
+            for names, scores in unseen_scores.items()
+        }
         self.uses_ = {names: _best(names, losses, weights) for names in self.machines_}
+        self.expected_ = _expected(list(unseen_scores.values()), self.machine_of(unseen.present), truth)
 
     def machine_of(self, seen: Bool) -> Int64:
         """Return for each book the number of the machine that judges it, -1 for none."""
@@ -278,6 +288,17 @@ class FusionClassifier:
         for names in reversed(self.machines_):
             owner[seen[:, np.isin(self.modalities_, names)].all(axis=1)] = number[self.uses_[names]]
         return owner
+
+
+def _expected(scores: Sequence[Float64], owner: Int64, truth: Int64) -> Temperature:
+    """Fit the temperature to scores (n_books, n_classes) by each machine of the books that are its own."""
+    known = [np.flatnonzero((owner == i) & np.isfinite(s[:, 0])) for i, s in enumerate(scores)]
+    if not sum(map(len, known)):
+        return Temperature()
+    return Temperature.fitted(
+        np.concatenate([s[rows] for s, rows in zip(scores, known, strict=True)]),
+        truth[np.concatenate(known)],
+    )
 
 
 def _best(

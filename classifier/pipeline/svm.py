@@ -29,8 +29,8 @@ class FusedSvm:
 
     Attributes
     ----------
-    losses_ : float array (n_books,)
-        Negative log likelihood of each book at `fit` by a machine that had not seen it; NaN where none is.
+    unseen_ : float array (n_books, n_classes)
+        Scores of each book at `fit` by a machine that had not seen it; NaN where there is none.
 
     References
     ----------
@@ -55,7 +55,7 @@ class FusedSvm:
         """
         rng = np.random.default_rng(self.seed)
         self.n_classes_ = votes.shape[1]
-        self.losses_ = np.full(len(y), np.nan)
+        self.unseen_ = np.full((len(y), self.n_classes_), np.nan)
         parts = -(-len(y) // self.settings.max_books)
         if parts > 1:  # what is left out of the sample is unseen as it is
             part = stratified_folds(y, folds=parts, rng=rng)
@@ -64,12 +64,12 @@ class FusedSvm:
             self._fit_machine(X[part == 0], y[part == 0])
             of_rest = self.decision(X[rest])
             self.svm_weight_, self.vote_weight_ = _best_weights(of_rest, votes[rest], y[rest])
-            self._note_losses(of_rest, votes, y, rest)
+            self.unseen_[rest] = self.svm_weight_ * of_rest + self.vote_weight_ * votes[rest]
             return self
         self.svm_weight_, self.vote_weight_ = 0.0, 1.0
         if (unseen := self._unseen(X, y, rng)) is not None:
             self.svm_weight_, self.vote_weight_ = _best_weights(unseen, votes, y)
-            self._note_losses(unseen, votes, y, np.arange(len(y)))
+            self.unseen_ = self.svm_weight_ * unseen + self.vote_weight_ * votes
         self._fit_machine(X, y)
         return self
 
@@ -90,11 +90,6 @@ class FusedSvm:
     def scores(self, X: Float32, votes: Float32) -> Float64:
         """Return scores (n_books, n_classes)."""
         return self.svm_weight_ * self.decision(X) + self.vote_weight_ * votes
-
-    def _note_losses(self, unseen: Float64, votes: Float32, y: Int64, rows: Int64) -> None:
-        likely = log_softmax(self.svm_weight_ * unseen + self.vote_weight_ * votes[rows], axis=1)
-        self.losses_ = np.full(len(y), np.nan)
-        self.losses_[rows] = -likely[np.arange(len(rows)), y[rows]]
 
     def _unseen(self, X: Float32, y: Int64, rng: np.random.Generator) -> Float64 | None:
         """Return decision values by machines that had not seen the book; None if there are too few books."""

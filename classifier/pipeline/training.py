@@ -249,13 +249,13 @@ def _figures(
     At no temperature that was fitted to these very books.
     """
     books = judged.encode(blocks)
-    fused = crossfitted(judged.scores(books), truth)
+    fused = crossfitted(judged.scores(books), truth, near=judged.expected_)
     confidence, correct = fused.max(axis=1), (fused.argmax(axis=1) == truth).astype(np.float64)
     table: dict[str, Any] = {"held_out": len(truth), "fused": figures(fused, truth)}
     for position, name in enumerate(judged.modalities_):
         alone = np.arange(len(judged.modalities_)) == position
         scores = judged.scores(books, shown=np.broadcast_to(alone, books.present.shape))
-        table[name] = figures(crossfitted(scores, truth), truth)
+        table[name] = figures(crossfitted(scores, truth, near=judged.expected_), truth)
     table["majority"] = figures(np.tile(np.exp(judged.prior_), (len(truth), 1)), truth)
     return table | {
         "per_category": per_category(fused, truth, classes=classes),

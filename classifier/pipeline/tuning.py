@@ -274,7 +274,7 @@ def _probabilities(search: _Search, config: Config, what: str, progress: Progres
     """Learn from all books that the search saw; return probabilities of the held-out ones."""
     task = search.task
     model = search.learn(config, task.y, lambda done, total: progress(f"measuring {what}", done, total))
-    return crossfitted(model.scores(model.encode(search.rows(task.out))), task.truth)
+    return crossfitted(model.scores(model.encode(search.rows(task.out))), task.truth, near=model.expected_)
 
 
 def _check_enough(task: Task) -> None:

@@ -66,25 +66,28 @@ def ours(
     seed: int,
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Give the name and the probabilities of each of our methods for the books to be judged."""
-    truth = problem.y[judge]
+
+    def told(scores: np.ndarray, by: FusionClassifier) -> np.ndarray:
+        return crossfitted(scores, problem.y[judge], near=by.expected_)
+
     asked = {name: block.take(judge) for name, block in blocks.items()}
     model = classifier(problem, blocks, learn, config, seed)
     books = model.encode(asked)
-    yield "ours as shipped", crossfitted(model.scores(books), truth)
-    yield "our network alone", crossfitted(model.votes(books)[:, 0].astype(float), truth)
-    yield "our SVM on the fused representation", crossfitted(_decisions(model, books), truth)
+    yield "ours as shipped", told(model.scores(books), model)
+    yield "our network alone", told(model.votes(books)[:, 0].astype(float), model)
+    yield "our SVM on the fused representation", told(_decisions(model, books), model)
     names = list(blocks)
     for size in range(len(names) - 1, 0, -1):
         for part in combinations(names, size):
             only = np.isin(names, part)[None, :]
-            yield f"{' + '.join(part)}: shown", crossfitted(model.scores(books, shown=only), truth)
+            yield f"{' + '.join(part)}: shown", told(model.scores(books, shown=only), model)
             alone = classifier(problem, {name: blocks[name] for name in part}, learn, config, seed)
-            yield f"{' + '.join(part)}: trained", crossfitted(alone.scores(alone.encode(asked)), truth)
+            yield f"{' + '.join(part)}: trained", told(alone.scores(alone.encode(asked)), alone)
     for name in names[1:]:
         other = {**blocks, name: shuffled(blocks[name], np.random.default_rng(seed))}
         spoilt = classifier(problem, other, learn, config, seed)
         found = spoilt.scores(spoilt.encode({n: b.take(judge) for n, b in other.items()}))
-        yield f"{name} shuffled", crossfitted(found, truth)
+        yield f"{name} shuffled", told(found, spoilt)
 
 
 def _decisions(model: FusionClassifier, books: Encoded) -> np.ndarray:

@@ -39,13 +39,16 @@ def test_answers_that_are_too_sure_above_and_not_sure_enough_below_are_mended_at
     assert after < before / 2
 
 
-def test_of_few_books_the_temperature_stays_near_one():
+def test_of_few_books_the_temperature_stays_near_the_one_it_is_drawn_towards():
     wrong = np.tile([[5.0, 0]], (1000, 1))
-    few, many = (Temperature.fitted(wrong[:n], np.ones(n, int)).cool(wrong)[0, 0] for n in (1, 1000))
-    assert 2 < few < 5
-    assert many < 1
-    none = Temperature.fitted(np.zeros((0, 2)), np.zeros(0, int))
-    assert (none.level, none.slope) == (0, 0)
+    for near, at_first in ((Temperature(), 5.0), (Temperature(level=-0.4, slope=0.6), 5.5)):
+        assert near.cool(wrong)[0, 0] == pytest.approx(at_first, abs=0.1)
+        few, many = (
+            Temperature.fitted(wrong[:n], np.ones(n, int), near=near).cool(wrong)[0, 0] for n in (1, 1000)
+        )
+        assert at_first / 2 < few < at_first
+        assert many < 1
+        assert Temperature.fitted(np.zeros((0, 2)), np.zeros(0, int), near=near) == near
 
 
 @given(seed=st.integers(0, 99), books=st.integers(1, 40), shift=st.floats(-50, 50))
@@ -62,18 +65,18 @@ def test_cooling_keeps_the_order_and_knows_no_constant(seed, books, shift):
 def test_figures_of_a_book_are_taken_at_a_temperature_that_its_category_had_no_part_in(seed, books):
     rng = np.random.default_rng(seed)
     scores, y = answers(rng, books=books, heat=2)
-    cooled = crossfitted(scores, y)
+    cooled = crossfitted(scores, y, near=Temperature())
     assert np.array_equal(cooled.argmax(axis=1), scores.argmax(axis=1))
     book = int(rng.integers(books))
     changed = y.copy()
     changed[book] = (y[book] + 1) % 5
-    assert np.array_equal(crossfitted(scores, changed)[book], cooled[book])
+    assert np.array_equal(crossfitted(scores, changed, near=Temperature())[book], cooled[book])
 
 
 def test_cooling_leaves_the_scores_as_they_were():
     scores, y = answers(np.random.default_rng(0), books=20, heat=2)
     before = scores.copy()
-    crossfitted(scores, y)
+    crossfitted(scores, y, near=Temperature())
     assert np.array_equal(scores, before)
 
 

@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.special import softmax
 
+from classifier.pipeline.calibration import Temperature
 from classifier.pipeline.config import Config
 from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.modality import Block, BlockSpec
@@ -327,6 +328,15 @@ def test_calibrating_makes_the_answers_likelier_and_changes_none():
     off = [abs(answers.max(axis=1).mean() - accuracy) for answers in (before, after)]
     assert off[0] > 0.05
     assert off[1] < 0.02
+
+
+def test_the_temperature_is_drawn_towards_what_books_unseen_at_fit_call_for():
+    train, y = toy_blocks(200, kinds=WORDS, misleading=0.4)
+    fitted = classifier("network.epochs=2").fit(train, y, n_classes=N_CLASSES)  # so the answers are unsure
+    assert fitted.expected_.level < -0.1
+    assert fitted.temperature_ == Temperature()
+    none = np.arange(0)
+    assert fitted.calibrate(taken(train, none), y[none]).temperature_ == fitted.expected_
 
 
 def test_the_same_seed_gives_the_same_probabilities_and_another_seed_others(blocks):

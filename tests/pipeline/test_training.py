@@ -125,9 +125,9 @@ def scores(classifier: FusionClassifier, blocks: dict[str, Block]) -> np.ndarray
 
 def test_figures_are_those_of_the_judged_model_at_temperatures_fitted_to_other_books(trained, out):
     blocks, truth = out
-    fused = crossfitted(scores(trained.model.judged, blocks), truth)
+    fused = crossfitted(scores(trained.model.judged, blocks), truth, near=trained.model.judged.expected_)
     assert trained.figures["fused"] == pytest.approx(figures(fused, truth))
-    served = crossfitted(scores(trained.model.serving, blocks), truth)
+    served = crossfitted(scores(trained.model.serving, blocks), truth, near=trained.model.serving.expected_)
     assert trained.figures["fused"] != pytest.approx(figures(served, truth))
 
 
@@ -182,7 +182,9 @@ def test_a_modality_alone_answers_by_the_shares_of_the_categories_for_books_that
         answers = softmax(found, axis=1)
         lacking = ~blocks[name].present
         np.testing.assert_allclose(answers[lacking], np.tile(np.exp(judged.prior_), (lacking.sum(), 1)))
-        assert trained.figures[name] == pytest.approx(figures(crossfitted(found, truth), truth), rel=1e-4)
+        assert trained.figures[name] == pytest.approx(
+            figures(crossfitted(found, truth, near=judged.expected_), truth), rel=1e-4
+        )
 
 
 def test_the_books_held_out_have_no_influence_on_the_model_that_is_judged(trained, catalogue):
