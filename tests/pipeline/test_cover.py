@@ -17,7 +17,7 @@ from torchvision import models
 
 from classifier.pipeline.cache import FeatureCache
 from classifier.pipeline.config import Config
-from classifier.pipeline.descriptors import SIZE
+from classifier.pipeline.descriptors import SIZE, WEIGHTS
 from classifier.pipeline.errors import ConfigError
 from classifier.pipeline.modalities.cover import CoverModality, read_cover
 from classifier.pipeline.modality import BlockSpec
@@ -68,6 +68,16 @@ def test_a_cover_is_read_upright(tmp_path):
     block = fitted(shelf(), PIXELS).block(shelf(tmp_path / "dot.png"))
     assert block.values.reshape(3, 32, 20)[:, 30, 3].tolist() == [10, 20, 30]
     assert np.count_nonzero(block.values) == 3
+
+
+def test_the_format_of_a_cover_is_told_before_it_is_brought_to_size(tmp_path):
+    sizes = {"novel": (400, 564), "manga": (400, 600), "large manga": (800, 1200)}
+    shelves = {name: shelf(picture(tmp_path / f"{name}.jpg", size=size)) for name, size in sizes.items()}
+    modality = fitted(shelf(*(book.cover for one in shelves.values() for book in one.books)))
+    novel, manga, large = (modality.transform(one)[0] for one in shelves.values())
+    np.testing.assert_allclose(large, manga, atol=1e-5)
+    assert np.abs(novel - manga).max() > 1
+    assert np.abs(novel).max() <= 4 * WEIGHTS.max()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I;16"])

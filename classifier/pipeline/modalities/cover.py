@@ -24,13 +24,14 @@ from torchvision import models
 from classifier.pipeline import descriptors
 from classifier.pipeline.cache import content_key, source_key
 from classifier.pipeline.config import Config, CoverConfig
-from classifier.pipeline.descriptors import HEIGHT, SIZE, WIDTH, describe
+from classifier.pipeline.descriptors import HEIGHT, SIZE, WEIGHTS, WIDTH, describe
 from classifier.pipeline.errors import ConfigError
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
 from classifier.pipeline.records import Bool, Catalogue
 
 _BATCH = 64  # covers of 224 x 224 pixels through a pretrained network: about 1 GB at most
 _FILES = 512  # held in memory at a time
+_FARTHEST = 4  # standard deviations: a cover of a rare format must not outshout all that is said of it
 _MOST_BYTES = 50_000_000  # of a file: no cover needs them
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 """Each further format is a further parser for strangers' bytes (EPS would start Ghostscript)."""
@@ -170,15 +171,18 @@ class CoverModality(Modality):
         return Block(values=values, present=present, spec=self.spec)
 
     def _standardised(self, block: Block) -> Block:
-        values = (block.values - self.mean) * self.scale * block.present[:, None]
+        values = ((block.values - self.mean) * self.scale).clip(-_FARTHEST, _FARTHEST) * WEIGHTS
+        values *= block.present[:, None]
         return Block(values=values, present=block.present, spec=block.spec)
 
     def _descriptors(self, files: Sequence[bytes]) -> Iterable[bytes]:
         """Return descriptors (d), float32, of each file."""
         for start in range(0, len(files), _BATCH):
-            images = [read_cover(file, size=(WIDTH, HEIGHT)) for file in files[start : start + _BATCH]]
+            part = files[start : start + _BATCH]
+            images = [read_cover(file, size=(WIDTH, HEIGHT)) for file in part]
             read = [np.asarray(image) for image in images if image]
-            described = iter(describe(np.stack(read))) if read else iter(())
+            ratios = [_ratio(file) for file, image in zip(part, images, strict=True) if image]
+            described = iter(describe(np.stack(read), ratios)) if read else iter(())
             yield from (next(described).tobytes() if image else b"" for image in images)
 
     def _pixels(self, files: Sequence[bytes]) -> Iterable[bytes]:
@@ -210,6 +214,12 @@ class CoverModality(Modality):
             hook.remove()
         features: np.ndarray[Any, Any] = nn.functional.normalize(seen[0], dim=1).numpy()
         return features * np.float32(np.sqrt(features.shape[1]))
+
+
+def _ratio(content: bytes) -> float:
+    """Return height over width of a cover that can be read."""
+    with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+        return image.height / image.width
 
 
 def _content(path: Path) -> bytes:
