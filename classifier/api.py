@@ -62,6 +62,11 @@ _EVIDENCE = {
             "description": "By modality, [category, probability] that it names by itself.",
         },
         "disagree": {"type": "boolean", "description": "Whether the modalities name different categories."},
+        "left_out": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The modalities that books like this one are judged better without.",
+        },
         "nearest": {
             "type": "object",
             "additionalProperties": _listed("[book, category, cosine], the nearest first."),

@@ -42,6 +42,7 @@ def as_html(suggestion: Suggestion) -> SafeString:
             )
         ],
         "disagree": evidence["disagree"],
+        "left_out": [modality(name) for name in evidence["left_out"]],
         "says": [
             {"modality": modality(name), "category": categories.get(key, key), "percent": f"{sure:.0%}"}
             for name, (key, sure) in evidence["says"].items()

@@ -136,7 +136,8 @@ def evidence(
         ``decision``, the score; ``baseline``, that of a book nothing is known of; ``shares``, what each
         modality of the book added. ``terms``: ``for`` and ``against``, (field, word, gain), the largest
         first. ``says``: (category, probability) that each modality names by itself; ``disagree``: whether
-        these categories differ. ``nearest``: by modality, (book, category, cosine). ``borrowed_with``:
+        these categories differ. ``left_out``: the modalities that the book has and is judged without
+        (`FusionClassifier.uses_`). ``nearest``: by modality, (book, category, cosine). ``borrowed_with``:
         ``books``, (book, weight) of the co-borrowed titles taken to be of this category, and ``agree``,
         the share of all co-borrowing that they stand for. Tuples, unlike lists, the garbage collector
         does not count: that halves the time.
@@ -149,6 +150,8 @@ def evidence(
     named = _words(classifier, blocks, books, categories, words)
     nearest = _nearest(classifier, books, ids, classes, gallery)
     linked = _linked(classifier, blocks, categories, gallery)
+    judged_by = [set(names) for names in classifier.machines_] + [set[str]()]  # the last one for -1
+    owner = classifier.machine_of(books.present).tolist()
     rows = []
     for book in range(len(categories)):
         present = [(name, p) for p, name in enumerate(classifier.modalities_) if there[book][p]]
@@ -162,6 +165,7 @@ def evidence(
                     "terms": named[rank][book],
                     "says": says[book],
                     "disagree": disagree,
+                    "left_out": [name for name, _ in present if name not in judged_by[owner[book]]],
                     "nearest": nearest[book],
                     "borrowed_with": linked[rank][book],
                 }

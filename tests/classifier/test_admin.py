@@ -183,6 +183,7 @@ def test_the_reasons_of_a_suggestion_are_read_on_its_page():
             "terms": {"for": [["title", "empire", 0.6]], "against": [["description", "bunny", -0.2]]},
             "says": {"text": ["local/900", 0.8], "cover": ["local/028", 0.7]},
             "disagree": True,
+            "left_out": ["cover"],
             "nearest": {"cover": [[alike.control_number, "local/028", 0.9], ["gone", "local/none", 0.8]]},
             "borrowed_with": {"agree": 0.4, "books": [[borrowed.control_number, 0.3]]},
         },
@@ -196,6 +197,7 @@ def test_the_reasons_of_a_suggestion_are_read_on_its_page():
         '<meter min="0" max="2.5" value="2.5"></meter> text +2.50',
         '<meter min="0" max="2.5" value="0.75"></meter> cover -0.75',
         "With 0.25 for the category as such they sum to 2.00.",
+        "<p>Left out of account: cover. Books like this one are judged better without.</p>",
         "<dt>Words for it</dt> <dd>empire (title)</dd>",
         "<dt>Words against it</dt> <dd>bunny (description)</dd>",
         "<dt>They disagree</dt>",
@@ -219,7 +221,7 @@ def test_a_suggestion_from_before_there_was_evidence_has_a_page_too():
 def test_a_book_nothing_is_known_of_has_reasons_that_say_so():
     evidence = {
         "decision": 0.25, "baseline": 0.25, "shares": {}, "terms": {"for": [], "against": []}, "says": {},
-        "disagree": False, "nearest": {}, "borrowed_with": {"agree": 0.0, "books": []},
+        "disagree": False, "left_out": [], "nearest": {}, "borrowed_with": {"agree": 0.0, "books": []},
     }  # fmt: skip
     suggestion = make_suggestion(evidence=evidence)
     page = desk(make_librarian()).get(f"{SUGGESTIONS}{suggestion.pk}/change/").content.decode()
@@ -238,6 +240,7 @@ def test_the_reasons_are_read_in_chinese_too():
             "terms": {"for": [["title", "帝国", 0.6]], "against": []},
             "says": {"text": ["local/900", 0.8]},
             "disagree": False,
+            "left_out": ["cover"],
             "nearest": {"audio": [["gone", "local/900", 0.8]]},
             "borrowed_with": {"agree": 0.4, "books": [["gone", 0.3]]},
         }

@@ -56,7 +56,7 @@ def test_the_schema_says_what_evidence_holds(tmp_path):
     call_command("spectacular", "--format", "openapi-json", "--file", str(file))
     suggestion = json.loads(file.read_text())["components"]["schemas"]["Suggestion"]
     assert set(suggestion["properties"]["evidence"]["properties"]) == {
-        "decision", "baseline", "shares", "terms", "says", "disagree", "nearest", "borrowed_with"
+        "decision", "baseline", "shares", "terms", "says", "disagree", "left_out", "nearest", "borrowed_with"
     }  # fmt: skip
     assert suggestion["properties"]["abstained"]["type"] == "boolean"
 

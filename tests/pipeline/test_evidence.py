@@ -210,12 +210,28 @@ def test_evidence_is_small_json_that_repeats_what_the_model_decided(model, catal
     for suggestion in explained:
         evidence = json.loads(json.dumps(suggestion.evidence, allow_nan=False))
         assert list(evidence) == [
-            "decision", "baseline", "shares", "terms", "says", "disagree", "nearest", "borrowed_with"
+            "decision", "baseline", "shares", "terms", "says", "disagree", "left_out", "nearest",
+            "borrowed_with",
         ]  # fmt: skip
         total = evidence["baseline"] + sum(evidence["shares"].values())
         assert total == pytest.approx(evidence["decision"], abs=4e-4)
         assert list(evidence["shares"]) == list(evidence["says"])
         assert evidence["disagree"] == (len({category for category, _ in evidence["says"].values()}) > 1)
+
+
+def test_a_modality_that_books_are_judged_better_without_is_said_to_be_left_out(model, catalogue):
+    everything = tuple(model.serving.modalities_)
+    fewer = tuple(name for name in everything if name != "cover")
+    kept = model.serving.uses_
+    model.serving.uses_ = {names: names for names in kept} | {everything: fewer}
+    try:
+        explained = model.explain(catalogue)
+    finally:
+        model.serving.uses_ = kept
+    for suggestion in explained:
+        whole = set(suggestion.evidence["shares"]) == set(everything)
+        assert suggestion.evidence["left_out"] == (["cover"] if whole else [])
+    assert any(suggestion.evidence["left_out"] for suggestion in explained)
 
 
 def test_the_words_named_stand_in_the_field_named_the_loudest_first(catalogue, explained):
@@ -285,6 +301,7 @@ def test_of_a_book_nothing_is_known_of_the_baseline_decides(model):
         "terms": {"for": [], "against": []},
         "says": {},
         "disagree": False,
+        "left_out": [],
         "nearest": {},
         "borrowed_with": {"agree": 0.0, "books": []},
     }
