@@ -163,8 +163,8 @@ class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
     list_filter_submit = True
     search_fields = ["book__title", "book__control_number", "category__notation"]
     actions = ["accept_selected"]
-    fields = ["book", "rank", "category", "percent", "abstained", "reasons", "model_version", "created_at"]
-    readonly_fields = ["percent", "reasons"]
+    fields = ["book", "rank", "category", "percent", "answer", "reasons", "model_version", "created_at"]
+    readonly_fields = ["percent", "answer", "reasons"]
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         columns = super().get_list_display(request)

@@ -25,13 +25,18 @@ def as_html(suggestion: Suggestion) -> SafeString:
     if not evidence:
         return SafeString("")
     books, categories = _books(evidence), _categories(evidence)
-    largest = max(map(abs, evidence["shares"].values()), default=0)
+    largest = max(map(abs, evidence["shares"].values()), default=0) or 1
     context = {
         "decision": evidence["decision"],
         "baseline": evidence["baseline"],
-        "largest": largest,
         "shares": [
-            {"modality": modality(name), "share": share, "size": abs(share)}
+            {
+                "modality": modality(name),
+                "share": share,
+                "side": "for" if share > 0 else "against",
+                "x": min(0, share / largest),
+                "width": abs(share / largest),
+            }
             for name, share in evidence["shares"].items()
         ],
         "terms": [
@@ -50,6 +55,7 @@ def as_html(suggestion: Suggestion) -> SafeString:
         "nearest": [
             {
                 "modality": modality(name),
+                "shown": name == "cover",
                 "books": [
                     {"book": books.get(number), "number": number, "category": categories.get(key, key)}
                     for number, key, _likeness in near
@@ -81,7 +87,7 @@ def _books(evidence: dict[str, Any]) -> dict[str, Book]:
     """Return the books that are named, by control number; those deleted since are missing."""
     numbers = {number for near in evidence["nearest"].values() for number, *_rest in near}
     numbers |= {number for number, _weight in evidence["borrowed_with"]["books"]}
-    found = Book.objects.filter(control_number__in=numbers).only("control_number", "title")
+    found = Book.objects.filter(control_number__in=numbers).only("control_number", "title", "cover")
     return {book.control_number: book for book in found} if numbers else {}
 
 

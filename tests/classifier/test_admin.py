@@ -173,7 +173,8 @@ def test_the_list_tells_suggestions_from_guesses_and_filters_them():
 def test_the_reasons_of_a_suggestion_are_read_on_its_page():
     history = make_category(scheme="local", notation="900", label_en="History")
     make_category(scheme="local", notation="028", label_en="Children")
-    alike, borrowed = make_book(title="Alike <b>"), make_book(title="Borrowed too")
+    alike = make_book(title="Alike <b>", cover="covers/alike.png")
+    borrowed = make_book(title="Borrowed too", cover="covers/other.png")
     suggestion = make_suggestion(
         category=history,
         evidence={
@@ -194,8 +195,10 @@ def test_the_reasons_of_a_suggestion_are_read_on_its_page():
     assert f'href="{address}"' in client.get(book_page(suggestion.book)).content.decode()
     page = re.sub(r"\s+", " ", client.get(address).content.decode())
     for said_there in (
-        '<meter min="0" max="2.5" value="2.5"></meter> text +2.50',
-        '<meter min="0" max="2.5" value="0.75"></meter> cover -0.75',
+        '<rect class="for" x="0" width="1.0" height="1" />',
+        "</svg> text +2.50",
+        '<rect class="against" x="-0.3" width="0.3" height="1" />',
+        "</svg> cover -0.75",
         "With 0.25 for the category as such they sum to 2.00.",
         "<p>Left out of account: cover. Books like this one are judged better without.</p>",
         "<dt>Words for it</dt> <dd>empire (title)</dd>",
@@ -203,8 +206,9 @@ def test_the_reasons_of_a_suggestion_are_read_on_its_page():
         "<dt>They disagree</dt>",
         "<li>text says 900 History (80%)</li> <li>cover says 028 Children (70%)</li>",
         "<dt>Most alike by cover</dt>",
-        f'<li><a href="{book_page(alike)}">Alike &lt;b&gt;</a> : 028 Children</li>',
-        "<li>gone : local/none</li>",
+        f'<li> <img src="{alike.cover.url}" alt="" loading="lazy"> <a href="{book_page(alike)}">Alike',
+        "</a> <div>028 Children</div> </li>",
+        "<li> gone <div>local/none</div> </li>",
         "Borrowed with these titles, taken to be of this category (40% of all co-borrowing)",
         f'<li><a href="{book_page(borrowed)}">Borrowed too</a> </li>',
     ):
@@ -215,7 +219,7 @@ def test_a_suggestion_from_before_there_was_evidence_has_a_page_too():
     suggestion = make_suggestion()
     answer = desk(make_librarian()).get(f"{SUGGESTIONS}{suggestion.pk}/change/")
     assert answer.status_code == 200
-    assert "<meter" not in answer.content.decode()
+    assert '<svg class="share"' not in answer.content.decode()
 
 
 def test_a_book_nothing_is_known_of_has_reasons_that_say_so():
