@@ -6,8 +6,8 @@ FOLDER is in the import format (books.csv.gz, loans.csv.gz, covers/). A fifth of
 out (whole authors, where the books without a category are by others); all methods learn from the same rest,
 and the table gives means over the seeds. Features of ours are learned of all books, categories of the rest
 alone. "Shown" is ours as shipped, asked about books of which it sees these modalities only; "trained" never
-saw another. "Shuffled" gives each book another one's features: a modality that says nothing. Run by hand:
-minutes on two cores. Annif joins where it is on the PATH.
+saw another. "Shuffled" gives each book another one's features, and a set without covers gets covers of noise:
+modalities that say nothing. Run by hand: minutes on two cores. Annif joins where it is on the PATH.
 """
 
 import argparse
@@ -24,10 +24,11 @@ from rich.table import Table
 
 from classifier.pipeline.calibration import crossfitted
 from classifier.pipeline.config import Config
+from classifier.pipeline.descriptors import SIZE
 from classifier.pipeline.features import FeatureExtractor
 from classifier.pipeline.fusion import Encoded, FusionClassifier
 from classifier.pipeline.metrics import by_level, figures, reliability, selective
-from classifier.pipeline.modality import Block
+from classifier.pipeline.modality import Block, BlockSpec
 from classifier.pipeline.tree import kinship
 
 Row = dict[str, float]
@@ -57,6 +58,13 @@ def shuffled(block: Block, rng: np.random.Generator) -> Block:
     return Block(values=block.values[order], present=block.present, spec=block.spec, links=links)
 
 
+def noise(n_books: int, rng: np.random.Generator) -> Block:
+    """Return covers of nothing for six books in ten."""
+    present = rng.random(n_books) < 0.6
+    values = rng.normal(size=(n_books, SIZE)).astype(np.float32) * present[:, None]
+    return Block(values=values, present=present, spec=BlockSpec(kind="vector", shape=(SIZE,)))
+
+
 def ours(
     problem: Problem,
     blocks: Mapping[str, Block],
@@ -83,11 +91,14 @@ def ours(
             yield f"{' + '.join(part)}: shown", told(model.scores(books, shown=only), model)
             alone = classifier(problem, {name: blocks[name] for name in part}, learn, config, seed)
             yield f"{' + '.join(part)}: trained", told(alone.scores(alone.encode(asked)), alone)
-    for name in names[1:]:
-        other = {**blocks, name: shuffled(blocks[name], np.random.default_rng(seed))}
+    rng = np.random.default_rng(seed)
+    useless = {f"{name} shuffled": {**blocks, name: shuffled(blocks[name], rng)} for name in names[1:]}
+    if "cover" not in blocks:
+        useless["covers of noise"] = {**blocks, "cover": noise(len(problem.y), rng)}
+    for name, other in useless.items():
         spoilt = classifier(problem, other, learn, config, seed)
         found = spoilt.scores(spoilt.encode({n: b.take(judge) for n, b in other.items()}))
-        yield f"{name} shuffled", told(found, spoilt)
+        yield name, told(found, spoilt)
 
 
 def _decisions(model: FusionClassifier, books: Encoded) -> np.ndarray:
