@@ -71,6 +71,16 @@ def test_an_equal_number_of_another_kind_is_no_link():
     assert len({digest for _, digest in terms}) == len(terms) == 4
 
 
+@both_databases
+@pytest.mark.parametrize("separator", [" ", "-"])
+@pytest.mark.parametrize("words", [300, 10_000])
+def test_a_query_of_very_many_words_finds_nobody(database, separator, words):
+    make_borrower(card_number="P1", name="Anna")
+    # Letters of Cherokee, each its own word.
+    query = separator.join(chr(0x13A0 + number % 80) for number in range(words))
+    assert found(query) == []
+
+
 def test_nothing_asked_for_is_matched_by_all():
     make_borrower()
     assert search_borrowers(query="  ").count() == 1
