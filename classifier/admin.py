@@ -30,6 +30,7 @@ from classifier.services.review import SuggestionReplacedError, accept_suggestio
 from library.catalogue.admin import BookAdmin
 from library.catalogue.models import Book
 from library.errors import LibraryError
+from library.people.selectors import without_personal_data
 
 
 def may_file_books(request: HttpRequest) -> bool:
@@ -238,10 +239,12 @@ class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
 @admin.register(Recommendation)
 class RecommendationAdmin(ReadOnlyAdmin):
     list_display = ["borrower", "rank", "book", "score", "reason"]
-    list_select_related = ["borrower", "book"]
     list_filter = [("borrower", AutocompleteSelectFilter), ("book", AutocompleteSelectFilter)]
     list_filter_submit = True
-    search_fields = ["borrower__card_number", "borrower__name", "book__title"]
+    search_fields = ["borrower__card_number", "book__title"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Recommendation]:
+        return without_personal_data(super().get_queryset(request).select_related("book"))
 
 
 @admin.register(ModelVersion)

@@ -7,3 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "library.settings.production")
 
 application = get_wsgi_application()
+
+# Needs the models, which are there only now.
+from library.people.services.keys import start_with_keys  # noqa: E402
+
+start_with_keys()

@@ -7,6 +7,7 @@ from typing import Any
 from library.catalogue.models import Book, Category, Copy
 from library.circulation.models import Loan
 from library.people.models import Borrower
+from library.people.services.borrowers import save_borrower
 
 #: The present of the tests, handed to services as ``now=``.
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -36,8 +37,10 @@ def make_copy(**fields: Any) -> Copy:
 
 
 def make_borrower(**fields: Any) -> Borrower:
-    """Return a saved borrower."""
-    return Borrower.objects.create(**{"card_number": f"P{next(_numbers)}"} | fields)
+    """Return a saved borrower that a search finds."""
+    borrower = Borrower(**{"card_number": f"P{next(_numbers)}"} | fields)
+    save_borrower(borrower=borrower)
+    return borrower
 
 
 def make_loan(**fields: Any) -> Loan:

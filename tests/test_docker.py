@@ -15,7 +15,7 @@ DOCKERFILE = (DOCKER / "Dockerfile").read_text()
 COMPOSE_TEXT = (DOCKER / "compose.yaml").read_text()
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 SERVICES = COMPOSE["services"]
-SECRETS = {"SECRET_KEY", "ALLOWED_HOSTS", "POSTGRES_PASSWORD"}
+SECRETS = {"SECRET_KEY", "BORROWER_KEYS", "BORROWER_INDEX_KEY", "ALLOWED_HOSTS", "POSTGRES_PASSWORD"}
 
 
 def test_web_worker_beat_and_their_two_servers_make_the_library():

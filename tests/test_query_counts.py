@@ -4,8 +4,9 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 
 from library.catalogue.models import Book
+from library.people.models import BorrowerCategory
 from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion, make_version
-from tests.factories import make_book, make_category, make_loan
+from tests.factories import make_book, make_borrower, make_category, make_loan
 from tests.logins import desk, make_librarian
 
 ROWS = 30
@@ -17,6 +18,7 @@ LISTS = {
     "/api/v1/categories/": 4,
     "/api/v1/copies/": 4,
     "/api/v1/borrowers/": 6,
+    "/api/v1/borrowers/?search=anna+chen": 6,
     "/api/v1/loans/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 6,
@@ -25,7 +27,8 @@ LISTS = {
     "/admin/catalogue/book/{book}/change/": 8,
     "/admin/catalogue/category/": 8,
     "/admin/catalogue/copy/": 6,
-    "/admin/people/borrower/": 6,
+    "/admin/people/borrower/": 7,
+    "/admin/people/borrower/?q=anna+chen": 7,
     "/admin/circulation/loan/": 8,
     "/admin/classifier/suggestion/": 8,
     "/admin/classifier/recommendation/": 6,
@@ -42,7 +45,10 @@ def book():
     for rank in range(1, ROWS + 1):
         category = make_category(parent=book.category)
         other = make_book(category=category, cover="covers/a.png")
-        loan = make_loan(book=book)
+        borrower = make_borrower(
+            name="Anna Chen", category=BorrowerCategory.objects.create(code=f"c{rank}", name="Staff")
+        )
+        loan = make_loan(book=book, borrower=borrower)
         version = make_version()
         make_suggestion(book=book, rank=rank, category=category, model_version=version)
         make_recommendation(borrower=loan.borrower, book=other)

@@ -22,6 +22,7 @@ from library.circulation.importing.loans import import_loans
 from library.console import Progress, no_progress
 from library.demo.generate import DemoFiles, generate
 from library.desk.roles import ensure_roles
+from library.people.selectors import without_personal_data
 
 ADMIN = "demo-admin"
 SAMPLES = 10
@@ -104,10 +105,10 @@ def _sample_suggestions(files: DemoFiles) -> list[dict[str, Any]]:
 
 
 def _sample_recommendations() -> list[dict[str, Any]]:
-    best = Recommendation.objects.filter(rank=1).select_related("borrower", "book").order_by("borrower_id")
+    first = Recommendation.objects.filter(rank=1).select_related("book").order_by("borrower_id")
     return [
         {"borrower": r.borrower.card_number, "title": r.book.title, "reason": r.reason}
-        for r in _spread(list(best))
+        for r in _spread(list(without_personal_data(first)))
     ]
 
 

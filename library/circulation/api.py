@@ -5,6 +5,7 @@ from rest_framework import serializers
 from rest_framework.routers import SimpleRouter
 
 from library.circulation.models import Loan
+from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
@@ -46,7 +47,7 @@ class LoanFilter(django_filters.FilterSet):
 
 
 class LoanViewSet(RecordViewSet):
-    queryset = Loan.objects.select_related("copy__book", "borrower")
+    queryset = without_personal_data(Loan.objects.select_related("copy__book"))
     serializer_class = LoanSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = LoanFilter

@@ -1,14 +1,74 @@
 """The borrowers' desk."""
 
-from django.contrib import admin
-from unfold.admin import ModelAdmin
+from typing import Any
 
-from library.people.models import Borrower
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from library.people.models import Borrower, BorrowerCategory, BorrowerTerm
+from library.people.selectors import search_borrowers
+from library.people.services.borrowers import save_borrower
+
+
+@admin.register(BorrowerCategory)
+class BorrowerCategoryAdmin(ModelAdmin):
+    list_display = ["code", "name"]
+    list_per_page = 50
+    search_fields = ["code", "name"]
+
+
+class BorrowerForm(forms.ModelForm):
+    class Meta:
+        widgets = {"address": UnfoldAdminTextareaWidget}
 
 
 @admin.register(Borrower)
 class BorrowerAdmin(ModelAdmin):
-    list_display = ["card_number", "name"]
+    form = BorrowerForm
+    list_display = ["card_number", "name", "category", "blocked"]
+    # In the order of ciphertexts a list of names would be shuffled.
+    sortable_by = ["card_number", "category", "blocked"]
+    list_select_related = ["category"]
+    list_filter = ["category", ("blocked", admin.EmptyFieldListFilter), "retention"]
     list_per_page = 50
     show_full_result_count = False
-    search_fields = ["card_number", "name"]
+    # The field shows the search box; what is searched is the blind index.
+    search_fields = ["card_number"]
+    search_help_text = _("Card number, e-mail, phone, or whole words of the name")
+    autocomplete_fields = ["category"]
+    fieldsets = [
+        (None, {"fields": ["card_number", "name", ("category", "blocked")]}),
+        (_("Contact"), {"fields": [("email", "phone"), "address"]}),
+        (_("Privacy"), {"fields": ["retention"]}),
+    ]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Borrower], search_term: str
+    ) -> tuple[QuerySet[Borrower], bool]:
+        if search_term.strip():
+            queryset = queryset.filter(pk__in=search_borrowers(query=search_term).values("pk"))
+        return queryset, False
+
+    def save_model(self, request: HttpRequest, obj: Borrower, form: forms.ModelForm, change: bool) -> None:
+        save_borrower(borrower=obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """Leave the search terms out of what the page lists: they say nothing to people."""
+        to_delete, counts, needed, protected = super().get_deleted_objects(objs, request)
+        counts.pop(BorrowerTerm._meta.verbose_name_plural, None)
+        return _without_terms(to_delete), counts, needed, protected
+
+
+def _without_terms(items: list[Any]) -> list[Any]:
+    term = f"{capfirst(BorrowerTerm._meta.verbose_name)}: "
+    return [
+        _without_terms(item) if isinstance(item, list) else item
+        for item in items
+        if isinstance(item, list) or not item.startswith(term)
+    ]

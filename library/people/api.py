@@ -1,8 +1,18 @@
 """Borrowers in the REST API: for those who may see them."""
 
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.filters import SearchFilter
+from rest_framework.request import Request
 from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
 
 from library.people.models import Borrower
+from library.people.selectors import search_borrowers
+from library.people.services.borrowers import save_borrower
+from library.rest.filters import StableOrdering
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
@@ -11,16 +21,45 @@ from library.rest.views import RecordViewSet
 class BorrowerSerializer(RecordSerializer):
     class Meta:
         model = Borrower
-        fields = ["id", "card_number", "name"]
+        fields = [
+            "id",
+            "card_number",
+            "name",
+            "email",
+            "phone",
+            "address",
+            "category",
+            "blocked",
+            "retention",
+        ]
+
+    def create(self, validated_data: dict[str, Any]) -> Borrower:
+        return self.update(Borrower(), validated_data)
+
+    def update(self, instance: Borrower, validated_data: dict[str, Any]) -> Borrower:
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        save_borrower(borrower=instance)
+        return instance
+
+
+class BorrowerSearch(SearchFilter):
+    """Search by the blind index: whole words of the name, card number, e-mail, phone."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
+        query = request.query_params.get(self.search_param, "")
+        if not query.strip():
+            return queryset
+        return queryset.filter(pk__in=search_borrowers(query=query).values("pk"))
 
 
 class BorrowerViewSet(RecordViewSet):
     queryset = Borrower.objects.all()
     serializer_class = BorrowerSerializer
     permission_classes = [PersonalDataPermissions]
+    filter_backends = [DjangoFilterBackend, BorrowerSearch, StableOrdering]
     filterset_fields = ["card_number"]
-    search_fields = ["card_number", "name"]
-    ordering_fields = ["card_number", "name"]
+    ordering_fields = ["card_number"]
 
 
 router = SimpleRouter()

@@ -1,7 +1,14 @@
 """The people who borrow."""
 
+from django.core.validators import validate_email
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from library.people.encryption import index
+from library.people.encryption.fields import EncryptedTextField
+
+#: What is known of the person, encrypted at rest; lists that show none of it defer it.
+PERSONAL_FIELDS = ("name", "email", "phone", "address")
 
 
 class BorrowerCategory(models.Model):
@@ -28,7 +35,10 @@ class Borrower(models.Model):
         FORGET = "forget", _("forget at return")
 
     card_number = models.CharField(_("card number"), max_length=100, unique=True)
-    name = models.CharField(_("name"), max_length=200, blank=True)
+    name = EncryptedTextField(_("name"), max_length=200, blank=True)
+    email = EncryptedTextField(_("e-mail"), max_length=254, blank=True, validators=[validate_email])
+    phone = EncryptedTextField(_("phone"), max_length=50, blank=True)
+    address = EncryptedTextField(_("address"), max_length=1000, blank=True)
     category = models.ForeignKey(
         BorrowerCategory,
         models.PROTECT,
@@ -59,3 +69,46 @@ class Borrower(models.Model):
 
     def __str__(self) -> str:
         return self.card_number
+
+
+class BorrowerTerm(models.Model):
+    """One word that a borrower is found by, as a keyed digest; written with the borrower."""
+
+    class Kind(models.TextChoices):
+        CARD = index.CARD, _("card number")
+        EMAIL = index.EMAIL, _("e-mail")
+        PHONE = index.PHONE, _("phone")
+        NAME = index.NAME, _("name")
+
+    borrower = models.ForeignKey(Borrower, models.CASCADE, related_name="terms", verbose_name=_("borrower"))
+    kind = models.CharField(_("kind"), max_length=5, choices=Kind)
+    digest = models.CharField(_("digest"), max_length=index.DIGEST_LENGTH)
+
+    class Meta:
+        verbose_name = _("search term of a borrower")
+        verbose_name_plural = _("search terms of borrowers")
+        constraints = [
+            models.UniqueConstraint(fields=["borrower", "kind", "digest"], name="borrower_term_once"),
+        ]
+        # With the borrower, so that a search reads the index alone.
+        indexes = [models.Index(fields=["digest", "borrower"], name="borrower_term_digest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.digest}"
+
+
+class KeyCanary(models.Model):
+    """A known text under the keys in use: keys that cannot read it are not this database's keys."""
+
+    KNOWN_TEXT = "canary"
+
+    text = EncryptedTextField(_("text"), max_length=20, default=KNOWN_TEXT)
+    digest = models.CharField(_("digest"), max_length=index.DIGEST_LENGTH)
+
+    class Meta:
+        verbose_name = _("key canary")
+        verbose_name_plural = _("key canaries")
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="key_canary_only_one")]
+
+    def __str__(self) -> str:
+        return self.digest

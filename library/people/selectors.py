@@ -1,12 +1,22 @@
 """Reads of the borrowers."""
 
 from collections.abc import Collection
+from itertools import groupby
+from typing import TypeVar
 
-from library.people.models import Borrower
+from django.db.models import Count, Model, Q, QuerySet
+
+from library.people.encryption import index
+from library.people.models import PERSONAL_FIELDS, Borrower, BorrowerTerm
 from library.tabular import batches
 
 #: SQLite takes at least 999 parameters in a statement.
 KEYS_A_QUERY = 900
+
+#: More than all that a borrower can be found by; beyond it a query would only be work for the database.
+LONGEST_QUERY = 600
+
+Row = TypeVar("Row", bound=Model)
 
 
 def borrower_ids(*, card_numbers: Collection[str]) -> dict[str, int]:
@@ -15,3 +25,107 @@ def borrower_ids(*, card_numbers: Collection[str]) -> dict[str, int]:
     for numbers in batches(sorted(card_numbers), KEYS_A_QUERY):
         found.update(Borrower.objects.filter(card_number__in=numbers).values_list("card_number", "pk"))
     return found
+
+
+def search_borrowers(*, query: str) -> QuerySet[Borrower]:
+    """Return the borrowers that all words of the query match.
+
+    Parameters
+    ----------
+    query : str
+        Whole words in any order: a card number, an e-mail address, a telephone number (with or without
+        spaces between its digits), words of the name. Case does not count; accents count where they are
+        written. An empty query is matched by all, one of more than `LONGEST_QUERY` characters by none.
+    """
+    terms = _Terms()
+    words = query.split()
+    if not words:
+        return Borrower.objects.all()
+    if len(query) > LONGEST_QUERY:
+        return Borrower.objects.none()
+    matches = Q()
+    for kind, run in groupby(words, key=_kind_of_word):
+        matches &= _run_matches(terms, kind, list(run))
+    if len(words) > 1:
+        # A card number may have spaces in it.
+        matches |= terms.has((index.CARD, index.card_term(query)))
+    return Borrower.objects.filter(pk__in=terms.borrowers(matches))
+
+
+def without_personal_data(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Return rows joined with their ``borrower`` without reading who that is.
+
+    For whatever names people by their card alone: it decrypts nothing, and a value that cannot be decrypted
+    does not stop it.
+
+    Parameters
+    ----------
+    rows : QuerySet
+        Rows with a foreign key ``borrower``.
+    """
+    personal = [f"borrower__{name}" for name in PERSONAL_FIELDS]
+    return rows.select_related("borrower").defer(*personal)
+
+
+def _kind_of_word(word: str) -> str:
+    if index.is_phone(word):
+        return index.PHONE
+    chinese = index.chinese_name(word)
+    return index.NAME if chinese and index.name_words(word) == [chinese] else ""
+
+
+class _Terms:
+    """Conditions on the terms of one borrower, answered together.
+
+    One scan of the index for all digests of a query, grouped by borrower, takes the same time however many
+    borrowers there are; a subquery a word, joined by "or", reads all borrowers.
+    """
+
+    def __init__(self) -> None:
+        self._digests: list[list[str]] = []
+
+    def has(self, *terms: tuple[str, str]) -> Q:
+        """Return the condition that a borrower has one of the terms."""
+        self._digests.append([index.digest(kind, term) for kind, term in terms])
+        return Q(**{f"has_{len(self._digests) - 1}__gt": 0})
+
+    def borrowers(self, condition: Q) -> QuerySet:
+        """Return the keys of the borrowers that a condition holds for."""
+        wanted = {digest for digests in self._digests for digest in digests}
+        counts = {
+            f"has_{number}": Count("pk", filter=Q(digest__in=digests))
+            for number, digests in enumerate(self._digests)
+        }
+        terms = BorrowerTerm.objects.filter(digest__in=wanted).values("borrower")
+        return terms.annotate(**counts).filter(condition).values("borrower")
+
+
+def _run_matches(terms: _Terms, kind: str, words: list[str]) -> Q:
+    """Match words of one kind that stand together: each by itself, or all as one number or Chinese name."""
+    matches = Q()
+    for word in words:
+        matches &= _word_matches(terms, word)
+    together = "".join(words)
+    if len(words) > 1 and kind == index.PHONE:
+        matches |= terms.has((index.PHONE, index.phone_term(together)))
+    elif len(words) > 1 and kind == index.NAME:
+        matches |= terms.has((index.NAME, index.chinese_name(together)))
+    return matches
+
+
+def _word_matches(terms: _Terms, word: str) -> Q:
+    wholes = [(index.CARD, index.card_term(word)), (index.EMAIL, index.email_term(word))]
+    if index.is_phone(word):
+        wholes.append((index.PHONE, index.phone_term(word)))
+    # The words round an @ are no name: they would find Anna Example by anna@example.org.
+    names = [] if "@" in word else index.name_words(word)
+    if len(names) == 1:
+        return terms.has(*wholes, (index.NAME, names[0]))
+    matches = terms.has(*wholes)
+    if names:
+        # Jean-Luc is one word of the query and two of the name.
+        all_names = Q()
+        for name in names:
+            all_names &= terms.has((index.NAME, name))
+        matches |= all_names
+    return matches

@@ -5,9 +5,12 @@ misspelt setting must not turn silently into a default.
 """
 
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from celery.schedules import crontab
+from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -35,19 +38,36 @@ for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DI
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def kept_secret_key(path: Path) -> str:
-    """Return the installation's own key, made on first use, so that no two installations share one."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        key = get_random_secret_key()
-        file.write(key)
-    return key
+def kept_secret(path: Path, secret: str) -> Path:
+    """Keep the secret in a file unless one is there, so that no two installations share one."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if not path.exists():
+        # Linked when whole, so that another process starting now never reads half a secret.
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(file.name, path)
+    return path
 
 
-SECRET_KEY = env.str("SECRET_KEY", None) or kept_secret_key(DATA_DIR / "secret_key")
+SECRET_KEY = env.str("SECRET_KEY", None) or kept_secret(
+    DATA_DIR / "secret_key", get_random_secret_key()
+).read_text(encoding="ascii")
+
+# The keys of borrowers' personal data: library/people/PRIVACY.md. They may also stand in a file.
+BORROWER_KEYS = env.str("BORROWER_KEYS", "")
+BORROWER_KEYS_FILE = env.path("BORROWER_KEYS_FILE", None)
+if not BORROWER_KEYS and BORROWER_KEYS_FILE is None:
+    BORROWER_KEYS_FILE = kept_secret(DATA_DIR / "secrets" / "borrower_keys", Fernet.generate_key().decode())
+BORROWER_INDEX_KEY = env.str("BORROWER_INDEX_KEY", "")
+BORROWER_INDEX_KEY_FILE = env.path("BORROWER_INDEX_KEY_FILE", None)
+if not BORROWER_INDEX_KEY and BORROWER_INDEX_KEY_FILE is None:
+    BORROWER_INDEX_KEY_FILE = kept_secret(
+        DATA_DIR / "secrets" / "borrower_index_key", Fernet.generate_key().decode()
+    )
+
 DEBUG = False
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
@@ -219,6 +239,7 @@ UNFOLD = {
                 "items": [
                     sidebar_link(_("Loans"), "sync_alt", "circulation.loan"),
                     sidebar_link(_("Borrowers"), "group", "people.borrower"),
+                    sidebar_link(_("Borrower categories"), "badge", "people.borrowercategory"),
                 ],
             },
             {

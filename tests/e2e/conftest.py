@@ -11,6 +11,7 @@ from typing import Any
 
 import dj_database_url
 import pytest
+from django.conf import settings
 from django.db import connections
 
 from tests.classifier.libraries import make_library
@@ -36,6 +37,8 @@ def opened(django_db_blocker) -> Opened:
 def library_folder(tmp_path_factory, django_db_blocker, opened) -> Path:
     """A data folder with a small library, not to be changed; see `small_library`."""
     data = tmp_path_factory.mktemp("library")
+    # This process writes what others will read.
+    shutil.copytree(settings.BORROWER_KEYS_FILE.parent, data / "secrets")
     migrated(database_in(data), django_db_blocker)
     with opened(data):
         make_library()

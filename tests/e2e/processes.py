@@ -17,6 +17,7 @@ PATIENCE = 120
 def environment(data: Path, **more: str) -> dict[str, str]:
     """Return the environment of a fresh installation with its data in a folder."""
     ours = {"DATABASE_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "SECRET_KEY"}
+    ours |= {"BORROWER_KEYS", "BORROWER_INDEX_KEY", "BORROWER_KEYS_FILE", "BORROWER_INDEX_KEY_FILE"}
     inherited = {key: value for key, value in os.environ.items() if key not in ours}
     own = {"DJANGO_SETTINGS_MODULE": "library.settings.dev", "LIBRARY_DATA_DIR": str(data)}
     return inherited | own | {"PYTHONUNBUFFERED": "1"} | more

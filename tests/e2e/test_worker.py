@@ -95,6 +95,7 @@ def test_beat_sends_what_is_due(small_library, opened):
     assert kept >= {"classifier.tasks.train", "classifier.tasks.classify", "classifier.tasks.recommend"}
 
 
+@pytest.mark.django_db  # Celery runs Django's checks when it imports the tasks
 def test_beat_is_given_only_tasks_that_exist():
     from library.celery import app
 

@@ -15,7 +15,7 @@ from library.circulation.importing.rows import LoanRow, read_loan
 from library.circulation.models import Loan
 from library.circulation.selectors import copies_of_books, loans_of_books
 from library.console import Progress, no_progress
-from library.people.services import ensure_borrowers
+from library.people.services.borrowers import ensure_borrowers
 from library.tabular import ImportReport, batches, kept_or_undone, quoted, read_rows
 
 REQUIRED = ("borrower", "book", "borrowed_at")

@@ -1,0 +1,26 @@
+"""``manage.py rotate_borrower_keys``: from old keys to the new one."""
+
+from typing import Any
+
+from library.console import Command as BaseCommand
+from library.console import Progress
+from library.people.services.rotation import rotate_keys
+
+
+class Command(BaseCommand):
+    help = (
+        "Re-encrypt borrowers' personal data with the first of BORROWER_KEYS. The library may be in use "
+        "meanwhile; stopped, the command goes on where it was when run again. How to replace a key, step by "
+        "step: library/people/PRIVACY.md."
+    )
+    example = "manage.py rotate_borrower_keys"
+
+    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
+        return rotate_keys(progress=progress)
+
+    def show(self, result: dict[str, Any]) -> None:
+        self.stdout.write(
+            f"{result['reencrypted']} of {result['rows']} borrowers re-encrypted with the first key."
+        )
+        if result["keys"] > 1:
+            self.stdout.write("The keys after it may now be removed from BORROWER_KEYS.")
