@@ -5,6 +5,7 @@ misspelt setting must not turn silently into a default.
 """
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 from celery.schedules import crontab
@@ -30,6 +31,11 @@ SUGGESTION_PRECISION = env.float(
     0.90,
     validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
 )
+# Who owes more than this borrows nothing more, in the library's currency.
+FINE_LIMIT = env.decimal("FINE_LIMIT", Decimal(10), validate=validate.Range(min=0))
+# How long a copy waits on the hold shelf before the next borrower has it: a week, so that every borrower has
+# a day off work in it.
+HOLD_SHELF_DAYS = env.int("HOLD_SHELF_DAYS", 7, validate=validate.Range(min=1))
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)
