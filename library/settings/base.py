@@ -169,6 +169,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CopyStatusEnum": "library.catalogue.models.Copy.Status",
+        "HoldStatusEnum": "library.circulation.models.Hold.Status",
+    },
     # From the package beside, not from a foreign host.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

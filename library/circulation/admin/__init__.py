@@ -1,0 +1,5 @@
+"""The circulation desk."""
+
+from library.circulation.admin import loans
+
+__all__ = ["loans"]
