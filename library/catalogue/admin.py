@@ -40,6 +40,7 @@ class CategoryAdmin(ModelAdmin):
 class NamedAdmin(ModelAdmin):
     list_display = ["code", "name"]
     list_per_page = 50
+    show_full_result_count = False
     search_fields = ["code", "name"]
 
 
@@ -50,6 +51,13 @@ class CopyInline(TabularInline):
     readonly_fields = ["status"]
     extra = 0
     hide_title = True
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name in ("branch", "item_type"):
+            # Read once for all rows, not once a row; iter, because list would count them first.
+            field.choices = list(iter(field.choices))
+        return field
 
 
 class BookForm(forms.ModelForm):

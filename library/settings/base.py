@@ -228,7 +228,13 @@ UNFOLD = {
                 "title": _("Circulation"),
                 "items": [
                     sidebar_link(_("Loans"), "sync_alt", "circulation.loan"),
+                    sidebar_link(_("Holds"), "queue", "circulation.hold"),
+                    sidebar_link(_("Fines"), "payments", "circulation.fineentry"),
                     sidebar_link(_("Borrowers"), "group", "people.borrower"),
+                    sidebar_link(_("Loan policies"), "rule", "circulation.loanpolicy"),
+                    sidebar_link(_("Closed days"), "event_busy", "circulation.closedday"),
+                    sidebar_link(_("Branches"), "location_city", "catalogue.branch"),
+                    sidebar_link(_("Item types"), "style", "catalogue.itemtype"),
                 ],
             },
             {
