@@ -18,3 +18,7 @@ class LibraryError(Exception):
         super().__init__(message)
         self.message = message
         self.extra = extra
+
+
+class ConflictError(LibraryError):
+    """What was asked for is well-formed and cannot be done as things stand now; another time it may."""

@@ -4,9 +4,20 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 
 from library.catalogue.models import Book
-from library.people.models import BorrowerCategory
+from library.circulation.models import ClosedDay, FineEntry, Hold
 from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion, make_version
-from tests.factories import make_book, make_borrower, make_category, make_loan
+from tests.factories import (
+    NOW,
+    make_book,
+    make_borrower,
+    make_borrower_category,
+    make_branch,
+    make_category,
+    make_copy,
+    make_item_type,
+    make_loan,
+    make_policy,
+)
 from tests.logins import desk, make_librarian
 
 ROWS = 30
@@ -20,16 +31,23 @@ LISTS = {
     "/api/v1/borrowers/": 6,
     "/api/v1/borrowers/?search=anna+chen": 6,
     "/api/v1/loans/": 6,
+    "/api/v1/holds/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 6,
     "/api/v1/books/{book}/similar/": 5,
     "/admin/catalogue/book/": 7,
-    "/admin/catalogue/book/{book}/change/": 8,
+    "/admin/catalogue/book/{book}/change/": 10,
     "/admin/catalogue/category/": 8,
-    "/admin/catalogue/copy/": 6,
+    "/admin/catalogue/copy/": 8,
+    "/admin/catalogue/branch/": 6,
+    "/admin/catalogue/itemtype/": 6,
     "/admin/people/borrower/": 7,
     "/admin/people/borrower/?q=anna+chen": 7,
     "/admin/circulation/loan/": 8,
+    "/admin/circulation/hold/": 7,
+    "/admin/circulation/fineentry/": 8,
+    "/admin/circulation/loanpolicy/": 9,
+    "/admin/circulation/closedday/": 9,
     "/admin/classifier/suggestion/": 8,
     "/admin/classifier/recommendation/": 6,
     "/admin/classifier/modelversion/": 8,
@@ -45,10 +63,15 @@ def book():
     for rank in range(1, ROWS + 1):
         category = make_category(parent=book.category)
         other = make_book(category=category, cover="covers/a.png")
-        borrower = make_borrower(
-            name="Anna Chen", category=BorrowerCategory.objects.create(code=f"c{rank}", name="Staff")
-        )
-        loan = make_loan(book=book, borrower=borrower)
+        branch = make_branch()
+        copy = make_copy(book=book, branch=branch, item_type=make_item_type())
+        borrower = make_borrower(name="Anna Chen", category=make_borrower_category())
+        loan = make_loan(copy=copy, borrower=borrower)
+        make_policy(branch=branch, item_type=copy.item_type, borrower_category=make_borrower_category())
+        ClosedDay.objects.create(branch=branch, date=NOW)
+        about = {"borrower": loan.borrower, "copy": copy, "pickup_branch": branch}
+        Hold.objects.create(book=book, position=rank, placed_at=NOW, **about)
+        FineEntry.objects.create(loan=loan, borrower=loan.borrower, kind="charge", amount=1, at=NOW)
         version = make_version()
         make_suggestion(book=book, rank=rank, category=category, model_version=version)
         make_recommendation(borrower=loan.borrower, book=other)

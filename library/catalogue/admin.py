@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 from unfold.decorators import display
 
-from library.catalogue.models import Book, Category, Copy
+from library.catalogue.models import Book, Branch, Category, Copy, ItemType
 from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
 from library.catalogue.services import librarian_source
 
@@ -36,10 +36,28 @@ class CategoryAdmin(ModelAdmin):
         return category.number_of_books
 
 
+@admin.register(Branch, ItemType)
+class NamedAdmin(ModelAdmin):
+    list_display = ["code", "name"]
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ["code", "name"]
+
+
 class CopyInline(TabularInline):
     model = Copy
+    fields = ["barcode", "branch", "item_type", "shelf_location", "call_number", "status"]
+    # Circulation writes it.
+    readonly_fields = ["status"]
     extra = 0
     hide_title = True
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name in ("branch", "item_type"):
+            # Read once for all rows, not once a row; iter, because list would count them first.
+            field.choices = list(iter(field.choices))
+        return field
 
 
 class BookForm(forms.ModelForm):
@@ -110,9 +128,34 @@ class BookAdmin(ModelAdmin):
 
 @admin.register(Copy)
 class CopyAdmin(ModelAdmin):
-    list_display = ["barcode", "book"]
-    list_select_related = ["book"]
+    list_display = ["barcode", "book", "branch", "item_type", "call_number", "state"]
+    list_select_related = ["book", "branch", "item_type"]
+    list_filter = ["status", "branch", "item_type"]
     list_per_page = 50
     show_full_result_count = False
-    search_fields = ["barcode", "book__title", "book__isbn"]
-    autocomplete_fields = ["book"]
+    search_fields = ["barcode", "call_number", "book__title", "book__isbn"]
+    autocomplete_fields = ["book", "branch", "item_type"]
+    # Circulation writes these.
+    readonly_fields = ["status", "last_seen_at", "checkouts", "renewals"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("barcode", "book"),
+                    ("branch", "item_type"),
+                    ("shelf_location", "call_number"),
+                    ("status", "last_seen_at"),
+                    ("checkouts", "renewals"),
+                ]
+            },
+        )
+    ]
+
+    @display(
+        description=_("status"),
+        ordering="status",
+        label={"available": "success", "on_loan": "info", "on_hold_shelf": "info", "lost": "danger"},
+    )
+    def state(self, copy: Copy) -> tuple[str, str]:
+        return copy.status, copy.get_status_display()

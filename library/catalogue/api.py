@@ -54,7 +54,21 @@ class BookSerializer(RecordSerializer):
 class CopySerializer(RecordSerializer):
     class Meta:
         model = Copy
-        fields = ["id", "barcode", "book"]
+        fields = [
+            "id",
+            "barcode",
+            "book",
+            "branch",
+            "item_type",
+            "shelf_location",
+            "call_number",
+            "status",
+            "last_seen_at",
+            "checkouts",
+            "renewals",
+        ]
+        # Circulation writes these.
+        read_only_fields = ["status", "last_seen_at", "checkouts", "renewals"]
 
 
 class BookFilter(django_filters.FilterSet):
@@ -89,7 +103,7 @@ class CopyFilter(django_filters.FilterSet):
 
     class Meta:
         model = Copy
-        fields = ["barcode"]
+        fields = ["barcode", "branch", "item_type", "status"]
 
 
 class CopyViewSet(RecordViewSet):

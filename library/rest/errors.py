@@ -11,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
-from library.errors import LibraryError
+from library.errors import ConflictError, LibraryError
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +30,15 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     -------
     Response or None
         400 with ``errors`` by field for values that are not valid, 400 for a `LibraryError`, 409 for a
-        constraint that another request made true first, REST framework's own status for its own errors;
-        None for anything else: a bug, answered with 500.
+        `ConflictError` and for a constraint that another request made true first, REST framework's own
+        status for its own errors; None for anything else: a bug, answered with 500.
     """
     if isinstance(error, LibraryError):
         set_rollback()
         code = camel_case_to_spaces(type(error).__name__).replace(" ", "_")
         data = {"code": code, "detail": error.message, "extra": error.extra}
-        return Response(data, status=status.HTTP_400_BAD_REQUEST)
+        conflict = isinstance(error, ConflictError)
+        return Response(data, status=status.HTTP_409_CONFLICT if conflict else status.HTTP_400_BAD_REQUEST)
     if isinstance(error, IntegrityError):
         # Serializers check the constraints first: only a race comes here, or a bug, which the log names.
         logger.warning("A write broke a constraint", exc_info=error)

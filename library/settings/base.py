@@ -7,6 +7,7 @@ misspelt setting must not turn silently into a default.
 import os
 import tempfile
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 from celery.schedules import crontab
@@ -33,6 +34,11 @@ SUGGESTION_PRECISION = env.float(
     0.90,
     validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
 )
+# Who owes more than this borrows nothing more, in the library's currency.
+FINE_LIMIT = env.decimal("FINE_LIMIT", Decimal(10), validate=validate.Range(min=0))
+# How long a copy waits on the hold shelf before the next borrower has it: a week, so that every borrower has
+# a day off work in it.
+HOLD_SHELF_DAYS = env.int("HOLD_SHELF_DAYS", 7, validate=validate.Range(min=1))
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)
@@ -183,6 +189,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CopyStatusEnum": "library.catalogue.models.Copy.Status",
+        "HoldStatusEnum": "library.circulation.models.Hold.Status",
+    },
     # From the package beside, not from a foreign host.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -238,8 +248,14 @@ UNFOLD = {
                 "title": _("Circulation"),
                 "items": [
                     sidebar_link(_("Loans"), "sync_alt", "circulation.loan"),
+                    sidebar_link(_("Holds"), "queue", "circulation.hold"),
+                    sidebar_link(_("Fines"), "payments", "circulation.fineentry"),
                     sidebar_link(_("Borrowers"), "group", "people.borrower"),
                     sidebar_link(_("Borrower categories"), "badge", "people.borrowercategory"),
+                    sidebar_link(_("Loan policies"), "rule", "circulation.loanpolicy"),
+                    sidebar_link(_("Closed days"), "event_busy", "circulation.closedday"),
+                    sidebar_link(_("Branches"), "location_city", "catalogue.branch"),
+                    sidebar_link(_("Item types"), "style", "catalogue.itemtype"),
                 ],
             },
             {

@@ -14,6 +14,7 @@ from library.circulation.importing.copies import FOREVER, Span, assign_copies
 from library.circulation.importing.rows import LoanRow, read_loan
 from library.circulation.models import Loan
 from library.circulation.selectors import copies_of_books, loans_of_books
+from library.circulation.services.settling import settle_copies
 from library.console import Progress, no_progress
 from library.people.services.borrowers import ensure_borrowers
 from library.tabular import ImportReport, batches, kept_or_undone, quoted, read_rows
@@ -120,6 +121,7 @@ def _write(
     new = [row for row, loan in pairs if not loan]
     copy_ids = _copies_for(new, known, copies, books, report)
     _create(new, copy_ids, report, progress)
+    settle_copies(copy_ids={copy_id for owned in copies.values() for copy_id in owned})
 
 
 def _with_returns(

@@ -138,7 +138,34 @@ def test_copies_are_listed_by_book():
     copy = make_copy()
     make_copy()
     answer = api(make_reader()).get(f"/api/v1/copies/?book={copy.book_id}")
-    assert answer.json()["results"] == [{"id": copy.pk, "barcode": copy.barcode, "book": copy.book_id}]
+    assert answer.json()["results"] == [
+        {
+            "id": copy.pk,
+            "barcode": copy.barcode,
+            "book": copy.book_id,
+            "branch": None,
+            "item_type": None,
+            "shelf_location": "",
+            "call_number": "",
+            "status": "available",
+            "last_seen_at": None,
+            "checkouts": 0,
+            "renewals": 0,
+        }
+    ]
+
+
+def test_what_circulation_writes_of_a_copy_cannot_be_written_over_the_api():
+    copy = make_copy()
+    change = {"status": "withdrawn", "checkouts": 9, "call_number": "QC 355"}
+    answer = api(make_librarian()).patch(f"/api/v1/copies/{copy.pk}/", change, format="json")
+    copy.refresh_from_db()
+    assert (answer.status_code, copy.status, copy.checkouts, copy.call_number) == (
+        200,
+        "available",
+        0,
+        "QC 355",
+    )
 
 
 @pytest.mark.parametrize("name", ["books", "categories", "copies"])

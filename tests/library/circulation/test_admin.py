@@ -1,5 +1,6 @@
 import pytest
 
+from library.catalogue.models import Copy
 from library.circulation.models import Loan
 from tests.factories import NOW, make_borrower, make_copy, make_loan
 from tests.logins import desk, make_librarian
@@ -25,6 +26,20 @@ def test_a_librarian_lends_a_copy():
     copy = make_copy()
     desk(make_librarian()).post(f"{LOANS}add/", form(copy))
     assert Loan.objects.get(copy=copy).borrowed_at == NOW
+    copy.refresh_from_db()
+    assert (copy.status, copy.checkouts) == ("on_loan", 1)
+
+
+def test_a_loan_that_is_deleted_or_moved_leaves_the_copies_right():
+    one, other = make_copy(), make_copy()
+    client = desk(make_librarian())
+    client.post(f"{LOANS}add/", form(one))
+    loan = Loan.objects.get()
+    client.post(f"{LOANS}{loan.pk}/change/", form(other))
+    states = Copy.objects.order_by("pk").values_list("status", flat=True)
+    assert list(states.all()) == ["available", "on_loan"]
+    client.post(f"{LOANS}{loan.pk}/delete/", {"post": "yes"})
+    assert list(states.all()) == ["available", "available"]
 
 
 def test_a_copy_that_is_out_is_not_lent_again():

@@ -36,7 +36,11 @@ def test_a_librarian_lends_a_copy():
         "due_at": "2024-06-29T12:00:00Z",
         "returned_at": None,
         "renewals": 0,
+        "lost_at": None,
+        "branch": None,
     }
+    copy.refresh_from_db()
+    assert (copy.status, copy.checkouts) == ("on_loan", 1)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +81,7 @@ def test_a_librarian_takes_a_copy_back():
     assert answer.status_code == 200
     loan.refresh_from_db()
     assert loan.returned_at == NOW
+    assert loan.copy.status == "available"
 
 
 def test_a_returned_loan_cannot_be_opened_again_while_the_copy_is_out():

@@ -1,7 +1,10 @@
 """The loans' desk."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -9,6 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
 from library.circulation.models import Loan
+from library.circulation.services.settling import settle_copies
 from library.people.selectors import without_personal_data
 
 
@@ -21,10 +25,25 @@ class LoanAdmin(ModelAdmin):
     show_full_result_count = False
     date_hierarchy = "borrowed_at"
     search_fields = ["copy__barcode", "copy__book__title", "borrower__card_number"]
-    autocomplete_fields = ["copy", "borrower"]
+    autocomplete_fields = ["copy", "borrower", "branch"]
+    readonly_fields = ["lost_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Loan]:
         return without_personal_data(super().get_queryset(request).select_related("copy__book"))
+
+    def save_model(self, request: HttpRequest, obj: Loan, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        settle_copies(copy_ids={obj.copy_id, form.initial.get("copy") or obj.copy_id})
+
+    def delete_model(self, request: HttpRequest, obj: Loan) -> None:
+        copy_id = obj.copy_id
+        super().delete_model(request, obj)
+        settle_copies(copy_ids=[copy_id])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        copy_ids = set(queryset.values_list("copy_id", flat=True))
+        super().delete_queryset(request, queryset)
+        settle_copies(copy_ids=copy_ids)
 
     @display(description=_("title"), ordering="copy__book__title")
     def title(self, loan: Loan) -> str:

@@ -1,0 +1,116 @@
+"""The ledger of fines: read-only, but for a page that takes a payment or waives."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from library.circulation.models import FineEntry, Loan
+from library.circulation.selectors.fines import owed_for
+from library.circulation.services.fines import pay_fine, waive_fine
+from library.errors import LibraryError
+from library.people.selectors import without_personal_data
+
+
+class SettleForm(forms.Form):
+    kind = forms.ChoiceField(
+        label=gettext_lazy("kind"),
+        choices=[
+            (FineEntry.Kind.PAYMENT.value, FineEntry.Kind.PAYMENT.label),
+            (FineEntry.Kind.WAIVER.value, FineEntry.Kind.WAIVER.label),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+    amount = forms.DecimalField(
+        label=gettext_lazy("amount"), max_digits=8, decimal_places=2, widget=UnfoldAdminDecimalFieldWidget
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget
+    )
+
+    def settle(self, *, loan: Loan, now: Any) -> FineEntry:
+        given = self.cleaned_data
+        if given["kind"] == FineEntry.Kind.WAIVER:
+            return waive_fine(loan=loan, amount=given["amount"], reason=given["reason"], now=now)
+        return pay_fine(loan=loan, amount=given["amount"], now=now)
+
+
+@admin.register(FineEntry)
+class FineEntryAdmin(ModelAdmin):
+    list_display = ["at", "borrower", "title", "kind", "amount", "reason", "settle_link"]
+    list_filter = ["kind", ("borrower", AutocompleteSelectFilter)]
+    list_filter_submit = True
+    list_per_page = 50
+    show_full_result_count = False
+    date_hierarchy = "at"
+    search_fields = ["borrower__card_number", "loan__copy__barcode", "loan__copy__book__title"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FineEntry]:
+        return without_personal_data(super().get_queryset(request).select_related("loan__copy__book"))
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.settle_view)
+        return [path("settle/<int:pk>/", view, name="circulation_fineentry_settle"), *super().get_urls()]
+
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("circulation.add_fineentry")
+
+    # Lines are added by the services alone.
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description=gettext_lazy("title"), ordering="loan__copy__book__title")
+    def title(self, entry: FineEntry) -> str:
+        return entry.loan.copy.book.title if entry.loan else "-"
+
+    @display(description="")
+    def settle_link(self, entry: FineEntry) -> SafeString | str:
+        if entry.loan_id is None or entry.kind != FineEntry.Kind.CHARGE:
+            return ""
+        url = reverse("admin:circulation_fineentry_settle", args=[entry.loan_id])
+        return format_html('<a href="{}">{}</a>', url, _("Pay or waive"))
+
+    def settle_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not (self.has_view_permission(request) and self.has_settle_permission(request)):
+            raise PermissionDenied
+        loan = get_object_or_404(Loan.objects.select_related("copy__book", "borrower"), pk=pk)
+        owed = owed_for(loan=loan)
+        form = SettleForm(request.POST or None, initial={"amount": owed})
+        if request.method == "POST" and form.is_valid():
+            try:
+                entry = form.settle(loan=loan, now=timezone.now())
+            except LibraryError as error:
+                form.add_error(None, error.message)
+            else:
+                self.log_addition(request, entry, _("Settled %s.") % entry.amount)
+                self.message_user(request, _("Settled %s.") % entry.amount, messages.SUCCESS)
+                return HttpResponseRedirect(reverse("admin:circulation_fineentry_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Pay or waive"),
+            "opts": self.opts,
+            "form": form,
+            "loan": loan,
+            "owed": owed,
+        }
+        return render(request, "circulation/settle.html", context)

@@ -1,0 +1,134 @@
+"""The queues."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+
+from library.circulation.admin.reporting import act_on_each
+from library.circulation.models import Hold
+from library.circulation.services.holds import (
+    cancel_hold,
+    expire_hold,
+    place_hold,
+    resume_hold,
+    suspend_hold,
+)
+from library.errors import LibraryError
+from library.people.selectors import without_personal_data
+
+
+class PlaceHoldForm(forms.ModelForm):
+    class Meta:
+        model = Hold
+        fields = ["book", "borrower", "pickup_branch"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors:
+            # Tried and undone, so that a refusal stands beside the form; placed when the form is saved.
+            try:
+                with transaction.atomic():
+                    self.place(now=timezone.now())
+                    transaction.set_rollback(True)
+            except LibraryError as error:
+                raise forms.ValidationError(error.message) from error
+        return cleaned
+
+    def place(self, *, now: Any) -> Hold:
+        return place_hold(**self.cleaned_data, now=now)
+
+
+@admin.register(Hold)
+class HoldAdmin(ModelAdmin):
+    list_display = ["book", "position", "borrower", "pickup_branch", "state", "copy", "placed_at", "ready_at"]
+    list_filter = ["status", "pickup_branch", ("borrower", AutocompleteSelectFilter)]
+    list_filter_submit = True
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ["book__title", "borrower__card_number", "copy__barcode"]
+    autocomplete_fields = ["book", "borrower", "pickup_branch"]
+    actions = ["cancel", "suspend", "resume", "expire"]
+    form = PlaceHoldForm
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Hold]:
+        return without_personal_data(
+            super().get_queryset(request).select_related("book", "pickup_branch", "copy")
+        )
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        if obj is None:
+            return ["book", "borrower", "pickup_branch"]
+        return [field.name for field in Hold._meta.fields if field.name != "id"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else self.get_fields(request, obj)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is not None:
+            kwargs["form"] = forms.ModelForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Hold, form: forms.ModelForm, change: bool) -> None:
+        if isinstance(form, PlaceHoldForm):
+            # The page goes on with this object: it becomes the hold that was placed.
+            obj.__dict__.update(form.place(now=timezone.now()).__dict__)
+
+    @display(
+        description=_("status"),
+        ordering="status",
+        label={"ready": "success", "waiting": "info", "suspended": "warning"},
+    )
+    def state(self, hold: Hold) -> tuple[str, str]:
+        return hold.status, hold.get_status_display()
+
+    @admin.action(permissions=["change"], description=_("Cancel selected holds"))
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
+        act_on_each(
+            model_admin=self,
+            request=request,
+            rows=queryset,
+            act=lambda hold: cancel_hold(hold=hold, now=timezone.now()),
+            log="cancel",
+        )
+
+    @admin.action(permissions=["change"], description=_("Suspend selected holds"))
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
+        act_on_each(
+            model_admin=self,
+            request=request,
+            rows=queryset,
+            act=lambda hold: suspend_hold(hold=hold, until=None, now=timezone.now()),
+            log="suspend",
+        )
+
+    @admin.action(permissions=["change"], description=_("Resume selected holds"))
+    def resume(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
+        act_on_each(
+            model_admin=self,
+            request=request,
+            rows=queryset,
+            act=lambda hold: resume_hold(hold=hold, now=timezone.now()),
+            log="resume",
+        )
+
+    @admin.action(permissions=["change"], description=_("End holds not fetched in time"))
+    def expire(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
+        act_on_each(
+            model_admin=self,
+            request=request,
+            rows=queryset,
+            act=lambda hold: expire_hold(hold=hold, now=timezone.now()),
+            log="expire",
+        )

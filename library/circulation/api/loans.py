@@ -1,0 +1,137 @@
+"""Loans in the REST API: for those who may see who borrows what."""
+
+from typing import Any
+
+import django_filters
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from library.catalogue.models import Branch, Copy
+from library.circulation.models import Loan
+from library.circulation.services.checkin import checkin
+from library.circulation.services.checkout import checkout
+from library.circulation.services.renewals import renew
+from library.circulation.services.routing import Action
+from library.circulation.services.settling import settle_copies
+from library.people.models import Borrower
+from library.people.selectors import without_personal_data
+from library.rest.permissions import PersonalDataPermissions
+from library.rest.serializers import RecordSerializer
+from library.rest.views import RecordViewSet
+
+
+class LoanSerializer(RecordSerializer):
+    barcode = serializers.CharField(source="copy.barcode", read_only=True)
+    card_number = serializers.CharField(source="borrower.card_number", read_only=True)
+    book = serializers.IntegerField(source="copy.book_id", read_only=True)
+    title = serializers.CharField(source="copy.book.title", read_only=True)
+
+    class Meta:
+        model = Loan
+        fields = [
+            "id",
+            "copy",
+            "barcode",
+            "book",
+            "title",
+            "borrower",
+            "card_number",
+            "borrowed_at",
+            "due_at",
+            "returned_at",
+            "renewals",
+            "lost_at",
+            "branch",
+        ]
+        read_only_fields = ["lost_at"]
+
+
+class DeskSerializer(serializers.Serializer):
+    """A copy at a desk, by what is printed on it."""
+
+    barcode = serializers.SlugRelatedField(slug_field="barcode", queryset=Copy.objects.all())
+    branch = serializers.SlugRelatedField(
+        slug_field="code", queryset=Branch.objects.all(), required=False, allow_null=True, default=None
+    )
+
+
+class CheckoutSerializer(DeskSerializer):
+    card_number = serializers.SlugRelatedField(slug_field="card_number", queryset=Borrower.objects.all())
+
+
+class CheckinResultSerializer(serializers.Serializer):
+    """What to do with the copy."""
+
+    action = serializers.ChoiceField(choices=[action.value for action in Action])
+    destination = serializers.CharField(source="destination.code", default=None, allow_null=True)
+    hold = serializers.IntegerField(source="hold.pk", default=None, allow_null=True)
+    loan = LoanSerializer(read_only=True, allow_null=True)
+    fine = serializers.DecimalField(max_digits=8, decimal_places=2)
+
+
+class LoanFilter(django_filters.FilterSet):
+    borrower = django_filters.NumberFilter(field_name="borrower_id")
+    copy = django_filters.NumberFilter(field_name="copy_id")
+    book = django_filters.NumberFilter(field_name="copy__book_id")
+    open = django_filters.BooleanFilter(field_name="returned_at", lookup_expr="isnull")
+    borrowed_at = django_filters.IsoDateTimeFromToRangeFilter()
+
+    class Meta:
+        model = Loan
+        fields: list[str] = []
+
+
+class LoanViewSet(RecordViewSet):
+    queryset = without_personal_data(Loan.objects.select_related("copy__book"))
+    serializer_class = LoanSerializer
+    permission_classes = [PersonalDataPermissions]
+    filterset_class = LoanFilter
+    search_fields = ["copy__barcode", "copy__book__title", "borrower__card_number"]
+    ordering_fields = ["borrowed_at", "due_at", "returned_at"]
+
+    def perform_create(self, serializer: BaseSerializer) -> None:
+        settle_copies(copy_ids=[serializer.save().copy_id])
+
+    def perform_update(self, serializer: BaseSerializer) -> None:
+        loan: Any = serializer.instance
+        before = loan.copy_id
+        settle_copies(copy_ids={before, serializer.save().copy_id})
+
+    @extend_schema(request=CheckoutSerializer, responses={201: LoanSerializer})
+    @action(detail=False, methods=["post"])
+    def checkout(self, request: Request) -> Response:
+        """Lend a copy to a borrower. A refusal is a 409 with all reasons in `extra.reasons`."""
+        given = validated(CheckoutSerializer, request)
+        loan = checkout(
+            copy=given["barcode"],
+            borrower=given["card_number"],
+            branch=given["branch"],
+            now=timezone.now(),
+        )
+        return Response(self.get_serializer(loan).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=DeskSerializer, responses=CheckinResultSerializer)
+    @action(detail=False, methods=["post"])
+    def checkin(self, request: Request) -> Response:
+        """Take a copy back, and say where it goes."""
+        given = validated(DeskSerializer, request)
+        result = checkin(copy=given["barcode"], branch=given["branch"], now=timezone.now())
+        return Response(CheckinResultSerializer(result).data)
+
+    @extend_schema(request=None, responses=LoanSerializer)
+    @action(detail=True, methods=["post"])
+    def renew(self, request: Request, pk: str) -> Response:
+        """Let the borrower keep the copy longer. A refusal is a 409 with all reasons in `extra.reasons`."""
+        return Response(self.get_serializer(renew(loan=self.get_object(), now=timezone.now())).data)
+
+
+def validated(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    """Return what a request says, checked."""
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data

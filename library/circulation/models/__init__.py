@@ -1,0 +1,9 @@
+"""The rows of circulation: rules, loans, holds, fines and the events that statistics count."""
+
+from library.circulation.models.events import LoanEvent
+from library.circulation.models.fines import FineEntry
+from library.circulation.models.holds import Hold
+from library.circulation.models.loans import Loan
+from library.circulation.models.policies import ClosedDay, LoanPolicy
+
+__all__ = ["ClosedDay", "FineEntry", "Hold", "Loan", "LoanEvent", "LoanPolicy"]

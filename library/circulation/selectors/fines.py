@@ -1,0 +1,65 @@
+"""What is owed."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Q, QuerySet, Sum
+
+from library.circulation.models import FineEntry, Loan
+from library.circulation.selectors.calendar import library_date
+from library.people.models import Borrower
+
+CENT = Decimal("0.01")
+
+
+def owed_by(*, borrower: Borrower) -> Decimal:
+    """Return what a borrower owes for all loans together."""
+    return _balance(FineEntry.objects.filter(borrower=borrower))
+
+
+def owed_for(*, loan: Loan) -> Decimal:
+    """Return what is still owed for a loan."""
+    return _balance(FineEntry.objects.filter(loan=loan))
+
+
+def charged_for(*, loan: Loan) -> Decimal:
+    """Return what a loan has cost so far, settled or not."""
+    return _sum(FineEntry.objects.filter(loan=loan, kind=FineEntry.Kind.CHARGE))
+
+
+def fine_for(*, loan: Loan, until: datetime) -> Decimal:
+    """Return what lateness costs by the terms of the loan, if it ends at `until`.
+
+    Each day in the library after the day it was due counts, closed or not, except the days of grace; the
+    highest fine is the most it comes to. A loan without terms costs nothing.
+
+    Parameters
+    ----------
+    loan : Loan
+    until : datetime
+
+    Returns
+    -------
+    Decimal
+    """
+    if loan.fine_per_day is None or loan.fine_cap is None or loan.grace_days is None:
+        return Decimal(0)
+    days_late = (library_date(at=until) - library_date(at=loan.due_at)).days
+    return min(loan.fine_per_day * max(0, days_late - loan.grace_days), loan.fine_cap)
+
+
+def _balance(entries: QuerySet[FineEntry]) -> Decimal:
+    is_charge = Q(kind=FineEntry.Kind.CHARGE)
+    sums = entries.aggregate(
+        charged=Sum("amount", filter=is_charge), settled=Sum("amount", filter=~is_charge)
+    )
+    return _exact(sums["charged"]) - _exact(sums["settled"])
+
+
+def _sum(entries: QuerySet[FineEntry]) -> Decimal:
+    return _exact(entries.aggregate(sum=Sum("amount"))["sum"])
+
+
+def _exact(value: Decimal | None) -> Decimal:
+    # SQLite adds up in floating point.
+    return (value or Decimal(0)).quantize(CENT)

@@ -1,0 +1,54 @@
+"""The queue for a title."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from library.catalogue.models import Book, Copy
+from library.circulation.models import Hold
+
+
+def queue_of(*, book: Book) -> list[Hold]:
+    """Return the active holds of a title in the order of the queue."""
+    return in_order(Hold.objects.filter(book=book, status__in=Hold.ACTIVE))
+
+
+def in_order(holds: Iterable[Hold]) -> list[Hold]:
+    """Return holds as they stand in the queue."""
+    return sorted(holds, key=lambda hold: (hold.position, hold.pk))
+
+
+def is_waiting(*, hold: Hold, today: date) -> bool:
+    """Return whether the next copy may be given to a hold: it has none, and is not suspended today."""
+    if hold.copy_id is not None:
+        return False
+    if hold.status == Hold.Status.SUSPENDED:
+        return hold.suspended_until is not None and hold.suspended_until <= today
+    return hold.status == Hold.Status.WAITING
+
+
+def is_spoken_for(*, book_id: int, borrower_id: int, queue: Sequence[Hold], wanted: int, today: date) -> bool:
+    """Return whether too few copies stand on the shelves for those who wait before this borrower.
+
+    The copies on the shelves belong to the first of the queue; a borrower without a hold comes last.
+
+    Parameters
+    ----------
+    book_id, borrower_id : int
+    queue : sequence of Hold
+        The title's active holds, in order.
+    wanted : int
+        How many the borrower would take off the shelves: 1 to check one out, 0 to keep one longer.
+    today : date
+
+    Returns
+    -------
+    bool
+    """
+    before = 0
+    for hold in queue:
+        if hold.borrower_id == borrower_id:
+            break
+        before += is_waiting(hold=hold, today=today)
+    if not before:
+        return False
+    return Copy.objects.filter(book=book_id, status=Copy.Status.AVAILABLE).count() - before < wanted

@@ -1,0 +1,87 @@
+"""A copy comes back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from library.catalogue.models import Branch, Copy
+from library.circulation.models import Hold, Loan, LoanEvent
+from library.circulation.services.events import record_event
+from library.circulation.services.fines import charge_lateness
+from library.circulation.services.locks import lock_copy, lock_open_loan, lock_queue, move
+from library.circulation.services.refusal import Reason, refuse_if
+from library.circulation.services.routing import Action, route_copy
+
+
+@dataclass(frozen=True, slots=True)
+class CheckinResult:
+    """What to do with a copy that came back.
+
+    Attributes
+    ----------
+    copy : Copy
+    loan : Loan or None
+        The one that ended; None for a copy that was not out.
+    action : Action
+        ``shelve``, ``hold_shelf`` (for `hold`) or ``send`` (to `destination`, for `hold` if there is one).
+    hold : Hold or None
+    destination : Branch or None
+    fine : Decimal
+        What was charged now.
+    """
+
+    copy: Copy
+    loan: Loan | None
+    action: Action
+    hold: Hold | None
+    destination: Branch | None
+    fine: Decimal
+
+
+def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResult:
+    """Take a copy back, whether it was out, lost, on its way or only found lying about.
+
+    Parameters
+    ----------
+    copy : Copy
+    branch : Branch or None
+        The desk's; None in a library without branches.
+    now : datetime
+
+    Returns
+    -------
+    CheckinResult
+
+    Raises
+    ------
+    CirculationRefused
+        `withdrawn`; `before_checkout` if the clock says it comes back before it went.
+    """
+    with transaction.atomic():
+        return receive(copy=lock_copy(copy=copy), branch=branch, now=now)
+
+
+def receive(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResult:
+    """Take back a copy that is locked, within the caller's transaction."""
+    queue = lock_queue(book=copy.book)
+    loan = lock_open_loan(copy=copy)
+    reasons: list[Reason] = []
+    if copy.status == Copy.Status.WITHDRAWN and loan is None:
+        reasons.append(Reason("withdrawn", _("The copy %s is withdrawn: reinstate it first.") % copy))
+    if loan and now < loan.borrowed_at:
+        reasons.append(Reason("before_checkout", _("The copy %s was lent after this time.") % copy))
+    refuse_if(reasons)
+    if copy.status == Copy.Status.LOST:
+        record_event(kind=LoanEvent.Kind.FOUND, at=now, branch=branch, copy=copy)
+    fine = Decimal(0)
+    if loan:
+        move(Loan.objects.filter(pk=loan.pk, returned_at=None), returned_at=now)
+        loan.returned_at = now
+        record_event(kind=LoanEvent.Kind.CHECKIN, at=now, branch=branch, copy=copy, loan=loan)
+        if loan.lost_at is None:  # else the lateness ended when it was lost, and was charged then
+            fine = charge_lateness(loan=loan, copy=copy, until=now, branch=branch, now=now)
+    routing = route_copy(copy=copy, branch=branch, queue=queue, now=now)
+    return CheckinResult(copy, loan, routing.action, routing.hold, routing.destination, fine)

@@ -1,0 +1,127 @@
+"""A copy is lent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from library.catalogue.models import Branch, Copy
+from library.circulation.models import Hold, Loan, LoanEvent, LoanPolicy
+from library.circulation.selectors.calendar import due_at, library_date
+from library.circulation.selectors.holds import is_spoken_for
+from library.circulation.selectors.policies import policy_for
+from library.circulation.services.events import record_event
+from library.circulation.services.holds import fulfil
+from library.circulation.services.locks import lock_borrower, lock_copy, lock_queue, move
+from library.circulation.services.refusal import Reason, refuse_if
+from library.circulation.services.standing import reasons_against
+from library.people.models import Borrower
+
+#: The terms of a rule that a loan keeps.
+TERMS = ("renewals_allowed", "renewal_days", "fine_per_day", "grace_days", "fine_cap")
+
+
+def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: datetime) -> Loan:
+    """Lend a copy to a borrower.
+
+    A hold of the borrower on the title is fulfilled by it, whichever copy it is; a copy set aside for that
+    hold goes to the next in the queue.
+
+    Parameters
+    ----------
+    copy : Copy
+    borrower : Borrower
+    branch : Branch or None
+        The desk's; None in a library without branches.
+    now : datetime
+
+    Returns
+    -------
+    Loan
+
+    Raises
+    ------
+    CirculationRefused
+        `blocked`, `overdue_fines`, `limit_reached`, `already_on_loan`, `withdrawn`, `not_available`,
+        `held_for_another`.
+    NoPolicyError
+    """
+    with transaction.atomic():
+        borrower = lock_borrower(pk=borrower.pk)
+        copy = lock_copy(copy=copy)
+        queue = lock_queue(book=copy.book)
+        policy = policy_for(
+            branch=branch, borrower_category=borrower.category, item_type=copy.item_type
+        ).policy
+        refuse_if(
+            [
+                *reasons_against(borrower=borrower),
+                *_over_limit(borrower, copy, policy),
+                *_copy_not_at_hand(copy, borrower, queue, now),
+            ]
+        )
+        move(
+            Copy.objects.filter(pk=copy.pk, status=copy.status),
+            status=Copy.Status.ON_LOAN,
+            last_seen_at=now,
+            checkouts=F("checkouts") + 1,
+        )
+        loan = Loan.objects.create(
+            copy=copy,
+            borrower=borrower,
+            branch=branch,
+            borrowed_at=now,
+            due_at=due_at(start=now, days=policy.loan_days, branch=branch),
+            **terms_of(policy=policy),
+        )
+        record_event(
+            kind=LoanEvent.Kind.CHECKOUT,
+            at=now,
+            branch=branch,
+            copy=copy,
+            loan=loan,
+        )
+        fulfil(loan=loan, queue=queue, now=now)
+    return loan
+
+
+def terms_of(*, policy: LoanPolicy) -> dict[str, object]:
+    """Return what a loan keeps of the rule it is made under."""
+    return {name: getattr(policy, name) for name in TERMS}
+
+
+def _over_limit(borrower: Borrower, copy: Copy, policy: LoanPolicy) -> list[Reason]:
+    loans = Loan.objects.filter(borrower=borrower, returned_at=None)
+    if policy.item_type_id is not None:
+        # The rule of one item type limits the loans of that type.
+        loans = loans.filter(copy__item_type=copy.item_type_id)
+    count = loans.count()
+    if count < policy.max_loans:
+        return []
+    text = _("The borrower has %(count)s on loan; the rule allows %(most)s.")
+    return [Reason("limit_reached", text % {"count": count, "most": policy.max_loans})]
+
+
+def _copy_not_at_hand(copy: Copy, borrower: Borrower, queue: Sequence[Hold], now: datetime) -> list[Reason]:
+    # A loan entered by hand or by an import is believed, whatever the status says.
+    if (
+        copy.status == Copy.Status.ON_LOAN
+        or Loan.objects.filter(copy=copy, returned_at=None, lost_at=None).exists()
+    ):
+        return [Reason("already_on_loan", _("The copy %s is on loan: check it in first.") % copy)]
+    if copy.status == Copy.Status.WITHDRAWN:
+        return [Reason("withdrawn", _("The copy %s is withdrawn.") % copy)]
+    if copy.status in (Copy.Status.LOST, Copy.Status.IN_TRANSIT):
+        values = {"copy": copy, "status": copy.get_status_display()}
+        text = _("The copy %(copy)s is %(status)s: check it in first.") % values
+        return [Reason("not_available", text)]
+    if copy.status == Copy.Status.ON_HOLD_SHELF:
+        held = any(hold.copy_id == copy.pk and hold.borrower_id != borrower.pk for hold in queue)
+    else:
+        today = library_date(at=now)
+        held = is_spoken_for(
+            book_id=copy.book_id, borrower_id=borrower.pk, queue=queue, wanted=1, today=today
+        )
+    return [Reason("held_for_another", _("The title is held for another borrower."))] if held else []

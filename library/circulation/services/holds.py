@@ -1,0 +1,253 @@
+"""The queue for a title: who comes, who goes, who steps aside."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from library.catalogue.models import Book, Branch, Copy
+from library.circulation.models import Hold, Loan, LoanEvent
+from library.circulation.selectors.calendar import library_date
+from library.circulation.selectors.policies import policy_for
+from library.circulation.services.events import record_hold_event
+from library.circulation.services.locks import lock_book, lock_borrower, lock_copy, lock_queue, move
+from library.circulation.services.refusal import CirculationRefused, Reason, refuse_if
+from library.circulation.services.routing import Routing, route_copy
+from library.circulation.services.standing import reasons_against
+from library.people.models import Borrower
+
+#: Statuses of copies that will not come back to the shelves by themselves.
+GONE = (Copy.Status.LOST, Copy.Status.WITHDRAWN)
+
+
+def place_hold(*, book: Book, borrower: Borrower, pickup_branch: Branch | None, now: datetime) -> Hold:
+    """Put a borrower at the end of the queue for a title.
+
+    How many holds are allowed is asked of the rule for the pickup branch and for the title's item type; where
+    its copies are of several, the most generous counts.
+
+    Parameters
+    ----------
+    book : Book
+    borrower : Borrower
+    pickup_branch : Branch or None
+        None: wherever the copy comes back.
+    now : datetime
+
+    Returns
+    -------
+    Hold
+
+    Raises
+    ------
+    CirculationRefused
+        `blocked`, `overdue_fines`, `hold_exists`, `already_on_loan`, `not_available`, `holds_limit_reached`.
+    NoPolicyError
+    """
+    with transaction.atomic():
+        borrower = lock_borrower(pk=borrower.pk)
+        book = lock_book(pk=book.pk)
+        queue = lock_queue(book=book)
+        reasons = reasons_against(borrower=borrower)
+        if any(hold.borrower_id == borrower.pk for hold in queue):
+            reasons.append(Reason("hold_exists", _("The borrower has a hold on this title already.")))
+        if Loan.objects.filter(copy__book=book, borrower=borrower, returned_at=None).exists():
+            reasons.append(Reason("already_on_loan", _("The borrower has this title on loan.")))
+        reasons += _no_copy_or_over_limit(book, borrower, pickup_branch)
+        refuse_if(reasons)
+        hold = Hold.objects.create(
+            book=book,
+            borrower=borrower,
+            pickup_branch=pickup_branch,
+            placed_at=now,
+            position=queue[-1].position + 1 if queue else 1,
+        )
+        record_hold_event(kind=LoanEvent.Kind.HOLD_PLACED, at=now, hold=hold)
+    return hold
+
+
+def cancel_hold(*, hold: Hold, now: datetime) -> Routing | None:
+    """Take a hold out of the queue; a copy on the hold shelf goes to the next.
+
+    Returns
+    -------
+    Routing or None
+        What to do with the copy that lay ready; None if none did. One on its way is routed when it arrives.
+
+    Raises
+    ------
+    CirculationRefused
+        `hold_not_active`.
+    """
+    return _end(hold, Hold.Status.CANCELLED, LoanEvent.Kind.HOLD_CANCELLED, now)
+
+
+def expire_hold(*, hold: Hold, now: datetime) -> Routing | None:
+    """End a hold whose copy was not fetched in time; the copy goes to the next.
+
+    Returns
+    -------
+    Routing or None
+
+    Raises
+    ------
+    CirculationRefused
+        `hold_not_active`; `not_expired` if the copy is not ready, or not long enough (HOLD_SHELF_DAYS).
+    """
+    return _end(hold, Hold.Status.EXPIRED, LoanEvent.Kind.HOLD_EXPIRED, now)
+
+
+def suspend_hold(*, hold: Hold, until: date | None, now: datetime) -> Hold:
+    """Let a hold step aside without losing its place.
+
+    Parameters
+    ----------
+    hold : Hold
+    until : date or None
+        The day from which it counts as waiting again; None: until it is resumed.
+    now : datetime
+
+    Returns
+    -------
+    Hold
+
+    Raises
+    ------
+    CirculationRefused
+        `hold_not_active`, `hold_has_copy`, `until_not_later`.
+    """
+    with transaction.atomic():
+        locked, _queue = _lock_active(hold)
+        reasons: list[Reason] = []
+        if locked.copy_id is not None:
+            text = _("A copy is set aside for this hold already: cancel the hold if it is not wanted.")
+            reasons.append(Reason("hold_has_copy", text))
+        if until is not None and until <= library_date(at=now):
+            reasons.append(Reason("until_not_later", _("A hold is suspended until a day to come.")))
+        refuse_if(reasons)
+        _change(locked, Hold.Status.SUSPENDED, suspended_until=until)
+        record_hold_event(kind=LoanEvent.Kind.HOLD_SUSPENDED, at=now, hold=locked)
+    return locked
+
+
+def resume_hold(*, hold: Hold, now: datetime) -> Hold:
+    """Let a suspended hold wait again, in the place it had.
+
+    Returns
+    -------
+    Hold
+
+    Raises
+    ------
+    CirculationRefused
+        `hold_not_active`, `hold_not_suspended`.
+    """
+    with transaction.atomic():
+        locked, _queue = _lock_active(hold)
+        if locked.status != Hold.Status.SUSPENDED:
+            refuse_if([Reason("hold_not_suspended", _("The hold is not suspended."))])
+        _change(locked, Hold.Status.WAITING, suspended_until=None)
+        record_hold_event(kind=LoanEvent.Kind.HOLD_RESUMED, at=now, hold=locked)
+    return locked
+
+
+def reorder_hold(*, hold: Hold, position: int, now: datetime) -> Hold:
+    """Move a hold to another place in the queue; 1 is the first, and past the end is the last.
+
+    Returns
+    -------
+    Hold
+
+    Raises
+    ------
+    CirculationRefused
+        `hold_not_active`.
+    """
+    with transaction.atomic():
+        locked, queue = _lock_active(hold)
+        others = [other for other in queue if other.pk != locked.pk]
+        index = max(0, position - 1)
+        for place, each in enumerate([*others[:index], locked, *others[index:]], start=1):
+            if each.position != place:
+                move(Hold.objects.filter(pk=each.pk, status=each.status), position=place)
+                each.position = place
+        record_hold_event(kind=LoanEvent.Kind.HOLD_REORDERED, at=now, hold=locked)
+    return locked
+
+
+def fulfil(*, loan: Loan, queue: Sequence[Hold], now: datetime) -> None:
+    """End the hold that a checkout is for, within its transaction and locks."""
+    hold = next((hold for hold in queue if hold.borrower_id == loan.borrower_id), None)
+    if hold is None:
+        return
+    set_aside = hold.copy
+    ready = hold.status == Hold.Status.READY
+    _change(hold, Hold.Status.FULFILLED, copy=loan.copy, suspended_until=None)
+    record_hold_event(kind=LoanEvent.Kind.HOLD_FULFILLED, at=now, hold=hold, copy=loan.copy)
+    if set_aside and ready and set_aside.pk != loan.copy_id:
+        rest = [other for other in queue if other.pk != hold.pk]
+        route_copy(copy=lock_copy(copy=set_aside), branch=hold.pickup_branch, queue=rest, now=now)
+
+
+def release(*, copy: Copy, queue: Sequence[Hold]) -> None:
+    """Let a hold wait again whose copy has gone, within the caller's transaction and locks."""
+    for hold in queue:
+        if hold.copy_id == copy.pk:
+            _change(hold, Hold.Status.WAITING, copy=None, ready_at=None)
+
+
+def _end(hold: Hold, status: Hold.Status, event: LoanEvent.Kind, now: datetime) -> Routing | None:
+    with transaction.atomic():
+        locked, queue = _lock_active(hold)
+        if status == Hold.Status.EXPIRED and not _shelf_time_is_over(locked, now):
+            text = _("The copy has not lain on the hold shelf for %(days)s days.")
+            refuse_if([Reason("not_expired", text % {"days": settings.HOLD_SHELF_DAYS})])
+        copy = locked.copy if locked.status == Hold.Status.READY else None
+        _change(locked, status)
+        record_hold_event(kind=event, at=now, hold=locked, copy=copy)
+        if copy is None:
+            return None
+        rest = [other for other in queue if other.pk != locked.pk]
+        return route_copy(copy=lock_copy(copy=copy), branch=locked.pickup_branch, queue=rest, now=now)
+
+
+def _shelf_time_is_over(hold: Hold, now: datetime) -> bool:
+    if hold.ready_at is None or hold.status != Hold.Status.READY:
+        return False
+    last_day = library_date(at=hold.ready_at) + timedelta(days=settings.HOLD_SHELF_DAYS)
+    return library_date(at=now) > last_day
+
+
+def _lock_active(hold: Hold) -> tuple[Hold, list[Hold]]:
+    """Lock the hold's book and queue; return the hold as it now is, and the queue."""
+    queue = lock_queue(book=lock_book(pk=hold.book_id))
+    for locked in queue:
+        if locked.pk == hold.pk:
+            return locked, queue
+    raise CirculationRefused([Reason("hold_not_active", _("The hold has ended already."))])
+
+
+def _change(hold: Hold, status: Hold.Status, **changes: object) -> None:
+    move(Hold.objects.filter(pk=hold.pk, status=hold.status, copy=hold.copy_id), status=status, **changes)
+    for name, value in {"status": status, **changes}.items():
+        setattr(hold, name, value)
+
+
+def _no_copy_or_over_limit(book: Book, borrower: Borrower, branch: Branch | None) -> list[Reason]:
+    copies = Copy.objects.select_related("item_type").filter(book=book).exclude(status__in=GONE)
+    item_types = {copy.item_type_id: copy.item_type for copy in copies}
+    if not item_types:
+        return [Reason("not_available", _("No copy of this title can be lent."))]
+    most = max(
+        policy_for(
+            branch=branch, borrower_category=borrower.category, item_type=item_type
+        ).policy.holds_allowed
+        for item_type in item_types.values()
+    )
+    count = Hold.objects.filter(borrower=borrower, status__in=Hold.ACTIVE).count()
+    if count < most:
+        return []
+    text = _("The borrower has %(count)s holds; the rule allows %(most)s.")
+    return [Reason("holds_limit_reached", text % {"count": count, "most": most})]

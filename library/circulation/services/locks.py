@@ -1,0 +1,57 @@
+"""Rows read under a lock, for the order of which see the package."""
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from library.catalogue.models import Book, Copy
+from library.circulation.models import Hold, Loan
+from library.circulation.selectors.holds import in_order
+from library.circulation.services.refusal import CirculationRefused, Reason
+from library.people.models import Borrower
+
+# no_key: a row that refers to a locked one may still be written, as no key ever changes.
+
+
+def lock_borrower(*, pk: int) -> Borrower:
+    """Return the borrower, with the category."""
+    rows = Borrower.objects.select_related("category")
+    return rows.select_for_update(of=("self",), no_key=True).get(pk=pk)
+
+
+def lock_book(*, pk: int) -> Book:
+    """Return the book: nobody else changes its queue or its copies meanwhile."""
+    return Book.objects.select_for_update(no_key=True).get(pk=pk)
+
+
+def lock_copy(*, copy: Copy) -> Copy:
+    """Lock the copy's book, then the copy; return it with its book, branch and item type."""
+    book = lock_book(pk=copy.book_id)
+    rows = Copy.objects.select_related("branch", "item_type")
+    locked = rows.select_for_update(of=("self",), no_key=True).get(pk=copy.pk)
+    locked.book = book
+    return locked
+
+
+def lock_queue(*, book: Book) -> list[Hold]:
+    """Return the active holds of a title in the order of the queue, with borrowers and pickup branches."""
+    rows = Hold.objects.select_related("borrower", "pickup_branch").filter(book=book, status__in=Hold.ACTIVE)
+    return in_order(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
+
+
+def lock_open_loan(*, copy: Copy) -> Loan | None:
+    """Return the loan of a copy that is out, with its borrower."""
+    rows = Loan.objects.select_related("borrower__category").filter(copy=copy, returned_at=None)
+    return rows.select_for_update(of=("self",), no_key=True).first()
+
+
+def move(rows: QuerySet, **changes: object) -> None:
+    """Change the one row that is still in the state that `rows` names.
+
+    Raises
+    ------
+    CirculationRefused
+        If it no longer is: someone wrote past the locks.
+    """
+    if rows.update(**changes) != 1:
+        message = _("Another change came first. Look at the record again.")
+        raise CirculationRefused([Reason("changed_meanwhile", message)])

@@ -1,0 +1,96 @@
+"""A loan is renewed."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from library.catalogue.models import Copy
+from library.circulation.models import Loan, LoanEvent
+from library.circulation.selectors.calendar import due_at, library_date
+from library.circulation.selectors.holds import is_spoken_for
+from library.circulation.selectors.policies import policy_for
+from library.circulation.services.checkout import terms_of
+from library.circulation.services.events import record_event
+from library.circulation.services.fines import charge_lateness
+from library.circulation.services.locks import lock_borrower, lock_copy, lock_open_loan, lock_queue, move
+from library.circulation.services.refusal import CirculationRefused, Reason, refuse_if
+from library.circulation.services.standing import reasons_against
+
+
+def renew(*, loan: Loan, now: datetime) -> Loan:
+    """Let the borrower keep a copy longer: from today, but never due sooner than it was.
+
+    The terms are those of the checkout. A loan without terms (of an import, or entered by hand) takes those
+    of the rule that holds today. What its lateness costs so far is charged, for it would be forgotten.
+
+    Parameters
+    ----------
+    loan : Loan
+    now : datetime
+
+    Returns
+    -------
+    Loan
+
+    Raises
+    ------
+    CirculationRefused
+        `blocked`, `overdue_fines`, `not_on_loan`, `lost`, `renewals_exhausted`, `held_for_another`.
+    NoPolicyError
+        For a loan without terms only.
+    """
+    with transaction.atomic():
+        borrower = lock_borrower(pk=loan.borrower_id)
+        copy = lock_copy(copy=loan.copy)
+        queue = lock_queue(book=copy.book)
+        found = lock_open_loan(copy=copy)
+        if found is None or found.pk != loan.pk:
+            text = _("The loan has ended: the copy %s was returned.") % copy
+            raise CirculationRefused([Reason("not_on_loan", text)])
+        loan = found
+        if loan.renewals_allowed is None:
+            branch = loan.branch or copy.branch
+            policy = policy_for(
+                branch=branch, borrower_category=borrower.category, item_type=copy.item_type
+            ).policy
+            for name, value in terms_of(policy=policy).items():
+                setattr(loan, name, value)
+        reasons = reasons_against(borrower=borrower)
+        if loan.lost_at or copy.status == Copy.Status.LOST:
+            reasons.append(Reason("lost", _("The copy %s is lost: check it in first.") % copy))
+        if loan.renewals >= (loan.renewals_allowed or 0):
+            text = _("The loan was renewed %(count)s times; the rule allows %(most)s.")
+            values = {"count": loan.renewals, "most": loan.renewals_allowed}
+            reasons.append(Reason("renewals_exhausted", text % values))
+        today = library_date(at=now)
+        if is_spoken_for(book_id=copy.book_id, borrower_id=borrower.pk, queue=queue, wanted=0, today=today):
+            reasons.append(Reason("held_for_another", _("The title is held for another borrower.")))
+        refuse_if(reasons)
+        return _renew(loan, copy, now)
+
+
+def _renew(loan: Loan, copy: Copy, now: datetime) -> Loan:
+    charge_lateness(loan=loan, copy=copy, until=now, branch=loan.branch, now=now)
+    due = max(loan.due_at, due_at(start=now, days=loan.renewal_days or 0, branch=loan.branch))
+    move(
+        Loan.objects.filter(pk=loan.pk, returned_at=None, lost_at=None, renewals=loan.renewals),
+        renewals=F("renewals") + 1,
+        due_at=due,
+        renewals_allowed=loan.renewals_allowed,
+        renewal_days=loan.renewal_days,
+        fine_per_day=loan.fine_per_day,
+        grace_days=loan.grace_days,
+        fine_cap=loan.fine_cap,
+    )
+    loan.renewals, loan.due_at = loan.renewals + 1, due
+    move(Copy.objects.filter(pk=copy.pk, status=Copy.Status.ON_LOAN), renewals=F("renewals") + 1)
+    record_event(
+        kind=LoanEvent.Kind.RENEWAL,
+        at=now,
+        branch=loan.branch,
+        copy=copy,
+        loan=loan,
+    )
+    return loan

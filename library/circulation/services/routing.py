@@ -1,0 +1,81 @@
+"""Where a copy goes that is at hand: the queue decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from library.catalogue.models import Branch, Copy
+from library.circulation.models import Hold, LoanEvent
+from library.circulation.selectors.calendar import library_date
+from library.circulation.selectors.holds import is_waiting
+from library.circulation.services.events import record_hold_event
+from library.circulation.services.locks import move
+
+
+class Action(StrEnum):
+    """What to do with a copy at hand."""
+
+    SHELVE = "shelve"
+    HOLD_SHELF = "hold_shelf"
+    SEND = "send"
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What to do with a copy, for which hold, and to which branch it is to be sent."""
+
+    action: Action
+    hold: Hold | None = None
+    destination: Branch | None = None
+
+
+def route_copy(*, copy: Copy, branch: Branch | None, queue: Sequence[Hold], now: datetime) -> Routing:
+    """Give a copy at hand to the next in the queue, or send it home; write its new status.
+
+    Parameters
+    ----------
+    copy : Copy
+        Locked, its book too.
+    branch : Branch or None
+        Where it is; None in a library without branches.
+    queue : sequence of Hold
+        The title's active holds, locked, in order.
+    now : datetime
+
+    Returns
+    -------
+    Routing
+    """
+    today = library_date(at=now)
+    hold = next((hold for hold in queue if hold.copy_id == copy.pk), None)
+    hold = hold or next((hold for hold in queue if is_waiting(hold=hold, today=today)), None)
+    if hold is None:
+        elsewhere = _other(branch, copy.branch)
+        _put(copy, Copy.Status.IN_TRANSIT if elsewhere else Copy.Status.AVAILABLE, now)
+        return Routing(Action.SEND if elsewhere else Action.SHELVE, destination=elsewhere)
+    elsewhere = _other(branch, hold.pickup_branch)
+    _set_aside(hold, copy, Hold.Status.WAITING if elsewhere else Hold.Status.READY, now)
+    _put(copy, Copy.Status.IN_TRANSIT if elsewhere else Copy.Status.ON_HOLD_SHELF, now)
+    return Routing(Action.SEND if elsewhere else Action.HOLD_SHELF, hold=hold, destination=elsewhere)
+
+
+def _other(here: Branch | None, wanted: Branch | None) -> Branch | None:
+    """Return the branch wanted if it is another one."""
+    return wanted if wanted and here and wanted.pk != here.pk else None
+
+
+def _put(copy: Copy, status: Copy.Status, now: datetime) -> None:
+    move(Copy.objects.filter(pk=copy.pk, status=copy.status), status=status, last_seen_at=now)
+    copy.status, copy.last_seen_at = status, now
+
+
+def _set_aside(hold: Hold, copy: Copy, status: Hold.Status, now: datetime) -> None:
+    if (hold.copy_id, hold.status) == (copy.pk, status):
+        return
+    ready = status == Hold.Status.READY
+    before = Hold.objects.filter(pk=hold.pk, status=hold.status, copy=hold.copy_id)
+    hold.copy, hold.status, hold.ready_at, hold.suspended_until = copy, status, now if ready else None, None
+    move(before, copy=copy, status=status, ready_at=hold.ready_at, suspended_until=None)
+    if ready:
+        record_hold_event(kind=LoanEvent.Kind.HOLD_READY, at=now, hold=hold, copy=copy)

@@ -1,0 +1,52 @@
+"""Copies brought into line with loans that did not pass the desk: those of a file, or corrected by hand."""
+
+from collections.abc import Collection
+
+from django.db import transaction
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from library.catalogue.models import Copy
+from library.catalogue.selectors import KEYS_A_QUERY
+from library.circulation.models import Hold, Loan
+from library.tabular import batches
+
+#: Where a copy is not, if a loan of it is open.
+AT_HAND = (Copy.Status.AVAILABLE, Copy.Status.ON_HOLD_SHELF, Copy.Status.IN_TRANSIT)
+
+
+def settle_copies(*, copy_ids: Collection[int]) -> None:
+    """Tell copies what their loans know: which are out, and how often each was lent and renewed.
+
+    No event is written: a loan that did not pass the desk is history, not something that happened now.
+
+    Parameters
+    ----------
+    copy_ids : collection of int
+    """
+    with transaction.atomic():
+        for ids in batches(sorted(copy_ids), KEYS_A_QUERY):
+            _settle(ids)
+
+
+def _settle(ids: Collection[int]) -> None:
+    loans = Loan.objects.filter(copy=OuterRef("pk")).order_by()
+    per_copy = loans.values("copy")
+    lent = per_copy.annotate(number=Count("pk")).values("number")
+    renewed = per_copy.annotate(number=Sum("renewals")).values("number")
+    copies = Copy.objects.filter(pk__in=ids)
+    counts = copies.annotate(
+        lent=Coalesce(Subquery(lent), 0, output_field=IntegerField()),
+        renewed=Coalesce(Subquery(renewed), 0, output_field=IntegerField()),
+    )
+    counts.exclude(checkouts=F("lent"), renewals=F("renewed")).update(
+        checkouts=F("lent"), renewals=F("renewed")
+    )
+    out = Exists(loans.filter(returned_at=None, lost_at=None))
+    Hold.objects.filter(
+        Exists(Loan.objects.filter(copy=OuterRef("copy"), returned_at=None)),
+        copy__in=ids,
+        status__in=Hold.ACTIVE,
+    ).update(copy=None, ready_at=None, status=Hold.Status.WAITING)
+    copies.filter(out, status__in=AT_HAND).update(status=Copy.Status.ON_LOAN)
+    copies.filter(~out, status=Copy.Status.ON_LOAN).update(status=Copy.Status.AVAILABLE)

@@ -1,0 +1,74 @@
+import importlib
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from library.catalogue.models import Copy
+from library.circulation.importing.loans import import_loans
+from library.circulation.models import Hold, LoanEvent
+from library.circulation.services.settling import settle_copies
+from tests.databases import both_databases
+from tests.factories import NOW, make_book, make_borrower, make_copy, make_loan
+from tests.files import write_csv
+
+
+def states():
+    return list(Copy.objects.order_by("barcode").values_list("status", "checkouts", "renewals"))
+
+
+def copies_with_loans():
+    """One copy out for the second time, one back, one never lent, one lost on loan."""
+    out, back, _never, lost = (make_copy(barcode=name) for name in "1234")
+    make_loan(copy=out, returned_at=NOW, renewals=2)
+    make_loan(copy=out, borrowed_at=NOW, renewals=1)
+    make_loan(copy=back, returned_at=NOW)
+    make_loan(copy=lost, lost_at=NOW)
+    Copy.objects.filter(pk=lost.pk).update(status="lost")
+    Copy.objects.filter(pk=back.pk).update(status="on_loan")
+
+
+@both_databases
+def test_copies_are_told_what_their_loans_know(database):
+    copies_with_loans()
+    settle_copies(copy_ids=set(Copy.objects.values_list("pk", flat=True)))
+    assert states() == [("on_loan", 2, 3), ("available", 1, 0), ("available", 0, 0), ("lost", 1, 0)]
+    assert not LoanEvent.objects.exists()
+
+
+@both_databases
+def test_the_migration_tells_copies_what_their_loans_know(database):
+    copies_with_loans()
+    migration = importlib.import_module("library.circulation.migrations.0004_copies_of_open_loans")
+    with connection.schema_editor() as editor:
+        migration.settle(apps, editor)
+    # It finds copies as they were before they had a status: none is lost.
+    assert states() == [("on_loan", 2, 3), ("on_loan", 1, 0), ("available", 0, 0), ("on_loan", 1, 0)]
+
+
+@pytest.mark.django_db
+def test_a_hold_waits_again_whose_copy_turns_out_to_be_on_loan():
+    copy = make_copy(status="on_hold_shelf")
+    about = {"placed_at": NOW, "position": 1, "ready_at": NOW}
+    hold = Hold.objects.create(book=copy.book, borrower=make_borrower(), status="ready", copy=copy, **about)
+    settle_copies(copy_ids=[copy.pk])
+    hold.refresh_from_db()
+    assert hold.status == "ready"
+    make_loan(copy=copy)
+    settle_copies(copy_ids=[copy.pk])
+    hold.refresh_from_db()
+    copy.refresh_from_db()
+    assert (hold.status, hold.copy, copy.status) == ("waiting", None, "on_loan")
+
+
+@both_databases
+def test_an_import_leaves_the_copies_right(database, tmp_path):
+    make_book(control_number="7")
+    header = "borrower,book,borrowed_at,returned_at,renewals"
+    rows = [("P1", "7", "2024-01-01", "2024-01-20", "2"), ("P2", "7", "2024-05-01", "", "1")]
+    import_loans(path=write_csv(tmp_path / "loans.csv", header, *rows), now=NOW)
+    assert states() == [("on_loan", 2, 3)]
+    assert not LoanEvent.objects.exists()
+    back = [rows[0], ("P2", "7", "2024-05-01", "2024-05-09", "1")]
+    import_loans(path=write_csv(tmp_path / "loans.csv", header, *back), now=NOW)
+    assert states() == [("available", 2, 3)]
