@@ -80,13 +80,32 @@ def database(request, django_db_blocker) -> Iterator[str]:
             statements = connection.ops.sql_flush(
                 no_style(), sorted(tables - KEPT_TABLES), reset_sequences=True
             )
-            connection.ops.execute_sql_flush(statements)
+            with without_triggers():
+                connection.ops.execute_sql_flush(statements)
 
 
 def migrated(config: dict[str, Any], django_db_blocker: Any) -> dict[str, Any]:
     with django_db_blocker.unblock(), default_database(config):
         call_command("migrate", verbosity=0)
     return config
+
+
+@contextmanager
+def without_triggers() -> Iterator[None]:
+    """Let tables that are append-only be emptied."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET session_replication_role = replica")
+            yield
+            cursor.execute("SET session_replication_role = DEFAULT")
+            return
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
+        yield
+        for _, definition in triggers:
+            cursor.execute(definition)
 
 
 @contextmanager

@@ -2,15 +2,15 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
 from library.circulation.models import Loan
+from library.people.audit_admin import AuditedAdmin
 
 
 @admin.register(Loan)
-class LoanAdmin(ModelAdmin):
+class LoanAdmin(AuditedAdmin):
     list_display = ["copy", "title", "borrower", "borrowed_at", "due_at", "returned_at", "renewals"]
     list_select_related = ["copy__book", "borrower"]
     list_filter = [("returned_at", admin.EmptyFieldListFilter), ("borrower", AutocompleteSelectFilter)]

@@ -5,6 +5,7 @@ from rest_framework import serializers
 from rest_framework.routers import SimpleRouter
 
 from library.circulation.models import Loan
+from library.people.audit_api import AuditedViewSet
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
@@ -45,7 +46,7 @@ class LoanFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class LoanViewSet(RecordViewSet):
+class LoanViewSet(AuditedViewSet, RecordViewSet):
     queryset = Loan.objects.select_related("copy__book", "borrower")
     serializer_class = LoanSerializer
     permission_classes = [PersonalDataPermissions]

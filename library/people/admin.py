@@ -1,13 +1,13 @@
 """The borrowers' desk."""
 
 from django.contrib import admin
-from unfold.admin import ModelAdmin
 
+from library.people.audit_admin import AuditedAdmin
 from library.people.models import Borrower
 
 
 @admin.register(Borrower)
-class BorrowerAdmin(ModelAdmin):
+class BorrowerAdmin(AuditedAdmin):
     list_display = ["card_number", "name"]
     list_per_page = 50
     show_full_result_count = False

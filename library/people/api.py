@@ -2,6 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
+from library.people.audit_api import AuditedViewSet
 from library.people.models import Borrower
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import RecordSerializer
@@ -14,7 +15,7 @@ class BorrowerSerializer(RecordSerializer):
         fields = ["id", "card_number", "name"]
 
 
-class BorrowerViewSet(RecordViewSet):
+class BorrowerViewSet(AuditedViewSet, RecordViewSet):
     queryset = Borrower.objects.all()
     serializer_class = BorrowerSerializer
     permission_classes = [PersonalDataPermissions]

@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from library.people.audit_models import AuditEntry as AuditEntry  # where Django looks for models
+
 
 class BorrowerCategory(models.Model):
     """Borrowers whom the library lends to by rules of their own: children, staff."""
