@@ -18,7 +18,7 @@ class AuditedBackend(ModelBackend):
     is not written down: people type their password, or a reader's card, into the wrong field.
     """
 
-    def authenticate(  # type: ignore[override]  # as Django's own differs from its base
+    def authenticate(
         self,
         request: HttpRequest | None,
         username: str | None = None,

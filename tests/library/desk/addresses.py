@@ -1,0 +1,161 @@
+"""Every address of the site, who may have it, and a record to try it with.
+
+What is expected of the admin's pages of a model follows from the matrix of the roles; all else is named here.
+An address that is in neither fails the test that walks them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RegexPattern
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from rest_framework.authtoken.models import Token
+
+from library.people.audit_models import AuditEntry
+from library.people.audit_services import write_entry
+from tests.classifier.factories import make_recommendation, make_suggestion, make_version
+from tests.factories import NOW, make_book, make_borrower, make_category, make_copy, make_loan
+
+PUBLIC, SIGNED_IN, STAFF = "public", "signed in", "staff"
+
+#: By method, who gets the address, and the status they get. Who: one of the three words, or permissions that
+#: are all needed (with a bar between: either will do).
+Expected = dict[str, tuple[str | tuple[str, ...], int]]
+
+_PAGES = {"changelist": "view|change", "add": "add", "delete": "delete", "history": "view|change"}
+
+#: By basename: the model, what reading takes, and whether the API writes it.
+_API: dict[str, tuple[str, bool, bool]] = {
+    "category": ("catalogue.category", False, True),
+    "book": ("catalogue.book", False, True),
+    "copy": ("catalogue.copy", False, True),
+    "borrower": ("people.borrower", True, True),
+    "loan": ("circulation.loan", True, True),
+    "suggestion": ("classifier.suggestion", False, False),
+    "recommendation": ("classifier.recommendation", True, False),
+}
+
+_NAMED: dict[str, Expected] = {
+    "home": {"get": (PUBLIC, 200)},
+    "health": {"get": (PUBLIC, 200)},
+    "cover": {"get": (PUBLIC, 200)},
+    "recording": {"get": (PUBLIC, 200)},
+    "set_language": {"post": (PUBLIC, 302)},
+    "api-token": {"post": (PUBLIC, 400), "get": (PUBLIC, 405)},
+    "api-schema": {"get": (PUBLIC, 200)},
+    "api-docs": {"get": (PUBLIC, 200)},
+    "book-similar": {"get": (SIGNED_IN, 200)},
+    "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
+    "admin:index": {"get": (STAFF, 200)},
+    "admin:login": {"post": (PUBLIC, 200)},
+    "admin:logout": {"get": (STAFF, 405)},
+    "admin:password_change": {"get": (STAFF, 200)},
+    "admin:password_change_done": {"get": (STAFF, 200)},
+    "admin:jsi18n": {"get": (STAFF, 200)},
+    "admin:search": {"get": (STAFF, 200)},
+    "admin:view_on_site": {"get": (STAFF, 404)},
+    "admin:app_list": {"get": (STAFF, 200)},
+    "admin:autocomplete": {"get": (("people.view_borrower",), 200)},
+    "admin:auth_user_password_change": {"get": (("auth.change_user",), 200)},
+    "admin:classifier_suggestion_accept": {
+        "post": (("classifier.view_suggestion", "catalogue.change_book"), 302),
+        "get": (STAFF, 405),
+    },
+    # Whatever else is asked for under admin/, so that strangers are not told what is there.
+    "admin/(?P<url>.*)$": {"get": (STAFF, 404)},
+}
+
+#: What an address needs besides the record.
+QUERIES = {"admin:autocomplete": "?app_label=circulation&model_name=loan&field_name=borrower&term="}
+ARGUMENTS = {
+    "cover": {"path": "a.jpg"},
+    "recording": {"path": "a.wav"},
+    "admin:app_list": {"app_label": "catalogue"},
+    "admin/(?P<url>.*)$": {"url": "nowhere/"},
+}
+
+
+def walk(resolver: URLResolver | None = None, route: str = "", space: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every address as (its name, or its route where it has none; its route)."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        here = route + str(entry.pattern).removeprefix("^" if isinstance(entry.pattern, RegexPattern) else "")
+        if isinstance(entry, URLResolver):
+            yield from walk(entry, here, f"{space}{entry.namespace}:" if entry.namespace else space)
+        elif isinstance(entry, URLPattern):
+            yield (f"{space}{entry.name}" if entry.name else here), here
+
+
+def expectations() -> dict[str, Expected]:
+    """Return what is expected of every address that somebody has thought of, by name."""
+    expected = dict(_NAMED)
+    for model in admin.site._registry:
+        options = model._meta
+        app, name = options.app_label, options.model_name
+
+        def needs(actions: str, app: str = app, name: str | None = name) -> tuple[str, ...]:
+            return ("|".join(f"{app}.{action}_{name}" for action in actions.split("|")),)
+
+        for page, actions in _PAGES.items():
+            expected[f"admin:{app}_{name}_{page}"] = {"get": (needs(actions), 200)}
+        expected[f"admin:{app}_{name}_change"] = {
+            "get": (needs("view|change"), 200),
+            "post": (needs("change"), 200),
+        }
+        # The page's address in old bookmarks, without "change".
+        expected[f"admin/{app}/{name}/<path:object_id>/"] = {"get": (STAFF, 302)}
+    for basename, (label, is_personal, is_written) in _API.items():
+        app, name = label.split(".")
+        reads: str | tuple[str, ...] = (f"{app}.view_{name}",) if is_personal else SIGNED_IN
+        one: Expected = {"get": (reads, 200), "options": (reads, 200)}
+        # Refused as a change would be, or for being no way to change.
+        one["put"] = ((f"{app}.change_{name}",), 405)
+        many: Expected = {"get": (reads, 200), "options": (reads, 200)}
+        if is_written:
+            many["post"] = ((f"{app}.add_{name}",), 400)
+            one["patch"] = ((f"{app}.change_{name}",), 200)
+            one["delete"] = ((f"{app}.delete_{name}",), 405)
+        expected |= {f"{basename}-list": many, f"{basename}-detail": one}
+    return expected
+
+
+def make_samples() -> dict[str, Any]:
+    """Return the primary key of a record of every model of the admin, by label.
+
+    The borrower is the only person whose name or card number could be met on a page.
+    """
+    category = make_category()
+    book = make_book(title="Optics", category=category)
+    borrower = make_borrower(name="Zyxwvut Reader", card_number="CARD-OF-ZYX")
+    user = User.objects.create_user("sample")
+    interval = IntervalSchedule.objects.create(every=1, period="days")
+    records = [
+        category,
+        book,
+        make_copy(book=book),
+        borrower,
+        make_loan(borrower=borrower, book=book),
+        make_suggestion(book=book, category=category),
+        make_recommendation(borrower=borrower, book=book),
+        make_version(),
+        user,
+        Group.objects.create(name="sample"),
+        AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),
+        write_entry(user=None, action=AuditEntry.Action.VIEWED, path="/", now=NOW, model=type(borrower)),
+        interval,
+        CrontabSchedule.objects.create(),
+        ClockedSchedule.objects.create(clocked_time=NOW),
+        SolarSchedule.objects.create(event="sunset", latitude=0, longitude=0),
+        PeriodicTask.objects.create(name="sample", task="sample", interval=interval),
+    ]
+    samples = {record._meta.label_lower: record.pk for record in records}
+    return samples | {"authtoken.tokenproxy": Token.objects.create(user=user).user_id}
