@@ -4,6 +4,7 @@ What is expected of the admin's pages of a model follows from the matrix of the 
 An address that is in neither fails the test that walks them.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,12 +22,14 @@ from django_celery_beat.models import (
 )
 from rest_framework.authtoken.models import Token
 
+from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.audit_models import AuditEntry
 from library.people.audit_services import write_entry
 from tests.classifier.factories import make_recommendation, make_suggestion, make_version
 from tests.factories import NOW, make_book, make_borrower, make_category, make_copy, make_loan
 
 PUBLIC, SIGNED_IN, STAFF = "public", "signed in", "staff"
+STRANGER, NO_ROLE = "stranger", "no role"
 
 #: By method, who gets the address, and the status they get. Who: one of the three words, or permissions that
 #: are all needed (with a bar between: either will do).
@@ -126,6 +129,40 @@ def expectations() -> dict[str, Expected]:
             one["delete"] = ((f"{app}.delete_{name}",), 405)
         expected |= {f"{basename}-list": many, f"{basename}-detail": one}
     return expected
+
+
+def filled(name: str, route: str, samples: dict[str, Any]) -> str:
+    """Return an address as a browser asks for it."""
+    values = ARGUMENTS.get(name, {})
+    label = None
+    if found := re.match(r"admin/(\w+)/(\w+)/", route):
+        label = ".".join(found.groups())
+    elif found := re.match(r"api/v1/(\w+)/", route):
+        plural = {"categories": "catalogue.category", "copies": "catalogue.copy"}
+        label = plural.get(found[1]) or next(
+            (x for x in samples if x.endswith("." + found[1].rstrip("s"))), None
+        )
+
+    def value(match: re.Match[str]) -> str:
+        kind = match[1] or match[2]
+        return str(values[kind] if kind in values else samples[label])
+
+    path = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)|<(?:\w+:)?(\w+)>", value, route)
+    return "/" + path.removesuffix("\\Z").removesuffix("$").replace("\\", "") + QUERIES.get(name, "")
+
+
+def is_allowed(who: str, needed: str | tuple[str, ...]) -> bool:
+    """Return whether a role, or someone without, has what an address needs."""
+    if needed in (PUBLIC, SIGNED_IN, STAFF):
+        return {PUBLIC: True, SIGNED_IN: who != STRANGER, STAFF: who in ROLES and who != CLIENTS}[needed]
+    if who not in ROLES:
+        return False
+    held = {
+        f"{label.partition('.')[0]}.{code}"
+        for label, codes in permissions_of(role=who).items()
+        for code in codes
+    }
+    return all(held & set(either.split("|")) for either in needed)
 
 
 def make_samples() -> dict[str, Any]:

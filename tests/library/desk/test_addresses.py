@@ -1,18 +1,18 @@
 """Every address with every role: who is let in is what the matrix says, and nobody else sees a borrower."""
 
-import re
-
 import pytest
 from django.test import Client
 
-from library.desk.roles import ANALYSTS, CLIENTS, ROLES, permissions_of
+from library.desk.roles import ANALYSTS, CLIENTS, ROLES
 from tests.library.desk.addresses import (
     ARGUMENTS,
+    NO_ROLE,
     PUBLIC,
-    QUERIES,
-    SIGNED_IN,
     STAFF,
+    STRANGER,
     expectations,
+    filled,
+    is_allowed,
     make_samples,
     walk,
 )
@@ -20,7 +20,6 @@ from tests.logins import desk, make_reader, make_user
 
 pytestmark = pytest.mark.django_db
 
-STRANGER, NO_ROLE = "stranger", "no role"
 EVERYONE = (STRANGER, NO_ROLE, *ROLES)
 
 
@@ -28,44 +27,11 @@ def test_somebody_has_thought_of_every_address_and_of_none_that_is_not_there():
     assert {name for name, _ in walk()} == expectations().keys()
 
 
-def is_allowed(who, needed):
-    if needed in (PUBLIC, SIGNED_IN, STAFF):
-        return {PUBLIC: True, SIGNED_IN: who != STRANGER, STAFF: who in ROLES and who != CLIENTS}[needed]
-    if who not in ROLES:
-        return False
-    held = {
-        f"{label.partition('.')[0]}.{code}"
-        for label, codes in permissions_of(role=who).items()
-        for code in codes
-    }
-    return all(held & set(either.split("|")) for either in needed)
-
-
 def status_of_a_refusal(who, *, in_admin):
     """The admin asks whoever is no staff to sign in; the API says 401 to strangers."""
     if in_admin:
         return 403 if is_allowed(who, STAFF) else 302
     return 401 if who == STRANGER else 403
-
-
-def filled(name, route, samples):
-    """An address as a browser asks for it."""
-    values = ARGUMENTS.get(name, {})
-    label = None
-    if found := re.match(r"admin/(\w+)/(\w+)/", route):
-        label = ".".join(found.groups())
-    elif found := re.match(r"api/v1/(\w+)/", route):
-        plural = {"categories": "catalogue.category", "copies": "catalogue.copy"}
-        label = plural.get(found[1]) or next(
-            (x for x in samples if x.endswith("." + found[1].rstrip("s"))), None
-        )
-
-    def value(match):
-        kind = match[1] or match[2]
-        return str(values[kind] if kind in values else samples[label])
-
-    path = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)|<(?:\w+:)?(\w+)>", value, route)
-    return "/" + path.removesuffix("\\Z").removesuffix("$").replace("\\", "") + QUERIES.get(name, "")
 
 
 @pytest.fixture
