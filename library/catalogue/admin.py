@@ -59,7 +59,7 @@ class CoverField(forms.FileField):
         try:
             # Before it is read: an upload larger than a few megabytes lies on disk.
             if (upload.size or 0) > covers.MOST_BYTES:
-                raise FileRefusedError(_("The cover is larger than 50 MB. Save it smaller."))
+                raise FileRefusedError(str(_("The cover is larger than 50 MB. Save it smaller.")))
             content = upload.read()
             jpeg = covers.small_jpeg(content=content)
         except FileRefusedError as error:
