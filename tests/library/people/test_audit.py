@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
@@ -283,3 +284,25 @@ def test_nobody_changes_the_log_in_the_admin():
         assert client.get(f"/admin/people/auditentry/{page}").status_code == 403
     assert client.post(f"/admin/people/auditentry/{entry.pk}/change/", {"path": "/x"}).status_code == 403
     assert AuditEntry.objects.get().path == "/"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rows", [2, 30])
+def test_the_log_takes_no_more_queries_for_more_rows(rows, django_assert_num_queries):
+    for number in range(rows):
+        anonymous_entry(object_key=number, listed=[1, 2])
+    client = desk(make_user(ADMINISTRATORS))
+    # Session and user, permissions (own and the group's), the dates' bounds and days, the count, the rows.
+    with django_assert_num_queries(8):
+        client.get("/admin/people/auditentry/")
+
+
+@pytest.mark.django_db
+def test_a_borrowers_page_takes_one_query_more_for_its_entry(django_assert_num_queries):
+    # Asked for once a process, so counted or not by the order of the tests.
+    ContentType.objects.get_for_model(Borrower)
+    borrower = make_borrower()
+    client = desk(make_librarian())
+    # Session and user, permissions (own and the group's), the borrower, its choice of categories, the entry.
+    with django_assert_num_queries(7):
+        client.get(f"{BORROWERS}{borrower.pk}/change/")
