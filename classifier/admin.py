@@ -30,6 +30,7 @@ from classifier.services.review import SuggestionReplacedError, accept_suggestio
 from library.catalogue.admin import BookAdmin
 from library.catalogue.models import Book
 from library.errors import LibraryError
+from library.people.audit_admin import AuditedAdmin
 from library.people.selectors import without_personal_data
 
 
@@ -237,7 +238,7 @@ class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
 
 
 @admin.register(Recommendation)
-class RecommendationAdmin(ReadOnlyAdmin):
+class RecommendationAdmin(AuditedAdmin, ReadOnlyAdmin):
     list_display = ["borrower", "rank", "book", "score", "reason"]
     list_filter = [("borrower", AutocompleteSelectFilter), ("book", AutocompleteSelectFilter)]
     list_filter_submit = True

@@ -19,6 +19,7 @@ from classifier.models import Recommendation, SimilarBook, Suggestion
 from classifier.services.review import accept_suggestion
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Book
+from library.people.audit_api import AuditedViewSet
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 
@@ -160,7 +161,7 @@ class RecommendationFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class RecommendationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class RecommendationViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
     queryset = without_personal_data(Recommendation.objects.select_related("book"))
     serializer_class = RecommendationSerializer
     permission_classes = [PersonalDataPermissions]

@@ -80,30 +80,32 @@ def database(request, django_db_blocker) -> Iterator[str]:
             statements = connection.ops.sql_flush(
                 no_style(), sorted(tables - KEPT_TABLES), reset_sequences=True
             )
-            with guards_lifted():
+            with without_triggers():
                 connection.ops.execute_sql_flush(statements)
-
-
-@contextmanager
-def guards_lifted() -> Iterator[None]:
-    """Take away the triggers that keep rows from being deleted: TRUNCATE passes them by, SQLite has none."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-        triggers = cursor.fetchall()
-        for name, _sql in triggers:
-            cursor.execute(f'DROP TRIGGER "{name}"')
-        yield
-        for _name, sql in triggers:
-            cursor.execute(sql)
 
 
 def migrated(config: dict[str, Any], django_db_blocker: Any) -> dict[str, Any]:
     with django_db_blocker.unblock(), default_database(config):
         call_command("migrate", verbosity=0)
     return config
+
+
+@contextmanager
+def without_triggers() -> Iterator[None]:
+    """Let tables that are append-only be emptied."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET session_replication_role = replica")
+            yield
+            cursor.execute("SET session_replication_role = DEFAULT")
+            return
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
+        yield
+        for _, definition in triggers:
+            cursor.execute(definition)
 
 
 @contextmanager

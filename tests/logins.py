@@ -4,14 +4,19 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
 
-from library.desk.roles import ensure_roles
+from library.desk.roles import CLIENTS, LIBRARIANS, ensure_roles
+
+
+def make_user(role: str) -> User:
+    """Return a new user in the group of a role that ``create_roles`` makes; all but clients are staff."""
+    user = User.objects.create_user(role.rstrip("s").replace(" ", "-"), is_staff=role != CLIENTS)
+    user.groups.add(ensure_roles()[role])
+    return user
 
 
 def make_librarian() -> User:
-    """Return a member of staff in the group that ``create_roles`` makes."""
-    user = User.objects.create_user("librarian", is_staff=True)
-    user.groups.add(ensure_roles())
-    return user
+    """Return a member of staff in the librarians' group."""
+    return make_user(LIBRARIANS)
 
 
 def make_reader() -> User:

@@ -1,6 +1,5 @@
 """Classifying books with the active version."""
 
-import csv
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -21,6 +20,7 @@ from classifier.services.outputs import written_whole
 from classifier.services.versions import active_version, load_version
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
+from library.tabular import CsvWriter
 
 RANKS = 3
 _COLUMNS = ["book", "rank", "category", "probability", "model_version", "abstained"]
@@ -82,7 +82,7 @@ def classify(
     wanted = catalogue(books)
     kept = abstained = 0
     with written_whole(output) if output else nullcontext() as file:
-        writer = csv.writer(file) if file else None
+        writer = CsvWriter(file) if file else None
         if writer:
             writer.writerow(_COLUMNS)
         for start in range(0, len(wanted.books), _BATCH):

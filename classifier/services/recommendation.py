@@ -1,6 +1,5 @@
 """Titles to recommend to each borrower, and titles like each book."""
 
-import csv
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
@@ -22,6 +21,7 @@ from classifier.services.outputs import written_whole
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.people.models import Borrower
+from library.tabular import CsvWriter
 
 SIMILAR = 10
 _COLUMNS = ["borrower", "rank", "book", "score", "reason"]
@@ -149,7 +149,7 @@ def _replace(model: type[models.Model], rows: Iterator[Any]) -> int:
 
 def _write(output: Path, found: list[Recommended], names: _Names) -> None:
     with written_whole(output) as file:
-        writer = csv.writer(file)
+        writer = CsvWriter(file)
         writer.writerow(_COLUMNS)
         for item in found:
             card = names.cards[names.people[item.borrower]]

@@ -1,11 +1,12 @@
 """The catalogue's desk: categories, books with their copies, copies."""
 
+from pathlib import Path
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Count, QuerySet
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
+from django.db.models import Count, ImageField, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,6 +15,8 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 from unfold.decorators import display
 
+from library.catalogue import covers
+from library.catalogue.files import FileRefusedError, digest_name
 from library.catalogue.models import Book, Branch, Category, Copy, ItemType
 from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
 from library.catalogue.services import librarian_source
@@ -60,6 +63,29 @@ class CopyInline(TabularInline):
         return field
 
 
+class CoverField(forms.FileField):
+    """An uploaded cover, made into what an import would have kept before anything else looks at it.
+
+    Not Django's own field for images: that tries every format that Pillow knows, and keeps the file as it
+    came.
+    """
+
+    def to_python(self, data: Any) -> SimpleUploadedFile | None:
+        upload = super().to_python(data)
+        if upload is None:
+            return None
+        try:
+            # Before it is read: an upload larger than a few megabytes lies on disk.
+            if (upload.size or 0) > covers.MOST_BYTES:
+                raise FileRefusedError(str(_("The cover is larger than 50 MB. Save it smaller.")))
+            content = upload.read()
+            jpeg = covers.small_jpeg(content=content)
+        except FileRefusedError as error:
+            raise forms.ValidationError(error.message) from error
+        name = Path(digest_name(content=content, kind="covers", suffix=".jpg")).name
+        return SimpleUploadedFile(name, jpeg, "image/jpeg")
+
+
 class BookForm(forms.ModelForm):
     def clean_audio(self) -> Any:
         """Look into a new recording: the name's suffix, which the model checks, may lie."""
@@ -104,6 +130,7 @@ class BookAdmin(ModelAdmin):
         (_("Content"), {"classes": ["tab"], "fields": ["description", "cover", "audio"]}),
     ]
     form = BookForm
+    formfield_overrides = {ImageField: {"form_class": CoverField}}
     inlines = [CopyInline]
 
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:

@@ -4,6 +4,7 @@ import io
 import warnings
 from pathlib import Path
 
+from django.utils.translation import gettext as _
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from library.catalogue.files import FileRefusedError, StoredFile, digest_name, read_file, write_aside
@@ -50,14 +51,41 @@ def store_cover(*, folder: Path, name: str, media_root: Path, dry_run: bool = Fa
     path = media_root / kept
     if path.exists():
         return StoredFile(kept, is_new=False)
-    image = _small(content)
+    jpeg = small_jpeg(content=content)
     if not dry_run:
-        write_aside(path, lambda aside: image.save(aside, "JPEG", quality=85))
+        write_aside(path, lambda aside: aside.write_bytes(jpeg))
     return StoredFile(kept, is_new=True)
 
 
+def small_jpeg(*, content: bytes) -> bytes:
+    """Decode an image and make a small JPEG of it that carries pixels and nothing else.
+
+    Parameters
+    ----------
+    content : bytes
+        A file as strangers send it.
+
+    Returns
+    -------
+    bytes
+        At most 512 pixels a side, upright, without what cameras and editors write beside the picture
+        (place, owner, comments, thumbnails).
+
+    Raises
+    ------
+    FileRefusedError
+        If it is too large, damaged, or of no kind that is read.
+    """
+    if len(content) > MOST_BYTES:
+        message = _("The cover has %(bytes)s bytes; %(most)s are the most. Save it smaller.")
+        raise FileRefusedError(message % {"bytes": f"{len(content):,}", "most": f"{MOST_BYTES:,}"})
+    jpeg = io.BytesIO()
+    _small(content).save(jpeg, "JPEG", quality=85)
+    return jpeg.getvalue()
+
+
 def _small(content: bytes) -> Image.Image:
-    too_large = f"The cover has more than {MOST_PIXELS:,} pixels."
+    too_large = _("The cover has more than %(most)s pixels. Save it smaller.") % {"most": f"{MOST_PIXELS:,}"}
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             # The header is enough to tell: nothing is decoded yet.
@@ -70,16 +98,19 @@ def _small(content: bytes) -> Image.Image:
             if upright.has_transparency_data:
                 page = Image.new("RGBA", upright.size, "white")
                 upright = Image.alpha_composite(page, upright.convert("RGBA"))
-            return upright.convert("RGB")
+            # A new image, since a copy would bring the comments of the old one along.
+            small = Image.new("RGB", upright.size)
+            small.paste(upright.convert("RGB"))
+            return small
     except FileRefusedError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FileRefusedError(too_large) from error
     except UnidentifiedImageError as error:
-        raise FileRefusedError(
-            f"The cover is no image of a kind that is read: {', '.join(FORMATS)}."
-        ) from error
+        message = _("The cover is no image of a kind that is read: %(formats)s. Save it as JPEG or PNG.")
+        raise FileRefusedError(message % {"formats": ", ".join(FORMATS)}) from error
     except Exception as error:
         # Pillow's decoders answer to damaged files with whatever they stumble over (OSError, SyntaxError,
         # struct.error, IndexError, ...): there is no list of them.
-        raise FileRefusedError(f"The cover is damaged ({error}).") from error
+        message = _("The cover is damaged (%(error)s). Open it in an image editor and save it as JPEG.")
+        raise FileRefusedError(message % {"error": error}) from error

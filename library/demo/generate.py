@@ -1,6 +1,5 @@
 """A demo library as files in the import format: invented throughout, and the same for the same seed."""
 
-import csv
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -169,7 +168,10 @@ def _utc(moment: datetime) -> str:
 
 
 def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str | int]]) -> None:
+    # Imported here: it comes with Django, which nothing else here needs.
+    from library.tabular import CsvWriter
+
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = CsvWriter(file)
         writer.writerow(header)
         writer.writerows(rows)

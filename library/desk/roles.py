@@ -1,4 +1,8 @@
-"""The roles a library starts with, kept as Django groups so that the admin can change them."""
+"""The roles a library starts with, kept as Django groups so that the admin can change them.
+
+`MATRIX` is the one place that says who may do what; ROLES.md beside this file shows it to people, and the
+tests hold both, and every address of the site, against it.
+"""
 
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
@@ -6,25 +10,47 @@ from django.utils.translation import gettext as _
 
 from library.errors import LibraryError
 
+ADMINISTRATORS = "administrators"
 LIBRARIANS = "librarians"
+CIRCULATION = "circulation desk"
+ANALYSTS = "analysts"
+CLIENTS = "catalogue clients"
+ROLES = (ADMINISTRATORS, LIBRARIANS, CIRCULATION, ANALYSTS, CLIENTS)
 
+#: As in a table: View, Add, Change, Delete.
+_ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete"}
+
+# One row a model, one column a role, in the order of ROLES. Only those who need it see borrowers' names:
+# loans and recommendations say what a person reads, so they follow the borrower.
 # Suggestions and recommendations can be deleted because deleting a book or a borrower takes theirs along.
-LIBRARIAN_PERMISSIONS = {
-    "catalogue.category": ("view", "add", "change", "delete"),
-    "catalogue.book": ("view", "add", "change", "delete"),
-    "catalogue.copy": ("view", "add", "change", "delete"),
-    "catalogue.branch": ("view", "add", "change", "delete"),
-    "catalogue.itemtype": ("view", "add", "change", "delete"),
-    "people.borrower": ("view", "add", "change", "delete"),
-    "circulation.loan": ("view", "add", "change", "delete"),
-    "circulation.hold": ("view", "add", "change"),
-    "circulation.fineentry": ("view", "add"),
-    "circulation.loanevent": ("view",),
-    "circulation.loanpolicy": ("view", "add", "change", "delete"),
-    "circulation.closedday": ("view", "add", "change", "delete"),
-    "classifier.suggestion": ("view", "delete"),
-    "classifier.recommendation": ("view", "delete"),
-    "classifier.modelversion": ("view",),
+MATRIX: dict[str, tuple[str, str, str, str, str]] = {
+    "catalogue.category": ("VACD", "VACD", "V", "V", "V"),
+    "catalogue.book": ("VACD", "VACD", "V", "V", "V"),
+    "catalogue.copy": ("VACD", "VACD", "V", "V", "V"),
+    "catalogue.branch": ("VACD", "VACD", "V", "V", "V"),
+    "catalogue.itemtype": ("VACD", "VACD", "V", "V", "V"),
+    "people.borrower": ("VACD", "VACD", "VAC", "", ""),
+    "people.borrowercategory": ("VACD", "VACD", "V", "V", ""),
+    "circulation.loan": ("VACD", "VACD", "VAC", "", ""),
+    "circulation.hold": ("VAC", "VAC", "VAC", "", ""),
+    "circulation.fineentry": ("VA", "VA", "VA", "", ""),
+    "circulation.loanevent": ("V", "V", "", "", ""),
+    "circulation.loanpolicy": ("VACD", "VACD", "V", "V", ""),
+    "circulation.closedday": ("VACD", "VACD", "V", "V", ""),
+    "classifier.suggestion": ("VD", "VD", "", "V", ""),
+    "classifier.recommendation": ("VD", "VD", "", "", ""),
+    "classifier.modelversion": ("V", "V", "", "V", ""),
+    "people.auditentry": ("V", "", "", "", ""),
+    "auth.user": ("VACD", "", "", "", ""),
+    "auth.group": ("VACD", "", "", "", ""),
+    "authtoken.tokenproxy": ("VACD", "", "", "", ""),
+    "authtoken.token": ("VACD", "", "", "", ""),
+    "axes.accessattempt": ("VD", "", "", "", ""),
+    "django_celery_beat.periodictask": ("VACD", "", "", "", ""),
+    "django_celery_beat.intervalschedule": ("VACD", "", "", "", ""),
+    "django_celery_beat.crontabschedule": ("VACD", "", "", "", ""),
+    "django_celery_beat.clockedschedule": ("VACD", "", "", "", ""),
+    "django_celery_beat.solarschedule": ("VACD", "", "", "", ""),
 }
 
 
@@ -32,29 +58,59 @@ class RolesError(LibraryError):
     """The permissions that the roles are made of are not there."""
 
 
-def ensure_roles() -> Group:
-    """Make the librarians' group, or give an existing one the permissions it lacks.
+def permissions_of(*, role: str) -> dict[str, set[str]]:
+    """Return what a role may do, by model.
+
+    Parameters
+    ----------
+    role : str
+        One of `ROLES`.
 
     Returns
     -------
-    Group
-        The librarians; permissions that were added by hand are kept.
+    dict
+        Codenames such as ``view_book`` by labels such as ``catalogue.book``; models of which the role may
+        do nothing are left out.
+    """
+    column = ROLES.index(role)
+    return {
+        label: {f"{_ACTIONS[letter]}_{label.partition('.')[2]}" for letter in row[column]}
+        for label, row in MATRIX.items()
+        if row[column]
+    }
+
+
+@transaction.atomic
+def ensure_roles() -> dict[str, Group]:
+    """Make the groups of the roles, or give existing ones the permissions they lack.
+
+    Returns
+    -------
+    dict
+        The groups by role; permissions that were added by hand are kept.
 
     Raises
     ------
     RolesError
         If a permission is missing because the database was not migrated.
     """
-    with transaction.atomic():
-        group, _created = Group.objects.get_or_create(name=LIBRARIANS)
-        for label, actions in LIBRARIAN_PERMISSIONS.items():
-            app_label, model = label.split(".")
-            codenames = [f"{action}_{model}" for action in actions]
-            permissions = Permission.objects.filter(content_type__app_label=app_label, codename__in=codenames)
-            if len(permissions) != len(codenames):
+    known = {
+        (app_label, codename): pk
+        for pk, app_label, codename in Permission.objects.values_list(
+            "pk", "content_type__app_label", "codename"
+        )
+    }
+    groups = {}
+    for role in ROLES:
+        groups[role], _created = Group.objects.get_or_create(name=role)
+        wanted = []
+        for label, codenames in permissions_of(role=role).items():
+            app_label = label.partition(".")[0]
+            if any((app_label, codename) not in known for codename in codenames):
                 raise RolesError(
                     _("The permissions of %(model)s are missing. Run: manage.py migrate") % {"model": label},
                     model=label,
                 )
-            group.permissions.add(*permissions)
-    return group
+            wanted += [known[app_label, codename] for codename in codenames]
+        groups[role].permissions.add(*wanted)
+    return groups

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from library.people.audit_admin import AuditedAdmin
 from library.people.models import Borrower, BorrowerCategory, BorrowerTerm
 from library.people.selectors import search_borrowers
 from library.people.services.borrowers import save_borrower
@@ -29,7 +30,7 @@ class BorrowerForm(forms.ModelForm):
 
 
 @admin.register(Borrower)
-class BorrowerAdmin(ModelAdmin):
+class BorrowerAdmin(AuditedAdmin):
     form = BorrowerForm
     list_display = ["card_number", "name", "category", "blocked"]
     # In the order of ciphertexts a list of names would be shuffled.
@@ -51,6 +52,7 @@ class BorrowerAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Borrower], search_term: str
     ) -> tuple[QuerySet[Borrower], bool]:
+        queryset, _duplicates = super().get_search_results(request, queryset, "")  # which is written down
         if search_term.strip():
             queryset = queryset.filter(pk__in=search_borrowers(query=search_term).values("pk"))
         return queryset, False

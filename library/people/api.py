@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
+from library.people.audit_api import AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import search_borrowers
 from library.people.services.borrowers import save_borrower
@@ -53,7 +54,7 @@ class BorrowerSearch(SearchFilter):
         return queryset.filter(pk__in=search_borrowers(query=query).values("pk"))
 
 
-class BorrowerViewSet(RecordViewSet):
+class BorrowerViewSet(AuditedRecordViewSet, RecordViewSet):
     queryset = Borrower.objects.all()
     serializer_class = BorrowerSerializer
     permission_classes = [PersonalDataPermissions]

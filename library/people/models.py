@@ -4,6 +4,7 @@ from django.core.validators import validate_email
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from library.people.audit_models import AuditEntry as AuditEntry  # where Django looks for models
 from library.people.encryption import index
 from library.people.encryption.fields import EncryptedTextField
 

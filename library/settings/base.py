@@ -7,11 +7,13 @@ misspelt setting must not turn silently into a default.
 import os
 import tempfile
 from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from celery.schedules import crontab
 from cryptography.fernet import Fernet
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -93,6 +95,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "axes",
+    "csp",
     "library.desk",
     "library.rest",
     "library.catalogue",
@@ -111,6 +115,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "library.desk.middleware.PagePolicy",
+    # Last, as it takes the place of the answer to a sign-in that has to wait.
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "library.urls"
@@ -141,6 +148,20 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The first lets nobody through, and stops those who have to wait.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "library.people.audit_login.AuditedBackend"]
+# Counted in the database, so that all web processes count together. A name from one address: a whole
+# reading room may share an address, and a stranger elsewhere must not lock a librarian out.
+AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURES", 5, validate=validate.Range(min=1))
+AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_WAIT_MINUTES", 15, validate=validate.Range(min=1)))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "desk/locked.html"
+AXES_CLIENT_IP_CALLABLE = "library.rest.throttles.client_address"
+# Who signed in is in the audit log.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -180,6 +201,9 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "library.rest.errors.error_response",
+    # How many proxies stand in front, each adding to X-Forwarded-For. With too few named, all of the world
+    # is one address to the throttles; with too many, anyone can claim any address.
+    "NUM_PROXIES": env.int("NUM_PROXIES", 0, validate=validate.Range(min=0)),
 }
 
 SPECTACULAR_SETTINGS = {
@@ -197,6 +221,26 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
+
+
+# What pages may load and run: this site's own files, and nothing that someone wrote into a page.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "base-uri": [NONE],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "img-src": [SELF, "data:"],
+        "media-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+    },
+}
+# The admin's look is made with Alpine, which reads expressions out of attributes, and with style elements
+# of the theme's and of htmx's. Scripts within a page stay forbidden there too.
+ADMIN_CONTENT_SECURITY = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 
 
 def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
@@ -264,6 +308,13 @@ UNFOLD = {
                     sidebar_link(_("Suggestions"), "lightbulb", "classifier.suggestion"),
                     sidebar_link(_("Recommendations"), "recommend", "classifier.recommendation"),
                     sidebar_link(_("Model versions"), "history", "classifier.modelversion"),
+                ],
+            },
+            {
+                "title": _("Administration"),
+                "items": [
+                    sidebar_link(_("Users"), "person", "auth.user"),
+                    sidebar_link(_("Audit log"), "policy", "people.auditentry"),
                 ],
             },
         ],

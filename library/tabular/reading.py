@@ -21,6 +21,7 @@ from typing import BinaryIO, TextIO, TypeVar, cast
 from library.errors import LibraryError
 from library.tabular.report import ImportReport
 from library.tabular.text import clean_line, quoted
+from library.tabular.writing import plain_cell
 
 Item = TypeVar("Item")
 
@@ -71,7 +72,8 @@ def read_rows(
     columns : list of str
         The columns that the file has, of those asked for.
     rows : iterator of Row
-        Blank rows are left out.
+        Blank rows are left out, and so is the apostrophe that `CsvWriter` puts before what looks like a
+        formula: a file that this program wrote is read as it was meant.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def read_rows(
     known = [(index, name) for index, name in enumerate(names) if name in required or name in optional]
     if unknown := [name for name in names if name and name not in required and name not in optional]:
         report.warnings.append(f"{path.name}: unknown columns, left out: {', '.join(unknown)}.")
-    rows = (Row(line, {name: cells[index] for index, name in known}) for line, cells in records)
+    rows = (Row(line, {name: plain_cell(cells[index]) for index, name in known}) for line, cells in records)
     return [name for _, name in known], rows
 
 

@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 import pytest
 from django.conf import settings
 from django.db import connections
+from playwright.sync_api import expect, sync_playwright
 
 from tests.classifier.libraries import make_library
 from tests.conftest import default_database, migrated
@@ -83,6 +85,28 @@ def finished_demo(tmp_path_factory, worker_id) -> Demo:
 def demo(finished_demo, tmp_path) -> Demo:
     """The demo in a data folder of the test's own."""
     return finished_demo.copy(tmp_path / "installation")
+
+
+@pytest.fixture
+def page():
+    """A page of a browser that notes what it asks for and what goes wrong."""
+    with sync_playwright() as playwright:
+        browser_file = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(browser_file).exists():
+            pytest.skip("No browser: install chromium, or run playwright install chromium.")
+        browser = playwright.chromium.launch(
+            executable_path=browser_file,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        expect.set_options(timeout=30_000)
+        page = browser.new_page(locale="en-GB")
+        page.wrong, page.hosts = [], set()
+        page.on("console", lambda message: message.type == "error" and page.wrong.append(message.text))
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
+        page.on("request", lambda request: page.hosts.add(urlsplit(request.url).netloc))
+        page.on("response", lambda answer: answer.status >= 400 and page.wrong.append(answer.url))
+        yield page
+        browser.close()
 
 
 def database_in(data: Path) -> dict[str, Any]:

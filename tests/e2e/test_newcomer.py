@@ -1,37 +1,13 @@
 """A librarian's first minutes with the demo, in a real browser."""
 
 import re
-import shutil
 import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.e2e.processes import environment, started
-
-
-@pytest.fixture
-def page():
-    """A page of a browser that notes what it asks for and what goes wrong."""
-    with sync_playwright() as playwright:
-        browser_file = shutil.which("chromium") or playwright.chromium.executable_path
-        if not Path(browser_file).exists():
-            pytest.skip("No browser: install chromium, or run playwright install chromium.")
-        browser = playwright.chromium.launch(
-            executable_path=browser_file,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        expect.set_options(timeout=30_000)
-        page = browser.new_page(locale="en-GB")
-        page.wrong, page.hosts = [], set()
-        page.on("console", lambda message: message.type == "error" and page.wrong.append(message.text))
-        page.on("pageerror", lambda error: page.wrong.append(str(error)))
-        page.on("request", lambda request: page.hosts.add(urlsplit(request.url).netloc))
-        page.on("response", lambda answer: answer.status >= 400 and page.wrong.append(answer.url))
-        yield page
-        browser.close()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -23,6 +22,7 @@ from library.circulation.models import FineEntry, Loan
 from library.circulation.selectors.fines import owed_for
 from library.circulation.services.fines import pay_fine, waive_fine
 from library.errors import LibraryError
+from library.people.audit_admin import AuditedAdmin
 from library.people.selectors import without_personal_data
 
 
@@ -50,7 +50,7 @@ class SettleForm(forms.Form):
 
 
 @admin.register(FineEntry)
-class FineEntryAdmin(ModelAdmin):
+class FineEntryAdmin(AuditedAdmin):
     list_display = ["at", "borrower", "title", "kind", "amount", "reason", "settle_link"]
     list_filter = ["kind", ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True

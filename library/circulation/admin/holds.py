@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
@@ -23,6 +22,7 @@ from library.circulation.services.holds import (
     suspend_hold,
 )
 from library.errors import LibraryError
+from library.people.audit_admin import AuditedAdmin
 from library.people.selectors import without_personal_data
 
 
@@ -48,7 +48,7 @@ class PlaceHoldForm(forms.ModelForm):
 
 
 @admin.register(Hold)
-class HoldAdmin(ModelAdmin):
+class HoldAdmin(AuditedAdmin):
     list_display = ["book", "position", "borrower", "pickup_branch", "state", "copy", "placed_at", "ready_at"]
     list_filter = ["status", "pickup_branch", ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True

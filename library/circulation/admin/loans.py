@@ -7,17 +7,17 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
 from library.circulation.models import Loan
 from library.circulation.services.settling import settle_copies
+from library.people.audit_admin import AuditedAdmin
 from library.people.selectors import without_personal_data
 
 
 @admin.register(Loan)
-class LoanAdmin(ModelAdmin):
+class LoanAdmin(AuditedAdmin):
     list_display = ["copy", "title", "borrower", "borrowed_at", "due_at", "returned_at", "renewals"]
     list_filter = [("returned_at", admin.EmptyFieldListFilter), ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True

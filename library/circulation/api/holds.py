@@ -1,9 +1,10 @@
 """Holds in the REST API."""
 
 import django_filters
+from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +19,7 @@ from library.circulation.services.holds import (
     resume_hold,
     suspend_hold,
 )
+from library.people.audit_api import Action, AuditedViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
@@ -73,7 +75,7 @@ class HoldFilter(django_filters.FilterSet):
         fields = ["status"]
 
 
-class HoldViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class HoldViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
     """The queues. A refusal is a 409 with all reasons in `extra.reasons`."""
 
     queryset = without_personal_data(Hold.objects.select_related("book", "copy", "pickup_branch"))
@@ -84,6 +86,7 @@ class HoldViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     ordering_fields = ["placed_at", "position", "ready_at"]
 
     @extend_schema(request=PlaceHoldSerializer, responses={201: HoldSerializer})
+    @transaction.atomic
     def create(self, request: Request) -> Response:
         """Put a borrower at the end of the queue for a title."""
         given = validated(PlaceHoldSerializer, request)
@@ -97,6 +100,7 @@ class HoldViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     @extend_schema(request=None, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
+    @transaction.atomic
     def cancel(self, request: Request, pk: str) -> Response:
         """Take a hold out of the queue; a copy on the hold shelf goes to the next."""
         hold = self.get_object()
@@ -105,6 +109,7 @@ class HoldViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     @extend_schema(request=SuspendHoldSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
+    @transaction.atomic
     def suspend(self, request: Request, pk: str) -> Response:
         """Let a hold step aside without losing its place, until a day or until it is resumed."""
         hold = self.get_object()
@@ -114,6 +119,7 @@ class HoldViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     @extend_schema(request=None, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
+    @transaction.atomic
     def resume(self, request: Request, pk: str) -> Response:
         """Let a suspended hold wait again, in the place it had."""
         hold = self.get_object()
@@ -122,6 +128,7 @@ class HoldViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     @extend_schema(request=ReorderHoldSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
+    @transaction.atomic
     def reorder(self, request: Request, pk: str) -> Response:
         """Move a hold to another place in the queue."""
         hold = self.get_object()
@@ -130,5 +137,6 @@ class HoldViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         return self._answer(hold)
 
     def _answer(self, hold: Hold, code: int = status.HTTP_200_OK) -> Response:
-        """Answer with the hold as it now stands."""
+        """Answer with the hold as it now stands, and write down that it was changed."""
+        self.audit(Action.CHANGED, object_key=hold.pk)
         return Response(self.get_serializer(self.get_queryset().get(pk=hold.pk)).data, status=code)

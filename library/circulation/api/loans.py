@@ -3,6 +3,7 @@
 from typing import Any
 
 import django_filters
+from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -16,8 +17,9 @@ from library.circulation.models import Loan
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.renewals import renew
-from library.circulation.services.routing import Action
+from library.circulation.services.routing import Action as Destination
 from library.circulation.services.settling import settle_copies
+from library.people.audit_api import Action, AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
@@ -67,7 +69,7 @@ class CheckoutSerializer(DeskSerializer):
 class CheckinResultSerializer(serializers.Serializer):
     """What to do with the copy."""
 
-    action = serializers.ChoiceField(choices=[action.value for action in Action])
+    action = serializers.ChoiceField(choices=[action.value for action in Destination])
     destination = serializers.CharField(source="destination.code", default=None, allow_null=True)
     hold = serializers.IntegerField(source="hold.pk", default=None, allow_null=True)
     loan = LoanSerializer(read_only=True, allow_null=True)
@@ -86,7 +88,7 @@ class LoanFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class LoanViewSet(RecordViewSet):
+class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
     queryset = without_personal_data(Loan.objects.select_related("copy__book"))
     serializer_class = LoanSerializer
     permission_classes = [PersonalDataPermissions]
@@ -104,6 +106,7 @@ class LoanViewSet(RecordViewSet):
 
     @extend_schema(request=CheckoutSerializer, responses={201: LoanSerializer})
     @action(detail=False, methods=["post"])
+    @transaction.atomic
     def checkout(self, request: Request) -> Response:
         """Lend a copy to a borrower. A refusal is a 409 with all reasons in `extra.reasons`."""
         given = validated(CheckoutSerializer, request)
@@ -113,21 +116,28 @@ class LoanViewSet(RecordViewSet):
             branch=given["branch"],
             now=timezone.now(),
         )
+        self.audit(Action.CHANGED, object_key=loan.pk)
         return Response(self.get_serializer(loan).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=DeskSerializer, responses=CheckinResultSerializer)
     @action(detail=False, methods=["post"])
+    @transaction.atomic
     def checkin(self, request: Request) -> Response:
         """Take a copy back, and say where it goes."""
         given = validated(DeskSerializer, request)
         result = checkin(copy=given["barcode"], branch=given["branch"], now=timezone.now())
+        if result.loan:
+            self.audit(Action.CHANGED, object_key=result.loan.pk)
         return Response(CheckinResultSerializer(result).data)
 
     @extend_schema(request=None, responses=LoanSerializer)
     @action(detail=True, methods=["post"])
+    @transaction.atomic
     def renew(self, request: Request, pk: str) -> Response:
         """Let the borrower keep the copy longer. A refusal is a 409 with all reasons in `extra.reasons`."""
-        return Response(self.get_serializer(renew(loan=self.get_object(), now=timezone.now())).data)
+        loan = renew(loan=self.get_object(), now=timezone.now())
+        self.audit(Action.CHANGED, object_key=loan.pk)
+        return Response(self.get_serializer(loan).data)
 
 
 def validated(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:

@@ -39,7 +39,8 @@ BAD_VALUES = [
     (
         "cover",
         "text.png",
-        "The cover is no image of a kind that is read: JPEG, PNG, GIF, WEBP, BMP. Left out.",
+        "The cover is no image of a kind that is read: JPEG, PNG, GIF, WEBP, BMP. "
+        "Save it as JPEG or PNG. Left out.",
     ),
     ("cover", "../../etc/passwd", "The cover lies outside the covers folder. Left out."),
     ("audio", "missing.wav", "The recordings folder has no such file. Left out."),

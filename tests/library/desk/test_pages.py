@@ -90,3 +90,31 @@ def test_other_packages_models_are_drawn_in_our_look(model):
     assert "unfold" in client.get(f"/admin/{model}/").content.decode()
     page = client.get(f"/admin/{model}/add/").content.decode()
     assert 'class="border border-base-200' in page
+
+
+STRICT = (
+    "default-src 'none'; base-uri 'none'; connect-src 'self'; font-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; img-src 'self' data:; media-src 'self'; script-src 'self'; style-src 'self'"
+)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "policy"),
+    [
+        ("/", STRICT),
+        ("/health/", STRICT),
+        ("/api/v1/books/", STRICT),
+        ("/nowhere/", STRICT),
+        (
+            "/admin/login/",
+            STRICT.replace("script-src 'self'", "script-src 'self' 'unsafe-eval'").replace(
+                "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+            ),
+        ),
+        ("/api/docs/", STRICT.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")),
+    ],
+)
+def test_every_answer_says_what_a_page_may_load_and_run(client, address, policy):
+    sent = client.get(address)["Content-Security-Policy"]
+    assert set(sent.split("; ")) == set(policy.split("; "))

@@ -1,4 +1,4 @@
-"""``manage.py create_roles``: make the group librarians."""
+"""``manage.py create_roles``: make the groups of the roles."""
 
 from typing import Any
 
@@ -8,9 +8,11 @@ from library.desk.roles import ensure_roles
 
 
 class Command(BaseCommand):
-    help = "Make the group 'librarians' with its permissions; run again, it adds what is missing."
+    help = (
+        "Make the groups administrators, librarians, circulation desk, analysts and catalogue clients with "
+        "their permissions (library/desk/ROLES.md); run again, it adds what is missing."
+    )
     example = "manage.py create_roles"
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        group = ensure_roles()
-        return {"group": group.name, "permissions": group.permissions.count()}
+        return {role: group.permissions.count() for role, group in ensure_roles().items()}

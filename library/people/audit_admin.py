@@ -1,0 +1,159 @@
+"""What the admin of personal data does beside showing it: write down who looked and changed; and the log."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from library.people.audit_models import AuditEntry
+from library.people.audit_selectors import entries_about
+from library.people.audit_services import write_entry
+
+Action = AuditEntry.Action
+_READING = ("GET", "HEAD")
+
+
+class AuditedAdmin(ModelAdmin):
+    """Base of the admin classes of borrowers and of what tells of them.
+
+    A page is sent only when its entry is written; a change and its entry are one transaction. The admin's
+    own history is kept too, with keys where it would have card numbers and names.
+    """
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if request.method in _READING:
+            response = self._watched(request, super().changelist_view, extra_context)
+            if change_list := (getattr(response, "context_data", None) or {}).get("cl"):
+                self.audit(request, Action.SEARCHED, listed=[row.pk for row in change_list.result_list])
+            return response
+        # The actions of a list; the other pages' changes have a transaction of Django's.
+        with transaction.atomic():
+            return super().changelist_view(request, extra_context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        response = self._watched(request, super().changeform_view, object_id, form_url, extra_context)
+        return self._viewed(request, response, object_id)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        response = self._watched(request, super().delete_view, object_id, extra_context)
+        return self._viewed(request, response, object_id)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        response = self._watched(request, super().history_view, object_id, extra_context)
+        return self._viewed(request, response, object_id)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        # Other pages choose from these records by typing: that shows them as a list does.
+        if request.resolver_match and request.resolver_match.url_name in ("autocomplete", "search"):
+            self.audit(request, Action.SEARCHED)
+        return super().get_search_results(request, queryset, search_term)
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        return self._log(request, [obj], ADDITION, message)[0]
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        return self._log(request, [obj], CHANGE, message)[0]
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> list[LogEntry]:
+        return self._log(request, queryset, DELETION, "")
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[dict[str, Any]]:
+        # The names of fields; of rows within the page Django would write down what they hold.
+        return super().construct_change_message(request, form, None, add)
+
+    def audit(
+        self,
+        request: HttpRequest,
+        action: AuditEntry.Action,
+        *,
+        object_key: object = "",
+        listed: Iterable[object] = (),
+    ) -> None:
+        """Write an entry about this request; for pages of a subclass's own."""
+        write_entry(
+            user=request.user,
+            action=action,
+            path=request.path,
+            now=timezone.now(),
+            model=self.model,
+            object_key=object_key,
+            listed=listed,
+        )
+
+    def _watched(self, request: HttpRequest, view: Any, *arguments: Any) -> HttpResponse:
+        try:
+            return view(request, *arguments)
+        except PermissionDenied:
+            match = request.resolver_match
+            self.audit(request, Action.REFUSED, object_key=match.kwargs.get("object_id", "") if match else "")
+            raise
+
+    def _viewed(self, request: HttpRequest, response: HttpResponse, object_id: str | None) -> HttpResponse:
+        if object_id is not None and request.method in _READING and response.status_code == 200:
+            self.audit(request, Action.VIEWED, object_key=object_id)
+        return response
+
+    def _log(self, request: HttpRequest, objects: Iterable[Model], flag: int, message: Any) -> list[LogEntry]:
+        content_type = ContentType.objects.get_for_model(self.model)
+        entries = []
+        for record in objects:
+            self.audit(request, Action.CHANGED, object_key=record.pk)
+            entry = LogEntry(
+                user=request.user,  # type: ignore[misc]  # only staff come here
+                content_type=content_type,
+                object_id=str(record.pk),
+                object_repr=f"{self.opts.verbose_name} {record.pk}",
+                action_flag=flag,
+                change_message=message,
+            )
+            entry.save()
+            entries.append(entry)
+        return entries
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ModelAdmin):
+    """The log, to be read."""
+
+    list_display = ["at", "user_name", "action", "object_type", "object_key", "path"]
+    list_filter = ["action"]
+    list_per_page = 50
+    show_full_result_count = False
+    date_hierarchy = "at"
+    search_fields = ["=user_name"]
+    search_help_text = _("A user's name, or the key of a record.")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        if search_term.strip().isdecimal():
+            return entries_about(object_key=search_term.strip(), entries=queryset), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,153 @@
+"""The settings of a public server: started in a process of its own, as they are read once."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+ROOT = Path(__file__).parents[1]
+KEY = "kqV3x-0pYw_Zr8sT1uB6nM4cL9aH2gJ5dF7eQiOoXyWvUzEtRb"
+OURS = (
+    "SECRET_KEY",
+    "BORROWER_KEYS",
+    "BORROWER_INDEX_KEY",
+    "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
+    "SECURE_HSTS_SECONDS",
+    "DATABASE_URL",
+)
+
+
+def run(data_folder, *arguments, **environment):
+    """Run Python with the production settings and nothing else of this process's own."""
+    inherited = {name: value for name, value in os.environ.items() if name not in OURS}
+    own = {
+        "DJANGO_SETTINGS_MODULE": "library.settings.production",
+        "LIBRARY_DATA_DIR": str(data_folder),
+        "STATIC_ROOT": str(data_folder),
+        "SECRET_KEY": KEY,
+        "ALLOWED_HOSTS": "library.example",
+        "BORROWER_KEYS": Fernet.generate_key().decode(),
+        "BORROWER_INDEX_KEY": Fernet.generate_key().decode(),
+    }
+    wanted = {name: value for name, value in (own | environment).items() if value is not None}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=inherited | wanted,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+MAKE_ONE = 'Make one with: python -c "import secrets; print(secrets.token_urlsafe(50))".'
+NAME_THEM = "Name the hosts that the library is reached by, with commas between, such as library.example."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SECRET_KEY", None, 'Environment variable "SECRET_KEY" not set'),
+        ("SECRET_KEY", "", f"SECRET_KEY is empty. {MAKE_ONE}"),
+        ("SECRET_KEY", "changeme", f"SECRET_KEY has 8 characters; 50 are the least. {MAKE_ONE}"),
+        ("SECRET_KEY", KEY[:49], f"SECRET_KEY has 49 characters; 50 are the least. {MAKE_ONE}"),
+        ("SECRET_KEY", "abcd" * 20, f"SECRET_KEY repeats a few characters and can be guessed. {MAKE_ONE}"),
+        (
+            "SECRET_KEY",
+            f"django-insecure-{KEY}",
+            f"SECRET_KEY is an example's, which everyone knows. {MAKE_ONE}",
+        ),
+        ("BORROWER_KEYS", None, 'Environment variable "BORROWER_KEYS" not set'),
+        ("BORROWER_INDEX_KEY", None, 'Environment variable "BORROWER_INDEX_KEY" not set'),
+        ("ALLOWED_HOSTS", None, 'Environment variable "ALLOWED_HOSTS" not set'),
+        ("ALLOWED_HOSTS", "", f"ALLOWED_HOSTS is empty. {NAME_THEM}"),
+        ("ALLOWED_HOSTS", "library.example,*", f"ALLOWED_HOSTS is library.example,*. {NAME_THEM}"),
+        (
+            "CSRF_TRUSTED_ORIGINS",
+            "http://library.example",
+            "CSRF_TRUSTED_ORIGINS has http://library.example. Put https:// before each, such as "
+            "https://library.example.",
+        ),
+        (
+            "SECURE_HSTS_SECONDS",
+            "0",
+            "SECURE_HSTS_SECONDS is 0. It must be 1 or more; 31536000 is a year. To try out https, take 60.",
+        ),
+        (
+            "LOGIN_FAILURES",
+            "0",
+            "Environment variable \"LOGIN_FAILURES\" invalid: ['Must be greater than or equal to 1.']",
+        ),
+        (
+            "NUM_PROXIES",
+            "-1",
+            "Environment variable \"NUM_PROXIES\" invalid: ['Must be greater than or equal to 0.']",
+        ),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_what_is_wrong_and_how_to_mend_it(
+    data_folder, name, value, message
+):
+    started = run(data_folder, "-c", "import library.wsgi", **{name: value})
+    assert started.returncode == 1
+    assert started.stderr.splitlines()[-1].partition(": ")[2] == message
+
+
+def test_good_settings_pass_djangos_own_checks_without_a_warning(data_folder):
+    checked = run(data_folder, "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    assert (checked.returncode, checked.stdout) == (0, "System check identified no issues (0 silenced).\n")
+
+
+ASK = """
+import json
+import library.wsgi
+from django.conf import settings
+from django.test import Client
+client = Client(headers={"host": "library.example"})
+plain, safe = client.get("/health/"), client.get("/health/", secure=True)
+tongue = client.post("/i18n/setlang/", {"language": "zh-hans", "next": "/"}, secure=True)
+cookie = tongue.cookies[settings.LANGUAGE_COOKIE_NAME]
+print(json.dumps({
+    "plain": [plain.status_code, plain["Location"]],
+    "safe": [safe.status_code, dict(safe.items())],
+    "cookie": bool(cookie["secure"]),
+    "foreign": client.get("/health/", secure=True, headers={"host": "evil.example"}).status_code,
+    "settings": {name: getattr(settings, name) for name in (
+        "DEBUG", "SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY",
+        "SESSION_COOKIE_SAMESITE", "SESSION_EXPIRE_AT_BROWSER_CLOSE", "CSRF_COOKIE_NAME",
+        "CSRF_COOKIE_SECURE",
+    )},
+}))
+"""
+
+
+def test_answers_insist_on_https_and_cookies_travel_over_nothing_else(data_folder):
+    asked = run(data_folder, "-c", ASK)
+    assert asked.returncode == 0, asked.stderr
+    told = json.loads(asked.stdout)
+    assert told["plain"] == [301, "https://library.example/health/"]
+    status, headers = told["safe"]
+    assert status == 200
+    assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "default-src 'none'" in headers["Content-Security-Policy"].split("; ")
+    assert told["cookie"]
+    assert told["foreign"] == 400
+    assert told["settings"] == {
+        "DEBUG": False,
+        "SESSION_COOKIE_NAME": "__Host-sessionid",
+        "SESSION_COOKIE_SECURE": True,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_EXPIRE_AT_BROWSER_CLOSE": True,
+        "CSRF_COOKIE_NAME": "__Host-csrftoken",
+        "CSRF_COOKIE_SECURE": True,
+    }
