@@ -81,13 +81,15 @@ def _format(ratios: npt.ArrayLike) -> Float32:
 
 def _texture(grey: Float32) -> Float32:
     """Return how much there is of each wave (but the constant) in patches evened out in contrast."""
-    patches = np.lib.stride_tricks.sliding_window_view(grey, (_PATCH, _PATCH), axis=(1, 2))
-    patches = patches[:, ::_STEP, ::_STEP]
-    waves = np.kron(*[dct(np.eye(_PATCH, dtype=np.float32), axis=0, norm="ortho")] * 2)[1:]
-    flat = patches.reshape(-1, _PATCH * _PATCH)
-    flat = flat / np.sqrt(flat.var(axis=1, keepdims=True) + _FAINT)
-    found = np.abs(flat @ waves.T).reshape(len(grey), -1, len(waves))
-    return np.asarray(np.sqrt(found.mean(axis=1)), np.float32)
+    waves = np.kron(*[dct(np.eye(_PATCH, dtype=np.float32), axis=0, norm="ortho")] * 2)[1:].T
+    found = np.empty((len(grey), waves.shape[1]), np.float32)
+    # One by one: what a product of matrices rounds to hangs on how large they are.
+    for row, cover in enumerate(grey):
+        patches = np.lib.stride_tricks.sliding_window_view(cover, (_PATCH, _PATCH))[::_STEP, ::_STEP]
+        flat = patches.reshape(-1, _PATCH * _PATCH)
+        flat = flat / np.sqrt(flat.var(axis=1, keepdims=True) + _FAINT)
+        found[row] = np.abs(flat @ waves).mean(axis=0)
+    return np.sqrt(found)
 
 
 def _hsv(images: Float32) -> tuple[Float32, Float32, Float32]:

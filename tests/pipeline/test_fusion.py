@@ -316,7 +316,7 @@ def test_links_to_other_books_than_those_given_are_refused():
 
 def test_calibrating_makes_the_answers_likelier_and_changes_none():
     train, y = toy_blocks(200, kinds=WORDS, misleading=0.4)
-    new, truth = toy_blocks(500, seed=1, kinds=WORDS, misleading=0.7)  # so the answers are too sure
+    new, truth = toy_blocks(2000, seed=1, kinds=WORDS, misleading=0.7)  # so the answers are too sure
     fitted = classifier().fit(train, y, n_classes=N_CLASSES)
     scores = fitted.scores(fitted.encode(new))
     before = fitted.predict_proba(new)

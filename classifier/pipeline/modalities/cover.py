@@ -80,7 +80,9 @@ class CoverModality(Modality):
         found = self._block(catalogue, np.float32, self._descriptors)
         self.mean, self.scale = np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32)
         if len(covers := found.values[found.present]):
-            self.mean, self.scale = covers.mean(axis=0), 1 / (covers.std(axis=0) + np.float32(1e-3))
+            spread = covers.std(axis=0, dtype=np.float64)  # in single precision it hangs on their order
+            self.mean = covers.mean(axis=0, dtype=np.float64).astype(np.float32)
+            self.scale = (1 / (spread + 1e-3)).astype(np.float32)
         return self._standardised(found)
 
     def _load_pretrained(self) -> None:
