@@ -12,6 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.core.management.color import no_style
 from django.db import connection, connections
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
 # How long an example takes says more of the machine's other work than of the code.
@@ -20,6 +21,13 @@ hypothesis_settings.load_profile("library")
 
 #: Written by migrations and the same for every test, so left standing between them.
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+@pytest.fixture(autouse=True)
+def language() -> Iterator[None]:
+    """Speak the default language again after each test: a request in another one leaves it switched on."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

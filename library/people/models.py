@@ -3,6 +3,7 @@
 from django.core.validators import validate_email
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from library.people.audit_models import AuditEntry as AuditEntry  # where Django looks for models
 from library.people.encryption import index
@@ -36,7 +37,7 @@ class Borrower(models.Model):
         FORGET = "forget", _("forget at return")
 
     card_number = models.CharField(_("card number"), max_length=100, unique=True)
-    name = EncryptedTextField(_("name"), max_length=200, blank=True)
+    name = EncryptedTextField(pgettext_lazy("of a person", "name"), max_length=200, blank=True)
     email = EncryptedTextField(_("e-mail"), max_length=254, blank=True, validators=[validate_email])
     phone = EncryptedTextField(_("phone"), max_length=50, blank=True)
     address = EncryptedTextField(_("address"), max_length=1000, blank=True)
@@ -46,7 +47,7 @@ class Borrower(models.Model):
         null=True,
         blank=True,
         related_name="borrowers",
-        verbose_name=_("category"),
+        verbose_name=_("borrower category"),
     )
     blocked = models.CharField(
         _("blocked"),

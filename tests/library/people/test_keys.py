@@ -2,6 +2,7 @@
 
 import io
 import os
+import secrets
 import stat
 import subprocess
 import sys
@@ -187,7 +188,7 @@ def test_keys_are_made_at_first_use_and_every_way_to_start_refuses_others(tmp_pa
 def test_production_starts_with_keys_given_and_no_others(tmp_path):
     production = {
         "DJANGO_SETTINGS_MODULE": "library.settings.production",
-        "SECRET_KEY": "secret",
+        "SECRET_KEY": secrets.token_urlsafe(50),
         "ALLOWED_HOSTS": "library.example",
     }
     given = {"BORROWER_KEYS": OLD, "BORROWER_INDEX_KEY": OTHER}
