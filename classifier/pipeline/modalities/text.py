@@ -91,7 +91,11 @@ def grams(word: str, *, smallest: int, largest: int) -> list[str]:
     if _HAN.search(word):
         return _characters(word)
     marked = f"<{word}>"
-    return [marked[i : i + n] for n in range(smallest, largest + 1) for i in range(len(marked) - n + 1)]
+    return [
+        marked[i : i + n]
+        for n in range(smallest, min(largest, len(marked)) + 1)
+        for i in range(len(marked) - n + 1)
+    ]
 
 
 def stems(word: str) -> list[str]:
