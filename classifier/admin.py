@@ -30,7 +30,7 @@ from classifier.services.review import SuggestionReplacedError, accept_suggestio
 from library.catalogue.admin import BookAdmin
 from library.catalogue.models import Book
 from library.errors import LibraryError
-from library.people.audit_admin import AuditedAdmin
+from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import without_personal_data
 
 

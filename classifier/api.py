@@ -19,7 +19,7 @@ from classifier.models import Recommendation, SimilarBook, Suggestion
 from classifier.services.review import accept_suggestion
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Book
-from library.people.audit_api import AuditedViewSet
+from library.people.api.audit import AuditedViewSet
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 

@@ -3,10 +3,7 @@
 from collections.abc import Collection
 
 from library.catalogue.models import Book, Category
-from library.tabular import batches
-
-#: SQLite takes at least 999 parameters in a statement.
-KEYS_A_QUERY = 900
+from library.tabular import KEYS_A_QUERY, batches
 
 
 def category_ids(*, scheme: str) -> dict[str, int]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from library.catalogue.models import Book, Category, Copy
-from library.catalogue.selectors import KEYS_A_QUERY, category_ids
-from library.tabular import batches, longest
+from library.catalogue.selectors import category_ids
+from library.tabular import KEYS_A_QUERY, batches, longest
 
 
 def librarian_source(*, category: Category | None) -> Book.CategorySource:

@@ -150,7 +150,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The first lets nobody through, and stops those who have to wait.
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "library.people.audit_login.AuditedBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "library.people.backends.AuditedBackend"]
 # Counted in the database, so that all web processes count together. A name from one address: a whole
 # reading room may share an address, and a stranger elsewhere must not lock a librarian out.
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURES", 5, validate=validate.Range(min=1))

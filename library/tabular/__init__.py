@@ -1,6 +1,6 @@
 """CSV in, rows and a report of every fault out; rows in, safe CSV out. It knows no books and no loans."""
 
-from library.tabular.reading import Row, UnusableFileError, batches, read_rows
+from library.tabular.reading import KEYS_A_QUERY, Row, UnusableFileError, batches, read_rows
 from library.tabular.report import (
     BadCellError,
     ChangedMeanwhileError,
@@ -13,6 +13,7 @@ from library.tabular.text import clean_line, clean_text, longest, quoted
 from library.tabular.writing import CsvWriter
 
 __all__ = [
+    "KEYS_A_QUERY",
     "BadCellError",
     "ChangedMeanwhileError",
     "CsvWriter",

@@ -91,6 +91,10 @@ def read_rows(
     return [name for _, name in known], rows
 
 
+#: The most keys to name in a statement, for `batches`: SQLite takes at least 999 parameters.
+KEYS_A_QUERY = 900
+
+
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Cut a stream into lists of `size`; the last may be shorter."""
     iterator = iter(items)

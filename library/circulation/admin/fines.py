@@ -22,7 +22,7 @@ from library.circulation.models import FineEntry, Loan
 from library.circulation.selectors.fines import owed_for
 from library.circulation.services.fines import pay_fine, waive_fine
 from library.errors import LibraryError
-from library.people.audit_admin import AuditedAdmin
+from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import without_personal_data
 
 

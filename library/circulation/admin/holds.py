@@ -22,7 +22,7 @@ from library.circulation.services.holds import (
     suspend_hold,
 )
 from library.errors import LibraryError
-from library.people.audit_admin import AuditedAdmin
+from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import without_personal_data
 
 

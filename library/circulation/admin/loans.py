@@ -12,7 +12,7 @@ from unfold.decorators import display
 
 from library.circulation.models import Loan
 from library.circulation.services.settling import settle_copies
-from library.people.audit_admin import AuditedAdmin
+from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import without_personal_data
 
 

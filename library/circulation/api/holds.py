@@ -19,7 +19,7 @@ from library.circulation.services.holds import (
     resume_hold,
     suspend_hold,
 )
-from library.people.audit_api import Action, AuditedViewSet
+from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions

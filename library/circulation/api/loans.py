@@ -19,7 +19,7 @@ from library.circulation.services.checkout import checkout
 from library.circulation.services.renewals import renew
 from library.circulation.services.routing import Action as Destination
 from library.circulation.services.settling import settle_copies
-from library.people.audit_api import Action, AuditedRecordViewSet
+from library.people.api.audit import Action, AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from library.catalogue.models import Book
-from library.catalogue.selectors import KEYS_A_QUERY, book_ids
+from library.catalogue.selectors import book_ids
 from library.catalogue.services import add_copies
 from library.circulation.importing.copies import FOREVER, Span, assign_copies
 from library.circulation.importing.rows import LoanRow, read_loan
@@ -17,7 +17,7 @@ from library.circulation.selectors import copies_of_books, loans_of_books
 from library.circulation.services.settling import settle_copies
 from library.console import Progress, no_progress
 from library.people.services.borrowers import ensure_borrowers
-from library.tabular import ImportReport, batches, kept_or_undone, quoted, read_rows
+from library.tabular import KEYS_A_QUERY, ImportReport, batches, kept_or_undone, quoted, read_rows
 
 REQUIRED = ("borrower", "book", "borrowed_at")
 OPTIONAL = ("returned_at", "due_at", "renewals")

@@ -6,9 +6,8 @@ from collections.abc import Collection
 from django.db.models import F
 
 from library.catalogue.models import Copy
-from library.catalogue.selectors import KEYS_A_QUERY
 from library.circulation.models import Loan
-from library.tabular import batches
+from library.tabular import KEYS_A_QUERY, batches
 
 
 def loans_of_books(*, book_ids: Collection[int]) -> list[tuple[int, str, Loan]]:

@@ -7,9 +7,8 @@ from django.db.models import Count, Exists, F, IntegerField, OuterRef, Subquery,
 from django.db.models.functions import Coalesce
 
 from library.catalogue.models import Copy
-from library.catalogue.selectors import KEYS_A_QUERY
 from library.circulation.models import Hold, Loan
-from library.tabular import batches
+from library.tabular import KEYS_A_QUERY, batches
 
 #: Where a copy is not, if a loan of it is open.
 AT_HAND = (Copy.Status.AVAILABLE, Copy.Status.ON_HOLD_SHELF, Copy.Status.IN_TRANSIT)

@@ -7,8 +7,8 @@ from django.db import transaction
 from library.console import Progress, no_progress
 from library.people.encryption.index import terms_of
 from library.people.models import Borrower, BorrowerTerm
-from library.people.selectors import KEYS_A_QUERY, borrower_ids
-from library.tabular import batches
+from library.people.selectors import borrower_ids
+from library.tabular import KEYS_A_QUERY, batches
 
 
 @transaction.atomic

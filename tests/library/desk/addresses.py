@@ -24,8 +24,8 @@ from rest_framework.authtoken.models import Token
 
 from library.circulation.models import ClosedDay, FineEntry, Hold
 from library.desk.roles import CLIENTS, ROLES, permissions_of
-from library.people.audit_models import AuditEntry
-from library.people.audit_services import write_entry
+from library.people.models import AuditEntry
+from library.people.services.audit import write_entry
 from tests.classifier.factories import make_recommendation, make_suggestion, make_version
 from tests.factories import (
     NOW,

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from library.desk.roles import ADMINISTRATORS, ANALYSTS
-from library.people.audit_models import AuditEntry
-from library.people.audit_selectors import entries_about
-from library.people.audit_services import write_entry
-from library.people.models import Borrower
+from library.people.models import AuditEntry, Borrower
+from library.people.selectors import entries_about
+from library.people.services.audit import write_entry
 from tests.classifier.factories import make_recommendation
 from tests.databases import both_databases, undone
 from tests.factories import NOW, make_borrower, make_loan
@@ -233,7 +232,7 @@ def test_without_its_entry_no_change_stays_and_no_page_is_sent(database, where, 
     def fail(**fields):
         raise DatabaseError("disk full")
 
-    monkeypatch.setattr(f"library.people.audit_{where}.write_entry", fail)
+    monkeypatch.setattr(f"library.people.{where}.audit.write_entry", fail)
     client = desk(make_librarian(), raise_request_exception=False)
     if where == "admin":
         address = f"{BORROWERS}{borrower.pk}/change/"

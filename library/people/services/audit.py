@@ -7,7 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
-from library.people.audit_models import AuditEntry
+from library.people.models import AuditEntry
 
 _LONGEST_PATH = 500
 

@@ -5,7 +5,6 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from library.people.audit_models import AuditEntry as AuditEntry  # where Django looks for models
 from library.people.encryption import index
 from library.people.encryption.fields import EncryptedTextField
 

@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 
-from library.people.audit_models import AuditEntry
-from library.people.audit_services import write_entry
+from library.people.models import AuditEntry
+from library.people.services.audit import write_entry
 
 
 class AuditedBackend(ModelBackend):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from library.people.audit_admin import AuditedAdmin
+from library.people.admin.audit import AuditedAdmin
 from library.people.models import Borrower, BorrowerCategory, BorrowerTerm
 from library.people.selectors import search_borrowers
 from library.people.services.borrowers import save_borrower

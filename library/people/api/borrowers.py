@@ -6,10 +6,9 @@ from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
-from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
-from library.people.audit_api import AuditedRecordViewSet
+from library.people.api.audit import AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import search_borrowers
 from library.people.services.borrowers import save_borrower
@@ -61,9 +60,3 @@ class BorrowerViewSet(AuditedRecordViewSet, RecordViewSet):
     filter_backends = [DjangoFilterBackend, BorrowerSearch, StableOrdering]
     filterset_fields = ["card_number"]
     ordering_fields = ["card_number"]
-
-
-router = SimpleRouter()
-router.register("borrowers", BorrowerViewSet)
-
-urlpatterns = router.urls

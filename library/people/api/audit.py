@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from library.people.audit_models import AuditEntry
-from library.people.audit_services import write_entry
+from library.people.models import AuditEntry
+from library.people.services.audit import write_entry
 
 Action = AuditEntry.Action
 

@@ -8,10 +8,7 @@ from django.db.models import Count, Model, Q, QuerySet
 
 from library.people.encryption import index
 from library.people.models import PERSONAL_FIELDS, Borrower, BorrowerTerm
-from library.tabular import batches
-
-#: SQLite takes at least 999 parameters in a statement.
-KEYS_A_QUERY = 900
+from library.tabular import KEYS_A_QUERY, batches
 
 #: More than all that a borrower can be found by; beyond it a query would only be work for the database.
 LONGEST_QUERY = 600

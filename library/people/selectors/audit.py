@@ -2,7 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
-from library.people.audit_models import AuditEntry
+from library.people.models import AuditEntry
 
 
 def entries_about(*, object_key: str, entries: QuerySet[AuditEntry] | None = None) -> QuerySet[AuditEntry]:

@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from library.people.audit_models import AuditEntry
-from library.people.audit_selectors import entries_about
-from library.people.audit_services import write_entry
+from library.people.models import AuditEntry
+from library.people.selectors import entries_about
+from library.people.services.audit import write_entry
 
 Action = AuditEntry.Action
 _READING = ("GET", "HEAD")
