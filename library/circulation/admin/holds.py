@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from library.circulation.admin.reporting import act_on_each
+from library.circulation.admin.reporting import action_on_each
 from library.circulation.models import Hold
 from library.circulation.services.holds import (
     cancel_hold,
@@ -56,7 +56,28 @@ class HoldAdmin(AuditedAdmin):
     show_full_result_count = False
     search_fields = ["book__title", "borrower__card_number", "copy__barcode"]
     autocomplete_fields = ["book", "borrower", "pickup_branch"]
-    actions = ["cancel", "suspend", "resume", "expire"]
+    actions = [
+        action_on_each(
+            "cancel",
+            description=_("Cancel selected holds"),
+            act=lambda hold, now: cancel_hold(hold=hold, now=now),
+        ),
+        action_on_each(
+            "suspend",
+            description=_("Suspend selected holds"),
+            act=lambda hold, now: suspend_hold(hold=hold, until=None, now=now),
+        ),
+        action_on_each(
+            "resume",
+            description=_("Resume selected holds"),
+            act=lambda hold, now: resume_hold(hold=hold, now=now),
+        ),
+        action_on_each(
+            "expire",
+            description=_("End holds not fetched in time"),
+            act=lambda hold, now: expire_hold(hold=hold, now=now),
+        ),
+    ]
     form = PlaceHoldForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Hold]:
@@ -92,43 +113,3 @@ class HoldAdmin(AuditedAdmin):
     )
     def state(self, hold: Hold) -> tuple[str, str]:
         return hold.status, hold.get_status_display()
-
-    @admin.action(permissions=["change"], description=_("Cancel selected holds"))
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
-        act_on_each(
-            model_admin=self,
-            request=request,
-            rows=queryset,
-            act=lambda hold: cancel_hold(hold=hold, now=timezone.now()),
-            log="cancel",
-        )
-
-    @admin.action(permissions=["change"], description=_("Suspend selected holds"))
-    def suspend(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
-        act_on_each(
-            model_admin=self,
-            request=request,
-            rows=queryset,
-            act=lambda hold: suspend_hold(hold=hold, until=None, now=timezone.now()),
-            log="suspend",
-        )
-
-    @admin.action(permissions=["change"], description=_("Resume selected holds"))
-    def resume(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
-        act_on_each(
-            model_admin=self,
-            request=request,
-            rows=queryset,
-            act=lambda hold: resume_hold(hold=hold, now=timezone.now()),
-            log="resume",
-        )
-
-    @admin.action(permissions=["change"], description=_("End holds not fetched in time"))
-    def expire(self, request: HttpRequest, queryset: QuerySet[Hold]) -> None:
-        act_on_each(
-            model_admin=self,
-            request=request,
-            rows=queryset,
-            act=lambda hold: expire_hold(hold=hold, now=timezone.now()),
-            log="expire",
-        )

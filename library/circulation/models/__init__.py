@@ -3,7 +3,7 @@
 from library.circulation.models.events import LoanEvent
 from library.circulation.models.fines import FineEntry
 from library.circulation.models.holds import Hold
-from library.circulation.models.loans import Loan
+from library.circulation.models.loans import LOAN_TERMS, Loan
 from library.circulation.models.policies import ClosedDay, LoanPolicy
 
-__all__ = ["ClosedDay", "FineEntry", "Hold", "Loan", "LoanEvent", "LoanPolicy"]
+__all__ = ["LOAN_TERMS", "ClosedDay", "FineEntry", "Hold", "Loan", "LoanEvent", "LoanPolicy"]

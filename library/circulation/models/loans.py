@@ -7,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from library.catalogue.models import Branch, Copy
 from library.people.models import Borrower
 
+#: What a loan keeps of the rule it is made under.
+LOAN_TERMS = ("renewals_allowed", "renewal_days", "fine_per_day", "grace_days", "fine_cap")
+
 
 def all_or_none(*fields: str) -> Q:
     """Return the condition that the fields are all set or all null."""
@@ -75,9 +78,7 @@ class Loan(models.Model):
                 violation_error_message=_("A copy cannot be lost on loan before it was borrowed."),
             ),
             models.CheckConstraint(
-                condition=all_or_none(
-                    "renewals_allowed", "renewal_days", "fine_per_day", "grace_days", "fine_cap"
-                ),
+                condition=all_or_none(*LOAN_TERMS),
                 name="loan_terms_whole",
                 violation_error_message=_("A loan has all of its terms or none."),
             ),

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from library.catalogue.models import Branch, Copy
-from library.circulation.models import Hold, Loan, LoanEvent, LoanPolicy
+from library.circulation.models import LOAN_TERMS, Hold, Loan, LoanEvent, LoanPolicy
 from library.circulation.selectors.calendar import due_at, library_date
 from library.circulation.selectors.holds import is_spoken_for
 from library.circulation.selectors.policies import policy_for
@@ -18,9 +18,6 @@ from library.circulation.services.locks import lock_borrower, lock_copy, lock_qu
 from library.circulation.services.refusal import Reason, refuse_if
 from library.circulation.services.standing import reasons_against
 from library.people.models import Borrower
-
-#: The terms of a rule that a loan keeps.
-TERMS = ("renewals_allowed", "renewal_days", "fine_per_day", "grace_days", "fine_cap")
 
 
 def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: datetime) -> Loan:
@@ -74,7 +71,7 @@ def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: date
             branch=branch,
             borrowed_at=now,
             due_at=due_at(start=now, days=policy.loan_days, branch=branch),
-            **terms_of(policy=policy),
+            **terms_of(policy),
         )
         record_event(
             kind=LoanEvent.Kind.CHECKOUT,
@@ -87,9 +84,9 @@ def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: date
     return loan
 
 
-def terms_of(*, policy: LoanPolicy) -> dict[str, object]:
-    """Return what a loan keeps of the rule it is made under."""
-    return {name: getattr(policy, name) for name in TERMS}
+def terms_of(rule: LoanPolicy | Loan) -> dict[str, object]:
+    """Return what a loan keeps of the rule it is made under, from the rule or such a loan."""
+    return {name: getattr(rule, name) for name in LOAN_TERMS}
 
 
 def _over_limit(borrower: Borrower, copy: Copy, policy: LoanPolicy) -> list[Reason]:

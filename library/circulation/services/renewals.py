@@ -55,7 +55,7 @@ def renew(*, loan: Loan, now: datetime) -> Loan:
             policy = policy_for(
                 branch=branch, borrower_category=borrower.category, item_type=copy.item_type
             ).policy
-            for name, value in terms_of(policy=policy).items():
+            for name, value in terms_of(policy).items():
                 setattr(loan, name, value)
         reasons = reasons_against(borrower=borrower)
         if loan.lost_at or copy.status == Copy.Status.LOST:
@@ -78,11 +78,7 @@ def _renew(loan: Loan, copy: Copy, now: datetime) -> Loan:
         Loan.objects.filter(pk=loan.pk, returned_at=None, lost_at=None, renewals=loan.renewals),
         renewals=F("renewals") + 1,
         due_at=due,
-        renewals_allowed=loan.renewals_allowed,
-        renewal_days=loan.renewal_days,
-        fine_per_day=loan.fine_per_day,
-        grace_days=loan.grace_days,
-        fine_cap=loan.fine_cap,
+        **terms_of(loan),
     )
     loan.renewals, loan.due_at = loan.renewals + 1, due
     move(Copy.objects.filter(pk=copy.pk, status=Copy.Status.ON_LOAN), renewals=F("renewals") + 1)
