@@ -38,7 +38,7 @@ from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64
 from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions
 from classifier.pipeline.svm import FusedSvm
 
-FORMAT = 2
+FORMAT = 3
 _SEPARATOR = "+"  # between the modalities of a machine
 _STEEPEST = 2  # of a logarithm of a temperature
 _LARGEST = 1000  # of what weighs or divides scores; what is fitted stays below 100
@@ -241,6 +241,7 @@ def _numbers(classifier: FusionClassifier) -> dict[str, Any]:
     }
     uses = {_SEPARATOR.join(names): _SEPARATOR.join(used) for names, used in classifier.uses_.items()}
     return {
+        "vote_share": classifier.vote_share_,
         "expected": asdict(classifier.expected_),
         "temperature": asdict(classifier.temperature_),
         "weights": weights,
@@ -271,6 +272,7 @@ def _load_classifier(
         books = classifier.encode(probe)
         votes = classifier.votes(books)
     with reading(folder, "model.json"):
+        (classifier.vote_share_,) = _positive([numbers["vote_share"]], 1)
         classifier.expected_ = _temperature(numbers["expected"])
         classifier.temperature_ = _temperature(numbers["temperature"])
         weights = {joined: _positive(both, 2) for joined, both in numbers["weights"].items()}

@@ -36,7 +36,7 @@ from classifier.pipeline.modality import Block
 from classifier.pipeline.network import Codes, FusionNetwork
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 from classifier.pipeline.splits import grouped_folds, stratified_folds
-from classifier.pipeline.svm import FusedSvm
+from classifier.pipeline.svm import FusedSvm, best_vote_share, settled
 
 _MIN_BOOKS = 10  # fewer say nothing of how far to trust a set of modalities
 
@@ -89,6 +89,8 @@ class FusionClassifier:
         What the networks say of every book at `fit`; without rows where no modality links books.
     prior_ : float array (n_classes,)
         Log share of each category: what is said of a book nothing is known of.
+    vote_share_ : float
+        How much of the networks' votes goes into which category is the answer (`svm.best_vote_share`).
     expected_ : Temperature
         What the scores of books at `fit` call for by networks and machines that had not seen them.
     temperature_ : Temperature
@@ -220,7 +222,9 @@ class FusionClassifier:
             if len(rows):
                 part = books.take(rows)
                 votes = self.votes(part, shown=np.isin(self.modalities_, names)[None, :])
-                result[rows] = self.machines_[names].scores(self.represent(part, votes, names), votes[:, 0])
+                result[rows] = self.machines_[names].scores(
+                    self.represent(part, votes, names), votes[:, 0], vote_share=self.vote_share_
+                )
         return np.asarray(result - result.mean(axis=1, keepdims=True))
 
     def predict_proba(self, blocks: Mapping[str, Block]) -> Float64:
@@ -255,31 +259,38 @@ class FusionClassifier:
 
     def _fit_machines(self, unseen: Encoded, fold: Int64, truth: Int64) -> None:
         self.machines_: dict[tuple[str, ...], FusedSvm] = {}
-        unseen_scores: dict[tuple[str, ...], Float64] = {}
+        shape = (2, len(truth), len(self.prior_))
+        said: dict[tuple[str, ...], Float64] = {}  # decisions and votes, weighted, of books unseen by either
         for names in _subsets(self.modalities_):
             shown = np.isin(self.modalities_, names)
             rows = np.flatnonzero(unseen.present[:, shown].all(axis=1))
             if len(rows) < _MIN_BOOKS or len(np.unique(truth[rows])) < 2:
                 continue
             part = unseen.take(rows)
-            n_classes = len(self.prior_)
-            votes = np.zeros((len(rows), 1 + len(self.modalities_), n_classes), np.float32)
+            votes = np.zeros((len(rows), 1 + len(self.modalities_), shape[2]), np.float32)
             for k, network in enumerate(self.networks_):
                 of = fold[rows] == k
                 codes = {name: code[of] for name, code in part.codes[0].items()}
                 votes[of] = network.read(codes, part.present[of] & shown)
             machine = FusedSvm(settings=self.config.svm, seed=self.seed)
             self.machines_[names] = machine.fit(self.represent(part, votes, names), votes[:, 0], truth[rows])
-            unseen_scores[names] = np.full((len(truth), n_classes), np.nan)
-            unseen_scores[names][rows] = machine.unseen_
+            said[names] = np.full(shape, np.nan)
+            said[names][:, rows] = machine.unseen_, machine.vote_weight_ * votes[:, 0]
             del machine.unseen_
         weights = np.exp(-self.prior_)[truth] ** self.config.svm.balance
         losses = {
-            names: -log_softmax(scores, axis=1)[np.arange(len(truth)), truth]
-            for names, scores in unseen_scores.items()
+            names: -log_softmax(of.sum(axis=0), axis=1)[np.arange(len(truth)), truth]
+            for names, of in said.items()
         }
         self.uses_ = {names: _best(names, losses, weights) for names in self.machines_}
-        self.expected_ = _expected(list(unseen_scores.values()), self.machine_of(unseen.present), truth)
+        own = np.full(shape, np.nan)
+        owner = self.machine_of(unseen.present)
+        for number, names in enumerate(self.machines_):
+            own[:, owner == number] = said[names][:, owner == number]
+        known = np.isfinite(own).all(axis=(0, 2))
+        (decision, vote), y = own[:, known], truth[known]
+        self.vote_share_ = best_vote_share(decision, vote, y)
+        self.expected_ = Temperature.fitted(settled(decision, vote, vote_share=self.vote_share_), y)
 
     def machine_of(self, seen: Bool) -> Int64:
         """Return for each book the number of the machine that judges it, -1 for none."""
@@ -288,17 +299,6 @@ class FusionClassifier:
         for names in reversed(self.machines_):
             owner[seen[:, np.isin(self.modalities_, names)].all(axis=1)] = number[self.uses_[names]]
         return owner
-
-
-def _expected(scores: Sequence[Float64], owner: Int64, truth: Int64) -> Temperature:
-    """Fit the temperature to scores (n_books, n_classes) by each machine of the books that are its own."""
-    known = [np.flatnonzero((owner == i) & np.isfinite(s[:, 0])) for i, s in enumerate(scores)]
-    if not sum(map(len, known)):
-        return Temperature()
-    return Temperature.fitted(
-        np.concatenate([s[rows] for s, rows in zip(scores, known, strict=True)]),
-        truth[np.concatenate(known)],
-    )
 
 
 def _best(

@@ -339,6 +339,22 @@ def test_the_temperature_is_drawn_towards_what_books_unseen_at_fit_call_for():
     assert fitted.calibrate(taken(train, none), y[none]).temperature_ == fitted.expected_
 
 
+def test_votes_that_pull_to_the_large_category_leave_the_answer_to_the_machines():
+    train, y = toy_blocks(300, kinds=WORDS, misleading=0.3)
+    rare = np.flatnonzero(y > 0)
+    y = np.where(np.isin(np.arange(len(y)), rare[::4]) | (y == 0), y, -1)
+    # Of networks that are not told to heed them the rare categories get no vote.
+    fitted = classifier("network.epochs=2", "network.balance=0").fit(train, y, n_classes=N_CLASSES)
+    assert fitted.vote_share_ < 1
+    books = fitted.encode(train)
+    settled = fitted.scores(books)
+    fitted.vote_share_ = 1.0
+    whole = fitted.scores(books)
+    changed = np.flatnonzero(settled.argmax(axis=1) != whole.argmax(axis=1))
+    assert len(changed) > 0
+    assert (settled.argmax(axis=1)[changed] > 0).mean() > 0.5
+
+
 def test_the_same_seed_gives_the_same_probabilities_and_another_seed_others(blocks):
     train, y = toy_blocks(48)
     one, same, other = (

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax, softmax
 
 from classifier.pipeline.config import Config
-from classifier.pipeline.svm import FusedSvm
+from classifier.pipeline.svm import FusedSvm, best_vote_share, settled
 
 KERNELS = ["linear", "rbf"]
 
@@ -165,3 +166,51 @@ def test_the_smallest_sets_are_learned_from(counts, seed):
     scores = machine(seed=seed).fit(X, votes, y).scores(X, votes)
     assert scores.shape == (len(y), len(counts))
     assert np.isfinite(scores).all()
+
+
+weighted = arrays(np.float64, (4, 3), elements=st.floats(-50, 50).map(lambda value: round(value, 3)))
+
+
+@given(weighted, weighted, st.floats(0, 1))
+def test_the_answer_is_that_of_the_decision_and_the_share_of_the_vote(decision, vote, share):
+    scores = settled(decision, vote, vote_share=share)
+    ours, whole = decision + share * vote, decision + vote
+    for book, answer in enumerate(scores.argmax(axis=1)):
+        assert ours[book, answer] == ours[book].max()
+        others = np.arange(3) != answer
+        assert np.array_equal(scores[book, others], whole[book, others])
+        # No surer of it than of what was likeliest.
+        assert whole[book, answer] <= scores[book, answer] <= whole[book].max() + 0.01
+
+
+@given(weighted, weighted)
+def test_with_the_whole_vote_nothing_is_settled_anew(decision, vote):
+    assert np.array_equal(settled(decision, vote, vote_share=1), decision + vote)
+
+
+def test_votes_that_know_only_the_large_category_have_no_say_in_the_answer():
+    y = np.repeat([0, 1, 2], [80, 10, 10])
+    decision = np.eye(3)[y]
+    large = np.tile([2.0, 0, 0], (100, 1))
+    assert best_vote_share(decision, large, y) == 0.25
+    assert best_vote_share(decision, 8 * large, y) == 0
+
+
+def test_votes_that_tell_the_rare_categories_keep_their_say():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [80, 10, 10])
+    vote = np.eye(3)[y]
+    assert best_vote_share(rng.normal(0, 0.5, (100, 3)), 2 * vote, y) == 1
+    # Of equals the whole vote is kept.
+    assert best_vote_share(vote, vote, y) == 1
+    assert best_vote_share(np.empty((0, 3)), np.empty((0, 3)), np.empty(0, int)) == 1
+
+
+def test_scores_are_settled_with_the_share_asked_for():
+    rng = np.random.default_rng(0)
+    X, y = clouds(rng, per_class=40, n_classes=3, spread=1.5)
+    votes = told(rng, y, 3, 1)
+    svm = machine().fit(X, votes, y)
+    whole, none = svm.scores(X, votes), svm.scores(X, votes, vote_share=0)
+    assert np.array_equal(none.argmax(axis=1), svm.decision(X).argmax(axis=1))
+    assert (none.argmax(axis=1) != whole.argmax(axis=1)).any()
