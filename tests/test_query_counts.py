@@ -4,7 +4,7 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 
 from library.catalogue.models import Book
-from library.circulation.models import ClosedDay, FineEntry, Hold
+from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion, make_version
 from tests.factories import (
     NOW,
@@ -32,6 +32,14 @@ LISTS = {
     "/api/v1/borrowers/?search=anna+chen": 7,
     "/api/v1/loans/": 7,
     "/api/v1/holds/": 7,
+    "/api/v1/loans/?overdue=true": 7,
+    "/api/v1/fines/": 7,
+    "/api/v1/notices/": 7,
+    "/api/v1/branches/": 4,
+    "/api/v1/item-types/": 4,
+    "/api/v1/borrower-categories/": 6,
+    "/api/v1/loan-policies/": 6,
+    "/api/v1/closed-days/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 7,
     "/api/v1/books/{book}/similar/": 5,
@@ -45,6 +53,10 @@ LISTS = {
     "/admin/people/borrower/?q=anna+chen": 8,
     "/admin/circulation/loan/": 9,
     "/admin/circulation/hold/": 8,
+    "/admin/circulation/overdueloan/": 10,
+    "/admin/circulation/overdueloan/export/": 13,
+    "/admin/circulation/notice/": 7,
+    "/admin/circulation/notice/letters/": 6,
     "/admin/circulation/fineentry/": 9,
     "/admin/circulation/loanpolicy/": 9,
     "/admin/circulation/closedday/": 9,
@@ -71,6 +83,8 @@ def book():
         ClosedDay.objects.create(branch=branch, date=NOW)
         about = {"borrower": loan.borrower, "copy": copy, "pickup_branch": branch}
         Hold.objects.create(book=book, position=rank, placed_at=NOW, **about)
+        told = {"kind": "overdue_1", "occasion": NOW, "state": "to_print", "claimed_at": NOW}
+        Notice.objects.create(loan=loan, message_id=f"<{rank}@library.example>", **told)
         FineEntry.objects.create(loan=loan, borrower=loan.borrower, kind="charge", amount=1, at=NOW)
         version = make_version()
         make_suggestion(book=book, rank=rank, category=category, model_version=version)

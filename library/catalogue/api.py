@@ -6,10 +6,22 @@ import django_filters
 from rest_framework import serializers
 from rest_framework.routers import SimpleRouter
 
-from library.catalogue.models import Book, Category, Copy
+from library.catalogue.models import Book, Branch, Category, Copy, ItemType
 from library.catalogue.services import librarian_source
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
+
+
+class BranchSerializer(RecordSerializer):
+    class Meta:
+        model = Branch
+        fields = ["id", "code", "name"]
+
+
+class ItemTypeSerializer(RecordSerializer):
+    class Meta:
+        model = ItemType
+        fields = ["id", "code", "name"]
 
 
 class CategorySerializer(RecordSerializer):
@@ -82,6 +94,22 @@ class BookFilter(django_filters.FilterSet):
         fields = ["language", "category_source", "isbn"]
 
 
+class BranchViewSet(RecordViewSet):
+    queryset = Branch.objects.all()
+    serializer_class = BranchSerializer
+    filterset_fields = ["code"]
+    search_fields = ["code", "name"]
+    ordering_fields = ["code", "name"]
+
+
+class ItemTypeViewSet(RecordViewSet):
+    queryset = ItemType.objects.all()
+    serializer_class = ItemTypeSerializer
+    filterset_fields = ["code"]
+    search_fields = ["code", "name"]
+    ordering_fields = ["code", "name"]
+
+
 class CategoryViewSet(RecordViewSet):
     queryset = Category.objects.all()
     serializer_class = CategorySerializer
@@ -118,5 +146,7 @@ router = SimpleRouter()
 router.register("categories", CategoryViewSet)
 router.register("books", BookViewSet)
 router.register("copies", CopyViewSet)
+router.register("branches", BranchViewSet)
+router.register("item-types", ItemTypeViewSet)
 
 urlpatterns = router.urls

@@ -17,23 +17,26 @@ ANALYSTS = "analysts"
 CLIENTS = "catalogue clients"
 ROLES = (ADMINISTRATORS, LIBRARIANS, CIRCULATION, ANALYSTS, CLIENTS)
 
-#: As in a table: View, Add, Change, Delete.
-_ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete"}
+#: As in a table: View, Add, Change, Delete, and eXport all that is kept of a borrower.
+_ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete", "X": "export"}
 
 # One row a model, one column a role, in the order of ROLES. Only those who need it see borrowers' names:
 # loans and recommendations say what a person reads, so they follow the borrower.
-# Suggestions and recommendations can be deleted because deleting a book or a borrower takes theirs along.
+# Suggestions, recommendations and notices can be deleted because deleting a book, a borrower or a loan takes
+# theirs along.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "catalogue.category": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.book": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.copy": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.branch": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.itemtype": ("VACD", "VACD", "V", "V", "V"),
-    "people.borrower": ("VACD", "VACD", "VAC", "", ""),
+    "people.borrower": ("VACDX", "VACDX", "VAC", "", ""),
     "people.borrowercategory": ("VACD", "VACD", "V", "V", ""),
     "circulation.loan": ("VACD", "VACD", "VAC", "", ""),
+    "circulation.overdueloan": ("V", "V", "V", "", ""),
     "circulation.hold": ("VAC", "VAC", "VAC", "", ""),
     "circulation.fineentry": ("VA", "VA", "VA", "", ""),
+    "circulation.notice": ("VCD", "VCD", "VC", "", ""),
     "circulation.loanevent": ("V", "V", "", "", ""),
     "circulation.loanpolicy": ("VACD", "VACD", "V", "V", ""),
     "circulation.closedday": ("VACD", "VACD", "V", "V", ""),

@@ -14,6 +14,7 @@ from pathlib import Path
 from celery.schedules import crontab
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -41,6 +42,34 @@ FINE_LIMIT = env.decimal("FINE_LIMIT", Decimal(10), validate=validate.Range(min=
 # How long a copy waits on the hold shelf before the next borrower has it: a week, so that every borrower has
 # a day off work in it.
 HOLD_SHELF_DAYS = env.int("HOLD_SHELF_DAYS", 7, validate=validate.Range(min=1))
+# What borrowers are told by e-mail. Without a mail server all notices are left to be printed.
+EMAIL_URL = env.str("EMAIL_URL", "")
+NOTICES_BY_EMAIL = bool(EMAIL_URL)
+if NOTICES_BY_EMAIL:
+    mail_server = env.dj_email_url("EMAIL_URL")
+    if not mail_server.get("EMAIL_BACKEND") or not mail_server["EMAIL_HOST"]:
+        raise ImproperlyConfigured(
+            "EMAIL_URL names no mail server. Write submission://name:password@mail.example.org:587 (TLS), or "
+            "smtp:// in front where there is no TLS."
+        )
+    globals().update(mail_server)
+# Seconds; a mail server that hangs must not hold up the task for ever.
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", 30, validate=validate.Range(min=1))
+DEFAULT_FROM_EMAIL = env.str("NOTICES_FROM", "library@localhost", validate=validate.Email())
+LIBRARY_NAME = env.str("LIBRARY_NAME", "Library")
+NOTICE_LANGUAGE = env.str("NOTICE_LANGUAGE", "en", validate=validate.OneOf(["en", "zh-hans"]))
+# How many days before it is due a loan is called to mind; 0: never.
+NOTICE_DAYS_BEFORE = env.int("NOTICE_DAYS_BEFORE", 3, validate=validate.Range(min=0))
+# How many days late a loan is at the first, second and third overdue notice: the day after, then after one
+# and three weeks more.
+NOTICE_DAYS_AFTER = env.list("NOTICE_DAYS_AFTER", [1, 8, 29], subcast=int, validate=validate.Length(max=3))
+# What is older is left to people: imported loans may be years late.
+NOTICE_MOST_DAYS = env.int("NOTICE_MOST_DAYS", 90, validate=validate.Range(min=1))
+if [0, *NOTICE_DAYS_AFTER, NOTICE_MOST_DAYS] != sorted({0, *NOTICE_DAYS_AFTER, NOTICE_MOST_DAYS}):
+    raise ImproperlyConfigured(
+        f"NOTICE_DAYS_AFTER is {NOTICE_DAYS_AFTER}. Name days from 1 on, each later than the one before and "
+        f"earlier than NOTICE_MOST_DAYS ({NOTICE_MOST_DAYS}), such as 1,8,29."
+    )
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)
@@ -243,15 +272,29 @@ CONTENT_SECURITY_POLICY = {
 ADMIN_CONTENT_SECURITY = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 
 
-def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
-    """Return a link to a model's list, shown to those who may view it."""
-    app_label, name = model.split(".")
+def page_link(title: object, icon: str, page: str, permission: str) -> dict[str, object]:
+    """Return a link to a page of the admin, shown to those who have a permission."""
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app_label}_{name}_changelist"),
-        "permission": lambda request: request.user.has_perm(f"{app_label}.view_{name}"),
+        "link": reverse_lazy(f"admin:{page}"),
+        "permission": lambda request: request.user.has_perm(permission),
     }
+
+
+#: Pages below a model's list that have a link of their own.
+OWN_PAGES = [("loan", "checkout"), ("loan", "checkin")]
+
+
+def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
+    """Return a link to a model's list, shown to those who may view it."""
+    app_label, name = model.split(".")
+    link = page_link(title, icon, f"{app_label}_{name}_changelist", f"{app_label}.view_{name}")
+    pages = tuple(f"/{model_name}/{page}/" for model_name, page in OWN_PAGES if model_name == name)
+    link["active"] = lambda request: (
+        f"/{app_label}/{name}/" in request.path and not any(page in request.path for page in pages)
+    )
+    return link
 
 
 UNFOLD = {
@@ -291,9 +334,13 @@ UNFOLD = {
             {
                 "title": _("Circulation"),
                 "items": [
+                    page_link(_("Checkout"), "logout", "circulation_loan_checkout", "circulation.add_loan"),
+                    page_link(_("Checkin"), "login", "circulation_loan_checkin", "circulation.add_loan"),
                     sidebar_link(_("Loans"), "sync_alt", "circulation.loan"),
+                    sidebar_link(_("Overdue"), "schedule", "circulation.overdueloan"),
                     sidebar_link(_("Holds"), "queue", "circulation.hold"),
                     sidebar_link(_("Fines"), "payments", "circulation.fineentry"),
+                    sidebar_link(_("Notices"), "mail", "circulation.notice"),
                     sidebar_link(_("Borrowers"), "group", "people.borrower"),
                     sidebar_link(_("Borrower categories"), "badge", "people.borrowercategory"),
                     sidebar_link(_("Loan policies"), "rule", "circulation.loanpolicy"),
@@ -337,6 +384,16 @@ CELERY_BEAT_SCHEDULE = {
     "classify new books nightly": {
         "task": "classifier.tasks.classify",
         "schedule": crontab(hour=2, minute=0),
+    },
+    # Before the notices: they tell of both.
+    "tend holds daily": {
+        "task": "library.circulation.tasks.tend_holds",
+        "schedule": crontab(hour=5, minute=0),
+    },
+    # In the morning: nobody's telephone is to ring at night.
+    "send notices daily": {
+        "task": "library.circulation.tasks.send_notices",
+        "schedule": crontab(hour=7, minute=0),
     },
     "recommend nightly": {"task": "classifier.tasks.recommend", "schedule": crontab(hour=3, minute=0)},
     "retrain weekly": {

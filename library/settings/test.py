@@ -17,3 +17,5 @@ ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # WhiteNoise warns of a missing folder, and in the tests a warning is an error.
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+# Sent to a list in memory (Django's test runner sees to it).
+NOTICES_BY_EMAIL = True

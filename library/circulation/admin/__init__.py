@@ -1,5 +1,5 @@
 """The circulation desk."""
 
-from library.circulation.admin import copies, fines, holds, loans, policies
+from library.circulation.admin import copies, fines, holds, loans, notices, overdue, policies
 
-__all__ = ["copies", "fines", "holds", "loans", "policies"]
+__all__ = ["copies", "fines", "holds", "loans", "notices", "overdue", "policies"]

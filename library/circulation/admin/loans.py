@@ -6,10 +6,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
+from library.circulation.admin.checkin import CheckinPage
+from library.circulation.admin.checkout import CheckoutPage
+from library.circulation.admin.desk import DeskPage
 from library.circulation.models import Loan
 from library.circulation.services.settling import settle_copies
 from library.people.admin.audit import AuditedAdmin
@@ -27,6 +31,18 @@ class LoanAdmin(AuditedAdmin):
     search_fields = ["copy__barcode", "copy__book__title", "borrower__card_number"]
     autocomplete_fields = ["copy", "borrower", "branch"]
     readonly_fields = ["lost_at"]
+
+    def get_urls(self) -> list[Any]:
+        pages: list[tuple[str, type[DeskPage], str]] = [
+            ("checkout/", CheckoutPage, "checkout"),
+            ("checkout/<int:borrower>/", CheckoutPage, "checkout_borrower"),
+            ("checkin/", CheckinPage, "checkin"),
+        ]
+        urls = [
+            path(route, self.admin_site.admin_view(page.as_view(loans=self)), name=f"circulation_loan_{name}")
+            for route, page, name in pages
+        ]
+        return [*urls, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Loan]:
         return without_personal_data(super().get_queryset(request).select_related("copy__book"))

@@ -1,16 +1,18 @@
-"""Actions on several rows, and how their outcome is told."""
+"""What the pages of circulation share: actions on several rows, lists that are only read, CSV."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from library.errors import LibraryError
+from library.people.admin.audit import AuditedAdmin
+from library.tabular import CsvWriter
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -48,3 +50,27 @@ def action_on_each(
 
     do.__name__ = name
     return admin.action(permissions=["change"], description=description)(do)
+
+
+def csv_response(name: str, heading: Iterable[object], rows: Iterable[Iterable[object]]) -> HttpResponse:
+    """Return a CSV file to be saved, with cells that no spreadsheet runs."""
+    # The mark tells spreadsheets that it is UTF-8.
+    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    writer = CsvWriter(response)  # type: ignore[arg-type]  # all it asks for is write
+    writer.writerow(heading)
+    writer.writerows(rows)
+    return response
+
+
+class ReadOnlyAdmin(AuditedAdmin):
+    """Rows that services alone write."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [field.name for field in self.opts.fields if not field.primary_key]

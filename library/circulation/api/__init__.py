@@ -2,11 +2,18 @@
 
 from rest_framework.routers import SimpleRouter
 
+from library.circulation.api.fines import FineViewSet
 from library.circulation.api.holds import HoldViewSet
 from library.circulation.api.loans import LoanViewSet
+from library.circulation.api.notices import NoticeViewSet
+from library.circulation.api.policies import ClosedDayViewSet, LoanPolicyViewSet
 
 router = SimpleRouter()
 router.register("loans", LoanViewSet)
 router.register("holds", HoldViewSet)
+router.register("fines", FineViewSet)
+router.register("notices", NoticeViewSet)
+router.register("loan-policies", LoanPolicyViewSet)
+router.register("closed-days", ClosedDayViewSet)
 
 urlpatterns = router.urls

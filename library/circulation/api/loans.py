@@ -4,6 +4,7 @@ from typing import Any
 
 import django_filters
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -14,6 +15,7 @@ from rest_framework.serializers import BaseSerializer
 
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import Loan
+from library.circulation.selectors.overdue import is_overdue
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.renewals import renew
@@ -81,11 +83,16 @@ class LoanFilter(django_filters.FilterSet):
     copy = django_filters.NumberFilter(field_name="copy_id")
     book = django_filters.NumberFilter(field_name="copy__book_id")
     open = django_filters.BooleanFilter(field_name="returned_at", lookup_expr="isnull")
+    overdue = django_filters.BooleanFilter(method="only_overdue", label="Past due, and the copy still out")
     borrowed_at = django_filters.IsoDateTimeFromToRangeFilter()
 
     class Meta:
         model = Loan
         fields: list[str] = []
+
+    def only_overdue(self, queryset: QuerySet[Loan], name: str, value: bool) -> QuerySet[Loan]:
+        late = is_overdue(now=timezone.now())
+        return queryset.filter(late if value else ~late)
 
 
 class LoanViewSet(AuditedRecordViewSet, RecordViewSet):

@@ -79,7 +79,11 @@ class Hold(models.Model):
             ),
             models.CheckConstraint(condition=Q(position__gte=1), name="hold_position_from_one"),
         ]
-        indexes = [models.Index(fields=["book", "status", "position"], name="hold_queue")]
+        indexes = [
+            models.Index(fields=["book", "status", "position"], name="hold_queue"),
+            # What lies on the hold shelf, and how long.
+            models.Index(fields=["status", "ready_at"], name="hold_status_ready"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.book} → {self.borrower}"

@@ -53,6 +53,10 @@ class Loan(models.Model):
         verbose_name = _("loan")
         verbose_name_plural = _("loans")
         ordering = ["-borrowed_at", "-id"]
+        # What is late is looked for every day, among the few loans that are open.
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(returned_at__isnull=True), name="loan_open_due")
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["copy"],
@@ -86,3 +90,14 @@ class Loan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.copy} → {self.borrower}"
+
+
+class OverdueLoan(Loan):
+    """The loans as the list of what is late shows them."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("overdue loan")
+        verbose_name_plural = _("overdue loans")
+        ordering = ["due_at", "id"]
+        default_permissions = ("view",)

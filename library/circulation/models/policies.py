@@ -13,9 +13,11 @@ NONE = Value(0)
 
 
 def or_none(key: str) -> Coalesce:
-    """Return a key that is equal to another null one.
+    """Return a foreign key that is equal to another null one.
 
-    ``nulls_distinct=False`` would do on PostgreSQL from 15 on and not at all on SQLite.
+    ``nulls_distinct=False`` would do on PostgreSQL from 15 on and not at all on SQLite. By the field's name,
+    not its column's: the check of a form puts values in for names alone, and would compare each row with
+    itself.
     """
     return Coalesce(F(key), NONE, output_field=BigIntegerField())
 
@@ -77,9 +79,9 @@ class LoanPolicy(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(
-                or_none("branch_id"),
-                or_none("borrower_category_id"),
-                or_none("item_type_id"),
+                or_none("branch"),
+                or_none("borrower_category"),
+                or_none("item_type"),
                 name="loan_policy_once",
                 violation_error_message=_(
                     "There is a rule for this branch, borrower category and item type: change that one."
@@ -125,7 +127,7 @@ class ClosedDay(models.Model):
         ordering = ["date", "id"]
         constraints = [
             models.UniqueConstraint(
-                or_none("branch_id"),
+                or_none("branch"),
                 F("date"),
                 name="closed_day_once",
                 violation_error_message=_("This day is entered already."),

@@ -14,6 +14,11 @@ def library_date(*, at: datetime) -> date:
     return at.astimezone(get_default_timezone()).date()
 
 
+def start_of_day(*, day: date) -> datetime:
+    """Return when a day begins in the library, in UTC."""
+    return datetime.combine(day, time.min, tzinfo=get_default_timezone()).astimezone(UTC)
+
+
 def due_at(*, start: datetime, days: int, branch: Branch | None) -> datetime:
     """Return the end of the day on which a loan falls due, in UTC.
 

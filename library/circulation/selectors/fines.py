@@ -48,6 +48,39 @@ def fine_for(*, loan: Loan, until: datetime) -> Decimal:
     return min(loan.fine_per_day * max(0, days_late - loan.grace_days), loan.fine_cap)
 
 
+def fine_to_charge(*, loan: Loan, until: datetime, charged: Decimal) -> Decimal:
+    """Return what would be charged for lateness if the loan ended at `until`.
+
+    Parameters
+    ----------
+    loan : Loan
+    until : datetime
+    charged : Decimal
+        What the loan has cost already: all together is never above the highest fine of its terms.
+
+    Returns
+    -------
+    Decimal
+    """
+    fine = fine_for(loan=loan, until=until)
+    return max(Decimal(0), min(fine, (loan.fine_cap or Decimal(0)) - charged))
+
+
+def loans_owed_for(*, borrower: Borrower) -> list[tuple[Loan, Decimal]]:
+    """Return the loans that a borrower still owes something for, with how much, the oldest first."""
+    is_charge = Q(fines__kind=FineEntry.Kind.CHARGE)
+    loans = (
+        Loan.objects.filter(fines__borrower=borrower)
+        .select_related("copy__book")
+        .annotate(
+            charged=Sum("fines__amount", filter=is_charge), settled=Sum("fines__amount", filter=~is_charge)
+        )
+        .order_by("borrowed_at", "pk")
+    )
+    owed = [(loan, _exact(loan.charged) - _exact(loan.settled)) for loan in loans]
+    return [(loan, amount) for loan, amount in owed if amount > 0]
+
+
 def _balance(entries: QuerySet[FineEntry]) -> Decimal:
     is_charge = Q(kind=FineEntry.Kind.CHARGE)
     sums = entries.aggregate(

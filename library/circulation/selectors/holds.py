@@ -1,10 +1,14 @@
 """The queue for a title."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
+
+from django.conf import settings
+from django.db.models import QuerySet
 
 from library.catalogue.models import Book, Copy
 from library.circulation.models import Hold
+from library.circulation.selectors.calendar import library_date, start_of_day
 
 
 def queue_of(*, book: Book) -> list[Hold]:
@@ -52,3 +56,19 @@ def is_spoken_for(*, book_id: int, borrower_id: int, queue: Sequence[Hold], want
     if not before:
         return False
     return Copy.objects.filter(book=book_id, status=Copy.Status.AVAILABLE).count() - before < wanted
+
+
+def last_day_on_shelf(*, ready_at: datetime) -> date:
+    """Return the last day on which a copy that became ready then is kept (HOLD_SHELF_DAYS)."""
+    return library_date(at=ready_at) + timedelta(days=settings.HOLD_SHELF_DAYS)
+
+
+def holds_not_fetched(*, now: datetime) -> QuerySet[Hold]:
+    """Return the holds whose copy has lain on the hold shelf for too long."""
+    first_in_time = library_date(at=now) - timedelta(days=settings.HOLD_SHELF_DAYS)
+    return Hold.objects.filter(status=Hold.Status.READY, ready_at__lt=start_of_day(day=first_in_time))
+
+
+def holds_to_wake(*, now: datetime) -> QuerySet[Hold]:
+    """Return the suspended holds that count as waiting again from today on."""
+    return Hold.objects.filter(status=Hold.Status.SUSPENDED, suspended_until__lte=library_date(at=now))

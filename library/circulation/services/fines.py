@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import FineEntry, Loan, LoanEvent
-from library.circulation.selectors.fines import CENT, charged_for, fine_for, owed_for
+from library.circulation.selectors.fines import CENT, charged_for, fine_for, fine_to_charge, owed_for
 from library.circulation.services.events import record_event
 from library.circulation.services.locks import lock_borrower
 from library.circulation.services.refusal import Reason, refuse_if
@@ -26,10 +26,10 @@ def charge_lateness(
     Decimal
         What was charged now.
     """
-    fine = fine_for(loan=loan, until=until)
-    if fine <= 0 or loan.fine_cap is None:
+    # Most come back in time: asking the ledger can wait.
+    if fine_for(loan=loan, until=until) <= 0:
         return Decimal(0)
-    fine = min(fine, loan.fine_cap - charged_for(loan=loan))
+    fine = fine_to_charge(loan=loan, until=until, charged=charged_for(loan=loan))
     if fine <= 0:
         return Decimal(0)
     FineEntry.objects.create(

@@ -1,7 +1,7 @@
 """The queue for a title: who comes, who goes, who steps aside."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from library.catalogue.models import Book, Branch, Copy
 from library.circulation.models import Hold, Loan, LoanEvent
 from library.circulation.selectors.calendar import library_date
+from library.circulation.selectors.holds import last_day_on_shelf
 from library.circulation.selectors.policies import policy_for
 from library.circulation.services.events import record_hold_event
 from library.circulation.services.locks import lock_book, lock_borrower, lock_copy, lock_queue, move
@@ -216,8 +217,7 @@ def _end(hold: Hold, status: Hold.Status, event: LoanEvent.Kind, now: datetime) 
 def _shelf_time_is_over(hold: Hold, now: datetime) -> bool:
     if hold.ready_at is None or hold.status != Hold.Status.READY:
         return False
-    last_day = library_date(at=hold.ready_at) + timedelta(days=settings.HOLD_SHELF_DAYS)
-    return library_date(at=now) > last_day
+    return library_date(at=now) > last_day_on_shelf(ready_at=hold.ready_at)
 
 
 def _lock_active(hold: Hold) -> tuple[Hold, list[Hold]]:

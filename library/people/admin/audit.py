@@ -94,10 +94,17 @@ class AuditedAdmin(ModelAdmin):
             action=action,
             path=request.path,
             now=timezone.now(),
-            model=self.model,
+            # Of a proxy, what it stands for.
+            model=self.opts.concrete_model,
             object_key=object_key,
             listed=listed,
         )
+
+    def refuse_unless(self, request: HttpRequest, allowed: bool) -> None:
+        """Stop a page of a subclass's own that someone may not see, and write down who asked for it."""
+        if not allowed:
+            self.audit(request, Action.REFUSED)
+            raise PermissionDenied
 
     def _watched(self, request: HttpRequest, view: Any, *arguments: Any) -> HttpResponse:
         try:

@@ -5,15 +5,19 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from library.people.admin.audit import AuditedAdmin
+from library.people.admin.audit import Action, AuditedAdmin
 from library.people.models import Borrower, BorrowerCategory, BorrowerTerm
-from library.people.selectors import search_borrowers
+from library.people.selectors import export_borrower, search_borrowers
 from library.people.services.borrowers import save_borrower
 
 
@@ -43,6 +47,7 @@ class BorrowerAdmin(AuditedAdmin):
     search_fields = ["card_number"]
     search_help_text = _("Card number, e-mail, phone, or whole words of the name")
     autocomplete_fields = ["category"]
+    change_form_before_template = "people/export_link.html"
     fieldsets = [
         (None, {"fields": ["card_number", "name", ("category", "blocked")]}),
         (_("Contact"), {"fields": [("email", "phone"), "address"]}),
@@ -59,6 +64,20 @@ class BorrowerAdmin(AuditedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Borrower, form: forms.ModelForm, change: bool) -> None:
         save_borrower(borrower=obj)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(require_safe(self.export_view))
+        return [path("<int:pk>/export/", view, name="people_borrower_export"), *super().get_urls()]
+
+    def export_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """Send all that is kept of a borrower, to be given to that person."""
+        self.refuse_unless(request, request.user.has_perm("people.export_borrower"))
+        borrower = get_object_or_404(Borrower.objects.select_related("category"), pk=pk)
+        exported = export_borrower(borrower=borrower, now=timezone.now())
+        self.audit(request, Action.EXPORTED, object_key=borrower.pk)
+        response = JsonResponse(exported, json_dumps_params={"ensure_ascii": False, "indent": 2})
+        response["Content-Disposition"] = f'attachment; filename="borrower-{borrower.pk}.json"'
+        return response
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         """Leave the search terms out of what the page lists: they say nothing to people."""

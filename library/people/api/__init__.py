@@ -2,9 +2,10 @@
 
 from rest_framework.routers import SimpleRouter
 
-from library.people.api.borrowers import BorrowerViewSet
+from library.people.api.borrowers import BorrowerCategoryViewSet, BorrowerViewSet
 
 router = SimpleRouter()
 router.register("borrowers", BorrowerViewSet)
+router.register("borrower-categories", BorrowerCategoryViewSet)
 
 urlpatterns = router.urls

@@ -3,14 +3,20 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.filters import SearchFilter
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from library.people.api.audit import AuditedRecordViewSet
-from library.people.models import Borrower
-from library.people.selectors import search_borrowers
+from library.people.api.audit import Action, AuditedRecordViewSet
+from library.people.models import Borrower, BorrowerCategory
+from library.people.selectors import export_borrower, search_borrowers
 from library.people.services.borrowers import save_borrower
 from library.rest.filters import StableOrdering
 from library.rest.permissions import PersonalDataPermissions
@@ -43,6 +49,28 @@ class BorrowerSerializer(RecordSerializer):
         return instance
 
 
+class MayExport(BasePermission):
+    """An export says more than a borrower's record: it is a permission of its own."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.user.has_perm("people.export_borrower")
+
+
+class BorrowerCategorySerializer(RecordSerializer):
+    class Meta:
+        model = BorrowerCategory
+        fields = ["id", "code", "name"]
+
+
+class BorrowerCategoryViewSet(RecordViewSet):
+    queryset = BorrowerCategory.objects.all()
+    serializer_class = BorrowerCategorySerializer
+    permission_classes = [PersonalDataPermissions]
+    filterset_fields = ["code"]
+    search_fields = ["code", "name"]
+    ordering_fields = ["code", "name"]
+
+
 class BorrowerSearch(SearchFilter):
     """Search by the blind index: whole words of the name, card number, e-mail, phone."""
 
@@ -60,3 +88,12 @@ class BorrowerViewSet(AuditedRecordViewSet, RecordViewSet):
     filter_backends = [DjangoFilterBackend, BorrowerSearch, StableOrdering]
     filterset_fields = ["card_number"]
     ordering_fields = ["card_number"]
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @action(detail=True, methods=["get"], permission_classes=[MayExport])
+    def export(self, request: Request, pk: str) -> Response:
+        """Everything that is kept of a borrower: the answer to “what do you hold about me”."""
+        borrower = self.get_object()
+        exported = export_borrower(borrower=borrower, now=timezone.now())
+        self.audit(Action.EXPORTED, object_key=borrower.pk)
+        return Response(exported)

@@ -67,6 +67,7 @@ class Borrower(models.Model):
         verbose_name = _("borrower")
         verbose_name_plural = _("borrowers")
         ordering = ["card_number"]
+        permissions = [("export_borrower", "Can export all that is kept of a borrower")]
 
     def __str__(self) -> str:
         return self.card_number

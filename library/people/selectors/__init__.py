@@ -2,5 +2,15 @@
 
 from library.people.selectors.audit import entries_about
 from library.people.selectors.borrowers import borrower_ids, search_borrowers, without_personal_data
+from library.people.selectors.export import add_to_export, borrower_with_card, export_borrower, json_rows
 
-__all__ = ["borrower_ids", "entries_about", "search_borrowers", "without_personal_data"]
+__all__ = [
+    "add_to_export",
+    "borrower_ids",
+    "borrower_with_card",
+    "entries_about",
+    "export_borrower",
+    "json_rows",
+    "search_borrowers",
+    "without_personal_data",
+]

@@ -49,8 +49,8 @@ def search_borrowers(*, query: str) -> QuerySet[Borrower]:
     return Borrower.objects.filter(pk__in=terms.borrowers(matches))
 
 
-def without_personal_data(rows: QuerySet[Row]) -> QuerySet[Row]:
-    """Return rows joined with their ``borrower`` without reading who that is.
+def without_personal_data(rows: QuerySet[Row], *, at: str = "borrower") -> QuerySet[Row]:
+    """Return rows joined with their borrower without reading who that is.
 
     For whatever names people by their card alone: it decrypts nothing, and a value that cannot be decrypted
     does not stop it.
@@ -58,10 +58,11 @@ def without_personal_data(rows: QuerySet[Row]) -> QuerySet[Row]:
     Parameters
     ----------
     rows : QuerySet
-        Rows with a foreign key ``borrower``.
+    at : str
+        The foreign key to the borrower, with the way to it such as ``loan__borrower``.
     """
-    personal = [f"borrower__{name}" for name in PERSONAL_FIELDS]
-    return rows.select_related("borrower").defer(*personal)
+    personal = [f"{at}__{name}" for name in PERSONAL_FIELDS]
+    return rows.select_related(at).defer(*personal)
 
 
 def _kind_of_word(word: str) -> str:

@@ -22,7 +22,7 @@ from django_celery_beat.models import (
 )
 from rest_framework.authtoken.models import Token
 
-from library.circulation.models import ClosedDay, FineEntry, Hold
+from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.models import AuditEntry
 from library.people.services.audit import write_entry
@@ -60,9 +60,17 @@ _API: dict[str, tuple[str, bool, bool]] = {
     "hold": ("circulation.hold", True, False),
     "suggestion": ("classifier.suggestion", False, False),
     "recommendation": ("classifier.recommendation", True, False),
+    "branch": ("catalogue.branch", False, True),
+    "itemtype": ("catalogue.itemtype", False, True),
+    "borrowercategory": ("people.borrowercategory", True, True),
+    "loanpolicy": ("circulation.loanpolicy", True, True),
+    "closedday": ("circulation.closedday", True, True),
+    "fineentry": ("circulation.fineentry", True, False),
+    "notice": ("circulation.notice", True, False),
 }
 
-_SHOWN_ONLY = {"circulation.hold"}
+_SHOWN_ONLY = {"circulation.hold", "circulation.notice"}
+_DESK = ("circulation.add_loan", "people.view_borrower")
 
 _NAMED: dict[str, Expected] = {
     "home": {"get": (PUBLIC, 200)},
@@ -82,6 +90,19 @@ _NAMED: dict[str, Expected] = {
     "hold-suspend": {"post": (("circulation.add_hold",), 409)},
     "hold-resume": {"post": (("circulation.add_hold",), 409)},
     "hold-reorder": {"post": (("circulation.add_hold",), 400)},
+    "fineentry-pay": {"post": (("circulation.add_fineentry",), 400)},
+    "fineentry-waive": {"post": (("circulation.add_fineentry",), 400)},
+    "borrower-export": {"get": (("people.export_borrower",), 200)},
+    "admin:people_borrower_export": {"get": (("people.export_borrower",), 200)},
+    "admin:circulation_loan_checkout": {"get": (_DESK, 200), "post": (_DESK, 302)},
+    "admin:circulation_loan_checkout_borrower": {"get": (_DESK, 200), "post": (_DESK, 302)},
+    "admin:circulation_loan_checkin": {"get": (_DESK, 200), "post": (_DESK, 302)},
+    "admin:circulation_overdueloan_export": {"get": (("circulation.view_overdueloan",), 200)},
+    "admin:circulation_notice_letters": {"get": (("circulation.view_notice", "people.view_borrower"), 200)},
+    # Written by services alone, whatever a person may.
+    "admin:circulation_overdueloan_add": {"get": ((NOBODY,), 200)},
+    "admin:circulation_overdueloan_delete": {"get": ((NOBODY,), 200)},
+    "admin:circulation_notice_add": {"get": ((NOBODY,), 200)},
     "admin:circulation_loanpolicy_which": {
         "get": (("circulation.view_loanpolicy", "people.view_borrower"), 200)
     },
@@ -170,15 +191,24 @@ def filled(name: str, route: str, samples: dict[str, Any]) -> str:
     label = None
     if found := re.match(r"admin/(\w+)/(\w+)/", route):
         label = ".".join(found.groups())
-    elif found := re.match(r"api/v1/(\w+)/", route):
-        plural = {"categories": "catalogue.category", "copies": "catalogue.copy"}
+    elif found := re.match(r"api/v1/([\w-]+)/", route):
+        plural = {
+            "categories": "catalogue.category",
+            "copies": "catalogue.copy",
+            "branches": "catalogue.branch",
+            "item-types": "catalogue.itemtype",
+            "borrower-categories": "people.borrowercategory",
+            "loan-policies": "circulation.loanpolicy",
+            "closed-days": "circulation.closedday",
+            "fines": "circulation.fineentry",
+        }
         label = plural.get(found[1]) or next(
             (x for x in samples if x.endswith("." + found[1].rstrip("s"))), None
         )
 
     def value(match: re.Match[str]) -> str:
         kind = match[1] or match[2]
-        return str(values[kind] if kind in values else samples[label])
+        return str(values[kind] if kind in values else samples.get(f"people.{kind}", samples.get(label)))
 
     path = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)|<(?:\w+:)?(\w+)>", value, route)
     return "/" + path.removesuffix("\\Z").removesuffix("$").replace("\\", "") + QUERIES.get(name, "")
@@ -218,6 +248,14 @@ def make_samples() -> dict[str, Any]:
         ClosedDay.objects.create(date=NOW),
         Hold.objects.create(book=make_book(), borrower=borrower, position=1, placed_at=NOW),
         FineEntry.objects.create(loan=loan, borrower=borrower, kind="charge", amount=1, at=NOW),
+        Notice.objects.create(
+            loan=loan,
+            kind="overdue_1",
+            occasion=loan.due_at,
+            state="to_print",
+            message_id="<a@b>",
+            claimed_at=NOW,
+        ),
         book,
         make_copy(book=book),
         borrower,
@@ -236,4 +274,7 @@ def make_samples() -> dict[str, Any]:
         PeriodicTask.objects.create(name="sample", task="sample", interval=interval),
     ]
     samples = {record._meta.label_lower: record.pk for record in records}
-    return samples | {"authtoken.tokenproxy": Token.objects.create(user=user).user_id}
+    return samples | {
+        "authtoken.tokenproxy": Token.objects.create(user=user).user_id,
+        "circulation.overdueloan": loan.pk,
+    }

@@ -1,0 +1,23 @@
+"""What the classifier keeps of a borrower, for the borrower's export; apart from all that loads numbers."""
+
+from typing import Any
+
+from classifier.models import Recommendation
+from library.people.models import Borrower
+from library.people.selectors import add_to_export, json_rows
+
+
+def add_classifier() -> None:
+    """Let recommendations be part of every export."""
+    add_to_export(name="recommendations", model=Recommendation, rows=_recommendations)
+
+
+def _recommendations(borrower: Borrower) -> list[dict[str, Any]]:
+    return json_rows(
+        Recommendation.objects.filter(borrower=borrower).order_by("rank"),
+        rank="rank",
+        title="book__title",
+        score="score",
+        reason="reason",
+        created_at="created_at",
+    )

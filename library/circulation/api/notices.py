@@ -1,0 +1,51 @@
+"""Notices in the REST API, to be read."""
+
+import django_filters
+from rest_framework import mixins, serializers
+
+from library.circulation.models import Notice
+from library.people.api.audit import AuditedViewSet
+from library.people.selectors import without_personal_data
+from library.rest.permissions import PersonalDataPermissions
+
+
+class NoticeSerializer(serializers.ModelSerializer):
+    card_number = serializers.CharField(source="borrower.card_number", read_only=True, default=None)
+
+    class Meta:
+        model = Notice
+        fields = [
+            "id",
+            "kind",
+            "state",
+            "loan",
+            "hold",
+            "card_number",
+            "occasion",
+            "claimed_at",
+            "attempts",
+            "sent_at",
+            "problem",
+        ]
+
+
+class NoticeFilter(django_filters.FilterSet):
+    loan = django_filters.NumberFilter(field_name="loan_id")
+    hold = django_filters.NumberFilter(field_name="hold_id")
+
+    class Meta:
+        model = Notice
+        fields = ["kind", "state"]
+
+
+class NoticeViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+    """What borrowers were told, and what is left to be printed."""
+
+    queryset = without_personal_data(
+        without_personal_data(Notice.objects.all(), at="loan__borrower"), at="hold__borrower"
+    )
+    serializer_class = NoticeSerializer
+    permission_classes = [PersonalDataPermissions]
+    filterset_class = NoticeFilter
+    search_fields = ["loan__borrower__card_number", "hold__borrower__card_number"]
+    ordering_fields = ["claimed_at", "sent_at"]

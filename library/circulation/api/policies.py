@@ -1,0 +1,75 @@
+"""The rules and the days closed in the REST API: for those who may see them, written by those who may."""
+
+import django_filters
+from rest_framework import serializers
+
+from library.circulation.models import ClosedDay, LoanPolicy
+from library.rest.permissions import PersonalDataPermissions
+from library.rest.serializers import RecordSerializer
+from library.rest.views import RecordViewSet
+
+
+class LoanPolicySerializer(RecordSerializer):
+    class Meta:
+        model = LoanPolicy
+        fields = [
+            "id",
+            "branch",
+            "borrower_category",
+            "item_type",
+            "loan_days",
+            "max_loans",
+            "renewals_allowed",
+            "renewal_days",
+            "holds_allowed",
+            "fine_per_day",
+            "grace_days",
+            "fine_cap",
+        ]
+
+
+class LoanPolicyFilter(django_filters.FilterSet):
+    branch = django_filters.NumberFilter(field_name="branch_id")
+    borrower_category = django_filters.NumberFilter(field_name="borrower_category_id")
+    item_type = django_filters.NumberFilter(field_name="item_type_id")
+
+    class Meta:
+        model = LoanPolicy
+        fields: list[str] = []
+
+
+class LoanPolicyViewSet(RecordViewSet):
+    """What is lent to whom, for how long and at what fine; a key that is null means any."""
+
+    queryset = LoanPolicy.objects.all()
+    serializer_class = LoanPolicySerializer
+    permission_classes = [PersonalDataPermissions]
+    filterset_class = LoanPolicyFilter
+    ordering_fields = ["id"]
+
+
+class ClosedDaySerializer(RecordSerializer):
+    branch_code = serializers.CharField(source="branch.code", read_only=True, default=None)
+
+    class Meta:
+        model = ClosedDay
+        fields = ["id", "branch", "branch_code", "date"]
+
+
+class ClosedDayFilter(django_filters.FilterSet):
+    branch = django_filters.NumberFilter(field_name="branch_id")
+    date = django_filters.DateFromToRangeFilter()
+
+    class Meta:
+        model = ClosedDay
+        fields: list[str] = []
+
+
+class ClosedDayViewSet(RecordViewSet):
+    """Days on which nothing falls due; a branch that is null means all."""
+
+    queryset = ClosedDay.objects.select_related("branch")
+    serializer_class = ClosedDaySerializer
+    permission_classes = [PersonalDataPermissions]
+    filterset_class = ClosedDayFilter
+    ordering_fields = ["date"]

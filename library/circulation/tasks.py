@@ -1,0 +1,20 @@
+"""Celery tasks: each calls one service, with the time."""
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from library.circulation.services import notices, tending
+
+
+@shared_task
+def tend_holds() -> dict[str, int]:
+    """End the holds not fetched in time; wake the suspended ones."""
+    return tending.tend_holds(now=timezone.now())
+
+
+@shared_task
+def send_notices() -> dict[str, Any]:
+    """Tell borrowers what is due, overdue, or ready for them."""
+    return notices.send_notices(now=timezone.now())
