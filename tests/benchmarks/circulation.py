@@ -2,8 +2,8 @@
 
     python tests/benchmarks/circulation.py [--borrowers N] [--books N] [--loans N] [--clients 2 4] [--unsafe]
 
-A PostgreSQL server of its own is started, filled with a tenth of the library and measured, then with all of it and
-measured again. In each round every client changes one column of a copy by its key (the bare UPDATE, sent as
+A PostgreSQL server of its own is started, filled with a tenth of the library and measured, then with all of
+it and measured again. In each round every client changes one column of a copy by its key (the bare UPDATE, sent as
 plain SQL), then lends, renews and takes back other copies through the services. Latencies are those of the
 service alone, commit included. PostgreSQL keeps its own settings for durability, as a library's does; with
 --unsafe it waits for no disk, as in the tests. Run by hand, on an idle machine.
@@ -130,7 +130,7 @@ def statements(key: int, borrowers: int) -> dict[str, int]:
 
 
 def overdue() -> tuple[int, int, float]:
-    """Return how many loans are overdue, and the queries and milliseconds (median) of the first page of them."""
+    """Return how many loans are overdue, and the queries and the median milliseconds of their first page."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -162,14 +162,11 @@ def run(options: argparse.Namespace) -> None:
 
     call_command("migrate", verbosity=0)
     whole = Size(options.borrowers, options.books, options.loans)
-    processor = next(
-        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?"
-    )
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('synchronous_commit'), current_setting('fsync'), version()")
         commit, fsync, version = cursor.fetchone()
     table = Table(
-        title=f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({processor}), "
+        title=f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
         f"{version.split(' on ')[0]}, synchronous_commit {commit}, fsync {fsync}"
     )
     for column in (
@@ -209,9 +206,9 @@ def run(options: argparse.Namespace) -> None:
         )
     Console(width=120).print(table)
     for clients in options.clients:
+        small, large = whole.part(0.1).loans, whole.loans
         grown = [
-            f"{step} {medians[whole.loans, clients, step] / medians[whole.part(0.1).loans, clients, step]:.2f}"
-            for step in STEPS
+            f"{step} {medians[large, clients, step] / medians[small, clients, step]:.2f}" for step in STEPS
         ]
         notes.append(f"p50 at full size / at a tenth, {clients} clients: {', '.join(grown)}.")
     print("\n".join(notes))

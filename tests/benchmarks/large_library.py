@@ -9,7 +9,7 @@ from django.db import connection
 from library.people.encryption.keys import key_ring
 
 BRANCHES = 3
-#: Encrypted here and used again and again: encrypting a name for each borrower would take longer than all else.
+#: Encrypted here and used again and again: encrypting one for each borrower would take longer than the rest.
 NAMES = 1_000
 #: One copy in three is out.
 OUT = 3
@@ -29,25 +29,26 @@ TABLES = (
     "catalogue_branch",
 )
 
-# A title has one copy, with the same key. Loan i is number i / copies of copy i % copies, so that keys rise with
-# time; the last of every third copy is open, and one in ten of those is overdue.
+# A title has one copy, with the same key. Loan i is number i / copies of copy i % copies, so that keys rise
+# with time; the last of every third copy is open, and one in ten of those is overdue.
 _ROWS = {
     "catalogue_branch": """(id, code, name)
         SELECT i, 'branch-' || i, 'Branch ' || i FROM generate_series(1, %(branches)s) i""",
     "people_borrower": """(id, card_number, name, email, phone, address, blocked, retention)
         SELECT i, 'P' || i, (%(names)s::text[])[1 + i %% %(pool)s], '', '', '', '', 'default'
         FROM generate_series(1, %(borrowers)s) i""",
-    "catalogue_book": """(id, control_number, title, subtitle, authors, publisher, language, isbn, description,
-            cover, audio, category_source)
+    "catalogue_book": """(id, control_number, title, subtitle, authors, publisher, language, isbn,
+            description, cover, audio, category_source)
         SELECT i, 'B' || i, 'Title ' || i, '', 'Author ' || i %% 20000, '', 'en', '', repeat('word ', 40),
             '', '', 'none'
         FROM generate_series(1, %(books)s) i""",
-    "catalogue_copy": """(id, barcode, book_id, branch_id, shelf_location, call_number, status, checkouts, renewals)
+    "catalogue_copy": """(id, barcode, book_id, branch_id, shelf_location, call_number, status, checkouts,
+            renewals)
         SELECT i, 'K' || i, i, 1 + i %% %(branches)s, '', '',
             CASE WHEN i %% %(out)s = 0 THEN 'on_loan' ELSE 'available' END, %(loans)s / %(books)s, 0
         FROM generate_series(1, %(books)s) i""",
-    "circulation_loanpolicy": """(branch_id, loan_days, max_loans, renewals_allowed, renewal_days, holds_allowed,
-            fine_per_day, grace_days, fine_cap)
+    "circulation_loanpolicy": """(branch_id, loan_days, max_loans, renewals_allowed, renewal_days,
+            holds_allowed, fine_per_day, grace_days, fine_cap)
         SELECT nullif(i, 0), 28, 20, 2, 28, 10, 0.10, 2, 5 FROM generate_series(0, %(branches)s) i""",
     "circulation_loan": """(id, copy_id, borrower_id, branch_id, borrowed_at, due_at, returned_at, renewals,
             renewals_allowed, renewal_days, fine_per_day, grace_days, fine_cap)
@@ -65,8 +66,8 @@ _ROWS = {
         SELECT i, i * %(held)s, 1 + i %% %(borrowers)s, %(now)s, 1, 'waiting'
         FROM generate_series(1, %(books)s / %(held)s) i""",
     "circulation_loanevent": """(kind, at, book_id, copy_id, branch_id, loan_id, borrower_id)
-        SELECT kind, CASE kind WHEN 'checkout' THEN borrowed_at ELSE returned_at END, copy_id, copy_id, branch_id,
-            id, borrower_id
+        SELECT kind, CASE kind WHEN 'checkout' THEN borrowed_at ELSE returned_at END, copy_id, copy_id,
+            branch_id, id, borrower_id
         FROM circulation_loan, unnest(ARRAY['checkout', 'checkin']) kind
         WHERE kind = 'checkout' OR returned_at IS NOT NULL ORDER BY id""",
     "circulation_fineentry": """(loan_id, borrower_id, kind, amount, reason, at)
