@@ -52,7 +52,7 @@ _ROWS = {
         SELECT nullif(i, 0), 28, 20, 2, 28, 10, 0.10, 2, 5 FROM generate_series(0, %(branches)s) i""",
     "circulation_loan": """(id, copy_id, borrower_id, branch_id, borrowed_at, due_at, returned_at, renewals,
             renewals_allowed, renewal_days, fine_per_day, grace_days, fine_cap)
-        SELECT i, copy, 1 + (i * 7919) %% %(borrowers)s, 1 + copy %% %(branches)s, at,
+        SELECT i, copy, 1 + (i::bigint * 7919) %% %(borrowers)s, 1 + copy %% %(branches)s, at,
             at + CASE WHEN copy %% (10 * %(out)s) = 0 THEN interval '1 day' ELSE interval '28 days' END,
             CASE WHEN is_last AND copy %% %(out)s = 0 THEN NULL ELSE at + interval '9 days' END, 0,
             2, 28, 0.10, 2, 5
