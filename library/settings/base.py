@@ -41,6 +41,13 @@ FINE_LIMIT = env.decimal("FINE_LIMIT", Decimal(10), validate=validate.Range(min=
 # How long a copy waits on the hold shelf before the next borrower has it: a week, so that every borrower has
 # a day off work in it.
 HOLD_SHELF_DAYS = env.int("HOLD_SHELF_DAYS", 7, validate=validate.Range(min=1))
+# How long the audit log says who looked at whom; 0 keeps all. The database itself keeps entries for 180 days,
+# so less than 6 months cannot be had. Two years: a misuse is often told late.
+AUDIT_MONTHS = env.int(
+    "AUDIT_MONTHS",
+    24,
+    validate=[validate.Range(min=0), validate.NoneOf(range(1, 6), error="0, or 6 and more")],
+)
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)
@@ -339,6 +346,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=0),
     },
     "recommend nightly": {"task": "classifier.tasks.recommend", "schedule": crontab(hour=3, minute=0)},
+    "prune the audit log monthly": {
+        "task": "library.people.tasks.prune_audit",
+        "schedule": crontab(hour=4, minute=0, day_of_month=1),
+    },
     "retrain weekly": {
         "task": "classifier.tasks.train",
         "schedule": crontab(hour=0, minute=0, day_of_week="sunday"),
