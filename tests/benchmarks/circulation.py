@@ -5,8 +5,8 @@
 A PostgreSQL server of its own is started, filled with a tenth of the library and measured, then with all of
 it and measured again. In each round every client changes one column of each of some copies by its key (the
 bare UPDATE, sent as plain SQL), then lends, renews and takes them back through the services. Latencies are
-those of the service alone, commit included. PostgreSQL keeps its own settings for durability, as a library's does; with
---unsafe it waits for no disk, as in the tests. Run by hand, on an idle machine.
+those of the service alone, commit included. PostgreSQL keeps its own settings for durability, as a library's
+does; with --unsafe it waits for no disk, as in the tests. Run by hand, on an idle machine.
 """
 
 import argparse
