@@ -1,4 +1,4 @@
-"""How many queries each list takes, with few rows and with three times as many: one a row would show at once."""
+"""How many queries each list takes, with few rows and with three times as many."""
 
 import re
 
