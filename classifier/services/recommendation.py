@@ -20,7 +20,8 @@ from classifier.services.features import feature_cache
 from classifier.services.outputs import written_whole
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
-from library.people.models import Borrower
+from library.people.models import AuditEntry, Borrower
+from library.people.services.audit import system_user, write_entry
 from library.tabular import CsvWriter
 
 SIMILAR = 10
@@ -85,7 +86,7 @@ def recommend(
         pairs = (row for row in recommender.similar(n=SIMILAR) if {row[0], row[2]} <= names.books.keys())
         similar = _replace(SimilarBook, (names.similar(*row) for row in pairs))
     if output is not None:
-        _write(output, found, names)
+        _write(output, found, names, now)
     return {
         "borrowers": len({item.borrower for item in found}),
         "recommendations": kept,
@@ -147,10 +148,19 @@ def _replace(model: type[models.Model], rows: Iterator[Any]) -> int:
     return kept
 
 
-def _write(output: Path, found: list[Recommended], names: _Names) -> None:
+def _write(output: Path, found: list[Recommended], names: _Names, now: datetime) -> None:
     with written_whole(output) as file:
         writer = CsvWriter(file)
         writer.writerow(_COLUMNS)
         for item in found:
             card = names.cards[names.people[item.borrower]]
             writer.writerow([card, item.rank, item.book, f"{item.score:.6f}", names.reason(item)])
+        # Before the file takes its name: it tells what people read.
+        write_entry(
+            user=system_user(),
+            action=AuditEntry.Action.EXPORTED,
+            path="manage.py recommend --output",
+            now=now,
+            model=Borrower,
+            listed=sorted({names.people[item.borrower] for item in found}),
+        )

@@ -88,14 +88,20 @@ class CoverField(forms.FileField):
 
 class BookForm(forms.ModelForm):
     def clean_audio(self) -> Any:
-        """Look into a new recording: the name's suffix, which the model checks, may lie."""
+        """Look into a new recording and name it as an import would.
+
+        The name it came with may lie about what it is, and may name a person.
+        """
         audio = self.cleaned_data["audio"]
         if isinstance(audio, UploadedFile):
             if (audio.size or 0) > MOST_BYTES:
                 raise forms.ValidationError(_("The recording is larger than 50 MB."))
             audio.seek(0)
-            if recording_suffix(head=audio.read(HEAD_BYTES)) is None:
+            content = audio.read()
+            suffix = recording_suffix(head=content[:HEAD_BYTES])
+            if suffix is None:
                 raise forms.ValidationError(_("This is no WAV, FLAC or OGG file."))
+            audio.name = Path(digest_name(content=content, kind="audio", suffix=suffix)).name
             audio.seek(0)
         return audio
 

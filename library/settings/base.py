@@ -70,6 +70,13 @@ if [0, *NOTICE_DAYS_AFTER, NOTICE_MOST_DAYS] != sorted({0, *NOTICE_DAYS_AFTER, N
         f"NOTICE_DAYS_AFTER is {NOTICE_DAYS_AFTER}. Name days from 1 on, each later than the one before and "
         f"earlier than NOTICE_MOST_DAYS ({NOTICE_MOST_DAYS}), such as 1,8,29."
     )
+# How long the audit log says who looked at whom; 0 keeps all. The database itself keeps entries for 180 days,
+# so less than 6 months cannot be had. Two years: a misuse is often told late.
+AUDIT_MONTHS = env.int(
+    "AUDIT_MONTHS",
+    24,
+    validate=[validate.Range(min=0), validate.NoneOf(range(1, 6), error="0, or 6 and more")],
+)
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)
@@ -396,6 +403,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=7, minute=0),
     },
     "recommend nightly": {"task": "classifier.tasks.recommend", "schedule": crontab(hour=3, minute=0)},
+    "prune the audit log monthly": {
+        "task": "library.people.tasks.prune_audit",
+        "schedule": crontab(hour=4, minute=0, day_of_month=1),
+    },
     "retrain weekly": {
         "task": "classifier.tasks.train",
         "schedule": crontab(hour=0, minute=0, day_of_week="sunday"),

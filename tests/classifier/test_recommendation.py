@@ -4,13 +4,15 @@ import re
 from itertools import groupby
 
 import pytest
+from django.db import DatabaseError
 
 from classifier.errors import ClassifierError
 from classifier.models import Recommendation, SimilarBook
 from classifier.services.recommendation import recommend
 from library.catalogue.models import Book
 from library.circulation.models import Loan
-from library.people.models import Borrower
+from library.people.models import AuditEntry, Borrower
+from library.people.services.audit import system_user
 from tests.classifier.libraries import BORROWERS, make_library
 from tests.factories import NOW, make_book, make_borrower, make_loan
 
@@ -197,6 +199,29 @@ def test_the_file_holds_what_the_rows_hold(tmp_path):
         for row in rows:
             writer.writerow([card, row.rank, row.book.control_number, f"{row.score:.6f}", row.reason])
     assert file.read_bytes().decode() == expected.getvalue()
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.user_name, entry.path) == (
+        "exported",
+        system_user(),
+        "manage.py recommend --output",
+    )
+    assert (entry.at, entry.object_type) == (NOW, "people.borrower")
+    borrowers = Recommendation.objects.values_list("borrower", flat=True).distinct().order_by("borrower")
+    assert entry.listed.split() == [str(pk) for pk in borrowers]
+
+
+def test_there_is_no_file_without_its_entry(tmp_path, monkeypatch):
+    make_library()
+    recommend(now=NOW)
+    assert not AuditEntry.objects.exists()
+
+    def fail(**fields):
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr("classifier.services.recommendation.write_entry", fail)
+    with pytest.raises(DatabaseError, match="disk full"):
+        recommend(now=NOW, output=tmp_path / "recommendations.csv")
+    assert list(tmp_path.glob("*.csv")) == []
 
 
 def test_a_file_in_a_folder_that_is_not_there_is_refused_by_name(tmp_path):

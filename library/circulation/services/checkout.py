@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from library.catalogue.models import Branch, Copy
@@ -52,11 +52,16 @@ def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: date
         policy = policy_for(
             branch=branch, borrower_category=borrower.category, item_type=copy.item_type
         ).policy
+        # Those of the borrower and the one of the copy, in one query.
+        open_loans = Loan.objects.select_related("copy").filter(
+            Q(borrower=borrower) | Q(copy=copy), returned_at=None
+        )
+        loans = list(open_loans)
         refuse_if(
             [
                 *reasons_against(borrower=borrower),
-                *_over_limit(borrower, copy, policy),
-                *_copy_not_at_hand(copy, borrower, queue, now),
+                *_over_limit(borrower, copy, policy, loans),
+                *_copy_not_at_hand(copy, borrower, loans, queue, now),
             ]
         )
         move(
@@ -89,24 +94,27 @@ def terms_of(rule: LoanPolicy | Loan) -> dict[str, object]:
     return {name: getattr(rule, name) for name in LOAN_TERMS}
 
 
-def _over_limit(borrower: Borrower, copy: Copy, policy: LoanPolicy) -> list[Reason]:
-    loans = Loan.objects.filter(borrower=borrower, returned_at=None)
-    if policy.item_type_id is not None:
+def _over_limit(
+    borrower: Borrower, copy: Copy, policy: LoanPolicy, open_loans: Sequence[Loan]
+) -> list[Reason]:
+    count = sum(
+        loan.borrower_id == borrower.pk
         # The rule of one item type limits the loans of that type.
-        loans = loans.filter(copy__item_type=copy.item_type_id)
-    count = loans.count()
+        and (policy.item_type_id is None or loan.copy.item_type_id == copy.item_type_id)
+        for loan in open_loans
+    )
     if count < policy.max_loans:
         return []
     text = _("The borrower has %(count)s on loan; the rule allows %(most)s.")
     return [Reason("limit_reached", text % {"count": count, "most": policy.max_loans})]
 
 
-def _copy_not_at_hand(copy: Copy, borrower: Borrower, queue: Sequence[Hold], now: datetime) -> list[Reason]:
+def _copy_not_at_hand(
+    copy: Copy, borrower: Borrower, open_loans: Sequence[Loan], queue: Sequence[Hold], now: datetime
+) -> list[Reason]:
     # A loan entered by hand or by an import is believed, whatever the status says.
-    if (
-        copy.status == Copy.Status.ON_LOAN
-        or Loan.objects.filter(copy=copy, returned_at=None, lost_at=None).exists()
-    ):
+    is_out = any(loan.copy_id == copy.pk and loan.lost_at is None for loan in open_loans)
+    if copy.status == Copy.Status.ON_LOAN or is_out:
         return [Reason("already_on_loan", _("The copy %s is on loan: check it in first.") % copy)]
     if copy.status == Copy.Status.WITHDRAWN:
         return [Reason("withdrawn", _("The copy %s is withdrawn.") % copy)]

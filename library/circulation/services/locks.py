@@ -7,14 +7,15 @@ from library.catalogue.models import Book, Copy
 from library.circulation.models import Hold, Loan
 from library.circulation.selectors.holds import in_order
 from library.circulation.services.refusal import CirculationRefused, Reason
-from library.people.models import Borrower
+from library.people.models import PERSONAL_FIELDS, Borrower
+from library.people.selectors import without_personal_data
 
 # no_key: a row that refers to a locked one may still be written, as no key ever changes.
 
 
 def lock_borrower(*, pk: int) -> Borrower:
-    """Return the borrower, with the category."""
-    rows = Borrower.objects.select_related("category")
+    """Return the borrower, with the category; names and the like are not read, which would decrypt them."""
+    rows = Borrower.objects.select_related("category").defer(*PERSONAL_FIELDS)
     return rows.select_for_update(of=("self",), no_key=True).get(pk=pk)
 
 
@@ -25,22 +26,22 @@ def lock_book(*, pk: int) -> Book:
 
 def lock_copy(*, copy: Copy) -> Copy:
     """Lock the copy's book, then the copy; return it with its book, branch and item type."""
-    book = lock_book(pk=copy.book_id)
-    rows = Copy.objects.select_related("branch", "item_type")
-    locked = rows.select_for_update(of=("self",), no_key=True).get(pk=copy.pk)
-    locked.book = book
-    return locked
+    rows = Copy.objects.select_related("book", "branch", "item_type")
+    # PostgreSQL locks in the order named, and reads anew what it had to wait for.
+    return rows.select_for_update(of=("book", "self"), no_key=True).get(pk=copy.pk)
 
 
 def lock_queue(*, book: Book) -> list[Hold]:
     """Return the active holds of a title in the order of the queue, with borrowers and pickup branches."""
-    rows = Hold.objects.select_related("borrower", "pickup_branch").filter(book=book, status__in=Hold.ACTIVE)
-    return in_order(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    rows = Hold.objects.select_related("pickup_branch").filter(book=book, status__in=Hold.ACTIVE)
+    rows = without_personal_data(rows).order_by("pk")
+    return in_order(rows.select_for_update(of=("self",), no_key=True))
 
 
 def lock_open_loan(*, copy: Copy) -> Loan | None:
     """Return the loan of a copy that is out, with its borrower."""
-    rows = Loan.objects.select_related("borrower__category").filter(copy=copy, returned_at=None)
+    rows = Loan.objects.filter(copy=copy, returned_at=None)
+    rows = without_personal_data(rows.select_related("borrower__category"))
     return rows.select_for_update(of=("self",), no_key=True).first()
 
 

@@ -5,7 +5,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AuditEntry(models.Model):
-    """One look or one change, never altered afterwards: triggers of the database see to that.
+    """One look or one change, never altered afterwards, and kept for 180 days at least.
+
+    Triggers of the database see to that.
 
     It names objects by their key only: what is forgotten elsewhere must not live on here. The person is
     kept as text, so that an entry outlives the account.

@@ -223,7 +223,7 @@ def test_a_checkout_takes_the_same_queries_however_long_the_queue(django_assert_
     for _ in range(10):
         make_copy(book=book)
         place_hold(book=book, borrower=make_borrower(), pickup_branch=None, now=NOW)
-    # A savepoint and its release, four locks, rule, debts, loans, open loan, shelf, closed days; copy, loan,
-    # event.
-    with django_assert_num_queries(15):
+    # A savepoint and its release, locks of borrower, copy with book, and queue; rule, loans, debts, shelf,
+    # closed days; copy, loan, event.
+    with django_assert_num_queries(13):
         lend(copy, borrower)

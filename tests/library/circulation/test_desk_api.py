@@ -163,6 +163,6 @@ def test_a_reader_works_at_no_desk():
 def test_the_desks_queries_are_counted(client, django_assert_num_queries):
     copy, borrower = make_copy(), make_borrower()
     desk = {"barcode": copy.barcode, "card_number": borrower.card_number}
-    # Permissions of user and group, then copy and borrower, then the service's own fifteen without a queue.
-    with django_assert_num_queries(21):
+    # Permissions of user and group, then copy and borrower, then the service's own thirteen without a queue.
+    with django_assert_num_queries(19):
         assert post(client, f"{LOANS}checkout/", **desk)[0] == 201

@@ -128,6 +128,6 @@ def test_a_renewal_takes_the_same_queries_however_many_wait(django_assert_num_qu
     for _ in range(5):
         make_copy(book=book)
         place_hold(book=book, borrower=make_borrower(), pickup_branch=None, now=NOW)
-    # A savepoint and its release, five locks, debts, shelf, closed days; loan, copy, event.
-    with django_assert_num_queries(13):
+    # A savepoint and its release, four locks, debts, shelf, closed days; loan, copy, event.
+    with django_assert_num_queries(12):
         renew(loan=loan, now=NOW)

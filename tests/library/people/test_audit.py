@@ -1,17 +1,28 @@
 """The audit log: what goes into it, and that nothing comes out."""
 
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from library.desk.roles import ADMINISTRATORS, ANALYSTS
+from library.people import migrations, tasks
 from library.people.models import AuditEntry, Borrower
 from library.people.selectors import entries_about
-from library.people.services.audit import write_entry
+from library.people.services.audit import prune_audit, system_user, write_entry
 from tests.classifier.factories import make_recommendation
 from tests.databases import both_databases, undone
 from tests.factories import NOW, make_borrower, make_loan
@@ -34,6 +45,7 @@ def anonymous_entry(**fields):
 
 
 @both_databases
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(days=179)])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -43,8 +55,8 @@ def anonymous_entry(**fields):
         "DELETE FROM people_auditentry WHERE id = {pk}",
     ],
 )
-def test_the_database_refuses_to_change_or_delete_an_entry(database, statement):
-    entry = anonymous_entry(object_key=7)
+def test_the_database_refuses_to_change_an_entry_or_delete_a_young_one(database, statement, age):
+    entry = anonymous_entry(object_key=7, now=timezone.now() - age)
     with (
         pytest.raises(DatabaseError, match="The audit log is append-only"),
         transaction.atomic(),
@@ -75,6 +87,76 @@ def test_nor_does_it_let_an_entry_be_replaced_or_the_table_emptied(database, sta
     ):
         cursor.execute(statement)
     assert entries() == [("viewed", "people.borrower", "7", "")]
+
+
+@both_databases
+def test_an_old_entry_is_not_changed_either(database):
+    anonymous_entry(now=timezone.now() - timedelta(days=4000))
+    with pytest.raises(DatabaseError, match="neither changed nor deleted"), transaction.atomic():
+        AuditEntry.objects.update(path="/y")
+
+
+@both_databases
+@pytest.mark.parametrize(("months", "kept"), [(0, 5), (6, 1), (24, 3)])
+def test_pruning_removes_the_entries_that_are_too_old_and_says_so(database, settings, months, kept):
+    settings.AUDIT_MONTHS = months
+    now = timezone.now()
+    days = [1, 183, 729, 731, 2000]
+    for age in days:
+        anonymous_entry(object_key=age, now=now - timedelta(days=age))
+    assert prune_audit(now=now) == {"removed": 5 - kept}
+    told = AuditEntry.objects.order_by("pk").values_list("object_key", "user_name", "path")
+    by_whom = [] if months == 0 else [("", system_user(), "manage.py prune_audit")]
+    assert list(told) == [(str(age), "", "/") for age in days[:kept]] + by_whom
+    assert tasks.prune_audit() == {"removed": 0}
+
+
+@both_databases
+def test_a_clock_that_is_wrong_prunes_no_young_entry(database):
+    anonymous_entry(now=timezone.now())
+    with pytest.raises(DatabaseError, match="younger than 180 days"), transaction.atomic():
+        prune_audit(now=timezone.now() + timedelta(days=4000))
+    assert len(entries()) == 1
+
+
+@both_databases
+def test_the_migration_can_be_taken_back(database):
+    (path,) = Path(migrations.__path__[0]).glob("*_audit_ages.py")
+    migration = import_module(f"{migrations.__name__}.{path.stem}")
+    anonymous_entry(now=timezone.now() - timedelta(days=1000))
+    with connection.schema_editor() as editor:
+        migration.keep_all_entries(None, editor)
+    with pytest.raises(DatabaseError, match="neither changed nor deleted"), transaction.atomic():
+        prune_audit(now=timezone.now())
+    with connection.schema_editor() as editor:
+        migration.let_old_entries_go(None, editor)
+    assert prune_audit(now=timezone.now()) == {"removed": 1}
+
+
+@pytest.mark.django_db
+def test_the_command_prunes(capsys):
+    anonymous_entry(now=timezone.now() - timedelta(days=1000))
+    call_command("prune_audit", "--json")
+    assert json.loads(capsys.readouterr().out) == {"removed": 1}
+
+
+@pytest.mark.parametrize("months", ["-1", "1", "5"])
+def test_fewer_months_than_the_database_keeps_stop_the_start(months):
+    code = "import library.settings.base"
+    environment = os.environ | {"AUDIT_MONTHS": months}
+    started = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert started.returncode == 1
+    assert "AUDIT_MONTHS" in started.stderr.splitlines()[-1]
+
+
+@pytest.mark.django_db
+def test_data_dumped_by_a_command_are_written_down(capsys):
+    make_borrower(name="Zoë")
+    call_command("dumpdata", "people.Borrower")
+    assert "Zoë" in json.loads(capsys.readouterr().out)[0]["fields"]["name"]
+    (entry,) = AuditEntry.objects.all()
+    assert (entry.action, entry.user_name, entry.user_key) == ("exported", system_user(), "")
+    assert entry.path == "manage.py dumpdata people.Borrower"
 
 
 @both_databases
