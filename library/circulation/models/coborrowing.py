@@ -1,4 +1,4 @@
-"""What is kept of forgotten loans beside how many there were: which titles were borrowed by the same people."""
+"""What is kept of forgotten loans beside their number: which titles were borrowed by the same people."""
 
 from django.db import models
 from django.db.models import F, Q

@@ -64,7 +64,9 @@ class Borrower(models.Model):
     )
 
     #: Whether a loan was forgotten already: later ones count for no pair of titles (circulation's matter).
-    has_forgotten = models.BooleanField(_("in part forgotten"), default=False, db_default=False, editable=False)
+    has_forgotten = models.BooleanField(
+        _("in part forgotten"), default=False, db_default=False, editable=False
+    )
 
     class Meta:
         verbose_name = _("borrower")
