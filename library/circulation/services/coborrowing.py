@@ -1,8 +1,8 @@
 """Pairs of titles that the same people had, kept as counts when these people are forgotten.
 
 A borrower has a pair while both titles are among the borrower's loans that count. When forgetting a loan ends
-that, and at least ``CO_BORROWING_MIN`` different borrowers had the pair until then (those known, and those kept
-as a count before), the count goes up by one; else the pair is lost.
+that, and at least ``CO_BORROWING_MIN`` different borrowers had the pair until then (those known, and those
+kept as a count before), the count goes up by one; else the pair is lost.
 
 So that nobody is counted twice for a pair: once the first loan of a borrower is forgotten, only those count
 that were known then (``Loan.in_pairs``). They can only become fewer, so a pair ends only once; that the same
@@ -213,9 +213,8 @@ def _kept(titles: Collection[int]) -> tuple[Codes, Codes]:
     rows = CoBorrowing.objects.order_by("book", "other")
     if len(titles) <= _FEW:
         rows = rows.filter(Q(book__in=titles) | Q(other__in=titles))
-    found = np.fromiter(
-        rows.values_list("book", "other", "count").iterator(), np.dtype((np.int64, 3))
-    ).reshape(-1, 3)
+    numbers = (value for row in rows.values_list("book", "other", "count").iterator() for value in row)
+    found = np.fromiter(numbers, np.int64).reshape(-1, 3)
     return found[:, 0] << _SHIFT | found[:, 1], found[:, 2]
 
 

@@ -210,7 +210,7 @@ def derived_from_loans() -> list[tuple[Any, str]]:
     return [
         (relation.related_model, relation.field.name)
         for relation in Borrower._meta.related_objects
-        if relation.on_delete is CASCADE  # type: ignore[attr-defined]
+        if relation.on_delete is CASCADE
         and any(column.related_model is Book for column in relation.related_model._meta.fields)
     ]
 

@@ -159,6 +159,7 @@ def test_a_checkin_takes_the_same_queries_however_long_the_queue(django_assert_n
     loan = lend(make_copy())
     for _ in range(10):
         hold_on(loan.copy.book)
-    # A savepoint and its release, locks of book, copy, queue and loan; loan, event, hold, event, copy.
+    # Two of a savepoint, one whether the borrower forgets at return; locks of book, copy, queue and loan;
+    # loan, event, hold, event, copy.
     with django_assert_num_queries(12):
         checkin(copy=loan.copy, branch=None, now=NOW)
