@@ -31,6 +31,8 @@ from library.rest.views import RecordViewSet
 
 
 class LoanSerializer(RecordSerializer):
+    # Null is read of a loan that is forgotten, and never written.
+    borrower = serializers.PrimaryKeyRelatedField(queryset=Borrower.objects.all())
     barcode = serializers.CharField(source="copy.barcode", read_only=True)
     card_number = serializers.CharField(source="borrower.card_number", read_only=True, default=None)
     book = serializers.IntegerField(source="copy.book_id", read_only=True)
@@ -54,8 +56,6 @@ class LoanSerializer(RecordSerializer):
             "branch",
         ]
         read_only_fields = ["lost_at"]
-        # Null is read of a loan that is forgotten, and never written.
-        extra_kwargs = {"borrower": {"required": True, "allow_null": False}}
 
     def validate_borrower(self, borrower: Borrower) -> Borrower:
         if self.instance is not None and self.instance.borrower_id is None:

@@ -30,7 +30,7 @@ def loan():
 
 
 @pytest.mark.parametrize("model", ["loan", "hold", "fineentry"])
-@pytest.mark.parametrize("query", ["", "?q=K", "?o=3", "?o=1.2.3"])
+@pytest.mark.parametrize("query", ["", "?q=Title", "?o=3", "?o=1.2.3"])
 def test_lists_say_forgotten_in_the_place_of_the_card(loan, model, query):
     answer = desk(make_librarian()).get(f"/admin/circulation/{model}/{query}")
     assert answer.status_code == 200
