@@ -1,4 +1,4 @@
-"""A reader goes through all that the library does, is forgotten, then erased, and is looked for everywhere."""
+"""A reader goes through all the library does, is forgotten, then erased, and is looked for everywhere."""
 
 from datetime import timedelta
 from decimal import Decimal
