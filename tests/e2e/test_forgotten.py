@@ -14,7 +14,7 @@ from classifier.services.reclassification import classify
 from classifier.services.recommendation import recommend
 from classifier.services.training import train
 from library.catalogue.models import Book, Copy
-from library.circulation.models import Loan
+from library.circulation.models import Hold, Loan, Notice
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.erasure import erase_borrower
@@ -47,6 +47,9 @@ def reader():
         loan = checkout(copy=copy, borrower=reader, branch=None, now=NOW - 1000 * DAY)
         checkin(copy=copy, branch=None, now=NOW - 990 * DAY)
         pay_fine(loan=loan, amount=Decimal(2), now=NOW - 989 * DAY)
+        told = {"occasion": NOW, "message_id": "<one e-mail>", "claimed_at": NOW}
+        Notice.objects.create(loan=loan, kind="overdue_1", **told)
+        Notice.objects.create(hold=Hold.objects.get(book=book), kind="hold_ready", **told)
         waive_fine(loan=loan, amount=Decimal(3), reason=f"{NAME} was ill", now=NOW - 989 * DAY)
     unwanted = make_copy(book=Book.objects.last())
     cancelled = place_hold(book=unwanted.book, borrower=reader, pickup_branch=None, now=NOW - 1000 * DAY)
@@ -185,6 +188,7 @@ def test_who_is_forgotten_is_nowhere_beside_a_title_and_who_is_erased_is_nowhere
     backend.store_result("forgotten", forget_loans(now=NOW).as_dict(), "SUCCESS")
 
     assert rows_that_join(reader.pk, titles, relations) == []
+    assert not Notice.objects.exists()  # one message would tie its loans together
     assert Borrower.objects.get(pk=reader.pk).name == NAME
     small_category = {
         row["borrower_category_id"] for table, row in every_row() if table == "circulation_loanevent"

@@ -20,6 +20,8 @@ DUE = {
     "classifier.tasks.classify",
     "classifier.tasks.recommend",
     "library.circulation.tasks.forget_loans",
+    "library.circulation.tasks.tend_holds",
+    "library.circulation.tasks.send_notices",
 }
 WORKER = (
     *(sys.executable, "-m", "celery", "-A", "library", "worker"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from library.circulation.models import FineEntry, Hold, Loan, LoanEvent
 from library.circulation.selectors.fines import owed_by
 from library.circulation.selectors.retention import is_owed_for
-from library.circulation.services.forgetting import cut_events, cut_fines, cut_loans
+from library.circulation.services.forgetting import cut_events, cut_fines, cut_holds, cut_loans
 from library.circulation.services.holds import cancel_hold
 from library.circulation.services.locks import lock_borrower
 from library.circulation.services.refusal import Reason, refuse_if
@@ -74,7 +74,7 @@ def erase_borrower(*, borrower: Borrower, now: datetime) -> Erasure:
         loans = dict(Loan.objects.filter(borrower=borrower).order_by().values_list("pk", "copy__book"))
         often = coborrowing.pairs_often_had(titles=set(loans.values()))
         cut_loans(loans=loans.keys(), borrowers=[borrower.pk], often=often)
-        erasure = Erasure(loans=len(loans), holds=holds.update(borrower=None))
+        erasure = Erasure(loans=len(loans), holds=cut_holds(holds))
         cut_events(LoanEvent.objects.filter(borrower=borrower))
         cut_fines(FineEntry.objects.filter(borrower=borrower))
         # Readers type their card into the wrong form too.

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import CASCADE, Count, QuerySet
 
 from library.catalogue.models import Book, Branch, Copy
-from library.circulation.models import FineEntry, Hold, Loan, LoanEvent
+from library.circulation.models import FineEntry, Hold, Loan, LoanEvent, Notice
 from library.circulation.selectors.fines import owed_for
 from library.circulation.selectors.retention import (
     events_to_forget,
@@ -151,7 +151,7 @@ def forget_at_return(*, loan: Loan, copy: Copy, borrower_id: int | None) -> None
         loans=[loan.pk], borrowers=[borrower_id], often=coborrowing.pairs_often_had(titles={copy.book_id})
     )
     about = {"borrower": borrower_id, "book": copy.book_id}
-    Hold.objects.filter(**about).exclude(status__in=Hold.ACTIVE).update(borrower=None)
+    cut_holds(Hold.objects.filter(**about).exclude(status__in=Hold.ACTIVE))
     cut_events(LoanEvent.objects.filter(**about, loan=None))
     loan.borrower = None
 
@@ -176,12 +176,20 @@ def cut_loans(*, loans: Collection[int], borrowers: Collection[int], often: "Cod
         Loan.objects.filter(pk__in=some).update(borrower=None, in_pairs=False)
         cut_events(LoanEvent.objects.filter(loan__in=some))
         cut_fines(FineEntry.objects.filter(loan__in=some))
+        # Several that stood in one message would tell that they are of one reader.
+        Notice.objects.filter(loan__in=some).delete()
     new = Borrower.objects.filter(pk__in=borrowers, has_forgotten=False)
     Loan.objects.filter(borrower__in=list(new)).update(in_pairs=True)
     new.update(has_forgotten=True)
     for model, name in derived_from_loans():
         model.objects.filter(**{f"{name}__in": borrowers}).delete()
     return pairs
+
+
+def cut_holds(holds: QuerySet[Hold]) -> int:
+    """Forget whose holds were that have ended."""
+    Notice.objects.filter(hold__in=holds.values("pk")).delete()
+    return holds.update(borrower=None)
 
 
 def cut_events(events: QuerySet[LoanEvent]) -> int:
@@ -234,7 +242,7 @@ def _forget_due(borrowers: list[int], often: "Codes", now: datetime, report: For
         report.add("loans", (codes.get(branch or 0) for branch in loans.values()))
     holds = dict(holds_to_forget(now=now).filter(borrower__in=borrowers).values_list("pk", "pickup_branch"))
     for some in batches(holds, KEYS_A_QUERY):
-        Hold.objects.filter(pk__in=some).update(borrower=None)
+        cut_holds(Hold.objects.filter(pk__in=some))
     report.add("holds", (codes.get(branch or 0) for branch in holds.values()))
     events = events_to_forget(now=now).filter(borrower__in=borrowers).values_list("pk", flat=True)
     for some in batches(list(events), KEYS_A_QUERY):

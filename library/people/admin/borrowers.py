@@ -1,5 +1,7 @@
 """The borrowers' desk."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
