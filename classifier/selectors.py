@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from classifier.pipeline.notation import implied_parents
-from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
+from classifier.pipeline.records import BookRecord, Catalogue, Int64, LoanTable
 from library.catalogue.models import Book, Category
-from library.circulation.models import Loan
+from library.circulation.models import CoBorrowing, Loan
 
 TRUSTED_SOURCES = [Book.CategorySource.IMPORTED, Book.CategorySource.LIBRARIAN]
 """Whose categories the model learns from; its own guesses would only confirm themselves."""
+
+MOST_MADE_UP = 2_000_000
+"""Borrowers that stand for pairs of titles: 64 MB of columns, about as many as a large library has loans."""
 
 _FIELDS = (
     "control_number", "title", "subtitle", "authors", "publisher", "year", "language", "description", "cover",
@@ -36,7 +39,7 @@ def catalogue(books: QuerySet[Book]) -> Catalogue:
 
 
 def catalogue_and_borrowers(books: QuerySet[Book]) -> tuple[Catalogue, list[int]]:
-    """Return books with all loans, and the primary keys behind the loans' borrower numbers.
+    """Return books with all loans, and the primary keys behind the known borrowers' numbers.
 
     Both come from one query: a first loan made between two would number everyone anew.
     """
@@ -47,9 +50,15 @@ def catalogue_and_borrowers(books: QuerySet[Book]) -> tuple[Catalogue, list[int]
 
 
 def loans() -> tuple[LoanTable, list[int]]:
-    """Return every loan and the primary keys of the borrowers; borrower number i is the i-th of them."""
-    rows = Loan.objects.order_by("borrower_id", "borrowed_at", "id").values_list(
-        "copy__book__control_number", "borrower_id", "borrowed_at"
+    """Return every loan and the primary keys of the borrowers; borrower number i is the i-th of them.
+
+    Of forgotten loans there are the titles that the same people had, as made-up borrowers with two titles
+    each (`LoanTable.known`), and how often each title was borrowed.
+    """
+    rows = (
+        Loan.objects.filter(borrower__isnull=False)
+        .order_by("borrower_id", "borrowed_at", "id")
+        .values_list("copy__book__control_number", "borrower_id", "borrowed_at")
     )
     index: dict[str, int] = {}
     book, borrower, borrowed_at = array("i"), array("q"), array("q")
@@ -58,13 +67,54 @@ def loans() -> tuple[LoanTable, list[int]]:
         borrower.append(person)
         borrowed_at.append(int(when.timestamp()))
     keys, numbers = np.unique(np.array(borrower, np.int64), return_inverse=True)
+    forgotten = Loan.objects.filter(borrower=None).order_by().values_list("copy__book__control_number")
+    times_forgotten = {
+        index.setdefault(number, len(index)): times
+        for number, times in forgotten.annotate(times=Count("pk")).order_by("copy__book__control_number")
+    }
+    first, second, count = _kept_pairs(index)
+    known_books = np.array(book, np.int32)
+    times = np.bincount(known_books, minlength=len(index)).astype(np.int64)
+    for position, number_of_times in times_forgotten.items():
+        times[position] += number_of_times
+    made_up = np.repeat(np.arange(int(count.sum()), dtype=np.int32) + len(keys), 2)
+    pairs = np.repeat(np.column_stack([first, second]), count, axis=0)  # (n_made_up, 2)
     table = LoanTable(
         book_ids=list(index),
-        book=np.array(book, np.int32),
-        borrower=numbers.astype(np.int32),
-        borrowed_at=np.array(borrowed_at, np.int64),
+        book=np.concatenate([known_books, pairs.ravel().astype(np.int32)]),
+        borrower=np.concatenate([numbers.astype(np.int32), made_up]),
+        # When it was is not kept; nobody's history has them.
+        borrowed_at=np.concatenate([np.array(borrowed_at, np.int64), np.zeros(len(made_up), np.int64)]),
+        times_borrowed=times,
+        known=len(keys),
     )
     return table, keys.tolist()
+
+
+def _kept_pairs(index: dict[str, int]) -> tuple[Int64, Int64, Int64]:
+    """Return the pairs of titles kept of forgotten borrowers, and how many borrowers had each.
+
+    All together are `MOST_MADE_UP` at most: beyond, the counts are scaled down alike, and pairs of which
+    less than half a borrower would be left are left out.
+    """
+    rows = CoBorrowing.objects.order_by("pk").values_list(
+        "book__control_number", "other__control_number", "count"
+    )
+    first, second, count = array("q"), array("q"), array("q")
+    for one, other, number in rows.iterator():
+        first.append(index.setdefault(one, len(index)))
+        second.append(index.setdefault(other, len(index)))
+        count.append(number)
+    counts = np.array(count, np.int64)
+    if counts.sum() > MOST_MADE_UP:
+        counts = np.rint(counts * (MOST_MADE_UP / counts.sum())).astype(np.int64)
+    return np.array(first, np.int64), np.array(second, np.int64), counts
+
+
+def loans_a_borrower(*, until: int) -> dict[int, int]:
+    """Return how many loans are known of each borrower, by primary key, of those up to a loan's key."""
+    loans = Loan.objects.filter(borrower__isnull=False, pk__lte=until).order_by()
+    return dict(loans.values_list("borrower").annotate(number=Count("pk")))
 
 
 def parents() -> dict[str, str]:

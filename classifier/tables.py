@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from library.console import as_text
 
 _COLUMNS = {
     "accuracy": "accuracy",
@@ -13,19 +12,6 @@ _COLUMNS = {
     "calibration_error": "calibration error",
     "calibration_noise": "by chance",
 }
-
-
-def as_text(*, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as text, the first column left and the others right aligned."""
-    table = Table(title=title, title_justify="left")
-    for position, name in enumerate(columns):
-        table.add_column(name, justify="right" if position else "left")
-    for row in rows:
-        table.add_row(*row)
-    console = Console(width=110, markup=False, emoji=False)  # a title is no markup
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get().rstrip()
 
 
 def metrics_table(metrics: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ else to standard error, so that ``--json`` can be piped.
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,23 @@ class ProgressBars(AbstractContextManager["ProgressBars"]):
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(phase, total=total)
         self._bars.update(self._tasks[name], description=phase, completed=done, total=total)
+
+
+def as_text(*, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as text, the first column left and the others right aligned."""
+    # Imported here: drawing is not needed to show --help.
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for position, name in enumerate(columns):
+        table.add_column(name, justify="right" if position else "left")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(width=110, markup=False, emoji=False)  # a title is no markup
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip()
 
 
 class Command(BaseCommand):

@@ -102,7 +102,7 @@ class Recommender:
             self.by_text_ = nearest(
                 telling, self.settings.neighbours, on_step=lambda d, t: progress("comparing texts", d, t)
             )
-        popularity = np.bincount(self.loans.book, minlength=len(self.book_ids))
+        popularity = self.loans.popularity
         self.popularity_ = popularity / max(1, popularity.max(initial=0))  # (n_books,)
         self._neighbours = (self.by_loans_ + self.settings.text_weight * self.by_text_).tocsr()
         return self
@@ -118,7 +118,7 @@ class Recommender:
     def recommend(
         self, *, n: int, now: float, include_borrowed: bool = False, progress: Progress = no_progress
     ) -> Iterator[Recommended]:
-        """Yield `n` titles for each borrower who has a loan, fewer if there are fewer.
+        """Yield `n` titles for each known borrower who has a loan, fewer if there are fewer.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class Recommender:
             Whether titles the borrower has had may come again.
         progress : callable
         """
-        history = self._history(now)  # (n_borrowers, n_books)
+        history = self._history(now)[: self.loans.known]  # (n_known, n_books)
         for start in range(0, history.shape[0], _CHUNK):
             progress("recommending", start, history.shape[0])
             part = history[start : start + _CHUNK]
@@ -194,11 +194,15 @@ def _of_books(loans: LoanTable, book_ids: Sequence[str]) -> LoanTable:
     position: Int64 = np.array([index.get(book, -1) for book in loans.book_ids], np.int64)
     book = position[loans.book] if len(loans) else np.empty(0, np.int64)
     kept = book >= 0
+    times = np.zeros(len(book_ids), np.int64)
+    times[position[position >= 0]] = loans.popularity[position >= 0]
     return LoanTable(
         book_ids=book_ids,
         book=book[kept].astype(np.int32),
         borrower=loans.borrower[kept],
         borrowed_at=loans.borrowed_at[kept],
+        times_borrowed=times,
+        known=loans.known,
     )
 
 

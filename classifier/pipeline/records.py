@@ -45,12 +45,20 @@ class LoanTable:
         Number of the borrower, from 0.
     borrowed_at : int64 array (n_loans,)
         Seconds since 1970-01-01 UTC.
+    times_borrowed : int64 array (len(book_ids),), optional
+        How often each book was borrowed; left out, as often as it comes in `book`. The two differ where it
+        was forgotten who had a book.
+    known : int, optional
+        Borrowers from this number on are made up: each stands for one of those who had a pair of titles,
+        and of whom nothing else is remembered. Left out, none is.
     """
 
     book_ids: Sequence[str] = ()
     book: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
     borrower: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
     borrowed_at: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
+    times_borrowed: Int64 | None = None
+    known: int | None = None
 
     def __len__(self) -> int:
         return len(self.book)
@@ -59,6 +67,13 @@ class LoanTable:
     def n_borrowers(self) -> int:
         """How many different borrowers there can be."""
         return int(self.borrower.max()) + 1 if len(self) else 0
+
+    @property
+    def popularity(self) -> Int64:
+        """How often each of `book_ids` was borrowed."""
+        if self.times_borrowed is not None:
+            return self.times_borrowed
+        return np.bincount(self.book, minlength=len(self.book_ids))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.db import models, transaction
+from django.db import connection, models, transaction
+from django.db.models import Max
 
 from classifier.errors import ClassifierError
 from classifier.models import Recommendation, SimilarBook
@@ -15,10 +16,11 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommended, Recommender
-from classifier.selectors import all_books, catalogue_and_borrowers
+from classifier.selectors import all_books, catalogue_and_borrowers, loans_a_borrower
 from classifier.services.features import feature_cache
 from classifier.services.outputs import written_whole
 from library.catalogue.models import Book
+from library.circulation.models import Loan
 from library.console import Progress, no_progress
 from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import system_user, write_entry
@@ -61,6 +63,8 @@ def recommend(
     ClassifierError
         If the catalogue is empty or `output` cannot be written.
     """
+    newest = Loan.objects.aggregate(pk=Max("pk"))["pk"] or 0
+    loans_before = loans_a_borrower(until=newest)
     wanted, borrowers = catalogue_and_borrowers(all_books())
     if not wanted.books:
         raise ClassifierError("The catalogue is empty. Import books first: manage.py import_books FILE")
@@ -80,7 +84,10 @@ def recommend(
         recommender.recommend(n=n, now=now.timestamp(), include_borrowed=include_borrowed, progress=progress)
     )
     with transaction.atomic():
-        names = _Names(borrowers)
+        _wait_for_who_forgets()
+        loans_now = loans_a_borrower(until=newest)
+        fewer = {pk for pk, number in loans_before.items() if loans_now.get(pk, 0) < number}
+        names = _Names(borrowers, forgotten=fewer)
         found = [item for item in found if names.know(item)]
         kept = _replace(Recommendation, (names.recommendation(item, now) for item in found))
         pairs = (row for row in recommender.similar(n=SIMILAR) if {row[0], row[2]} <= names.books.keys())
@@ -102,11 +109,14 @@ class _Names:
     ----------
     borrowers : list of int
         Primary keys, as `catalogue_and_borrowers` returned them.
+    forgotten : set of int
+        Those of whom a loan was forgotten since: its title may be in what we computed.
     """
 
-    def __init__(self, borrowers: list[int]) -> None:
+    def __init__(self, borrowers: list[int], *, forgotten: set[int]) -> None:
         self.people = borrowers
-        self.cards = dict(Borrower.objects.values_list("id", "card_number"))
+        cards = Borrower.objects.values_list("id", "card_number")
+        self.cards = {pk: card for pk, card in cards if pk not in forgotten}
         books = Book.objects.values_list("control_number", "id", "title")
         self.books = {number: (key, title) for number, key, title in books.iterator()}
 
@@ -136,6 +146,17 @@ class _Names:
         return (
             f"Borrowed by readers of “{title}”" if item.source == "loans" else f"Like “{title}”, by its text"
         )
+
+
+def _wait_for_who_forgets() -> None:
+    """Let those who forget come wholly before us or wholly after: they delete what is recommended.
+
+    SQLite has one writer at a time anyway.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            table = connection.ops.quote_name(Recommendation._meta.db_table)
+            cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _replace(model: type[models.Model], rows: Iterator[Any]) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from library.circulation.services import notices, tending
+from library.circulation.services import forgetting, notices, tending
 
 
 @shared_task
@@ -18,3 +18,9 @@ def tend_holds() -> dict[str, int]:
 def send_notices() -> dict[str, Any]:
     """Tell borrowers what is due, overdue, or ready for them."""
     return notices.send_notices(now=timezone.now())
+
+
+@shared_task
+def forget_loans() -> dict[str, Any]:
+    """Forget who had the loans and holds whose time is over."""
+    return forgetting.forget_loans(now=timezone.now()).as_dict()

@@ -77,6 +77,12 @@ AUDIT_MONTHS = env.int(
     24,
     validate=[validate.Range(min=0), validate.NoneOf(range(1, 6), error="0, or 6 and more")],
 )
+# How long it is remembered who had borrowed what, for those borrowers who leave it to the library: two years
+# let a reader find again what was read last year. 0 forgets at return; a hundred years is for ever.
+RETENTION_MONTHS = env.int("RETENTION_MONTHS", 24, validate=validate.Range(min=0, max=1200))
+# Of how many different borrowers a pair of titles must have been, for it to be kept when they are forgotten.
+# Five, the least that statistical offices commonly publish; with one, the pair would be the person.
+CO_BORROWING_MIN = env.int("CO_BORROWING_MIN", 5, validate=validate.Range(min=2))
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,7 +187,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # secure_delete: what is forgotten is overwritten, and does not stay in free pages of the file.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -208,6 +215,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+# Never in the table of sessions: what a page reports may name a borrower's card and a title.
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
@@ -407,9 +417,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "library.people.tasks.prune_audit",
         "schedule": crontab(hour=4, minute=0, day_of_month=1),
     },
+    # Before titles are recommended anew.
+    "forget loans nightly": {
+        "task": "library.circulation.tasks.forget_loans",
+        "schedule": crontab(hour=1, minute=0),
+    },
     "retrain weekly": {
         "task": "classifier.tasks.train",
         "schedule": crontab(hour=0, minute=0, day_of_week="sunday"),
     },
 }
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "library.desk.beat:AdminsScheduler"

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifier import selectors
 from classifier.pipeline.records import BookRecord
 from classifier.selectors import (
     all_books,
@@ -15,7 +16,7 @@ from classifier.selectors import (
     parents,
 )
 from library.catalogue.models import Book
-from library.circulation.models import Loan
+from library.circulation.models import CoBorrowing, Loan
 from tests.databases import undone
 from tests.factories import NOW, make_book, make_borrower, make_category, make_copy, make_loan
 
@@ -102,12 +103,39 @@ def test_each_loan_can_be_traced_back_to_its_book_borrower_and_moment(rows):
         assert table.n_borrowers == len(borrowers) == len({person for person, _, _ in rows})
 
 
-def test_a_catalogue_takes_three_queries_whatever_its_size(django_assert_num_queries):
+def test_a_catalogue_takes_five_queries_whatever_its_size(django_assert_num_queries):
     for _ in range(20):
         make_loan(book=make_book(category=make_category(), cover="covers/a.png"))
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):
         found, borrowers = catalogue_and_borrowers(all_books())
     assert (len(found.books), len(found.loans), len(borrowers)) == (20, 20, 20)
+
+
+def test_a_kept_pair_is_so_many_made_up_borrowers_and_every_forgotten_loan_counts():
+    one, other = make_book(control_number="one"), make_book(control_number="other")
+    known = make_loan(book=one)
+    for _ in range(4):
+        make_loan(book=other, borrower=None, returned_at=NOW)
+    CoBorrowing.objects.create(book=one, other=other, count=3)
+    found, borrowers = catalogue_and_borrowers(all_books())
+    table = found.loans
+    assert (borrowers, table.known, table.n_borrowers) == ([known.borrower_id], 1, 4)
+    had = [
+        (int(person), table.book_ids[book]) for person, book in zip(table.borrower, table.book, strict=True)
+    ]
+    assert had == [(0, "one"), *[(person, book) for person in (1, 2, 3) for book in ("one", "other")]]
+    popularity = dict(zip(table.book_ids, table.popularity.tolist(), strict=True))
+    assert popularity == {"one": 1, "other": 4}
+
+
+def test_too_many_made_up_borrowers_are_scaled_down_alike(monkeypatch):
+    monkeypatch.setattr(selectors, "MOST_MADE_UP", 10)
+    books = [make_book() for _ in range(4)]
+    for book, count in zip(books[1:], (60, 39, 1), strict=True):
+        CoBorrowing.objects.create(book=books[0], other=book, count=count)
+    table = catalogue(all_books()).loans
+    times = {number: list(table.book).count(i) for i, number in enumerate(table.book_ids)}
+    assert [times[book.control_number] for book in books] == [10, 6, 4, 0]
 
 
 def test_categories_of_two_schemes_with_one_notation_stay_apart(django_assert_num_queries):

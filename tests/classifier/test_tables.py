@@ -1,6 +1,7 @@
 import pytest
 
-from classifier.tables import as_text, metrics_table, report
+from classifier.tables import metrics_table, report
+from library.console import as_text
 
 FIGURES = {
     "accuracy": 0.8765,

@@ -15,6 +15,15 @@ from classifier.models import ModelVersion, Recommendation, Suggestion
 from tests.classifier.libraries import BORROWERS, UNCATEGORISED
 from tests.e2e.processes import PATIENCE, environment, started
 
+DUE = {
+    "classifier.tasks.train",
+    "classifier.tasks.classify",
+    "classifier.tasks.recommend",
+    "library.circulation.tasks.forget_loans",
+    "library.circulation.tasks.tend_holds",
+    "library.circulation.tasks.send_notices",
+    "library.people.tasks.prune_audit",
+}
 WORKER = (
     *(sys.executable, "-m", "celery", "-A", "library", "worker"),
     *("-B", "--pool", "solo", "--loglevel", "INFO"),
@@ -92,7 +101,7 @@ def test_beat_sends_what_is_due(small_library, opened):
     with opened(small_library):
         assert Recommendation.objects.count() == BORROWERS
         kept = set(PeriodicTask.objects.filter(crontab__isnull=False).values_list("task", flat=True))
-    assert kept >= {"classifier.tasks.train", "classifier.tasks.classify", "classifier.tasks.recommend"}
+    assert kept >= DUE
 
 
 @pytest.mark.django_db  # Celery runs Django's checks when it imports the tasks
@@ -101,5 +110,5 @@ def test_beat_is_given_only_tasks_that_exist():
 
     app.loader.import_default_modules()
     due = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
-    assert due == {"classifier.tasks.train", "classifier.tasks.classify", "classifier.tasks.recommend"}
+    assert due == DUE
     assert due <= app.tasks.keys()

@@ -6,9 +6,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from classifier.tables import as_text, metrics_table
+from classifier.tables import metrics_table
 from library.console import Command as BaseCommand
-from library.console import Progress
+from library.console import Progress, as_text
 
 ADDRESS = "127.0.0.1:8000"
 

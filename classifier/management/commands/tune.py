@@ -5,9 +5,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from classifier.errors import SettingError
-from classifier.tables import as_text
 from library.console import Command as BaseCommand
-from library.console import Progress
+from library.console import Progress, as_text
 
 _COLUMNS = {
     "search_macro_f1": "macro-F1 in the search",

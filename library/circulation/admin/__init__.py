@@ -1,5 +1,5 @@
 """The circulation desk."""
 
-from library.circulation.admin import copies, fines, holds, loans, notices, overdue, policies
+from library.circulation.admin import borrowers, copies, fines, holds, loans, notices, overdue, policies
 
-__all__ = ["copies", "fines", "holds", "loans", "notices", "overdue", "policies"]
+__all__ = ["borrowers", "copies", "fines", "holds", "loans", "notices", "overdue", "policies"]

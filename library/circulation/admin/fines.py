@@ -18,6 +18,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from library.circulation.admin.reporting import who
 from library.circulation.models import FineEntry, Loan
 from library.circulation.selectors.fines import owed_for
 from library.circulation.services.fines import pay_fine, waive_fine
@@ -51,12 +52,14 @@ class SettleForm(forms.Form):
 
 @admin.register(FineEntry)
 class FineEntryAdmin(AuditedAdmin):
-    list_display = ["at", "borrower", "title", "kind", "amount", "reason", "settle_link"]
+    list_display = ["at", who, "title", "kind", "amount", "reason", "settle_link"]
     list_filter = ["kind", ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
     date_hierarchy = "at"
+    fields = ["loan", who, "kind", "amount", "reason", "at"]
+    readonly_fields = [who]
     search_fields = ["borrower__card_number", "loan__copy__barcode", "loan__copy__book__title"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FineEntry]:
@@ -85,7 +88,7 @@ class FineEntryAdmin(AuditedAdmin):
 
     @display(description="")
     def settle_link(self, entry: FineEntry) -> SafeString | str:
-        if entry.loan_id is None or entry.kind != FineEntry.Kind.CHARGE:
+        if entry.loan_id is None or entry.borrower_id is None or entry.kind != FineEntry.Kind.CHARGE:
             return ""
         url = reverse("admin:circulation_fineentry_settle", args=[entry.loan_id])
         return format_html('<a href="{}">{}</a>', url, _("Pay or waive"))
@@ -93,7 +96,8 @@ class FineEntryAdmin(AuditedAdmin):
     def settle_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if not (self.has_view_permission(request) and self.has_settle_permission(request)):
             raise PermissionDenied
-        loan = get_object_or_404(Loan.objects.select_related("copy__book", "borrower"), pk=pk)
+        loans = Loan.objects.filter(borrower__isnull=False)  # nothing is owed for one that is forgotten
+        loan = get_object_or_404(loans.select_related("copy__book", "borrower"), pk=pk)
         owed = owed_for(loan=loan)
         form = SettleForm(request.POST or None, initial={"amount": owed})
         if request.method == "POST" and form.is_valid():

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from library.circulation.admin.reporting import action_on_each
+from library.circulation.admin.reporting import action_on_each, who
 from library.circulation.models import Hold
 from library.circulation.services.holds import (
     cancel_hold,
@@ -49,7 +49,7 @@ class PlaceHoldForm(forms.ModelForm):
 
 @admin.register(Hold)
 class HoldAdmin(AuditedAdmin):
-    list_display = ["book", "position", "borrower", "pickup_branch", "state", "copy", "placed_at", "ready_at"]
+    list_display = ["book", "position", who, "pickup_branch", "state", "copy", "placed_at", "ready_at"]
     list_filter = ["status", "pickup_branch", ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True
     list_per_page = 50
@@ -85,12 +85,13 @@ class HoldAdmin(AuditedAdmin):
             super().get_queryset(request).select_related("book", "pickup_branch", "copy")
         )
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         if obj is None:
             return ["book", "borrower", "pickup_branch"]
-        return [field.name for field in Hold._meta.fields if field.name != "id"]
+        names = [field.name for field in Hold._meta.fields if field.name != "id"]
+        return [who if name == "borrower" else name for name in names]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [] if obj is None else self.get_fields(request, obj)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

@@ -14,6 +14,7 @@ from unfold.decorators import display
 from library.circulation.admin.checkin import CheckinPage
 from library.circulation.admin.checkout import CheckoutPage
 from library.circulation.admin.desk import DeskPage
+from library.circulation.admin.reporting import who
 from library.circulation.models import Loan
 from library.circulation.services.settling import settle_copies
 from library.people.admin.audit import AuditedAdmin
@@ -22,7 +23,7 @@ from library.people.selectors import without_personal_data
 
 @admin.register(Loan)
 class LoanAdmin(AuditedAdmin):
-    list_display = ["copy", "title", "borrower", "borrowed_at", "due_at", "returned_at", "renewals"]
+    list_display = ["copy", "title", who, "borrowed_at", "due_at", "returned_at", "renewals"]
     list_filter = [("returned_at", admin.EmptyFieldListFilter), ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True
     list_per_page = 50
@@ -31,6 +32,17 @@ class LoanAdmin(AuditedAdmin):
     search_fields = ["copy__barcode", "copy__book__title", "borrower__card_number"]
     autocomplete_fields = ["copy", "borrower", "branch"]
     readonly_fields = ["lost_at"]
+    fields = ["copy", "borrower", "borrowed_at", "due_at", "returned_at", "renewals", "lost_at", "branch"]
+
+    def get_fields(self, request: HttpRequest, obj: Loan | None = None) -> list[Any]:
+        fields = list(self.fields)
+        if obj is not None and obj.borrower_id is None:
+            # What is forgotten is not entered again.
+            fields[fields.index("borrower")] = who
+        return fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Loan | None = None) -> list[Any]:
+        return [*self.readonly_fields, who]
 
     def get_urls(self) -> list[Any]:
         pages: list[tuple[str, type[DeskPage], str]] = [
@@ -48,7 +60,8 @@ class LoanAdmin(AuditedAdmin):
         return without_personal_data(super().get_queryset(request).select_related("copy__book"))
 
     def save_model(self, request: HttpRequest, obj: Loan, form: ModelForm, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        # Only what was changed: the borrower may be forgotten meanwhile.
+        obj.save(update_fields=form.changed_data if change else None)
         settle_copies(copy_ids={obj.copy_id, form.initial.get("copy") or obj.copy_id})
 
     def delete_model(self, request: HttpRequest, obj: Loan) -> None:

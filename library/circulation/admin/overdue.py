@@ -99,7 +99,7 @@ class OverdueLoanAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("borrower category"))
     def category(self, loan: OverdueLoan) -> str:
-        return str(loan.borrower.category or "-")
+        return str((loan.borrower and loan.borrower.category) or "-")
 
     @display(description=gettext_lazy("due at"))
     def due_on(self, loan: OverdueLoan) -> Any:

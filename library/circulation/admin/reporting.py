@@ -1,4 +1,4 @@
-"""What the pages of circulation share: actions on several rows, lists that are only read, CSV."""
+"""What the pages of circulation share: whose a row is, actions on rows, lists that are only read, CSV."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -9,13 +9,22 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
 
+from library.circulation.models import FORGOTTEN
 from library.errors import LibraryError
 from library.people.admin.audit import AuditedAdmin
 from library.tabular import CsvWriter
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
+
+
+@display(description=gettext_lazy("borrower"), ordering="borrower__card_number")
+def who(row: Any) -> str:
+    """Return whose a loan, hold or fine is, by the card; a column and a read-only field of the admin."""
+    return str(row.borrower or FORGOTTEN)
 
 
 def action_on_each(

@@ -27,7 +27,7 @@ from library.rest.permissions import PersonalDataPermissions
 
 class HoldSerializer(serializers.ModelSerializer):
     title = serializers.CharField(source="book.title", read_only=True)
-    card_number = serializers.CharField(source="borrower.card_number", read_only=True)
+    card_number = serializers.CharField(source="borrower.card_number", read_only=True, default=None)
     barcode = serializers.CharField(source="copy.barcode", read_only=True, default=None)
     pickup_branch = serializers.CharField(source="pickup_branch.code", read_only=True, default=None)
 

@@ -6,6 +6,7 @@ import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -30,8 +31,10 @@ from library.rest.views import RecordViewSet
 
 
 class LoanSerializer(RecordSerializer):
+    # Null is read of a loan that is forgotten, and never written.
+    borrower = serializers.PrimaryKeyRelatedField(queryset=Borrower.objects.all())
     barcode = serializers.CharField(source="copy.barcode", read_only=True)
-    card_number = serializers.CharField(source="borrower.card_number", read_only=True)
+    card_number = serializers.CharField(source="borrower.card_number", read_only=True, default=None)
     book = serializers.IntegerField(source="copy.book_id", read_only=True)
     title = serializers.CharField(source="copy.book.title", read_only=True)
 
@@ -53,6 +56,18 @@ class LoanSerializer(RecordSerializer):
             "branch",
         ]
         read_only_fields = ["lost_at"]
+
+    def validate_borrower(self, borrower: Borrower) -> Borrower:
+        if self.instance is not None and self.instance.borrower_id is None:
+            raise serializers.ValidationError(_("It is forgotten who had this loan, and stays so."))
+        return borrower
+
+    def update(self, instance: Loan, validated_data: dict[str, Any]) -> Loan:
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        # Only what was changed: the borrower may be forgotten meanwhile.
+        instance.save(update_fields=validated_data.keys())
+        return instance
 
 
 class DeskSerializer(serializers.Serializer):

@@ -35,7 +35,8 @@ def import_loans(
 ) -> ImportReport:
     """Make or update a loan for each row of a file, in one transaction.
 
-    The same borrower, book and time of borrowing are the same loan, however often it is told. A file
+    The same borrower, book and time of borrowing are the same loan, however often it is told. One of a book
+    and a time at which a loan is forgotten counts as that one: no file brings back who it was. A file
     without the column `returned_at` is a history of checkouts: a loan counts as returned when it was due or
     when the book was next lent, whichever was first; only the last of a book stays open, if it is not due.
 
@@ -114,7 +115,13 @@ def _write(
     copies = copies_of_books(book_ids=ids)
     known = loans_of_books(book_ids=ids)
     by_key = {(book_id, card, loan.borrowed_at): loan for book_id, card, loan in known}
-    pairs = [(row, by_key.get((books[row.control_number], row.card_number, row.borrowed_at))) for row in rows]
+
+    def told_before(row: LoanRow) -> Loan | None:
+        book_id = books[row.control_number]
+        loan = by_key.get((book_id, row.card_number, row.borrowed_at))
+        return loan or by_key.get((book_id, None, row.borrowed_at))
+
+    pairs = [(row, told_before(row)) for row in rows]
     if history_until:
         pairs = _with_returns(pairs, history_until)
     _update([(row, loan) for row, loan in pairs if loan], report, is_history=bool(history_until))
@@ -145,6 +152,8 @@ def _update(pairs: list[tuple[LoanRow, Loan]], report: ImportReport, *, is_histo
     """Write what the file tells anew of loans that are known."""
     changed: list[Loan] = []
     for row, loan in pairs:
+        if loan.borrower_id is None:
+            continue  # whether it is the very same nobody can know
         before = (loan.due_at, loan.returned_at, loan.renewals)
         loan.due_at = row.due_at or loan.due_at
         # A return worked out from a history never replaces one that is known, nor is a loan opened again.
@@ -179,7 +188,7 @@ def _create(new: list[LoanRow], copy_ids: list[int], report: ImportReport, progr
 
 def _copies_for(
     new: list[LoanRow],
-    known: list[tuple[int, str, Loan]],
+    known: list[tuple[int, str | None, Loan]],
     copies: dict[int, list[int]],
     books: dict[str, int],
     report: ImportReport,

@@ -11,8 +11,9 @@ from library.people.models import Borrower, BorrowerCategory
 class LoanEvent(models.Model):
     """One thing that happened at the desk.
 
-    The database itself refuses to change or delete one (triggers of the migration ``0005_loan_events_kept``),
-    but for setting the loan and the borrower to null: so a reader is forgotten and the count stays.
+    The database itself refuses to change or delete one (triggers of the migration ``0008_forgetting``), but
+    for setting the borrower to null, and the loan when it is deleted: so a reader is forgotten and the count
+    stays. Only together with the borrower may the category go too: one that few have tells who it was.
     """
 
     class Kind(models.TextChoices):

@@ -1,4 +1,4 @@
-"""What loans cost: a ledger whose lines are added and never changed."""
+"""What loans cost: a ledger whose lines are added and never changed, but to forget who it was."""
 
 from django.db import models
 from django.db.models import Q
@@ -16,8 +16,8 @@ class FineEntry(models.Model):
         PAYMENT = "payment", _("payment")
         WAIVER = "waiver", _("waiver")
 
-    # Null once the loan is made anonymous, which only a settled one is.
     loan = models.ForeignKey(Loan, models.PROTECT, null=True, related_name="fines", verbose_name=_("loan"))
+    # Null once it is forgotten who it was, which only of a settled loan is done.
     borrower = models.ForeignKey(
         Borrower, models.PROTECT, null=True, related_name="fines", verbose_name=_("borrower")
     )

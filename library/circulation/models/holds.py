@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from library.catalogue.models import Book, Branch, Copy
+from library.circulation.models.loans import FORGOTTEN
 from library.people.models import Borrower
 
 
@@ -26,7 +27,10 @@ class Hold(models.Model):
     ACTIVE = (Status.WAITING, Status.READY, Status.SUSPENDED)
 
     book = models.ForeignKey(Book, models.PROTECT, related_name="holds", verbose_name=_("book"))
-    borrower = models.ForeignKey(Borrower, models.PROTECT, related_name="holds", verbose_name=_("borrower"))
+    # Null once it is forgotten who it was.
+    borrower = models.ForeignKey(
+        Borrower, models.PROTECT, null=True, related_name="holds", verbose_name=_("borrower")
+    )
     pickup_branch = models.ForeignKey(
         Branch,
         models.PROTECT,
@@ -78,6 +82,11 @@ class Hold(models.Model):
                 violation_error_message=_("A suspended hold has no copy."),
             ),
             models.CheckConstraint(condition=Q(position__gte=1), name="hold_position_from_one"),
+            models.CheckConstraint(
+                condition=Q(borrower__isnull=False) | ~Q(status__in=["waiting", "ready", "suspended"]),
+                name="hold_active_has_borrower",
+                violation_error_message=_("A hold in the queue has a borrower."),
+            ),
         ]
         indexes = [
             models.Index(fields=["book", "status", "position"], name="hold_queue"),
@@ -86,4 +95,4 @@ class Hold(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.book} → {self.borrower}"
+        return f"{self.book} → {self.borrower or FORGOTTEN}"

@@ -3,12 +3,17 @@
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from library.catalogue.models import Branch, Copy
 from library.people.models import Borrower
 
 #: What a loan keeps of the rule it is made under.
 LOAN_TERMS = ("renewals_allowed", "renewal_days", "fine_per_day", "grace_days", "fine_cap")
+
+
+#: Stands where a borrower's card number would.
+FORGOTTEN = pgettext_lazy("a borrower", "forgotten")
 
 
 def all_or_none(*fields: str) -> Q:
@@ -28,7 +33,10 @@ class Loan(models.Model):
     """
 
     copy = models.ForeignKey(Copy, models.PROTECT, related_name="loans", verbose_name=_("copy"))
-    borrower = models.ForeignKey(Borrower, models.PROTECT, related_name="loans", verbose_name=_("borrower"))
+    # Null once it is forgotten who it was.
+    borrower = models.ForeignKey(
+        Borrower, models.PROTECT, null=True, related_name="loans", verbose_name=_("borrower")
+    )
     borrowed_at = models.DateTimeField(_("borrowed at"), db_index=True)
     due_at = models.DateTimeField(_("due at"))
     returned_at = models.DateTimeField(_("returned at"), null=True, blank=True)
@@ -49,17 +57,14 @@ class Loan(models.Model):
         _("highest fine"), max_digits=8, decimal_places=2, null=True, blank=True, editable=False
     )
 
+    #: Of a borrower of whom something is forgotten already: whether this loan was known before that. Only
+    #: such loans count for pairs of titles, so that nobody is counted twice for one pair.
+    in_pairs = models.BooleanField(_("counts for pairs"), default=False, db_default=False, editable=False)
+
     class Meta:
         verbose_name = _("loan")
         verbose_name_plural = _("loans")
         ordering = ["-borrowed_at", "-id"]
-        # Few of all loans are open, and these are what the desk asks for.
-        indexes = [
-            models.Index(
-                fields=["borrower"], condition=Q(returned_at__isnull=True), name="loan_open_borrower"
-            ),
-            models.Index(fields=["due_at"], condition=Q(returned_at__isnull=True), name="loan_open_due"),
-        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["copy"],
@@ -89,10 +94,26 @@ class Loan(models.Model):
                 name="loan_terms_whole",
                 violation_error_message=_("A loan has all of its terms or none."),
             ),
+            models.CheckConstraint(
+                condition=Q(borrower__isnull=False) | Q(returned_at__isnull=False),
+                name="loan_open_has_borrower",
+                violation_error_message=_("A loan that is out has a borrower."),
+            ),
+        ]
+        indexes = [
+            # Few of all loans are open, and these are what the desk asks for.
+            models.Index(
+                fields=["borrower"], condition=Q(returned_at__isnull=True), name="loan_open_borrower"
+            ),
+            models.Index(fields=["due_at"], condition=Q(returned_at__isnull=True), name="loan_open_due"),
+            # What is to be forgotten is looked for every night, among what is left to forget.
+            models.Index(
+                fields=["returned_at"], condition=Q(borrower__isnull=False), name="loan_not_forgotten"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.copy} → {self.borrower}"
+        return f"{self.copy} → {self.borrower or FORGOTTEN}"
 
 
 class OverdueLoan(Loan):

@@ -10,9 +10,9 @@ from library.circulation.models import Loan
 from library.tabular import KEYS_A_QUERY, batches
 
 
-def loans_of_books(*, book_ids: Collection[int]) -> list[tuple[int, str, Loan]]:
-    """Return all loans of the books, each after the book's key and the borrower's card number."""
-    loans: list[tuple[int, str, Loan]] = []
+def loans_of_books(*, book_ids: Collection[int]) -> list[tuple[int, str | None, Loan]]:
+    """Return all loans of the books, each after the book's key and the card number, None if forgotten."""
+    loans: list[tuple[int, str | None, Loan]] = []
     for ids in batches(sorted(book_ids), KEYS_A_QUERY):
         found = Loan.objects.filter(copy__book__in=ids).order_by()
         found_with = found.annotate(book_id=F("copy__book_id"), card_number=F("borrower__card_number"))

@@ -11,6 +11,7 @@ from library.catalogue.models import Branch, Copy
 from library.circulation.models import Hold, Loan, LoanEvent
 from library.circulation.services.events import record_event
 from library.circulation.services.fines import charge_lateness
+from library.circulation.services.forgetting import forget_at_return, lock_who_forgets
 from library.circulation.services.locks import lock_copy, lock_open_loan, lock_queue, move
 from library.circulation.services.refusal import Reason, refuse_if
 from library.circulation.services.routing import Action, route_copy
@@ -24,7 +25,7 @@ class CheckinResult:
     ----------
     copy : Copy
     loan : Loan or None
-        The one that ended; None for a copy that was not out.
+        The one that ended; None for a copy that was not out. It has no borrower if it was forgotten at once.
     action : Action
         ``shelve``, ``hold_shelf`` (for `hold`) or ``send`` (to `destination`, for `hold` if there is one).
     hold : Hold or None
@@ -61,11 +62,12 @@ def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResul
         `withdrawn`; `before_checkout` if the clock says it comes back before it went.
     """
     with transaction.atomic():
-        return receive(copy=lock_copy(copy=copy), branch=branch, now=now)
+        who = lock_who_forgets(copy=copy)
+        return receive(copy=lock_copy(copy=copy), branch=branch, now=now, who_forgets=who)
 
 
-def receive(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResult:
-    """Take back a copy that is locked, within the caller's transaction."""
+def receive(*, copy: Copy, branch: Branch | None, now: datetime, who_forgets: int | None) -> CheckinResult:
+    """Take back a copy that is locked, within the caller's transaction; see `lock_who_forgets`."""
     queue = lock_queue(book=copy.book)
     loan = lock_open_loan(copy=copy)
     reasons: list[Reason] = []
@@ -83,5 +85,6 @@ def receive(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResul
         record_event(kind=LoanEvent.Kind.CHECKIN, at=now, branch=branch, copy=copy, loan=loan)
         if loan.lost_at is None:  # else the lateness ended when it was lost, and was charged then
             fine = charge_lateness(loan=loan, copy=copy, until=now, branch=branch, now=now)
+        forget_at_return(loan=loan, copy=copy, borrower_id=who_forgets)
     routing = route_copy(copy=copy, branch=branch, queue=queue, now=now)
     return CheckinResult(copy, loan, routing.action, routing.hold, routing.destination, fine)

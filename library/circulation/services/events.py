@@ -29,6 +29,7 @@ def record_event(
     amount : Decimal, optional
         Of a fine.
     """
+    borrower = loan.borrower if loan else None
     LoanEvent.objects.create(
         kind=kind,
         at=at,
@@ -37,8 +38,8 @@ def record_event(
         copy=copy,
         item_type_id=copy.item_type_id,
         loan=loan,
-        borrower=loan.borrower if loan else None,
-        borrower_category_id=loan.borrower.category_id if loan else None,
+        borrower=borrower,
+        borrower_category_id=borrower.category_id if borrower else None,
         amount=amount,
     )
 
@@ -53,5 +54,5 @@ def record_hold_event(*, kind: LoanEvent.Kind, at: datetime, hold: Hold, copy: C
         copy=copy,
         item_type_id=copy.item_type_id if copy else None,
         borrower_id=hold.borrower_id,
-        borrower_category_id=hold.borrower.category_id,
+        borrower_category_id=hold.borrower.category_id if hold.borrower else None,
     )

@@ -100,7 +100,8 @@ def _settle(
     now: datetime,
 ) -> FineEntry:
     with transaction.atomic():
-        borrower = lock_borrower(pk=loan.borrower_id)
+        # Nothing is owed for a forgotten loan, so below it is refused.
+        borrower = lock_borrower(pk=loan.borrower_id) if loan.borrower_id else None
         reasons: list[Reason] = []
         if amount <= 0 or amount != amount.quantize(CENT):
             text = _("%(amount)s is no amount: it must be above zero, with two decimals at most.")

@@ -1,5 +1,7 @@
 """Rows read under a lock, for the order of which see the package."""
 
+from collections.abc import Collection
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -17,6 +19,12 @@ def lock_borrower(*, pk: int) -> Borrower:
     """Return the borrower, with the category; names and the like are not read, which would decrypt them."""
     rows = Borrower.objects.select_related("category").defer(*PERSONAL_FIELDS)
     return rows.select_for_update(of=("self",), no_key=True).get(pk=pk)
+
+
+def lock_borrowers(*, pks: Collection[int]) -> None:
+    """Lock several borrowers, in one order."""
+    rows = Borrower.objects.filter(pk__in=pks).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
 def lock_book(*, pk: int) -> Book:

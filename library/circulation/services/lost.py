@@ -10,6 +10,7 @@ from library.circulation.models import Loan, LoanEvent
 from library.circulation.services.checkin import CheckinResult, receive
 from library.circulation.services.events import record_event
 from library.circulation.services.fines import charge_lateness
+from library.circulation.services.forgetting import lock_who_forgets
 from library.circulation.services.holds import release
 from library.circulation.services.locks import lock_copy, lock_open_loan, lock_queue, move
 from library.circulation.services.refusal import Reason, refuse_if
@@ -78,10 +79,11 @@ def mark_found(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinRe
         `not_lost`.
     """
     with transaction.atomic():
+        who = lock_who_forgets(copy=copy)
         copy = lock_copy(copy=copy)
         if copy.status != Copy.Status.LOST:
             refuse_if([Reason("not_lost", _("The copy %s is not lost.") % copy)])
-        return receive(copy=copy, branch=branch, now=now)
+        return receive(copy=copy, branch=branch, now=now, who_forgets=who)
 
 
 def withdraw(*, copy: Copy, now: datetime) -> Copy:

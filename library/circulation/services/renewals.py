@@ -41,14 +41,16 @@ def renew(*, loan: Loan, now: datetime) -> Loan:
     NoPolicyError
         For a loan without terms only.
     """
+    ended = Reason("not_on_loan", _("The loan has ended: the copy %s was returned.") % loan.copy)
+    if loan.borrower_id is None:
+        raise CirculationRefused([ended])
     with transaction.atomic():
         borrower = lock_borrower(pk=loan.borrower_id)
         copy = lock_copy(copy=loan.copy)
         queue = lock_queue(book=copy.book)
         found = lock_open_loan(copy=copy)
         if found is None or found.pk != loan.pk:
-            text = _("The loan has ended: the copy %s was returned.") % copy
-            raise CirculationRefused([Reason("not_on_loan", text)])
+            raise CirculationRefused([ended])
         loan = found
         if loan.renewals_allowed is None:
             branch = loan.branch or copy.branch

@@ -9,14 +9,13 @@ from django.http import HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils import timezone
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from library.people.admin.audit import Action, AuditedAdmin
-from library.people.models import Borrower, BorrowerCategory, BorrowerTerm
+from library.people.models import Borrower, BorrowerCategory
 from library.people.selectors import export_borrower, search_borrowers
 from library.people.services.borrowers import save_borrower
 
@@ -78,18 +77,3 @@ class BorrowerAdmin(AuditedAdmin):
         response = JsonResponse(exported, json_dumps_params={"ensure_ascii": False, "indent": 2})
         response["Content-Disposition"] = f'attachment; filename="borrower-{borrower.pk}.json"'
         return response
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        """Leave the search terms out of what the page lists: they say nothing to people."""
-        to_delete, counts, needed, protected = super().get_deleted_objects(objs, request)
-        counts.pop(BorrowerTerm._meta.verbose_name_plural, None)
-        return _without_terms(to_delete), counts, needed, protected
-
-
-def _without_terms(items: list[Any]) -> list[Any]:
-    term = f"{capfirst(BorrowerTerm._meta.verbose_name)}: "
-    return [
-        _without_terms(item) if isinstance(item, list) else item
-        for item in items
-        if isinstance(item, list) or not item.startswith(term)
-    ]

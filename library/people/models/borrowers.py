@@ -63,6 +63,11 @@ class Borrower(models.Model):
         help_text=_("How long the library remembers what this borrower has read."),
     )
 
+    #: Whether a loan was forgotten already: later ones count for no pair of titles (circulation's matter).
+    has_forgotten = models.BooleanField(
+        _("in part forgotten"), default=False, db_default=False, editable=False
+    )
+
     class Meta:
         verbose_name = _("borrower")
         verbose_name_plural = _("borrowers")

@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from library.circulation.models import LoanEvent
-from tests.databases import both_databases
+from tests.databases import both_databases, on_postgresql
 from tests.factories import (
     NOW,
     make_book,
@@ -16,7 +16,7 @@ from tests.factories import (
     make_loan,
 )
 
-CUT = {"loan", "borrower"}
+CUT = ("loan", "borrower")
 #: Named by the model, so that a field added later is tried too.
 KEPT = [field.name for field in LoanEvent._meta.fields if field.name not in CUT]
 OTHERS = {
@@ -99,3 +99,25 @@ def test_the_event_outlives_its_borrower(database, event):
     event.borrower.delete()
     event.refresh_from_db()
     assert (event.loan, event.borrower) == (None, None)
+
+
+@both_databases
+def test_the_category_goes_only_where_the_borrower_goes(database, event):
+    with refused(), transaction.atomic():
+        LoanEvent.objects.update(borrower=None, borrower_category=make_borrower_category())
+    LoanEvent.objects.update(borrower=None, borrower_category=None)
+    event.refresh_from_db()
+    assert (event.borrower, event.borrower_category, event.loan) == (None, None, event.loan)
+
+
+@both_databases
+def test_the_category_stays_once_the_borrower_is_gone(database, event):
+    LoanEvent.objects.update(borrower=None)
+    with refused(), transaction.atomic():
+        LoanEvent.objects.update(borrower_category=None)
+
+
+@on_postgresql
+def test_postgresql_does_not_truncate_the_events_either(database, event):
+    with refused(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("TRUNCATE circulation_loanevent")
