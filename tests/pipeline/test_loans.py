@@ -1,5 +1,7 @@
 """Loans: co-borrowing factors, folding in, and that no borrower is kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,6 +49,26 @@ def test_a_pair_counts_once_and_less_the_more_its_borrower_borrows():
     length = np.sqrt(1 / 2 + 1)
     np.testing.assert_allclose(matrix.toarray(), [[half / length, 1 / length], [1, 0]], rtol=1e-6)
     assert matrix.dtype == np.float32
+
+
+def test_a_pair_of_a_made_up_borrower_counts_as_one_of_those_who_are_known():
+    # A reader of three titles has three pairs, the made-up one has one.
+    loans = loan_table([(book, 0) for book in "abc"] + [("a", 1), ("d", 1)])
+    likeness = {}
+    for known in (1, None):
+        rows = book_borrower_matrix(replace(loans, known=known)).toarray()
+        likeness[known] = rows @ rows.T
+    # What ties a to b, which a reader of three had too, is as much as what ties it to d.
+    lengths = np.sqrt(2)
+    assert likeness[1][0, 1] == pytest.approx(1 / lengths)
+    assert likeness[1][0, 3] == pytest.approx(1 / lengths)
+    assert likeness[None][0, 3] > likeness[None][0, 1]
+
+
+def test_where_all_is_forgotten_pairs_count_alike():
+    loans = replace(loan_table([("a", 0), ("b", 0), ("a", 1), ("c", 1)]), known=0)
+    rows = book_borrower_matrix(loans).toarray()
+    assert rows[0] == pytest.approx([np.sqrt(0.5), np.sqrt(0.5)])
 
 
 def test_no_loans_make_an_empty_matrix():

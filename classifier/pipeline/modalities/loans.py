@@ -29,7 +29,8 @@ def book_borrower_matrix(loans: LoanTable) -> sp.csr_matrix:
     """Return who borrowed what, (len(loans.book_ids), n_borrowers), float32, rows of unit length.
 
     A loan counts once a pair, and less the more its borrower borrows: someone who borrows everything
-    ties no two books together.
+    ties no two books together. A made-up borrower, of whom one pair of titles is left, counts as much as
+    those of whom all is known count for a pair on average; as readers of two titles they would drown them.
     """
     shape = (len(loans.book_ids), loans.n_borrowers)
     pairs = sp.csr_matrix((np.ones(len(loans), np.float32), (loans.book, loans.borrower)), shape=shape)
@@ -37,6 +38,9 @@ def book_borrower_matrix(loans: LoanTable) -> sp.csr_matrix:
     if not pairs.nnz:
         return pairs
     books_a_borrower = np.asarray(pairs.sum(axis=0)).ravel()
+    known = books_a_borrower[: loans.known]
+    if pairs_a_borrower := float(np.sum(known * (known - 1))):
+        books_a_borrower[len(known) :] = pairs_a_borrower / np.sum(np.maximum(known - 1, 0))
     return normalize(pairs @ sp.diags_array(1 / np.sqrt(np.maximum(books_a_borrower, 1)))).astype(np.float32)
 
 
