@@ -18,6 +18,8 @@ from classifier.pipeline.recommend import Recommended, Recommender
 from classifier.selectors import all_books, catalogue_and_borrowers
 from classifier.services.features import feature_cache
 from classifier.services.outputs import written_whole
+from classifier.services.pace import SAVING
+from classifier.services.reporting import Finish, no_finish
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.people.models import AuditEntry, Borrower
@@ -36,6 +38,7 @@ def recommend(
     include_borrowed: bool = False,
     output: Path | None = None,
     progress: Progress = no_progress,
+    finish: Finish = no_finish,
 ) -> dict[str, Any]:
     """Replace every borrower's recommendations and every book's similar titles.
 
@@ -49,7 +52,7 @@ def recommend(
         Whether titles a borrower has had may come again.
     output : Path, optional
         A CSV file for the recommendations: borrower, rank, book, score, reason.
-    progress : callable
+    progress, finish : callable
 
     Returns
     -------
@@ -71,28 +74,31 @@ def recommend(
         modality = TextModality.from_config(config)
         modality.cache = feature_cache()
         text = modality.fit_block(wanted, rng=np.random.default_rng(0)).values
+        progress("reading books", 1, 1)
         recommender = Recommender(settings=config.recommend)
         recommender.fit(wanted.loans, book_ids=ids, text=text, progress=progress)
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
-    progress("reading books", 1, 1)
     found = list(
         recommender.recommend(n=n, now=now.timestamp(), include_borrowed=include_borrowed, progress=progress)
     )
+    progress(SAVING, 0, 1)
     with transaction.atomic():
         names = _Names(borrowers)
         found = [item for item in found if names.know(item)]
         kept = _replace(Recommendation, (names.recommendation(item, now) for item in found))
         pairs = (row for row in recommender.similar(n=SIMILAR) if {row[0], row[2]} <= names.books.keys())
         similar = _replace(SimilarBook, (names.similar(*row) for row in pairs))
-    if output is not None:
-        _write(output, found, names, now)
-    return {
-        "borrowers": len({item.borrower for item in found}),
-        "recommendations": kept,
-        "similar_titles": similar,
-        "output": str(output) if output else None,
-    }
+        if output is not None:
+            _write(output, found, names, now)
+        result = {
+            "borrowers": len({item.borrower for item in found}),
+            "recommendations": kept,
+            "similar_titles": similar,
+            "output": str(output) if output else None,
+        }
+        finish(result)
+    return result
 
 
 class _Names:

@@ -1,0 +1,159 @@
+"""How far a run is and how long it will take, judged by how earlier ones of its kind went.
+
+A timeline is what a run leaves behind: knots of (phase, share of the phase, seconds since the start). The
+next run of the kind looks up where it stands on it; the first one stands on a guess.
+"""
+
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
+
+from django.utils.translation import gettext_noop as _
+
+Knot = tuple[str, float, float]
+
+READING = _("reading the catalogue")
+JUDGING = _("judging")
+SAVING = _("saving")
+#: By kind: its phases in order, and what share of the time each takes, as measured on the demo library.
+USUAL: dict[str, dict[str, float]] = {
+    "train": {
+        READING: 0.02,
+        _("reading books"): 0.2,
+        _("reading sentences"): 0.02,
+        _("learning"): 0.38,
+        _("learning with the held-out books"): 0.32,
+        JUDGING: 0.03,
+        SAVING: 0.03,
+    },
+    "tune": {
+        READING: 0.01,
+        _("reading books"): 0.04,
+        _("reading sentences"): 0.01,
+        _("searching"): 0.88,
+        _("measuring the defaults"): 0.03,
+        _("measuring what was found"): 0.03,
+    },
+    "reclassify": {READING: 0.1, _("classifying"): 0.9},
+    "recommend": {
+        READING: 0.1,
+        _("reading books"): 0.3,
+        _("comparing loans"): 0.1,
+        _("comparing texts"): 0.2,
+        _("recommending"): 0.2,
+        SAVING: 0.1,
+    },
+}
+_STEP = 0.02
+"""A knot each fiftieth of a phase: a timeline stays small however many steps a phase has."""
+_TOO_EARLY = 0.05
+"""Before a twentieth is done, a guess by the speed so far would be a bad joke."""
+
+
+class Pace:
+    """Where a run stands; told by one thread, asked by another.
+
+    Parameters
+    ----------
+    kind : str
+    earlier : sequence of Knot
+        Timeline of an earlier run of the kind, its last knot at the end; none if there is none.
+    scale : float
+        How many times the earlier one's data this run has.
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        earlier: Sequence[Knot] = (),
+        scale: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._learnt = bool(earlier)
+        knots = [(phase, share, at * scale) for phase, share, at in earlier] if earlier else _usual(kind)
+        self._knots: dict[str, list[tuple[float, float]]] = {}
+        for phase, share, at in knots:
+            self._knots.setdefault(phase, []).append((share, at))
+        self._times = sorted({at for _phase, _share, at in knots})
+        self._whole = self._times[-1]
+        self._clock = clock
+        self._began = clock()
+        self._lock = Lock()
+        self._own: list[Knot] = []
+        self._position = 0.0  # on the earlier timeline
+        self._told_at = self._began
+        self._progress = 0.0
+
+    def step(self, phase: str, done: int, total: int) -> None:
+        """Note how far a phase is."""
+        name, share = phase.partition(":")[0], min(1.0, done / total) if total else 1.0
+        with self._lock:
+            now = self._clock()
+            if (
+                not self._own
+                or self._own[-1][0] != name
+                or abs(share - self._own[-1][1]) >= _STEP
+                or share == 1
+            ):
+                self._own.append((name, share, round(now - self._began, 3)))
+            if name in self._knots:
+                self._position = max(self._position, _between(self._knots[name], share))
+            self._told_at = now
+
+    def reading(self) -> tuple[float, float | None]:
+        """Return the progress, which never falls, and the seconds left, None if nobody can tell."""
+        with self._lock:
+            now = self._clock()
+            done = self._expected(now) / self._whole
+            self._progress = max(self._progress, min(done, 0.99))  # 1 is for the end
+            return self._progress, self._left(now - self._began)
+
+    def timeline(self) -> list[Knot]:
+        """Return the knots of this run, which ends now."""
+        with self._lock:
+            return [*self._own, ("", 1.0, round(self._clock() - self._began, 3))]
+
+    def _expected(self, now: float) -> float:
+        """Return where it stands on the earlier timeline: it goes on between two steps, not past the next."""
+        told = self._told_at - self._began
+        # The first steps are too short to tell a speed by.
+        early = told <= 0 or self._position < _STEP * self._whole
+        speed = float(self._learnt) if early else self._position / told
+        after = bisect_right(self._times, self._position)
+        limit = self._times[min(after, len(self._times) - 1)]
+        return min(self._position + (now - self._told_at) * speed, max(limit, self._position))
+
+    def _left(self, elapsed: float) -> float | None:
+        rest = 1 - self._progress
+        if not self._learnt:
+            return elapsed / self._progress * rest if self._progress >= _TOO_EARLY else None
+        # What is done was done at this run's speed; the less of it, the more the earlier run's counts.
+        return rest * (elapsed + rest * self._whole)
+
+
+def _usual(kind: str) -> list[Knot]:
+    knots: list[Knot] = []
+    at = 0.0
+    for phase, share in USUAL[kind].items():
+        knots += [(phase, 0.0, at), (phase, 1.0, at + share)]
+        at += share
+    return knots
+
+
+def _between(knots: Iterable[tuple[float, float]], share: float) -> float:
+    """Return the time of a share of a phase, by the knots on both sides of it."""
+    before, after = None, None
+    for x, at in knots:
+        if x <= share and (before is None or x >= before[0]):
+            before = x, at
+        if x >= share and (after is None or x < after[0]):
+            after = x, at
+    if before is None or after is None:
+        return (before or after or (0.0, 0.0))[1]
+    if after[0] == before[0]:
+        return after[1]
+    return before[1] + (after[1] - before[1]) * (share - before[0]) / (after[0] - before[0])
