@@ -125,6 +125,7 @@ def _do(
         try:
             progress(READING, 0, 1)
             last = repetition.last_alike(run=run, now=clock())
+            progress(READING, 1, 1)
             if last and not (run.forced or output):
                 end(Run.Status.SUCCEEDED, unchanged_since=last)
                 run.unchanged_since = last

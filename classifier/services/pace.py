@@ -129,10 +129,12 @@ class Pace:
 
     def _left(self, elapsed: float) -> float | None:
         rest = 1 - self._progress
+        by_speed = elapsed / self._progress if self._progress >= _TOO_EARLY else None
         if not self._learnt:
-            return elapsed / self._progress * rest if self._progress >= _TOO_EARLY else None
-        # What is done was done at this run's speed; the less of it, the more the earlier run's counts.
-        return rest * (elapsed + rest * self._whole)
+            return None if by_speed is None else rest * by_speed
+        # The more is done, the more this run's own speed counts; from half-way on it alone.
+        own = min(1.0, 2 * self._progress) if by_speed is not None else 0.0
+        return rest * (own * (by_speed or 0.0) + (1 - own) * self._whole)
 
 
 def _usual(kind: str) -> list[Knot]:

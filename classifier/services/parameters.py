@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from hashlib import sha256
 from json import dumps
+from math import isfinite
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -56,6 +57,8 @@ def checked_parameters(*, kind: str, given: Mapping[str, Any]) -> dict[str, Any]
         types, default = known_here[name]
         # A JSON true is no number, though Python takes it for one.
         fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+        # NaN and infinity are no JSON.
+        fits = fits and (not isinstance(value, float) or isfinite(value))
         fits = fits or (value is None and default is None)
         if not fits or (isinstance(value, list) and not all(isinstance(word, str) for word in value)):
             raise SettingError(
@@ -67,4 +70,4 @@ def checked_parameters(*, kind: str, given: Mapping[str, Any]) -> dict[str, Any]
 
 def digest_of(*, parameters: Mapping[str, Any]) -> str:
     """Return the same for the same parameters, in whatever order they stand."""
-    return sha256(dumps(parameters, sort_keys=True).encode()).hexdigest()
+    return sha256(dumps(parameters, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from django.db import models, transaction
 
-from classifier.errors import ClassifierError
+from classifier.errors import ClassifierError, SettingError
 from classifier.models import Recommendation, SimilarBook
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import PipelineError
@@ -61,9 +61,13 @@ def recommend(
 
     Raises
     ------
+    SettingError
+        If `n` is below 1.
     ClassifierError
         If the catalogue is empty or `output` cannot be written.
     """
+    if n < 1:
+        raise SettingError(f"{n} titles a borrower recommend nothing; it must be 1 or more.", n=n)
     wanted, borrowers = catalogue_and_borrowers(all_books())
     if not wanted.books:
         raise ClassifierError("The catalogue is empty. Import books first: manage.py import_books FILE")
@@ -97,6 +101,7 @@ def recommend(
             "similar_titles": similar,
             "output": str(output) if output else None,
         }
+        progress(SAVING, 1, 1)
         finish(result)
     return result
 

@@ -51,13 +51,15 @@ def open_run(
     """
     whole = checked_parameters(kind=kind, given=parameters or {})
     digest = digest_of(parameters=whole)
+    same = Run.objects.filter(kind=kind, parameters_digest=digest, status__in=Run.ACTIVE)
     while True:
         try:
             with transaction.atomic():
                 fields = {"kind": kind, "trigger": trigger, "parameters": whole, "parameters_digest": digest}
                 return Run.objects.create(**fields, asked_at=now, asked_by=user, forced=force), True
-        except IntegrityError:
-            same = Run.objects.filter(kind=kind, parameters_digest=digest, status__in=Run.ACTIVE)
+        except IntegrityError as error:
+            if "asked_twice" not in str(error) and "parameters_digest" not in str(error):
+                raise
             if force:
                 same.filter(status=Run.Status.QUEUED).update(forced=True)
             if run := same.first():

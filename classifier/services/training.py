@@ -66,12 +66,14 @@ def train(
         raise ClassifierError(error.message, **error.extra) from error
     progress(JUDGING, 0, 1)
     better, reason = _compare(trained.figures)
+    progress(JUDGING, 1, 1)
     result = {"active": better, "reason": reason, "metrics": trained.figures}
     progress(SAVING, 0, 1)
     with versions.stored(training=trained, now=now) as name, transaction.atomic():
         version = versions.keep_version(name=name, training=trained, seed=seed, now=now)
         if better:
             versions.activate(version=version)
+        progress(SAVING, 1, 1)
         finish({"version": name, **result})
     return {"version": name, **result}
 
