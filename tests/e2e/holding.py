@@ -1,6 +1,6 @@
 """A worker that stops at one step of one kind of run, so that a test can do something to it there.
 
-``celery -A tests.e2e.holding worker`` with ``HOLD_AT=kind:phase`` and ``HOLD_FILE``: at the first step of that
+``celery -A tests.e2e.holding worker`` with ``HOLD_AT=kind:phase`` and ``HOLD_FILE``: at the first step of the
 phase the file is made, and the work goes on when it is gone. A run that is taken up again is not held.
 """
 
