@@ -22,8 +22,8 @@ USUAL: dict[str, dict[str, float]] = {
         READING: 0.02,
         _("reading books"): 0.2,
         _("reading sentences"): 0.02,
-        _("learning"): 0.38,
-        _("learning with the held-out books"): 0.32,
+        _("learning"): 0.36,
+        _("learning with the held-out books"): 0.34,
         JUDGING: 0.03,
         SAVING: 0.03,
     },
@@ -47,8 +47,6 @@ USUAL: dict[str, dict[str, float]] = {
 }
 _STEP = 0.02
 """A knot each fiftieth of a phase: a timeline stays small however many steps a phase has."""
-_TOO_EARLY = 0.05
-"""Before a twentieth is done, a guess by the speed so far would be a bad joke."""
 
 
 class Pace:
@@ -86,6 +84,9 @@ class Pace:
         self._own: list[Knot] = []
         self._position = 0.0  # on the earlier timeline
         self._told_at = self._began
+        self._phase_began = (self._began, 0.0)  # when, and where on the earlier timeline
+        #: Seconds of this run for one of the earlier one's; of the usual one there are no seconds to go by.
+        self._speed = 1.0 if self._learnt else None
         self._progress = 0.0
 
     def step(self, phase: str, done: int, total: int) -> None:
@@ -93,15 +94,15 @@ class Pace:
         name, share = phase.partition(":")[0], min(1.0, done / total) if total else 1.0
         with self._lock:
             now = self._clock()
-            if (
-                not self._own
-                or self._own[-1][0] != name
-                or abs(share - self._own[-1][1]) >= _STEP
-                or share == 1
-            ):
+            before, was = self._own[-1][:2] if self._own else ("", 0.0)
+            if name != before:
+                self._speed = self._measured()
+            if name != before or abs(share - was) >= _STEP or share == 1 != was:
                 self._own.append((name, share, round(now - self._began, 3)))
             if name in self._knots:
                 self._position = max(self._position, _between(self._knots[name], share))
+            if name != before:
+                self._phase_began = now, self._position
             self._told_at = now
 
     def reading(self) -> tuple[float, float | None]:
@@ -110,7 +111,7 @@ class Pace:
             now = self._clock()
             done = self._expected(now) / self._whole
             self._progress = max(self._progress, min(done, 0.99))  # 1 is for the end
-            return self._progress, self._left(now - self._began)
+            return self._progress, self._left(now)
 
     def timeline(self) -> list[Knot]:
         """Return the knots of this run, which ends now."""
@@ -119,22 +120,28 @@ class Pace:
 
     def _expected(self, now: float) -> float:
         """Return where it stands on the earlier timeline: it goes on between two steps, not past the next."""
-        told = self._told_at - self._began
-        # The first steps are too short to tell a speed by.
-        early = told <= 0 or self._position < _STEP * self._whole
-        speed = float(self._learnt) if early else self._position / told
+        speed = self._measured()
+        if not speed:
+            return self._position
         after = bisect_right(self._times, self._position)
         limit = self._times[min(after, len(self._times) - 1)]
-        return min(self._position + (now - self._told_at) * speed, max(limit, self._position))
+        return min(self._position + (now - self._told_at) / speed, max(limit, self._position))
 
-    def _left(self, elapsed: float) -> float | None:
-        rest = 1 - self._progress
-        by_speed = elapsed / self._progress if self._progress >= _TOO_EARLY else None
-        if not self._learnt:
-            return None if by_speed is None else rest * by_speed
-        # The more is done, the more this run's own speed counts; from half-way on it alone.
-        own = min(1.0, 2 * self._progress) if by_speed is not None else 0.0
-        return rest * (own * (by_speed or 0.0) + (1 - own) * self._whole)
+    def _measured(self) -> float | None:
+        """Return the speed in this phase; until it has got somewhere, that before it.
+
+        In this phase alone: one that is quick this time, as its features are kept, says nothing of the next.
+        """
+        began, position = self._phase_began
+        got = self._position - position
+        took = self._told_at - began
+        return took / got if got >= _STEP * self._whole and took > 0 else self._speed
+
+    def _left(self, now: float) -> float | None:
+        speed = self._measured()
+        if speed is None:
+            return None
+        return max(0.0, self._whole - self._expected(now)) * speed
 
 
 def _usual(kind: str) -> list[Knot]:

@@ -49,7 +49,14 @@ def main() -> None:
     import_categories(path=files.categories)
     import_books(path=files.books, covers=files.covers, now=now)
     import_loans(path=files.loans, now=now)
-    for kind in (Run.Kind.TRAIN, Run.Kind.TRAIN, Run.Kind.RECLASSIFY, Run.Kind.RECOMMEND, Run.Kind.RECOMMEND):
+    for kind in (
+        Run.Kind.TRAIN,
+        Run.Kind.TRAIN,
+        Run.Kind.TRAIN,
+        Run.Kind.RECLASSIFY,
+        Run.Kind.RECOMMEND,
+        Run.Kind.RECOMMEND,
+    ):
         said.clear()
         began = time.monotonic()
         jobs.run_here(kind=kind, now=timezone.now(), force=True)

@@ -57,6 +57,22 @@ def test_progress_never_falls_and_stays_below_the_end_until_it_is_there(kind, st
         assert all(left is None or left >= 0 for _, left in said)
 
 
+def test_a_phase_that_is_quick_this_time_says_nothing_of_the_next():
+    clock = Clock()
+    last = Pace(kind="train", clock=clock)
+    list(go(last, clock))
+    clock = Clock()
+    pace = Pace(kind="train", earlier=last.timeline(), clock=clock)
+    pace.step("learning", 0, 1)
+    clock.now += 0.1
+    pace.step("learning", 1, 1)
+    for second in range(60):
+        pace.step("saving", second, 60)
+        if second > 5:
+            assert pace.reading()[1] == pytest.approx(60 - second, rel=0.05)
+        clock.now += 1
+
+
 @pytest.mark.parametrize("times", [0.5, 1.0, 3.0])
 def test_a_run_like_the_last_one_is_estimated_by_it_at_any_speed(times):
     clock = Clock()

@@ -22,7 +22,7 @@ from tests.conftest import default_database
 from tests.e2e.processes import PATIENCE, environment, manage, started
 
 CELERY = (sys.executable, "-m", "celery", "-A")
-WORKER = ("worker", "-B", "--pool", "solo", "--loglevel", "INFO")
+WORKER = ("worker", "--pool", "solo", "--loglevel", "INFO")
 QUICKLY = {"settings": list(QUICK)}
 
 
@@ -47,13 +47,19 @@ class Installation:
     addresses: dict[str, str]
     opened: Callable[[], AbstractContextManager[None]]
 
-    def worker(self, app: str = "library", **more: str):
-        env = environment(self.folder, **self.addresses, RUN_LOST_SECONDS="3", **more)
-        return started(*CELERY, app, *WORKER, env=env)
+    def worker(self):
+        """Start a worker with beat."""
+        env = environment(self.folder, **self.addresses, RUN_LOST_SECONDS="3")
+        return started(*CELERY, "library", *WORKER, "-B", env=env)
 
     def holding(self, at: str):
-        """Start a worker that stops at ``kind:phase``; see `tests.e2e.holding`."""
-        return self.worker("tests.e2e.holding", HOLD_AT=at, HOLD_FILE=str(self.folder / "held"))
+        """Start a worker that stops at ``kind:phase``; see `tests.e2e.holding`.
+
+        Without beat, which as its child would outlive its death and hold its output open.
+        """
+        hold = {"HOLD_AT": at, "HOLD_FILE": str(self.folder / "held")}
+        env = environment(self.folder, **self.addresses, **hold)
+        return started(*CELERY, "tests.e2e.holding", *WORKER, env=env)
 
     def go_on(self) -> None:
         (self.folder / "held").unlink()
