@@ -19,13 +19,13 @@ SAVING = _("saving")
 #: By kind: its phases in order, and what share of the time each takes, as measured on the demo library.
 USUAL: dict[str, dict[str, float]] = {
     "train": {
-        READING: 0.02,
-        _("reading books"): 0.2,
-        _("reading sentences"): 0.02,
-        _("learning"): 0.36,
-        _("learning with the held-out books"): 0.34,
-        JUDGING: 0.03,
-        SAVING: 0.03,
+        READING: 0.01,
+        _("reading books"): 0.17,
+        _("reading sentences"): 0.01,
+        _("learning"): 0.38,
+        _("learning with the held-out books"): 0.41,
+        JUDGING: 0.01,
+        SAVING: 0.01,
     },
     "tune": {
         READING: 0.01,
@@ -37,12 +37,12 @@ USUAL: dict[str, dict[str, float]] = {
     },
     "reclassify": {READING: 0.1, _("classifying"): 0.9},
     "recommend": {
-        READING: 0.1,
-        _("reading books"): 0.3,
-        _("comparing loans"): 0.1,
-        _("comparing texts"): 0.2,
-        _("recommending"): 0.2,
-        SAVING: 0.1,
+        READING: 0.12,
+        _("reading books"): 0.08,
+        _("comparing loans"): 0.02,
+        _("comparing texts"): 0.03,
+        _("recommending"): 0.15,
+        SAVING: 0.6,
     },
 }
 _STEP = 0.02

@@ -49,7 +49,7 @@ class Installation:
 
     def worker(self):
         """Start a worker with beat."""
-        env = environment(self.folder, **self.addresses, RUN_LOST_SECONDS="3")
+        env = environment(self.folder, **self.addresses, RUN_LOST_SECONDS="1")
         return started(*CELERY, "library", *WORKER, "-B", env=env)
 
     def holding(self, at: str):
