@@ -3,6 +3,7 @@
 The run in the database is the truth, and a task only brings its number: delivered twice, it does nothing.
 """
 
+from functools import partial
 from typing import Any
 
 from celery import Task, shared_task
@@ -11,39 +12,44 @@ from django.utils import timezone
 from classifier import dispatch
 from classifier.models import Run
 
+#: A message outlives the worker that dies of it, and what became of a run stands in the database.
+_of_a_run: Any = partial(
+    shared_task, bind=True, acks_late=True, reject_on_worker_lost=True, ignore_result=True
+)
 
-@shared_task(bind=True)
+
+@_of_a_run()
 def train(self: Task, run_id: int) -> None:
     """Train a version and activate it if it is no worse."""
     _work(self, run_id)
 
 
-@shared_task(bind=True)
+@_of_a_run()
 def tune(self: Task, run_id: int) -> None:
     """Search better settings for training."""
     _work(self, run_id)
 
 
-@shared_task(bind=True)
+@_of_a_run()
 def reclassify(self: Task, run_id: int) -> None:
     """Suggest categories with the active version."""
     _work(self, run_id)
 
 
-@shared_task(bind=True)
+@_of_a_run()
 def recommend(self: Task, run_id: int) -> None:
     """Replace recommendations and similar titles."""
     _work(self, run_id)
 
 
-@shared_task
+@shared_task(ignore_result=True)
 def ask(kind: str, parameters: dict[str, Any] | None = None, force: bool = False) -> None:
     """Ask for a run, as a schedule does; asked for again before it is over, it is the same run."""
     now = timezone.now()
     dispatch.ask(kind=kind, trigger=Run.Trigger.SCHEDULE, now=now, parameters=parameters, force=force)
 
 
-@shared_task
+@shared_task(ignore_result=True)
 def reap() -> None:
     """Take up again, or close, runs whose worker died; send again those whose message was lost."""
     dispatch.reap(now=timezone.now())

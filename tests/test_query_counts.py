@@ -22,7 +22,13 @@ from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import ADMINISTRATORS
 from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import write_entry
-from tests.classifier.factories import make_recommendation, make_run, make_similar_book, make_suggestion, make_version
+from tests.classifier.factories import (
+    make_recommendation,
+    make_run,
+    make_similar_book,
+    make_suggestion,
+    make_version,
+)
 from tests.factories import (
     NOW,
     make_book,

@@ -388,11 +388,6 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", (QUEUE_DIR / "results").as_uri())
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
-# A message outlives the worker that dies of it; tasks can bear to be delivered twice.
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-# What became of a run stands in the database.
-CELERY_TASK_IGNORE_RESULT = True
 # How long a run may be silent before its worker is taken for dead: many heartbeats, and the longest that a
 # write may have to wait on a busy database.
 RUN_LOST_SECONDS = env.int("RUN_LOST_SECONDS", 60, validate=validate.Range(min=1))
