@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "CopyStatusEnum": "library.catalogue.models.Copy.Status",
+        "RunKindEnum": "classifier.models.Run.Kind",
         "RunStatusEnum": "classifier.models.Run.Status",
         "HoldStatusEnum": "library.circulation.models.Hold.Status",
     },
