@@ -71,8 +71,8 @@ class RunAdmin(ReadOnlyAdmin):
         if obj is None:
             return ["kind", "forced"]
         fields = [
-            "kind", "state", "how_far", "phase_label", "time_left", "told", "trigger", "asked_by", "asked_at",
-            "started_at", "finished_at", "attempt", "forced", "parameters_table", "results_table",
+            "kind", "status", "how_far", "phase_label", "time_left", "told", "trigger", "asked_by",
+            "asked_at", "started_at", "finished_at", "attempt", "forced", "parameters_table", "results_table",
         ]  # fmt: skip
         if obj.traceback and request.user.has_perm(OPERATOR):
             fields.append("where_in_the_code")
@@ -142,8 +142,10 @@ class RunAdmin(ReadOnlyAdmin):
     @display(
         description=gettext_lazy("status"),
         ordering="status",
+        # Each has to be named: of another, the theme would show the word that the database has.
         label={
-            "running": "info", "succeeded": "success", "failed": "warning", "errored": "danger"
+            "queued": None, "running": "info", "succeeded": "success", "failed": "warning",
+            "errored": "danger", "cancelled": None,
         },
     )  # fmt: skip
     def state(self, run: Run) -> tuple[str, str]:

@@ -113,9 +113,14 @@ def test_the_result_is_a_table():
 
 def test_the_pages_speak_chinese():
     make_run(status="running", phase="learning with the held-out books")
+    for status, kind in zip(
+        ("queued", "succeeded", "failed", "errored", "cancelled"), [*Run.Kind] * 2, strict=False
+    ):
+        make_run(status=status, kind=kind, parameters={} if status != "queued" else {"seed": 1})
+    statuses = ("排队中", "运行中", "成功", "失败", "出错", "已取消")
     client = desk(make_librarian(), headers={"accept-language": "zh-hans"})
     page = client.get(LIST).content.decode()
-    for words in ("立即训练", "加入留出图书再学习", "运行中", "即使没有变化"):
+    for words in ("立即训练", "加入留出图书再学习", "即使没有变化", *statuses):
         assert words in page
 
 
