@@ -1,6 +1,6 @@
 """The errors the classifier raises on purpose."""
 
-from library.errors import LibraryError
+from library.errors import ConflictError, LibraryError
 
 
 class ClassifierError(LibraryError):
@@ -13,3 +13,19 @@ class NoModelError(ClassifierError):
 
 class SettingError(ClassifierError):
     """A setting or a seed that training cannot take."""
+
+
+class AlreadyRunningError(ConflictError):
+    """A run of this kind is going on, and two at once would undo each other's work."""
+
+
+class RunOverError(ConflictError):
+    """What was asked of a run can only be done before it is over."""
+
+
+class RunCancelledError(LibraryError):
+    """Somebody cancelled the run; it stops where it is."""
+
+
+class RunLostError(LibraryError):
+    """The run was taken for dead and given to another process: this one may write nothing more."""

@@ -19,10 +19,11 @@ TRUSTED_SOURCES = [Book.CategorySource.IMPORTED, Book.CategorySource.LIBRARIAN]
 MOST_MADE_UP = 2_000_000
 """Borrowers that stand for pairs of titles: 64 MB of columns, about as many as a large library has loans."""
 
-_FIELDS = (
+BOOK_FIELDS = (
     "control_number", "title", "subtitle", "authors", "publisher", "year", "language", "description", "cover",
     "audio", "category__scheme", "category__notation", "category_source",
 )  # fmt: skip
+"""What of a book the pipeline is given; how it is filed at the end."""
 
 
 def all_books() -> QuerySet[Book]:
@@ -44,7 +45,7 @@ def catalogue_and_borrowers(books: QuerySet[Book]) -> tuple[Catalogue, list[int]
     Both come from one query: a first loan made between two would number everyone anew.
     """
     media = Path(settings.MEDIA_ROOT)
-    records = [_record(row, media) for row in books.values_list(*_FIELDS).iterator()]
+    records = [_record(row, media) for row in books.values_list(*BOOK_FIELDS).iterator()]
     table, borrowers = loans()
     return Catalogue(books=records, loans=table, parents=parents()), borrowers
 

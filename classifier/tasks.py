@@ -1,30 +1,63 @@
-"""Celery tasks: each calls one service, imported in the body so that a web process loads no torch."""
+"""Celery tasks: one a kind of run, what a schedule sends, and what looks after runs.
 
+The run in the database is the truth, and a task only brings its number: delivered twice, it does nothing.
+"""
+
+from functools import partial
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.utils import timezone
 
+from classifier import dispatch
+from classifier.models import Run
 
-@shared_task
-def train(seed: int = 0) -> dict[str, Any]:
+#: A message outlives the worker that dies of it, and what became of a run stands in the database.
+_of_a_run: Any = partial(
+    shared_task, bind=True, acks_late=True, reject_on_worker_lost=True, ignore_result=True
+)
+
+
+@_of_a_run()
+def train(self: Task, run_id: int) -> None:
     """Train a version and activate it if it is no worse."""
-    from classifier.services import training
-
-    return training.train(now=timezone.now(), seed=seed)
+    _work(self, run_id)
 
 
-@shared_task
-def classify(include_categorised: bool = False) -> dict[str, Any]:
+@_of_a_run()
+def tune(self: Task, run_id: int) -> None:
+    """Search better settings for training."""
+    _work(self, run_id)
+
+
+@_of_a_run()
+def reclassify(self: Task, run_id: int) -> None:
     """Suggest categories with the active version."""
-    from classifier.services import reclassification
-
-    return reclassification.classify(now=timezone.now(), include_categorised=include_categorised)
+    _work(self, run_id)
 
 
-@shared_task
-def recommend(n: int = 10) -> dict[str, Any]:
+@_of_a_run()
+def recommend(self: Task, run_id: int) -> None:
     """Replace recommendations and similar titles."""
-    from classifier.services import recommendation
+    _work(self, run_id)
 
-    return recommendation.recommend(now=timezone.now(), n=n)
+
+@shared_task(ignore_result=True)
+def ask(kind: str, parameters: dict[str, Any] | None = None, force: bool = False) -> None:
+    """Ask for a run, as a schedule does; asked for again before it is over, it is the same run."""
+    now = timezone.now()
+    dispatch.ask(kind=kind, trigger=Run.Trigger.SCHEDULE, now=now, parameters=parameters, force=force)
+
+
+@shared_task(ignore_result=True)
+def reap() -> None:
+    """Take up again, or close, runs whose worker died; send again those whose message was lost."""
+    dispatch.reap(now=timezone.now())
+
+
+def _work(task: Task, run_id: int) -> None:
+    from classifier.services.jobs import work  # loads torch, which a web process can do without
+
+    run = work(run_id=run_id, task_id=task.request.id or "")
+    if run is not None:
+        dispatch.send_next(kind=run.kind, now=timezone.now())

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_ready
 
 from library.errors import LibraryError
 
@@ -26,3 +26,9 @@ def confirm_keys(**kwargs: Any) -> None:
     except LibraryError as error:
         # Celery logs what a handler raises, and goes on; it does not hold up an exit.
         raise SystemExit(f"{type(error).__name__}: {error.message}") from error
+
+
+@worker_ready.connect
+def look_after_runs(**kwargs: Any) -> None:
+    """Take up what a worker before this one left: it may have been this one, before it was killed."""
+    app.send_task("classifier.tasks.reap", expires=55)

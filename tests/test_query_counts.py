@@ -22,7 +22,13 @@ from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import ADMINISTRATORS
 from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import write_entry
-from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion, make_version
+from tests.classifier.factories import (
+    make_recommendation,
+    make_run,
+    make_similar_book,
+    make_suggestion,
+    make_version,
+)
 from tests.factories import (
     NOW,
     make_book,
@@ -60,6 +66,7 @@ BUDGETS = {
     "/api/v1/borrower-categories/": 6,
     "/api/v1/loan-policies/": 6,
     "/api/v1/closed-days/": 6,
+    "/api/v1/runs/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 7,
     "/api/v1/books/{book}/similar/": 5,
@@ -81,6 +88,7 @@ BUDGETS = {
     "/admin/circulation/loanpolicy/": 9,
     "/admin/classifier/modelversion/": 8,
     "/admin/classifier/recommendation/": 7,
+    "/admin/classifier/run/": 7,
     "/admin/classifier/suggestion/": 8,
     "/admin/django_celery_beat/clockedschedule/": 7,
     "/admin/django_celery_beat/crontabschedule/": 7,
@@ -124,6 +132,7 @@ def add_rows(book, start, stop):
 def add_rows_of_packages(number):
     """Make one more of each record that other packages bring."""
     user = User.objects.create_user(f"user {number}")
+    make_run(status="succeeded", asked_by=user)
     user.groups.add(Group.objects.create(name=f"group {number}"))
     Token.objects.create(user=user)
     AccessAttempt.objects.create(username=f"user {number}", attempt_time=NOW, failures_since_start=1)

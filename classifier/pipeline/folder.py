@@ -20,6 +20,8 @@ from safetensors.numpy import load
 from classifier.pipeline.errors import ArtifactError
 
 MANIFEST = "manifest.json"
+UNFINISHED = ".new-"
+"""How the name of a folder begins that is not whole yet."""
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int) -> None:
@@ -43,7 +45,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int) -> None
     if folder.exists():
         raise ArtifactError(f"There is a model in {folder.name} already; a stored model never changes.")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
     try:
         hashes = {name: _write(temporary / name, content) for name, content in files.items()}
         _write(temporary / MANIFEST, as_json({"format": form, "files": hashes}))

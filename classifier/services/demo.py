@@ -11,10 +11,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from classifier.errors import ClassifierError
-from classifier.models import ModelVersion, Recommendation, Suggestion
-from classifier.services.reclassification import classify
-from classifier.services.recommendation import recommend
-from classifier.services.training import train
+from classifier.models import ModelVersion, Recommendation, Run, Suggestion
+from classifier.services.jobs import run_here
 from library.catalogue.importing.books import import_books
 from library.catalogue.importing.categories import import_categories
 from library.catalogue.models import Book
@@ -55,10 +53,10 @@ def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress
         import_categories(path=files.categories, progress=progress)
         import_books(path=files.books, covers=files.covers, now=now, progress=progress)
         import_loans(path=files.loans, now=now, progress=progress)
-        train(now=now, seed=seed, progress=progress)
+        run_here(kind=Run.Kind.TRAIN, now=now, parameters={"seed": seed}, progress=progress)
     if not Recommendation.objects.exists():
-        classify(now=now, progress=progress)
-        recommend(now=now, progress=progress)
+        run_here(kind=Run.Kind.RECLASSIFY, now=now, progress=progress)
+        run_here(kind=Run.Kind.RECOMMEND, now=now, progress=progress)
     ensure_roles()
     return {
         "metrics": ModelVersion.objects.get(active=True).metrics,

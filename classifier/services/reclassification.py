@@ -17,6 +17,7 @@ from classifier.pipeline import suggestion as pipeline
 from classifier.pipeline.errors import PipelineError
 from classifier.selectors import all_books, catalogue, categories_by_key
 from classifier.services.outputs import written_whole
+from classifier.services.reporting import Finish, no_finish
 from classifier.services.versions import active_version, load_version
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
@@ -34,6 +35,7 @@ def classify(
     output: Path | None = None,
     precision: float | None = None,
     progress: Progress = no_progress,
+    finish: Finish = no_finish,
 ) -> dict[str, Any]:
     """Suggest categories with the active version, each with its evidence.
 
@@ -53,7 +55,7 @@ def classify(
     precision : float, optional
         Wanted share of right answers among those given, above 0 and below 1; left out, the setting
         ``SUGGESTION_PRECISION``.
-    progress : callable
+    progress, finish : callable
 
     Returns
     -------
@@ -98,7 +100,7 @@ def classify(
             if writer:
                 writer.writerows(_line(number, row) for number, row in rows)
     progress("classifying", len(wanted.books), len(wanted.books))
-    return {
+    result = {
         "version": version.name,
         "books": len(wanted.books),
         "suggestions": kept,
@@ -107,6 +109,8 @@ def classify(
         "threshold": threshold if math.isfinite(threshold) else None,
         "output": str(output) if output else None,
     }
+    finish(result)
+    return result
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ import numpy as np
 from django.db import connection, models, transaction
 from django.db.models import Max
 
-from classifier.errors import ClassifierError
+from classifier.errors import ClassifierError, SettingError
 from classifier.models import Recommendation, SimilarBook
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import PipelineError
@@ -19,6 +19,8 @@ from classifier.pipeline.recommend import Recommended, Recommender
 from classifier.selectors import all_books, catalogue_and_borrowers, loans_a_borrower
 from classifier.services.features import feature_cache
 from classifier.services.outputs import written_whole
+from classifier.services.pace import SAVING
+from classifier.services.reporting import Finish, no_finish
 from library.catalogue.models import Book
 from library.circulation.models import Loan
 from library.console import Progress, no_progress
@@ -38,6 +40,7 @@ def recommend(
     include_borrowed: bool = False,
     output: Path | None = None,
     progress: Progress = no_progress,
+    finish: Finish = no_finish,
 ) -> dict[str, Any]:
     """Replace every borrower's recommendations and every book's similar titles.
 
@@ -51,7 +54,7 @@ def recommend(
         Whether titles a borrower has had may come again.
     output : Path, optional
         A CSV file for the recommendations: borrower, rank, book, score, reason.
-    progress : callable
+    progress, finish : callable
 
     Returns
     -------
@@ -60,9 +63,13 @@ def recommend(
 
     Raises
     ------
+    SettingError
+        If `n` is below 1.
     ClassifierError
         If the catalogue is empty or `output` cannot be written.
     """
+    if n < 1:
+        raise SettingError(f"{n} titles a borrower recommend nothing; it must be 1 or more.", n=n)
     newest = Loan.objects.aggregate(pk=Max("pk"))["pk"] or 0
     loans_before = loans_a_borrower(until=newest)
     wanted, borrowers = catalogue_and_borrowers(all_books())
@@ -75,14 +82,15 @@ def recommend(
         modality = TextModality.from_config(config)
         modality.cache = feature_cache()
         text = modality.fit_block(wanted, rng=np.random.default_rng(0)).values
+        progress("reading books", 1, 1)
         recommender = Recommender(settings=config.recommend)
         recommender.fit(wanted.loans, book_ids=ids, text=text, progress=progress)
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
-    progress("reading books", 1, 1)
     found = list(
         recommender.recommend(n=n, now=now.timestamp(), include_borrowed=include_borrowed, progress=progress)
     )
+    progress(SAVING, 0, 1)
     with transaction.atomic():
         _wait_for_who_forgets()
         loans_now = loans_a_borrower(until=newest)
@@ -92,14 +100,17 @@ def recommend(
         kept = _replace(Recommendation, (names.recommendation(item, now) for item in found))
         pairs = (row for row in recommender.similar(n=SIMILAR) if {row[0], row[2]} <= names.books.keys())
         similar = _replace(SimilarBook, (names.similar(*row) for row in pairs))
-    if output is not None:
-        _write(output, found, names, now)
-    return {
-        "borrowers": len({item.borrower for item in found}),
-        "recommendations": kept,
-        "similar_titles": similar,
-        "output": str(output) if output else None,
-    }
+        if output is not None:
+            _write(output, found, names, now)
+        result = {
+            "borrowers": len({item.borrower for item in found}),
+            "recommendations": kept,
+            "similar_titles": similar,
+            "output": str(output) if output else None,
+        }
+        progress(SAVING, 1, 1)
+        finish(result)
+    return result
 
 
 class _Names:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from classifier.errors import ClassifierError, SettingError
 from classifier.models import ModelVersion
 from classifier.pipeline import training as pipeline
@@ -12,6 +14,8 @@ from classifier.pipeline.errors import ConfigError, PipelineError
 from classifier.selectors import all_books, catalogue
 from classifier.services import versions
 from classifier.services.features import feature_cache
+from classifier.services.pace import JUDGING, SAVING
+from classifier.services.reporting import Finish, no_finish
 from library.console import Progress, no_progress
 
 MAX_SEED = 2**32 - 1
@@ -19,7 +23,12 @@ MAX_SEED = 2**32 - 1
 
 
 def train(
-    *, now: datetime, seed: int = 0, settings: Sequence[str] = (), progress: Progress = no_progress
+    *,
+    now: datetime,
+    seed: int = 0,
+    settings: Sequence[str] = (),
+    progress: Progress = no_progress,
+    finish: Finish = no_finish,
 ) -> dict[str, Any]:
     """Learn from every categorised book, keep the version, and activate it if it is no worse.
 
@@ -30,7 +39,7 @@ def train(
         0 to `MAX_SEED`. Same seed and same library: same model.
     settings : sequence of str
         ``part.name=value``, see `classifier.pipeline.config`.
-    progress : callable
+    progress, finish : callable
 
     Returns
     -------
@@ -55,11 +64,18 @@ def train(
         raise SettingError(error.message, **error.extra) from error
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
-    version = versions.keep_version(training=trained, seed=seed, now=now)
+    progress(JUDGING, 0, 1)
     better, reason = _compare(trained.figures)
-    if better:
-        versions.activate(version=version)
-    return {"version": version.name, "active": better, "reason": reason, "metrics": trained.figures}
+    progress(JUDGING, 1, 1)
+    result = {"active": better, "reason": reason, "metrics": trained.figures}
+    progress(SAVING, 0, 1)
+    with versions.stored(training=trained, now=now) as name, transaction.atomic():
+        version = versions.keep_version(name=name, training=trained, seed=seed, now=now)
+        if better:
+            versions.activate(version=version)
+        progress(SAVING, 1, 1)
+        finish({"version": name, **result})
+    return {"version": name, **result}
 
 
 def evaluate(*, version: ModelVersion) -> dict[str, Any]:

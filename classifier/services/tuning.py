@@ -12,6 +12,7 @@ from classifier.errors import ClassifierError, SettingError
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import ConfigError, PipelineError
 from classifier.selectors import all_books, catalogue
+from classifier.services.reporting import Finish, no_finish
 from classifier.services.training import MAX_SEED
 from library.console import Progress, no_progress
 
@@ -24,6 +25,7 @@ def tune(
     settings: Sequence[str] = (),
     fresh: bool = False,
     progress: Progress = no_progress,
+    finish: Finish = no_finish,
 ) -> dict[str, Any]:
     """Search better settings than the defaults, and say what they bring; nothing is put into use.
 
@@ -42,7 +44,7 @@ def tune(
         ``part.name=value``: fixed, not searched.
     fresh : bool
         Forget the search that is kept.
-    progress : callable
+    progress, finish : callable
 
     Returns
     -------
@@ -90,11 +92,13 @@ def tune(
         raise ClassifierError(error.message, **error.extra) from error
     except OSError as error:
         raise ClassifierError(f"The search cannot be kept in {folder}: {error}.") from error
-    return {
+    result = {
         **dataclasses.asdict(tuning),
         "seed": seed,
         "command": _train_command(seed, [*settings, *tuning.settings]),
     }
+    finish(result)
+    return result
 
 
 def _train_command(seed: int, settings: Sequence[str]) -> str:

@@ -1,5 +1,8 @@
 """Versions of the model: kept for ever as they were trained, one of them active."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +16,7 @@ from classifier.errors import ClassifierError, NoModelError
 from classifier.models import ModelVersion
 from classifier.pipeline.artifact import TrainedModel, load_model, save_model
 from classifier.pipeline.errors import PipelineError
+from classifier.pipeline.folder import UNFINISHED
 from classifier.pipeline.training import Training
 from classifier.services.features import feature_cache
 
@@ -69,19 +73,37 @@ def folder_of(*, name: str) -> Path:
     return Path(settings.MODELS_DIR) / name
 
 
-def keep_version(*, training: Training, seed: int, now: datetime) -> ModelVersion:
-    """Write a trained model to disk and note it as a version that is not active yet.
+@contextmanager
+def stored(*, training: Training, now: datetime) -> Iterator[str]:
+    """Write a trained model to disk; its files are gone again unless the block ends well.
+
+    What a process that was killed left half done is cleared away first: only one trains at a time.
+
+    Yields
+    ------
+    str
+        The name of the version to be.
 
     Raises
     ------
     ClassifierError
-        If the disk is full or not writable; no half-written model is left.
+        If the disk is full or not writable.
     """
     name = f"{now:%Y%m%d-%H%M%S}-{token_hex(2)}"
     try:
+        _clear_away()
         save_model(training.model, folder_of(name=name))
     except OSError as error:
         raise ClassifierError(f"The model could not be written to {settings.MODELS_DIR}: {error}.") from error
+    try:
+        yield name
+    except BaseException:
+        shutil.rmtree(folder_of(name=name), ignore_errors=True)
+        raise
+
+
+def keep_version(*, name: str, training: Training, seed: int, now: datetime) -> ModelVersion:
+    """Note a model that was `stored` as a version that is not active yet."""
     return ModelVersion.objects.create(
         name=name,
         created_at=now,
@@ -107,3 +129,9 @@ def no_worse(*, candidate: dict[str, Any], active: dict[str, Any]) -> bool:
 @lru_cache(maxsize=2)  # the active version, and the one it is compared with
 def _load(folder: Path) -> TrainedModel:
     return load_model(folder)
+
+
+def _clear_away() -> None:
+    """Delete half-written models; whole ones stay, for the database may be an older copy of itself."""
+    for left in Path(settings.MODELS_DIR).glob(f"{UNFINISHED}*"):
+        shutil.rmtree(left)

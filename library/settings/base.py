@@ -261,6 +261,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "CopyStatusEnum": "library.catalogue.models.Copy.Status",
+        "RunKindEnum": "classifier.models.Run.Kind",
+        "RunStatusEnum": "classifier.models.Run.Status",
         "HoldStatusEnum": "library.circulation.models.Hold.Status",
     },
     # From the package beside, not from a foreign host.
@@ -371,6 +373,7 @@ UNFOLD = {
                 "items": [
                     sidebar_link(_("Suggestions"), "lightbulb", "classifier.suggestion"),
                     sidebar_link(_("Recommendations"), "recommend", "classifier.recommendation"),
+                    sidebar_link(_("Runs"), "play_circle", "classifier.run"),
                     sidebar_link(_("Model versions"), "history", "classifier.modelversion"),
                 ],
             },
@@ -396,10 +399,16 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", (QUEUE_DIR / "results").as_uri())
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
-# When most libraries are closed; the admin can change it (django-celery-beat).
+# How long a run may be silent before its worker is taken for dead: many heartbeats, and the longest that a
+# write may have to wait on a busy database.
+RUN_LOST_SECONDS = env.int("RUN_LOST_SECONDS", 60, validate=validate.Range(min=1))
+# How long a run may stay queued before its message is taken for lost. One that is sent twice does no harm.
+RUN_RESEND_SECONDS = env.int("RUN_RESEND_SECONDS", 600, validate=validate.Range(min=1))
+# What a new installation starts with, when most libraries are closed; from then on the admin's rows count.
 CELERY_BEAT_SCHEDULE = {
     "classify new books nightly": {
-        "task": "classifier.tasks.classify",
+        "task": "classifier.tasks.ask",
+        "kwargs": {"kind": "reclassify"},
         "schedule": crontab(hour=2, minute=0),
     },
     # Before the notices: they tell of both.
@@ -412,7 +421,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "library.circulation.tasks.send_notices",
         "schedule": crontab(hour=7, minute=0),
     },
-    "recommend nightly": {"task": "classifier.tasks.recommend", "schedule": crontab(hour=3, minute=0)},
+    "recommend nightly": {
+        "task": "classifier.tasks.ask",
+        "kwargs": {"kind": "recommend"},
+        "schedule": crontab(hour=3, minute=0),
+    },
     "prune the audit log monthly": {
         "task": "library.people.tasks.prune_audit",
         "schedule": crontab(hour=4, minute=0, day_of_month=1),
@@ -423,8 +436,15 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=1, minute=0),
     },
     "retrain weekly": {
-        "task": "classifier.tasks.train",
+        "task": "classifier.tasks.ask",
+        "kwargs": {"kind": "train"},
         "schedule": crontab(hour=0, minute=0, day_of_week="sunday"),
+    },
+    "look after runs": {
+        "task": "classifier.tasks.reap",
+        "schedule": crontab(),
+        # Not one for each minute that all workers were busy.
+        "options": {"expire_seconds": 55},
     },
 }
 CELERY_BEAT_SCHEDULER = "library.desk.beat:AdminsScheduler"

@@ -3,7 +3,8 @@
 from itertools import count
 from typing import Any
 
-from classifier.models import ModelVersion, Recommendation, SimilarBook, Suggestion
+from classifier.models import ModelVersion, Recommendation, Run, SimilarBook, Suggestion
+from classifier.services.parameters import checked_parameters, digest_of
 from tests.factories import NOW, make_book, make_borrower, make_category
 
 _numbers = count(1)
@@ -38,3 +39,17 @@ def make_similar_book(**fields: Any) -> SimilarBook:
         if name not in fields:
             fields[name] = make_book()
     return SimilarBook.objects.create(**{"rank": 1, "score": 0.5} | fields)
+
+
+def make_run(**fields: Any) -> Run:
+    """Return a saved run, a queued training unless told otherwise; what its status needs is filled in."""
+    defaults: dict[str, Any] = {"kind": "train", "trigger": "manual", "asked_at": NOW} | fields
+    status = defaults.get("status", "queued")
+    if status != "queued":
+        defaults = {"started_at": NOW, "heartbeat_at": NOW, "attempt": 1} | defaults
+    if status not in Run.ACTIVE:
+        defaults.setdefault("finished_at", NOW)
+    if status in ("failed", "errored"):
+        defaults.setdefault("error", "It went wrong.")
+    given = checked_parameters(kind=defaults["kind"], given=defaults.pop("parameters", {}))
+    return Run.objects.create(parameters=given, parameters_digest=digest_of(parameters=given), **defaults)

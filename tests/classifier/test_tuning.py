@@ -137,7 +137,7 @@ def test_settings_given_are_fixed():
         (["--trials", "0"], "0 trials search nothing; it must be 1 or more."),
         (["--trials", "x"], "argument --trials: invalid int value: 'x'"),
         (["--timeout", "0"], "The time is 0 seconds; it must be above 0."),
-        (["--timeout", "nan"], "The time is nan seconds; it must be above 0."),
+        (["--timeout", "nan"], "The parameter timeout of a run “tune” cannot be NaN."),
         (["--seed", "-1"], f"The seed is -1; it must be from 0 to {MAX_SEED}."),
         (["--set", "network.widht=1"], "There is no setting “network.widht”."),
         (["--set", "network.width=0"], "network.width must be above 0 and finite; it is 0."),

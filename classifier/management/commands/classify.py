@@ -3,15 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-from django.utils import timezone
+from django.core.management.base import CommandParser
 
-from classifier.errors import SettingError
-from library.console import Command as BaseCommand
-from library.console import Progress
+from classifier.management.running import RunCommand
 
 
-class Command(BaseCommand):
+class Command(RunCommand):
+    kind = "reclassify"
     help = (
         "Suggest categories for the books that have none, with the active version: three ranks a book, kept "
         "as suggestions beside the book, with the evidence for each. A book's own category is never changed. "
@@ -39,22 +37,11 @@ class Command(BaseCommand):
         )
         super().add_arguments(parser)
 
-    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.reclassification import classify  # loads torch, which --help can do without
+    def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {"include_categorised": options["all"], "precision": options["precision"]}
 
-        try:
-            return classify(
-                now=timezone.now(),
-                include_categorised=options["all"],
-                output=options["output"],
-                precision=options["precision"],
-                progress=progress,
-            )
-        except SettingError as error:
-            raise CommandError(error.message, returncode=2) from error
-
-    def show(self, result: dict[str, Any]) -> None:
-        super().show(result)
+    def show_result(self, result: dict[str, Any]) -> None:
+        super().show_result(result)
         if result["threshold"] is None:
             self.warn(
                 f"On the books held out, no probability reaches a precision of {result['precision']:g}, so "

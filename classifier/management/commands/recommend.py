@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils import timezone
 
-from library.console import Command as BaseCommand
-from library.console import Progress
+from classifier.management.running import RunCommand
 
 
-class Command(BaseCommand):
+class Command(RunCommand):
+    kind = "recommend"
     help = (
         "Recommend titles to each borrower who has a loan, from what readers of the same books borrowed and "
         "from what reads alike, and keep the similar titles of each book."
@@ -27,15 +26,7 @@ class Command(BaseCommand):
         )
         super().add_arguments(parser)
 
-    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.recommendation import recommend  # loads scipy, which --help can do without
-
+    def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
         if options["n"] < 1:
             raise CommandError("-n must be 1 or more.", returncode=2)
-        return recommend(
-            now=timezone.now(),
-            n=options["n"],
-            include_borrowed=options["include_borrowed"],
-            output=options["output"],
-            progress=progress,
-        )
+        return {"n": options["n"], "include_borrowed": options["include_borrowed"]}

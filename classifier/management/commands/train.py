@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-from django.utils import timezone
+from django.core.management.base import CommandParser
 
-from classifier.errors import SettingError
+from classifier.management.running import RunCommand
 from classifier.tables import report
-from library.console import Command as BaseCommand
-from library.console import Progress
 
 
-class Command(BaseCommand):
+class Command(RunCommand):
+    kind = "train"
     help = (
         "Learn from every categorised book, measure the result on books held out, keep it as a version, and "
         "make it the active one if it is no worse than the active one on those books."
@@ -32,17 +30,10 @@ class Command(BaseCommand):
         )
         super().add_arguments(parser)
 
-    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.training import train  # loads torch, which --help can do without
+    def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {"seed": options["seed"], "settings": options["settings_"]}
 
-        try:
-            return train(
-                now=timezone.now(), seed=options["seed"], settings=options["settings_"], progress=progress
-            )
-        except SettingError as error:
-            raise CommandError(error.message, returncode=2) from error
-
-    def show(self, result: dict[str, Any]) -> None:
+    def show_result(self, result: dict[str, Any]) -> None:
         self.stdout.write(report(result["metrics"]))
         state = "active" if result["active"] else "not active"
         self.stdout.write(f"Version {result['version']} ({state}). {result['reason']}")

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from classifier.errors import SettingError
-from library.console import Command as BaseCommand
+from classifier.management.running import RunCommand
 from library.console import Progress, as_text
 
 _COLUMNS = {
@@ -20,7 +19,8 @@ _CHANCE = 0.05
 """The usual level: one difference in twenty this large is none."""
 
 
-class Command(BaseCommand):
+class Command(RunCommand):
+    kind = "tune"
     help = (
         "Search network structure, activation, regularisation and support vector machine for the best "
         "cross-validated macro-F1, measure what was found beside the defaults on the held-out books, and "
@@ -53,26 +53,19 @@ class Command(BaseCommand):
         parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
         super().add_arguments(parser)
 
-    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.tuning import tune  # loads torch, which --help can do without
+    def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
+        names = ("trials", "timeout", "seed", "fresh")
+        return {name: options[name] for name in names} | {"settings": options["settings_"]}
 
+    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
         try:
-            return tune(
-                trials=options["trials"],
-                timeout=options["timeout"],
-                seed=options["seed"],
-                settings=options["settings_"],
-                fresh=options["fresh"],
-                progress=progress,
-            )
-        except SettingError as error:
-            raise CommandError(error.message, returncode=2) from error
+            return super().work(progress=progress, **options)
         except KeyboardInterrupt:
             raise CommandError(
                 "Interrupted. Finished trials are kept; start again to go on.", returncode=130
             ) from None
 
-    def show(self, result: dict[str, Any]) -> None:
+    def show_result(self, result: dict[str, Any]) -> None:
         rows = [
             [name, *(f"{result[key][column]:.3f}" for column in _COLUMNS)]
             for key, name in (("defaults", "defaults"), ("best", "best found"))

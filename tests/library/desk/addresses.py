@@ -26,7 +26,7 @@ from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.models import AuditEntry
 from library.people.services.audit import write_entry
-from tests.classifier.factories import make_recommendation, make_suggestion, make_version
+from tests.classifier.factories import make_recommendation, make_run, make_suggestion, make_version
 from tests.factories import (
     NOW,
     make_book,
@@ -70,6 +70,8 @@ _API: dict[str, tuple[str, bool, bool]] = {
 }
 
 _SHOWN_ONLY = {"circulation.hold", "circulation.notice"}
+#: Whose permission to change is for something else: a run is cancelled by it.
+_NEVER_SAVED = {"classifier.run"}
 _DESK = ("circulation.add_loan", "people.view_borrower")
 
 _NAMED: dict[str, Expected] = {
@@ -122,6 +124,17 @@ _NAMED: dict[str, Expected] = {
     "admin:app_list": {"get": (STAFF, 200)},
     "admin:autocomplete": {"get": (("people.view_borrower",), 200)},
     "admin:auth_user_password_change": {"get": (("auth.change_user",), 200)},
+    "admin:classifier_run_cancel": {
+        "post": (("classifier.view_run", "classifier.change_run"), 302),
+        "get": (STAFF, 405),
+    },
+    "run-list": {
+        "get": (("classifier.view_run",), 200),
+        "options": (("classifier.view_run",), 200),
+        "post": (("classifier.add_run",), 400),
+    },
+    "run-detail": {"get": (("classifier.view_run",), 200), "put": (("classifier.change_run",), 405)},
+    "run-cancel": {"post": (("classifier.change_run",), 409)},
     "admin:classifier_suggestion_accept": {
         "post": (("classifier.view_suggestion", "catalogue.change_book"), 302),
         "get": (STAFF, 405),
@@ -166,7 +179,7 @@ def expectations() -> dict[str, Expected]:
         saved = 302 if f"{app}.{name}" in _SHOWN_ONLY else 200
         expected[f"admin:{app}_{name}_change"] = {
             "get": (needs("view|change"), 200),
-            "post": (needs("change"), saved),
+            "post": ((NOBODY,) if f"{app}.{name}" in _NEVER_SAVED else needs("change"), saved),
         }
         # The page's address in old bookmarks, without "change".
         expected[f"admin/{app}/{name}/<path:object_id>/"] = {"get": (STAFF, 302)}
@@ -263,6 +276,7 @@ def make_samples() -> dict[str, Any]:
         make_suggestion(book=book, category=category),
         make_recommendation(borrower=borrower, book=book),
         make_version(),
+        make_run(status="succeeded"),
         user,
         Group.objects.create(name="sample"),
         AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),

@@ -5,14 +5,12 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from classifier.models import Recommendation, SimilarBook, Suggestion
@@ -192,13 +190,3 @@ class SimilarBooksView(generics.ListAPIView):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         get_object_or_404(Book.objects.only("pk"), pk=self.kwargs["book_id"])
         return super().list(request, *args, **kwargs)
-
-
-router = SimpleRouter()
-router.register("suggestions", SuggestionViewSet)
-router.register("recommendations", RecommendationViewSet)
-
-urlpatterns = [
-    *router.urls,
-    path("books/<int:book_id>/similar/", SimilarBooksView.as_view(), name="book-similar"),
-]

@@ -1,0 +1,17 @@
+"""The classifier in the REST API."""
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from classifier.api.runs import RunViewSet
+from classifier.api.suggestions import RecommendationViewSet, SimilarBooksView, SuggestionViewSet
+
+router = SimpleRouter()
+router.register("runs", RunViewSet)
+router.register("suggestions", SuggestionViewSet)
+router.register("recommendations", RecommendationViewSet)
+
+urlpatterns = [
+    *router.urls,
+    path("books/<int:book_id>/similar/", SimilarBooksView.as_view(), name="book-similar"),
+]

@@ -1,0 +1,110 @@
+"""Runs in the REST API: ask for one, see how far it is, cancel it."""
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from classifier import dispatch
+from classifier.models import Run
+from classifier.services.runs import request_cancel
+from library.rest.permissions import PersonalDataPermissions
+
+
+class MayCancel(BasePermission):
+    """Cancelling changes the run."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.user.has_perm("classifier.change_run")
+
+
+class RunSerializer(serializers.ModelSerializer):
+    asked_by = serializers.CharField(source="asked_by.username", read_only=True, default=None)
+    outcome = serializers.CharField(
+        read_only=True, help_text="What became of it, in words: the error, or that nothing had changed."
+    )
+
+    class Meta:
+        model = Run
+        fields = [
+            "id",
+            "kind",
+            "trigger",
+            "status",
+            "parameters",
+            "forced",
+            "asked_at",
+            "asked_by",
+            "started_at",
+            "finished_at",
+            "attempt",
+            "cancel_requested",
+            "progress",
+            "phase",
+            "seconds_left",
+            "unchanged_since",
+            "result",
+            "outcome",
+        ]
+
+
+class AskSerializer(serializers.Serializer):
+    kind = serializers.ChoiceField(choices=Run.Kind.choices)
+    parameters = serializers.DictField(
+        required=False, help_text="Those of the command of that name, without the names of files."
+    )
+    force = serializers.BooleanField(default=False, help_text="Do it even if nothing has changed.")
+
+
+class AskedSerializer(RunSerializer):
+    is_new = serializers.BooleanField(
+        read_only=True, help_text="False if the same was asked for before and is not over: it is that run."
+    )
+
+    class Meta(RunSerializer.Meta):
+        fields = ["is_new", *RunSerializer.Meta.fields]
+
+
+class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Jobs of the classifier, the newest first."""
+
+    queryset = Run.objects.select_related("asked_by").defer("timeline", "traceback")
+    serializer_class = RunSerializer
+    permission_classes = [PersonalDataPermissions]
+    filterset_fields = ["kind", "status", "trigger"]
+    ordering_fields = ["asked_at", "started_at", "finished_at"]
+
+    @extend_schema(
+        request=AskSerializer,
+        responses={202: OpenApiResponse(AskedSerializer, description="A worker will do it.")},
+        parameters=[
+            OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[202], description="The run.")
+        ],
+    )
+    def create(self, request: Request) -> Response:
+        """Ask for a run; the same asked for twice before it is over is one run."""
+        given = AskSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = dispatch.ask(
+            **given.validated_data,
+            trigger=Run.Trigger.API,
+            now=timezone.now(),
+            user=request.user,  # type: ignore[arg-type]  # signed in: only such a one may add
+        )
+        asked.run.is_new = asked.is_new  # type: ignore[attr-defined]  # for the serializer
+        data = AskedSerializer(asked.run, context=self.get_serializer_context()).data
+        address = reverse("run-detail", args=[asked.run.pk], request=request)
+        return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": address})
+
+    @extend_schema(request=None, responses={202: RunSerializer})
+    @action(detail=True, methods=["post"], permission_classes=[MayCancel])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel a queued run at once, and a running one at its next step."""
+        run = request_cancel(run=self.get_object(), now=timezone.now())
+        data = RunSerializer(run, context=self.get_serializer_context()).data
+        return Response(data, status=status.HTTP_202_ACCEPTED)

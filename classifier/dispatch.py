@@ -1,0 +1,97 @@
+"""The way to a worker: opens a run and sends its task once that is committed."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError
+
+from classifier.models import Run
+from classifier.services import runs
+from library.celery import app
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The run that does what was asked, and whether it is a new one."""
+
+    run: Run
+    is_new: bool
+
+    @property
+    def sentence(self) -> str:
+        """What to tell who asked."""
+        words = _("%(run)s is queued.") if self.is_new else _("The same was asked for before: it is %(run)s.")
+        return words % {"run": self.run}
+
+
+def ask(
+    *,
+    kind: str,
+    trigger: str,
+    now: datetime,
+    parameters: Mapping[str, Any] | None = None,
+    user: User | None = None,
+    force: bool = False,
+) -> Asked:
+    """Ask for a run; a worker does it as soon as the caller's transaction is committed and one is free.
+
+    Asked for twice with the same parameters before it is over, it is one run.
+
+    Parameters
+    ----------
+    kind, trigger : str
+        One of `Run.Kind` and of `Run.Trigger`.
+    now : datetime
+    parameters : mapping, optional
+        See `classifier.services.parameters`.
+    user : user, optional
+        Who asks.
+    force : bool
+        Do it even if nothing has changed since the last time.
+
+    Raises
+    ------
+    SettingError
+        If there is no such kind, or a parameter does not fit it.
+    """
+    run, is_new = runs.open_run(
+        kind=kind, trigger=trigger, now=now, parameters=parameters, user=user, force=force
+    )
+    if is_new:
+        transaction.on_commit(partial(_send, run, now))
+    return Asked(run=run, is_new=is_new)
+
+
+def send_next(*, kind: str, now: datetime) -> None:
+    """Send the run of a kind that has waited longest for another of its kind to end."""
+    for run in runs.waiting(kind=kind)[:1]:
+        _send(run, now)
+
+
+def reap(*, now: datetime) -> int:
+    """Look after runs whose worker died or whose message was lost; return how many were sent again."""
+    lost = runs.reap(now=now)
+    for run in lost:
+        _send(run, now)
+    return len(lost)
+
+
+def _send(run: Run, now: datetime) -> None:
+    task_id = str(uuid4())
+    if not runs.note_sent(run=run, task_id=task_id, now=now):
+        return
+    try:
+        app.send_task(f"classifier.tasks.{run.kind}", args=[run.pk], task_id=task_id)
+    except (OperationalError, OSError):
+        # The run stays queued, and `reap` sends it once the broker is back.
+        logger.exception("Run %s could not be sent", run.pk)

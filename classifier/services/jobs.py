@@ -1,0 +1,165 @@
+"""What runs do: each kind's service, and what becomes of the run around it."""
+
+import logging
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from classifier.errors import RunCancelledError, RunLostError
+from classifier.models import Run
+from classifier.services import repetition, runs
+from classifier.services.pace import READING, Pace
+from classifier.services.reclassification import classify
+from classifier.services.recommendation import recommend
+from classifier.services.reporting import Reporter
+from classifier.services.training import train
+from classifier.services.tuning import tune
+from library.catalogue.models import Book
+from library.console import Progress, no_progress
+from library.errors import LibraryError
+
+logger = logging.getLogger(__name__)
+
+#: By kind: takes the run's parameters, ``now``, ``progress``, ``finish``, and ``output`` if a file is wanted.
+_SERVICES: dict[str, Callable[..., dict[str, Any]]] = {
+    Run.Kind.TRAIN: train,
+    Run.Kind.TUNE: lambda *, now, **rest: tune(**rest),
+    Run.Kind.RECLASSIFY: classify,
+    Run.Kind.RECOMMEND: recommend,
+}
+_LATELY = 20
+"""Runs among which one of about this size is looked for, to estimate the time by."""
+_ALIKE = 2.0
+"""Times more or fewer books: beyond it, time grows unlike the data."""
+
+
+def work(*, run_id: int, task_id: str = "", clock: Callable[[], datetime] = timezone.now) -> Run | None:
+    """Do a queued run to its end, whatever that is: it stands in the run.
+
+    Parameters
+    ----------
+    run_id : int
+    task_id : str
+        Of the message that asks for it.
+    clock : callable
+        Returns the time.
+
+    Returns
+    -------
+    Run or None
+        None if the run is not queued, or another of its kind is running: then nothing is done.
+    """
+    run = runs.claim(run_id=run_id, now=clock(), task_id=task_id)
+    if run is None:
+        return None
+    try:
+        _do(run, clock=clock)
+    except LibraryError as error:
+        logger.info("%s ended: %s", run, error.message)
+    except Exception:
+        logger.exception("Run %s ended with an error", run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def run_here(
+    *,
+    kind: str,
+    now: datetime,
+    parameters: dict[str, Any] | None = None,
+    force: bool = False,
+    output: Path | None = None,
+    progress: Progress = no_progress,
+    clock: Callable[[], datetime] = timezone.now,
+) -> dict[str, Any]:
+    """Do a run in this process, as commands do.
+
+    Parameters
+    ----------
+    kind : str
+        One of `Run.Kind`.
+    now : datetime
+    parameters : dict, optional
+    force : bool
+        Do it even if nothing has changed since the last time.
+    output : Path, optional
+        A file that the job is to write too; it is never left out because nothing has changed.
+    progress, clock : callable
+
+    Returns
+    -------
+    dict
+        What the job's service returned; of a run that had nothing to do, what it returned the last time,
+        and ``skipped``: why, in words.
+
+    Raises
+    ------
+    AlreadyRunningError
+        If one of the kind is running.
+    LibraryError
+        As the service; the run has failed then.
+    """
+    run = runs.open_claimed(
+        kind=kind, trigger=Run.Trigger.COMMAND, now=now, parameters=parameters, force=force
+    )
+    return _do(run, clock=clock, onward=progress, output=output)
+
+
+def _do(
+    run: Run, *, clock: Callable[[], datetime], onward: Progress = no_progress, output: Path | None = None
+) -> dict[str, Any]:
+    pace = _pace(run)
+
+    def end(status: str, **fields: Any) -> None:
+        runs.close(run=run, status=status, now=clock(), timeline=pace.timeline(), **fields)
+
+    def finish(result: dict[str, Any]) -> None:
+        end(Run.Status.SUCCEEDED, result=repetition.in_short(run.kind, result))
+
+    with Reporter(run=run, pace=pace, onward=onward, clock=clock) as progress:
+        try:
+            progress(READING, 0, 1)
+            last = repetition.last_alike(run=run, now=clock())
+            progress(READING, 1, 1)
+            if last and not (run.forced or output):
+                end(Run.Status.SUCCEEDED, unchanged_since=last)
+                run.unchanged_since = last
+                return repetition.in_full(last) | {"skipped": run.outcome}
+            more = {"output": output} if output else {}
+            service = _SERVICES[run.kind]
+            return service(**run.parameters, **more, now=clock(), progress=progress, finish=finish)
+        except (RunCancelledError, KeyboardInterrupt):
+            end(Run.Status.CANCELLED)
+            raise
+        except (RunLostError, OperationalError, InterfaceError):
+            # Another process's now; or the database went away, which is no bug, and nothing can be written:
+            # without a heartbeat the run is taken up again.
+            raise
+        except LibraryError as error:
+            end(Run.Status.FAILED, error=error.message)
+            raise
+        except Exception as error:
+            words = f"{type(error).__name__}: {error}"
+            end(Run.Status.ERRORED, error=words, traceback=traceback.format_exc())
+            raise
+
+
+def _pace(run: Run) -> Pace:
+    """Return the pace by which a run's time is estimated: that of the newest one like it."""
+    run.size = Book.objects.count()
+    Run.objects.filter(pk=run.pk).update(size=run.size)
+    done = Run.objects.filter(kind=run.kind, status=Run.Status.SUCCEEDED, unchanged_since=None)
+    alike = [
+        earlier
+        for earlier in done.order_by("-finished_at").only("size", "timeline", "parameters_digest")[:_LATELY]
+        if earlier.timeline and 1 / _ALIKE <= (run.size or 1) / (earlier.size or 1) <= _ALIKE
+    ]
+    alike.sort(key=lambda earlier: earlier.parameters_digest != run.parameters_digest)
+    if not alike:
+        return Pace(kind=run.kind)
+    return Pace(kind=run.kind, earlier=alike[0].timeline, scale=(run.size or 1) / (alike[0].size or 1))
