@@ -78,6 +78,13 @@ def send_next(*, kind: str, now: datetime) -> None:
         _send(run, now)
 
 
+def follow(*, run: Run, now: datetime) -> None:
+    """Ask for what comes after a run: new suggestions are reviewed in a new order."""
+    changed = run.status == Run.Status.SUCCEEDED and run.unchanged_since_id is None
+    if changed and run.kind == Run.Kind.RECLASSIFY:
+        ask(kind=Run.Kind.ORDER_REVIEWS, trigger=run.trigger, now=now, user=run.asked_by)
+
+
 def reap(*, now: datetime) -> int:
     """Look after runs whose worker died or whose message was lost; return how many were sent again."""
     lost = runs.reap(now=now)

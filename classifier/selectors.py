@@ -10,11 +10,9 @@ from django.db.models import Count, QuerySet
 
 from classifier.pipeline.notation import implied_parents
 from classifier.pipeline.records import BookRecord, Catalogue, Int64, LoanTable
+from classifier.review_selectors import TRUSTED_SOURCES, category_key
 from library.catalogue.models import Book, Category
 from library.circulation.models import CoBorrowing, Loan
-
-TRUSTED_SOURCES = [Book.CategorySource.IMPORTED, Book.CategorySource.LIBRARIAN]
-"""Whose categories the model learns from; its own guesses would only confirm themselves."""
 
 MOST_MADE_UP = 2_000_000
 """Borrowers that stand for pairs of titles: 64 MB of columns, about as many as a large library has loans."""
@@ -138,11 +136,6 @@ def parents() -> dict[str, str]:
         category_key(scheme, notation) for scheme, notation, _, _ in rows if scheme not in drawn
     )
     return said | implied
-
-
-def category_key(scheme: str, notation: str) -> str:
-    """Return what the model calls a category: it must mean the same on another machine."""
-    return f"{scheme}/{notation}"
 
 
 def categories_by_key() -> dict[str, Category]:

@@ -42,6 +42,12 @@ def recommend(self: Task, run_id: int) -> None:
     _work(self, run_id)
 
 
+@_of_a_run()
+def order_reviews(self: Task, run_id: int) -> None:
+    """Order the books that wait for review."""
+    _work(self, run_id)
+
+
 @shared_task(ignore_result=True)
 def ask(kind: str, parameters: dict[str, Any] | None = None, force: bool = False) -> None:
     """Ask for a run, as a schedule does; asked for again before it is over, it is the same run."""
@@ -61,3 +67,4 @@ def _work(task: Task, run_id: int) -> None:
     run = work(run_id=run_id, task_id=task.request.id or "")
     if run is not None:
         dispatch.send_next(kind=run.kind, now=timezone.now())
+        dispatch.follow(run=run, now=timezone.now())

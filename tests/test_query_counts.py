@@ -23,7 +23,9 @@ from library.desk.roles import ADMINISTRATORS
 from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import write_entry
 from tests.classifier.factories import (
+    make_item,
     make_recommendation,
+    make_review,
     make_run,
     make_similar_book,
     make_suggestion,
@@ -67,6 +69,9 @@ BUDGETS = {
     "/api/v1/loan-policies/": 6,
     "/api/v1/closed-days/": 6,
     "/api/v1/runs/": 6,
+    "/api/v1/reviews/": 6,
+    "/api/v1/reviews/next/?n=20": 15,
+    "/api/v1/reviews/figures/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 7,
     "/api/v1/books/{book}/similar/": 5,
@@ -88,6 +93,8 @@ BUDGETS = {
     "/admin/circulation/loanpolicy/": 9,
     "/admin/classifier/modelversion/": 8,
     "/admin/classifier/recommendation/": 7,
+    "/admin/classifier/review/": 8,
+    "/admin/classifier/review/next/": 17,
     "/admin/classifier/run/": 7,
     "/admin/classifier/suggestion/": 8,
     "/admin/django_celery_beat/clockedschedule/": 7,
@@ -125,6 +132,12 @@ def add_rows(book, start, stop):
         make_suggestion(book=book, rank=number, category=category, model_version=make_version())
         make_recommendation(borrower=borrower, book=other)
         make_similar_book(book=book, rank=number, other=other)
+        waits = make_suggestion(category=category).book
+        make_suggestion(book=waits, rank=2)
+        make_copy(book=waits, branch=branch)
+        make_similar_book(book=waits, rank=1, other=other)
+        make_item(book=waits)
+        make_review()
         add_rows_of_packages(number)
         write_entry(user=None, action=AuditEntry.Action.VIEWED, path="/", now=NOW, model=Borrower)
 

@@ -91,6 +91,7 @@ class RunAdmin(ReadOnlyAdmin):
             (Run.Kind.TRAIN.value, _("Train now")),
             (Run.Kind.RECLASSIFY.value, _("Reclassify now")),
             (Run.Kind.RECOMMEND.value, _("Recommend now")),
+            (Run.Kind.ORDER_REVIEWS.value, _("Order reviews now")),
         ]
         may_start = self.has_add_permission(request)
         extra = {**(extra_context or {}), "starters": starters if may_start else []}

@@ -14,6 +14,7 @@ from django.forms.utils import flatatt
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
@@ -42,7 +43,11 @@ def may_file_books(request: HttpRequest) -> bool:
 def accept(model_admin: admin.ModelAdmin, request: HttpRequest, suggestion: Suggestion) -> bool:
     """Accept one suggestion, write the book's history and tell the person if it could not be done."""
     try:
-        book = accept_suggestion(suggestion=suggestion)
+        book = accept_suggestion(
+            suggestion=suggestion,
+            reviewer=request.user,  # type: ignore[arg-type]  # signed in, or there is no button
+            now=timezone.now(),
+        )
     except LibraryError as error:
         model_admin.message_user(request, error.message, messages.ERROR)
         return False

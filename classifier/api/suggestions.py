@@ -5,6 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, mixins, serializers, viewsets
 from rest_framework.decorators import action
@@ -136,7 +137,11 @@ class SuggestionViewSet(viewsets.ReadOnlyModelViewSet):
     @action(detail=True, methods=["post"], permission_classes=[MayFileBooks])
     def accept(self, request: Request, pk: str) -> Response:
         """File the book under the suggested category."""
-        book = accept_suggestion(suggestion=self.get_object())
+        book = accept_suggestion(
+            suggestion=self.get_object(),
+            reviewer=request.user,  # type: ignore[arg-type]  # signed in: only such a one may file books
+            now=timezone.now(),
+        )
         return Response(BookSerializer(book, context=self.get_serializer_context()).data)
 
 

@@ -4,7 +4,7 @@ Nothing in a model's folder is code. What is read is tried at once, so that a fi
 refused by name when the model is loaded, and not found out when it is first asked about a book.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ from classifier.pipeline.gallery import Gallery
 from classifier.pipeline.modalities import REGISTRY
 from classifier.pipeline.modality import BlockSpec
 from classifier.pipeline.network import FusionModule, FusionNetwork
-from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64
-from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions
+from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float32, Float64
+from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions, without
 from classifier.pipeline.svm import FusedSvm
 
 FORMAT = 3
@@ -99,15 +99,42 @@ class TrainedModel:
         ids = [book.id for book in catalogue.books]
         return best_suggestions(self.predict_proba(catalogue), ids=ids, classes=self.classes, ranks=ranks)
 
-    def explain(self, catalogue: Catalogue, *, ranks: int = 3) -> list[Suggestion]:
-        """Return what `suggest` does, each suggestion with its evidence."""
+    def codes(self, catalogue: Catalogue) -> Float32:
+        """Return books as the networks encode them, (n_books, d): near each other where an answer about one
+        is likely to hold for the other.
+        """
+        if not catalogue.books:
+            return np.zeros((0, 1), np.float32)
+        books = self.serving.encode(self.extractor.transform(catalogue))
+        parts = [code for codes in books.codes for code in codes.values()]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def explain(
+        self,
+        catalogue: Catalogue,
+        *,
+        ranks: int = 3,
+        rejected: Mapping[str, Collection[str]] | None = None,
+    ) -> list[Suggestion]:
+        """Return what `suggest` does, each suggestion with its evidence.
+
+        Parameters
+        ----------
+        catalogue : Catalogue
+        ranks : int
+        rejected : mapping of str to str, optional
+            By book, the categories that it is known not to have: they are not suggested, and the
+            probabilities are those without them. For a book that has none left, nothing is suggested.
+        """
         if not catalogue.books:
             return []
         ids = [book.id for book in catalogue.books]
         blocks, words = self.extractor.transform_with_words(catalogue)
         books = self.serving.encode(blocks)
         scores = self.serving.scores(books)
-        probabilities = self.serving.temperature_.probabilities(scores)
+        probabilities = without(
+            self.serving.temperature_.probabilities(scores), rejected or {}, ids=ids, classes=self.classes
+        )
         best = best_categories(probabilities, ranks=ranks)
         found = best_suggestions(probabilities, ids=ids, classes=self.classes, ranks=ranks)
         reasons = evidence(
@@ -122,9 +149,10 @@ class TrainedModel:
             gallery=self.gallery,
         )
         of_all = (reason for of_book in reasons for reason in of_book)
-        return [
+        explained = [
             replace(suggestion, evidence=reason) for suggestion, reason in zip(found, of_all, strict=True)
         ]
+        return [one for one in explained if one.category not in (rejected or {}).get(one.book, ())]
 
 
 def save_model(model: TrainedModel, folder: Path) -> None:

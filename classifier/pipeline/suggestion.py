@@ -1,6 +1,6 @@
 """What comes out of the classifier: ranked categories of a book."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,3 +52,35 @@ def best_suggestions(
         for book, row, order in zip(ids, probabilities, best, strict=True)
         for rank, c in enumerate(order, start=1)
     ]
+
+
+def without(
+    probabilities: Float64,
+    rejected: Mapping[str, Collection[str]],
+    *,
+    ids: Sequence[str],
+    classes: Sequence[str],
+) -> Float64:
+    """Return the probabilities, given that some books do not have some categories.
+
+    Parameters
+    ----------
+    probabilities : float array (n_books, n_classes)
+    rejected : mapping of str to collection of str
+        By book; other books and categories than those here may be named.
+    ids, classes : sequence of str
+        Of the rows and of the columns.
+
+    Returns
+    -------
+    float array (n_books, n_classes)
+        The same where nothing is rejected; zeros where everything is.
+    """
+    column = {name: number for number, name in enumerate(classes)}
+    result = probabilities.copy()
+    for row, book in enumerate(ids):
+        columns = [column[name] for name in rejected.get(book, ()) if name in column]
+        if columns:
+            result[row, columns] = 0
+            result[row] /= max(result[row].sum(), 1e-12)
+    return result

@@ -56,6 +56,7 @@ def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress
         run_here(kind=Run.Kind.TRAIN, now=now, parameters={"seed": seed}, progress=progress)
     if not Recommendation.objects.exists():
         run_here(kind=Run.Kind.RECLASSIFY, now=now, progress=progress)
+        run_here(kind=Run.Kind.ORDER_REVIEWS, now=now, progress=progress)
         run_here(kind=Run.Kind.RECOMMEND, now=now, progress=progress)
     ensure_roles()
     return {

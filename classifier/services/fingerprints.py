@@ -18,6 +18,7 @@ from django.db.models.functions import Cast
 from classifier.models import ModelVersion
 from classifier.pipeline.artifact import FORMAT
 from classifier.pipeline.config import Config
+from classifier.review_selectors import rejected
 from classifier.selectors import BOOK_FIELDS, TRUSTED_SOURCES, all_books
 from library.catalogue.models import Category
 from library.circulation.models import CoBorrowing, Loan
@@ -49,7 +50,10 @@ def _about(kind: str, now: datetime) -> Any:
         return Config().to_dict()
     if kind == "reclassify":
         active = ModelVersion.objects.filter(active=True).values_list("name", flat=True).first()
-        return active, settings.SUGGESTION_PRECISION
+        return active, settings.SUGGESTION_PRECISION, sorted(rejected().items())
+    if kind == "order_reviews":
+        # What was asked for lately depends on the day. A run is never left out: see `repetition`.
+        return now.date().isoformat()
     # Loans fade as time goes by, by hundredths a week.
     return Config().to_dict(), now.isocalendar()[:2]
 

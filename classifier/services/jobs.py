@@ -17,6 +17,7 @@ from classifier.services.pace import READING, Pace
 from classifier.services.reclassification import classify
 from classifier.services.recommendation import recommend
 from classifier.services.reporting import Reporter
+from classifier.services.review_ordering import order_reviews
 from classifier.services.training import train
 from classifier.services.tuning import tune
 from library.catalogue.models import Book
@@ -31,6 +32,7 @@ _SERVICES: dict[str, Callable[..., dict[str, Any]]] = {
     Run.Kind.TUNE: lambda *, now, **rest: tune(**rest),
     Run.Kind.RECLASSIFY: classify,
     Run.Kind.RECOMMEND: recommend,
+    Run.Kind.ORDER_REVIEWS: order_reviews,
 }
 _LATELY = 20
 """Runs among which one of about this size is looked for, to estimate the time by."""

@@ -44,6 +44,12 @@ USUAL: dict[str, dict[str, float]] = {
         _("recommending"): 0.15,
         SAVING: 0.6,
     },
+    "order_reviews": {
+        READING: 0.1,
+        _("reading suggestions"): 0.2,
+        _("comparing books"): 0.4,
+        SAVING: 0.3,
+    },
 }
 _STEP = 0.02
 """A knot each fiftieth of a phase: a timeline stays small however many steps a phase has."""

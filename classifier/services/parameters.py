@@ -25,6 +25,7 @@ PARAMETERS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
     },
     Run.Kind.RECLASSIFY: {"include_categorised": ((bool,), False), "precision": (_NUMBER, None)},
     Run.Kind.RECOMMEND: {"n": ((int,), 10), "include_borrowed": ((bool,), False)},
+    Run.Kind.ORDER_REVIEWS: {},
 }
 
 

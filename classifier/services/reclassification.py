@@ -15,6 +15,7 @@ from classifier.errors import ClassifierError, SettingError
 from classifier.models import ModelVersion, Suggestion
 from classifier.pipeline import suggestion as pipeline
 from classifier.pipeline.errors import PipelineError
+from classifier.review_selectors import rejected
 from classifier.selectors import all_books, catalogue, categories_by_key
 from classifier.services.outputs import written_whole
 from classifier.services.reporting import Finish, no_finish
@@ -82,6 +83,7 @@ def classify(
     threshold = model.threshold(precision=precision)
     books = all_books() if include_categorised else all_books().filter(category__isnull=True)
     wanted = catalogue(books)
+    never = rejected()
     kept = abstained = 0
     with written_whole(output) if output else nullcontext() as file:
         writer = CsvWriter(file) if file else None
@@ -91,7 +93,7 @@ def classify(
             progress("classifying", start, len(wanted.books))
             part = type(wanted)(books=wanted.books[start : start + _BATCH], loans=wanted.loans)
             try:
-                found = model.explain(part, ranks=RANKS)
+                found = model.explain(part, ranks=RANKS, rejected=never)
             except PipelineError as error:
                 raise ClassifierError(error.message, **error.extra) from error
             rows = _replace(found, threshold=threshold, version=version, now=now)

@@ -1,12 +1,20 @@
-"""A librarian's judgement of what the model suggests."""
+"""A librarian's judgement of what the model suggests.
 
+Locked in this order: the suggestion, the book, its place in the queue.
+"""
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from classifier.models import Suggestion
+from classifier.models import Review, ReviewItem, Suggestion
+from classifier.review_selectors import TRUSTED_SOURCES
+from classifier.services.suggestions import put_back, take_out
 from library.catalogue.models import Book, Category
 from library.catalogue.services import librarian_source
-from library.errors import LibraryError
+from library.errors import ConflictError, LibraryError
 
 
 class SuggestionReplacedError(LibraryError):
@@ -19,13 +27,33 @@ class SuggestionReplacedError(LibraryError):
         )
 
 
-def accept_suggestion(*, suggestion: Suggestion) -> Book:
+class NotYoursError(ConflictError):
+    """The book is not with this reviewer."""
+
+    def __init__(self, *, book: int) -> None:
+        super().__init__(
+            _("This book is not with you any more: it was reviewed, or another took it. Take the next one."),
+            book=book,
+        )
+
+
+class ReviewError(LibraryError):
+    """A review that says too little, or too much."""
+
+
+class NothingToUndoError(ConflictError):
+    """The reviewer has no review, or the book was filed anew since."""
+
+
+def accept_suggestion(*, suggestion: Suggestion, reviewer: User, now: datetime) -> Book:
     """File a book under the category suggested for it, as the librarian's own decision.
 
     Parameters
     ----------
     suggestion : Suggestion
-        The one to accept.
+        The one to accept; the book need not stand in the queue.
+    reviewer : User
+    now : datetime
 
     Returns
     -------
@@ -38,16 +66,109 @@ def accept_suggestion(*, suggestion: Suggestion) -> Book:
         If classifying again has replaced the suggestion meanwhile.
     """
     with transaction.atomic():
-        # Locked, so that a run that replaces the suggestions waits until this one is judged.
-        current = (
-            Suggestion.objects.select_for_update(of=("self",))
-            .select_related("book", "category")
-            .filter(pk=suggestion.pk)
-            .first()
+        current = _locked(suggestion=suggestion.pk)
+        return _record(current, verdict=Review.Verdict.ACCEPT, reviewer=reviewer, now=now).book
+
+
+def judge(
+    *,
+    suggestion: int,
+    verdict: str,
+    reviewer: User,
+    now: datetime,
+    category: Category | None = None,
+    note: str = "",
+) -> Review:
+    """Say what is to become of a book that the queue has given to a reviewer.
+
+    Parameters
+    ----------
+    suggestion : int
+        Primary key of the suggestion that is judged.
+    verdict : str
+        One of `Review.Verdict`: accept files the book under the suggested category, correct under another.
+        A rejected category is not suggested for this book again. "Don't know" leaves the book to others.
+    reviewer : User
+    now : datetime
+    category : Category, optional
+        For correct alone, where it must be; the suggested one counts as accepted.
+    note : str
+
+    Raises
+    ------
+    SuggestionReplacedError
+        If classifying again has replaced the suggestion meanwhile.
+    NotYoursError
+        If the book is not locked for this reviewer, or was reviewed meanwhile.
+    ReviewError
+        If a category is missing or given needlessly, or the verdict is none.
+    """
+    if verdict not in Review.Verdict.values:
+        raise ReviewError(_("There is no verdict “%s”.") % verdict)
+    if (category is not None) != (verdict == Review.Verdict.CORRECT):
+        raise ReviewError(_("A correction names the right category; the other verdicts name none."))
+    with transaction.atomic():
+        current = _locked(suggestion=suggestion)
+        if category == current.category:
+            verdict, category = Review.Verdict.ACCEPT, None
+        item = ReviewItem.objects.select_for_update().filter(book=current.book, reviewed_at=None).first()
+        if item is None or item.locked_by_id != reviewer.pk:
+            raise NotYoursError(book=current.book_id)
+        seconds = None
+        if item.locked_at and item.locked_until and now <= item.locked_until:
+            seconds = max(0, round((now - item.locked_at).total_seconds()))
+        return _record(
+            current,
+            verdict=verdict,
+            reviewer=reviewer,
+            now=now,
+            category=category,
+            note=note,
+            seconds=seconds,
         )
-        if current is None:
-            raise SuggestionReplacedError(suggestion=suggestion.pk)
-        return correct_category(book=current.book, category=current.category)
+
+
+@transaction.atomic
+def undo_last(*, reviewer: User, now: datetime) -> Review:
+    """Take a reviewer's last review back: the book is filed as before, and waits at its place again.
+
+    Returns
+    -------
+    Review
+        The one that was undone.
+
+    Raises
+    ------
+    NothingToUndoError
+        If there is none, or the book was filed in another way since.
+    """
+    mine = Review.objects.select_for_update(of=("self",)).filter(reviewer=reviewer, withdrawn_at=None)
+    review = mine.select_related("suggested", "category_before").order_by("-at", "-pk").first()
+    if review is None:
+        raise NothingToUndoError(_("You have no review that could be undone."))
+    list(Suggestion.objects.select_for_update().filter(book=review.book_id).order_by("pk"))
+    book = Book.objects.select_for_update().get(pk=review.book_id)
+    as_reviewed = (review.category_id, Book.CategorySource.LIBRARIAN.value)
+    if review.category_id and (book.category_id, book.category_source) != as_reviewed:
+        raise NothingToUndoError(
+            _("%s was filed in another way since. Change it on its own page.") % book, book=book.pk
+        )
+    if review.category_id or (review.verdict == Review.Verdict.REJECT and book.category_id is None):
+        source = review.source_before if review.category_before else Book.CategorySource.NONE
+        _file(book, review.category_before, source)
+    if review.verdict == Review.Verdict.REJECT:
+        put_back(review=review)
+    review.withdrawn_at = now
+    review.save(update_fields=["withdrawn_at"])
+    ReviewItem.objects.filter(book=book).update(reviewed_at=None)
+    review.book = book
+    return review
+
+
+def clear_rejections(*, book: Book, now: datetime) -> int:
+    """Let the model suggest again what was rejected for a book; return how many categories that are."""
+    standing = Review.objects.filter(book=book, verdict=Review.Verdict.REJECT, withdrawn_at=None)
+    return standing.update(withdrawn_at=now)
 
 
 def correct_category(*, book: Book, category: Category | None) -> Book:
@@ -67,7 +188,63 @@ def correct_category(*, book: Book, category: Category | None) -> Book:
     """
     with transaction.atomic():
         locked = Book.objects.select_for_update().get(pk=book.pk)
-        locked.category = category
-        locked.category_source = librarian_source(category=category)
-        locked.save()
+        _file(locked, category, librarian_source(category=category))
     return locked
+
+
+def _file(book: Book, category: Category | None, source: str) -> None:
+    book.category, book.category_source = category, source
+    book.save(update_fields=["category", "category_source"])
+
+
+def _locked(*, suggestion: int) -> Suggestion:
+    # Locked, so that a run that replaces the suggestions waits until this one is judged.
+    rows = Suggestion.objects.select_for_update(of=("self",)).select_related("book", "category")
+    current = rows.filter(pk=suggestion).first()
+    if current is None:
+        raise SuggestionReplacedError(suggestion=suggestion)
+    current.book = Book.objects.select_for_update().get(pk=current.book_id)
+    return current
+
+
+def _record(
+    current: Suggestion,
+    *,
+    verdict: str,
+    reviewer: User,
+    now: datetime,
+    category: Category | None = None,
+    note: str = "",
+    seconds: int | None = None,
+) -> Review:
+    book = current.book
+    chosen = current.category if verdict == Review.Verdict.ACCEPT else category
+    is_rejected = verdict == Review.Verdict.REJECT
+    review = Review.objects.create(
+        book=book,
+        suggested=current.category,
+        probability=current.probability,
+        evidence=current.evidence if is_rejected else {},
+        model_version_id=current.model_version_id,
+        verdict=verdict,
+        category=chosen,
+        category_before_id=book.category_id,
+        source_before=book.category_source,
+        reviewer=reviewer,
+        at=now,
+        seconds=seconds,
+        note=note,
+    )
+    if chosen:
+        _file(book, chosen, Book.CategorySource.LIBRARIAN)
+    if is_rejected:
+        take_out(suggestion=current)
+        if book.category_source == Book.CategorySource.MODEL and book.category_id == current.category_id:
+            _file(book, None, Book.CategorySource.NONE)
+    # A rejected suggestion against a person's category is that category confirmed.
+    is_over = chosen or (is_rejected and book.category_source in TRUSTED_SOURCES)
+    is_over = is_over or (is_rejected and not book.suggestions.exists())
+    ReviewItem.objects.filter(book=book).update(
+        locked_by=None, locked_at=None, locked_until=None, reviewed_at=now if is_over else None
+    )
+    return review

@@ -23,8 +23,9 @@ _ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete", "X": "export"
 # One row a model, one column a role, in the order of ROLES. Only those who need it see borrowers' names:
 # loans and recommendations say what a person reads, so they follow the borrower.
 # To add a run is to start it, to change one is to cancel it.
-# Suggestions, recommendations and notices can be deleted because deleting a book, a borrower or a loan takes
-# theirs along.
+# To add a review is to judge a suggestion.
+# Suggestions, reviews, recommendations and notices can be deleted because deleting a book, a borrower or a
+# loan takes theirs along.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "catalogue.category": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.book": ("VACD", "VACD", "V", "V", "V"),
@@ -43,6 +44,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "circulation.closedday": ("VACD", "VACD", "V", "V", ""),
     "classifier.suggestion": ("VD", "VD", "", "V", ""),
     "classifier.recommendation": ("VD", "VD", "", "", ""),
+    "classifier.review": ("VAD", "VAD", "", "", ""),
     "classifier.modelversion": ("V", "V", "", "V", ""),
     "classifier.run": ("VAC", "VAC", "", "V", ""),
     "people.auditentry": ("V", "", "", "", ""),

@@ -371,6 +371,12 @@ UNFOLD = {
             {
                 "title": _("Classifier"),
                 "items": [
+                    {
+                        "title": _("Review"),
+                        "icon": "fact_check",
+                        "link": reverse_lazy("admin:classifier_review_next"),
+                        "permission": lambda request: request.user.has_perm("classifier.add_review"),
+                    },
                     sidebar_link(_("Suggestions"), "lightbulb", "classifier.suggestion"),
                     sidebar_link(_("Recommendations"), "recommend", "classifier.recommendation"),
                     sidebar_link(_("Runs"), "play_circle", "classifier.run"),
@@ -404,6 +410,10 @@ CELERY_TIMEZONE = TIME_ZONE
 RUN_LOST_SECONDS = env.int("RUN_LOST_SECONDS", 60, validate=validate.Range(min=1))
 # How long a run may stay queued before its message is taken for lost. One that is sent twice does no harm.
 RUN_RESEND_SECONDS = env.int("RUN_RESEND_SECONDS", 600, validate=validate.Range(min=1))
+# Books that were lent or held for in so many months are reviewed before those that nobody asks for.
+REVIEW_MONTHS = env.int("REVIEW_MONTHS", 12, validate=validate.Range(min=1))
+# How long a book is one reviewer's own; unanswered for longer, another gets it.
+REVIEW_LOCK_MINUTES = env.int("REVIEW_LOCK_MINUTES", 15, validate=validate.Range(min=1))
 # What a new installation starts with, when most libraries are closed; from then on the admin's rows count.
 CELERY_BEAT_SCHEDULE = {
     "classify new books nightly": {

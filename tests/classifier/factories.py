@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from classifier.models import ModelVersion, Recommendation, Run, SimilarBook, Suggestion
+from classifier.models import ModelVersion, Recommendation, Review, ReviewItem, Run, SimilarBook, Suggestion
 from classifier.services.parameters import checked_parameters, digest_of
 from tests.factories import NOW, make_book, make_borrower, make_category
 
@@ -39,6 +39,29 @@ def make_similar_book(**fields: Any) -> SimilarBook:
         if name not in fields:
             fields[name] = make_book()
     return SimilarBook.objects.create(**{"rank": 1, "score": 0.5} | fields)
+
+
+def make_item(**fields: Any) -> ReviewItem:
+    """Return a saved place in the queue for reviews, of a new book with a suggestion unless told which."""
+    if "book" not in fields:
+        fields["book"] = make_suggestion().book
+    number = next(_numbers)
+    return ReviewItem.objects.create(**{"place": number, "benefit": 1 / number, "ordered_at": NOW} | fields)
+
+
+def make_review(**fields: Any) -> Review:
+    """Return a saved rejection of a new suggestion unless told otherwise."""
+    suggestion = fields.pop("suggestion", None) or make_suggestion()
+    defaults: dict[str, Any] = {
+        "book": suggestion.book,
+        "suggested": suggestion.category,
+        "probability": suggestion.probability,
+        "model_version": suggestion.model_version,
+        "verdict": "reject",
+        "source_before": "none",
+        "at": NOW,
+    }
+    return Review.objects.create(**defaults | fields)
 
 
 def make_run(**fields: Any) -> Run:

@@ -15,7 +15,7 @@ from classifier.services.fingerprints import fingerprint_of
 from classifier.services.parameters import checked_parameters
 from library.catalogue.models import Book, Category
 from library.circulation.models import CoBorrowing, Loan
-from tests.classifier.factories import make_version
+from tests.classifier.factories import make_review, make_suggestion, make_version
 from tests.databases import both_databases, undone
 from tests.factories import NOW, make_book, make_borrower, make_category, make_copy, make_loan
 
@@ -155,7 +155,7 @@ def test_other_parameters_settings_versions_and_weeks_count_where_they_matter(se
         return {kind for kind in KINDS if after[kind] != before[kind]}
 
     assert changed(fingerprints(train={"seed": 1}, tune={"fresh": True})) == {"train", "tune"}
-    assert changed(fingerprints(now=NOW + timedelta(days=7))) == {"recommend"}
+    assert changed(fingerprints(now=NOW + timedelta(days=7))) == {"recommend", "order_reviews"}
     assert changed(fingerprints(now=NOW + timedelta(hours=1))) == set()
     settings.SUGGESTION_PRECISION = 0.5
     assert changed(fingerprints()) == {"reclassify"}
@@ -176,3 +176,12 @@ def test_another_picture_under_the_same_name_counts():
     there = fingerprints()
     file.write_bytes(b"other")
     assert len({said["train"] for said in (missing, there, fingerprints())}) == 3
+
+
+@pytest.mark.django_db
+def test_a_rejection_counts_where_categories_are_suggested():
+    suggestion = make_suggestion()
+    before = fingerprints()
+    make_review(suggestion=suggestion)
+    after = fingerprints()
+    assert {kind for kind in KINDS if before[kind] != after[kind]} == {"reclassify"}

@@ -89,7 +89,7 @@ def test_the_database_refuses_a_run_that_cannot_be(wrong):
 @pytest.mark.parametrize(
     ("kind", "given", "says"),
     [
-        ("dance", {}, "There is no run “dance”; there is train, tune, reclassify, recommend."),
+        ("dance", {}, "There is no run “dance”; there is train, tune, reclassify, recommend, order_reviews."),
         ("train", {"sed": 1}, "A run “train” has no parameter “sed”; it has seed, settings."),
         ("train", {"seed": True}, "The parameter seed of a run “train” cannot be true."),
         ("train", {"seed": None}, "The parameter seed of a run “train” cannot be null."),

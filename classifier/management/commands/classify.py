@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
 from classifier.management.running import RunCommand
+from library.console import Progress
 
 
 class Command(RunCommand):
@@ -36,6 +38,15 @@ class Command(RunCommand):
             "out (default: the setting SUGGESTION_PRECISION, 0.90 unless changed)",
         )
         super().add_arguments(parser)
+
+    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
+        result = super().work(progress=progress, **options)
+        if "skipped" not in result:
+            from classifier.services.jobs import run_here
+
+            # New suggestions are reviewed in a new order.
+            run_here(kind="order_reviews", now=timezone.now(), progress=progress)
+        return result
 
     def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
         return {"include_categorised": options["all"], "precision": options["precision"]}

@@ -26,7 +26,13 @@ from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.models import AuditEntry
 from library.people.services.audit import write_entry
-from tests.classifier.factories import make_recommendation, make_run, make_suggestion, make_version
+from tests.classifier.factories import (
+    make_recommendation,
+    make_review,
+    make_run,
+    make_suggestion,
+    make_version,
+)
 from tests.factories import (
     NOW,
     make_book,
@@ -124,6 +130,21 @@ _NAMED: dict[str, Expected] = {
     "admin:app_list": {"get": (STAFF, 200)},
     "admin:autocomplete": {"get": (("people.view_borrower",), 200)},
     "admin:auth_user_password_change": {"get": (("auth.change_user",), 200)},
+    # Reviews come from the page for them alone.
+    "admin:classifier_review_add": {"get": ((NOBODY,), 200)},
+    "admin:classifier_review_next": {
+        "get": (("classifier.add_review", "catalogue.change_book"), 200),
+        "post": (("classifier.add_review", "catalogue.change_book"), 302),
+    },
+    "review-list": {
+        "get": (("classifier.view_review",), 200),
+        "options": (("classifier.view_review",), 200),
+        "post": (("classifier.add_review", "catalogue.change_book"), 400),
+    },
+    "review-next-books": {"get": (("classifier.add_review", "catalogue.change_book"), 200)},
+    # What is undone is the suggestion that was accepted above.
+    "review-undo": {"post": (("classifier.add_review", "catalogue.change_book"), 200)},
+    "review-figures": {"get": (("classifier.view_suggestion",), 200)},
     "admin:classifier_run_cancel": {
         "post": (("classifier.view_run", "classifier.change_run"), 302),
         "get": (STAFF, 405),
@@ -277,6 +298,7 @@ def make_samples() -> dict[str, Any]:
         make_recommendation(borrower=borrower, book=book),
         make_version(),
         make_run(status="succeeded"),
+        make_review(),
         user,
         Group.objects.create(name="sample"),
         AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),

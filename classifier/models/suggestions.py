@@ -1,4 +1,4 @@
-"""What the classifier keeps: its runs, versions of the model, what it suggests and what it recommends."""
+"""Runs, versions of the model, what it suggests and what it recommends."""
 
 from django.conf import settings
 from django.db import models
@@ -22,6 +22,7 @@ class Run(models.Model):
         TUNE = "tune", _("tune")
         RECLASSIFY = "reclassify", _("reclassify")
         RECOMMEND = "recommend", _("recommend")
+        ORDER_REVIEWS = "order_reviews", _("order reviews")
 
     class Trigger(models.TextChoices):
         MANUAL = "manual", _("by hand")

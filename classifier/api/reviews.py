@@ -1,0 +1,183 @@
+"""Reviews in the REST API: take the next books, say what becomes of them, read what was said."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from classifier.api.suggestions import SuggestionSerializer
+from classifier.models import Review, ReviewItem
+from classifier.review_selectors import ReviewFilters, review_figures, waiting_items
+from classifier.services.review import judge, undo_last
+from classifier.services.review_queue import MAX_AT_ONCE, next_for
+from library.catalogue.api import BookSerializer
+from library.catalogue.models import Branch, Category
+from library.rest.permissions import PersonalDataPermissions
+
+
+class MayReview(BasePermission):
+    """A review files books, so the book's permission counts too."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.user.has_perms(["classifier.add_review", "catalogue.change_book"])
+
+
+class MayReadFigures(BasePermission):
+    """Numbers name nobody: who may see the suggestions may see how they fare."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.user.has_perm("classifier.view_suggestion")
+
+
+class ReviewSerializer(serializers.ModelSerializer):
+    title = serializers.CharField(source="book.title", read_only=True)
+    reviewer = serializers.CharField(source="reviewer.username", read_only=True, default=None)
+    model_version = serializers.CharField(source="model_version.name", read_only=True, default=None)
+
+    class Meta:
+        model = Review
+        fields = [
+            "id",
+            "book",
+            "title",
+            "suggested",
+            "probability",
+            "model_version",
+            "verdict",
+            "category",
+            "reviewer",
+            "at",
+            "seconds",
+            "note",
+            "withdrawn_at",
+        ]
+
+
+class VerdictSerializer(serializers.Serializer):
+    suggestion = serializers.IntegerField(help_text="The suggestion that is judged, as `next` gave it.")
+    verdict = serializers.ChoiceField(choices=Review.Verdict.choices)
+    category = serializers.PrimaryKeyRelatedField(
+        queryset=Category.objects.all(),
+        default=None,
+        help_text="The right one: for `correct`, where it must be.",
+    )
+    note = serializers.CharField(max_length=200, default="", allow_blank=True)
+
+
+class NextSerializer(serializers.Serializer):
+    """What a reviewer asks for."""
+
+    n = serializers.IntegerField(min_value=1, max_value=MAX_AT_ONCE, default=1)
+    branch = serializers.SlugRelatedField(
+        slug_field="code",
+        queryset=Branch.objects.all(),
+        default=None,
+        help_text="Code of a branch with a copy.",
+    )
+    language = serializers.CharField(default="", max_length=12, allow_blank=True)
+    category = serializers.PrimaryKeyRelatedField(
+        queryset=Category.objects.all(), default=None, help_text="The category suggested."
+    )
+    reason = serializers.ChoiceField(choices=list(ReviewItem.REASONS), default="", allow_blank=True)
+
+    def filters(self) -> ReviewFilters:
+        given = self.validated_data
+        return ReviewFilters(
+            branch=given["branch"].code if given["branch"] else "",
+            language=given["language"],
+            category=given["category"].pk if given["category"] else None,
+            reason=given["reason"],
+        )
+
+
+class ReviewItemSerializer(serializers.ModelSerializer):
+    book = BookSerializer(read_only=True)
+    reasons = serializers.ListField(child=serializers.ChoiceField(choices=list(ReviewItem.REASONS)))
+    suggestions = SuggestionSerializer(source="book.suggestions", many=True, read_only=True)
+
+    class Meta:
+        model = ReviewItem
+        fields = ["book", "place", "benefit", "reasons", "locked_until", "suggestions"]
+
+
+class ReviewViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+    """What librarians said of suggestions, the newest first."""
+
+    queryset = Review.objects.select_related("book", "reviewer", "model_version").defer("evidence")
+    serializer_class = ReviewSerializer
+    permission_classes = [PersonalDataPermissions]
+    filterset_fields = ["book", "verdict"]
+    ordering_fields = ["at"]
+
+    def get_permissions(self) -> Any:
+        return [MayReview()] if self.action == "create" else super().get_permissions()
+
+    @extend_schema(request=VerdictSerializer, responses={201: ReviewSerializer})
+    def create(self, request: Request) -> Response:
+        """Judge a book that `next` gave: accept, correct, reject, or unknown, which leaves it to others."""
+        given = VerdictSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        review = judge(**given.validated_data, reviewer=_user(request), now=timezone.now())
+        return Response(self.get_serializer(review).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        parameters=[NextSerializer],
+        filters=False,
+        responses=inline_serializer(
+            "NextReviews",
+            {"left": serializers.IntegerField(), "results": ReviewItemSerializer(many=True)},
+        ),
+    )
+    @action(detail=False, methods=["get"], permission_classes=[MayReview], url_path="next")
+    def next_books(self, request: Request) -> Response:
+        """Take the next books: for a quarter of an hour nobody else gets them."""
+        asked = NextSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        filters = asked.filters()
+        items = next_for(
+            reviewer=_user(request), now=timezone.now(), filters=filters, n=asked.validated_data["n"]
+        )
+        context = self.get_serializer_context()
+        return Response(
+            {
+                "left": waiting_items(filters=filters).count(),
+                "results": ReviewItemSerializer(items, many=True, context=context).data,
+            }
+        )
+
+    @extend_schema(request=None, responses=ReviewSerializer)
+    @action(detail=False, methods=["post"], permission_classes=[MayReview])
+    def undo(self, request: Request) -> Response:
+        """Undo your last review."""
+        return Response(self.get_serializer(undo_last(reviewer=_user(request), now=timezone.now())).data)
+
+    @extend_schema(
+        filters=False,
+        responses=OpenApiResponse(
+            inline_serializer(
+                "ReviewFigures",
+                {
+                    "reviewed": serializers.IntegerField(),
+                    "verdicts": serializers.DictField(child=serializers.IntegerField()),
+                    "waiting": serializers.IntegerField(),
+                    "reasons": serializers.DictField(child=serializers.IntegerField()),
+                },
+            )
+        ),
+    )
+    @action(detail=False, methods=["get"], permission_classes=[MayReadFigures], pagination_class=None)
+    def figures(self, request: Request) -> Response:
+        """Count what was reviewed and what waits; of no person."""
+        return Response(review_figures())
+
+
+def _user(request: Request) -> User:
+    assert isinstance(request.user, User)  # only such a one has the permission
+    return request.user

@@ -1,0 +1,150 @@
+"""What waits for review, what was said before, and how much each book is asked for.
+
+Apart from `classifier.selectors`, so that a web process loads no numpy.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+
+from classifier.models import Review, ReviewItem, Suggestion
+from library.catalogue.models import Book, Copy
+from library.circulation.models import Loan, LoanEvent
+
+TRUSTED_SOURCES = [Book.CategorySource.IMPORTED, Book.CategorySource.LIBRARIAN]
+"""Whose categories the model learns from; its own guesses would only confirm themselves."""
+USES = (LoanEvent.Kind.CHECKOUT, LoanEvent.Kind.HOLD_PLACED)
+"""Events that say that somebody wants a book; they stay when the borrower is forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewFilters:
+    """Which books a reviewer wants to see; what is left out does not matter.
+
+    Attributes
+    ----------
+    branch : str
+        Code of a branch that has a copy.
+    language : str
+    category : int or None
+        Primary key of the category suggested.
+    reason : str
+        One of `ReviewItem.REASONS`.
+    """
+
+    branch: str = ""
+    language: str = ""
+    category: int | None = None
+    reason: str = ""
+
+
+def waiting_items(*, filters: ReviewFilters | None = None) -> QuerySet[ReviewItem]:
+    """Return the books that wait for review, locked or not, those to be looked at first in front.
+
+    A book that somebody has filed on its own page meanwhile waits no more.
+    """
+    filters = filters or ReviewFilters()
+    rows = ReviewItem.objects.filter(
+        Q(misfiled=True) | ~Q(book__category_source__in=TRUSTED_SOURCES), reviewed_at=None
+    )
+    if filters.branch:
+        rows = rows.filter(Exists(Copy.objects.filter(book=OuterRef("book"), branch__code=filters.branch)))
+    if filters.language:
+        rows = rows.filter(book__language=filters.language)
+    if filters.category is not None:
+        first = Suggestion.objects.filter(book=OuterRef("book"), rank=1, category=filters.category)
+        rows = rows.filter(Exists(first))
+    if filters.reason in ReviewItem.REASONS:
+        rows = rows.filter(**{filters.reason: True})
+    return rows.order_by("place", "book")
+
+
+def put_off_by(reviewer: User) -> Exists:
+    """Return the condition that a reviewer has had the book, and left it to others for now."""
+    had = Review.objects.filter(book=OuterRef("book"), reviewer=reviewer, withdrawn_at=None)
+    # A rejected suggestion has made room for another; that one is as new as the order.
+    return Exists(
+        had.filter(
+            Q(verdict=Review.Verdict.UNKNOWN)
+            | Q(verdict=Review.Verdict.REJECT, at__gte=OuterRef("ordered_at"))
+        )
+    )
+
+
+def suggestions_to_review() -> Iterator[tuple[Any, ...]]:
+    """Yield what the order of reviews goes by of each book's best suggestion.
+
+    Those of books that nobody has filed yet; and those that speak, without abstaining, against how a person
+    or an import filed a book, unless a librarian has seen that and decided otherwise.
+
+    Yields
+    ------
+    tuple
+        Book, probability, abstained, whether modalities disagree (or None), words for it (or None), books it
+        was borrowed with (or None), whether the book is filed otherwise.
+    """
+    filed = Q(book__category_source__in=TRUSTED_SOURCES)
+    seen = Review.objects.filter(
+        book=OuterRef("book"),
+        suggested=OuterRef("category"),
+        verdict=Review.Verdict.CORRECT,
+        withdrawn_at=None,
+    )
+    against = filed & ~Q(category=F("book__category")) & Q(abstained=False) & ~Exists(seen)
+    rows = Suggestion.objects.filter(~filed | against, rank=1).order_by("book")
+    return rows.values_list(
+        "book",
+        "probability",
+        "abstained",
+        "evidence__disagree",
+        "evidence__terms__for",
+        "evidence__borrowed_with__books",
+        ExpressionWrapper(filed, BooleanField()),
+    ).iterator()
+
+
+def uses_since(*, since: datetime) -> dict[int, int]:
+    """Return how often each book was lent or held for since then; those that were not are left out."""
+    events = LoanEvent.objects.filter(kind__in=USES, at__gte=since).order_by()
+    uses = Counter(dict(events.values_list("book").annotate(uses=Count("pk")).iterator()))
+    # Loans that a file told of have left no event.
+    told = LoanEvent.objects.filter(loan=OuterRef("pk"), kind=LoanEvent.Kind.CHECKOUT)
+    loans = Loan.objects.filter(~Exists(told), borrowed_at__gte=since).order_by()
+    uses.update(dict(loans.values_list("copy__book").annotate(uses=Count("pk")).iterator()))
+    return dict(uses)
+
+
+def rejected() -> dict[str, list[str]]:
+    """Return by control number the `category_key` of each category that a librarian rejected for a book."""
+    found: dict[str, list[str]] = defaultdict(list)
+    rows = Review.objects.filter(verdict=Review.Verdict.REJECT, withdrawn_at=None).order_by("pk")
+    for number, scheme, notation in rows.values_list(
+        "book__control_number", "suggested__scheme", "suggested__notation"
+    ):
+        found[number].append(category_key(scheme, notation))
+    return dict(found)
+
+
+def category_key(scheme: str, notation: str) -> str:
+    """Return what the model calls a category: it must mean the same on another machine."""
+    return f"{scheme}/{notation}"
+
+
+def review_figures() -> dict[str, Any]:
+    """Return numbers of what was reviewed and what waits, of no person."""
+    standing = Review.objects.filter(withdrawn_at=None).order_by()
+    verdicts = dict(standing.values_list("verdict").annotate(n=Count("pk")))
+    waiting = waiting_items().order_by().aggregate(
+        books=Count("pk"), **{name: Count("pk", filter=Q(**{name: True})) for name in ReviewItem.REASONS}
+    )  # fmt: skip
+    return {
+        "reviewed": sum(verdicts.values()),
+        "verdicts": {verdict: verdicts.get(verdict, 0) for verdict in Review.Verdict.values},
+        "waiting": waiting.pop("books"),
+        "reasons": waiting,
+    }

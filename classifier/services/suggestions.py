@@ -1,0 +1,42 @@
+"""The suggestions beside a book, when one of them turns out to be wrong."""
+
+from classifier.models import Review, Suggestion
+
+
+def take_out(*, suggestion: Suggestion) -> None:
+    """Delete a suggestion; the others move up, and their probabilities are those without it."""
+    Suggestion.objects.filter(pk=suggestion.pk).delete()
+    others = list(Suggestion.objects.filter(book=suggestion.book_id).order_by("rank"))
+    rest = 1 - suggestion.probability
+    # One after the other: no two rows of a book may have one rank at any time.
+    for rank, other in enumerate(others, start=1):
+        other.rank = rank
+        other.probability = min(1.0, other.probability / rest) if rest > 0 else 0.0
+        other.save(update_fields=["rank", "probability"])
+
+
+def put_back(*, review: Review) -> None:
+    """Undo `take_out`, unless the book was classified by another version since."""
+    others = list(Suggestion.objects.filter(book=review.book_id).order_by("-rank"))
+    if any(other.model_version_id != review.model_version_id for other in others):
+        return
+    if review.model_version_id is None or any(other.category_id == review.suggested_id for other in others):
+        return
+    better = 0
+    for other in others:  # the last first: see `take_out`
+        other.probability *= 1 - review.probability
+        if other.probability > review.probability:
+            better += 1
+        else:
+            other.rank += 1
+        other.save(update_fields=["rank", "probability"])
+    Suggestion.objects.create(
+        book_id=review.book_id,
+        rank=better + 1,
+        category=review.suggested,
+        probability=review.probability,
+        model_version_id=review.model_version_id,
+        created_at=review.at,
+        abstained=others[0].abstained if others else True,
+        evidence=review.evidence,
+    )
