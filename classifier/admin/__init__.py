@@ -1,5 +1,5 @@
 """The classifier's desk."""
 
-from classifier.admin import runs, suggestions
+from classifier.admin import alarms, runs, suggestions, versions
 
-__all__ = ["runs", "suggestions"]
+__all__ = ["alarms", "runs", "suggestions", "versions"]

@@ -5,9 +5,12 @@ from rest_framework.routers import SimpleRouter
 
 from classifier.api.runs import RunViewSet
 from classifier.api.suggestions import RecommendationViewSet, SimilarBooksView, SuggestionViewSet
+from classifier.api.versions import AlarmViewSet, ModelVersionViewSet
 
 router = SimpleRouter()
 router.register("runs", RunViewSet)
+router.register("models", ModelVersionViewSet)
+router.register("alarms", AlarmViewSet)
 router.register("suggestions", SuggestionViewSet)
 router.register("recommendations", RecommendationViewSet)
 
