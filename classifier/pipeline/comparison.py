@@ -9,9 +9,6 @@ from scipy.stats import binomtest
 from classifier.pipeline.metrics import figures
 from classifier.pipeline.records import Float64, Int64
 
-SIGNIFICANT = 0.05
-"""A difference that chance brings less often than this is called a difference."""
-
 
 def mcnemar(one: Float64, other: Float64, *, truth: Int64) -> dict[str, float]:
     """Compare two classifiers on the same books by those that only one of them gets right.

@@ -12,6 +12,8 @@ from classifier.models import (
     SimilarBook,
     Suggestion,
 )
+from classifier.pipeline.folder import write_folder
+from classifier.services.folders import folder_of
 from classifier.services.parameters import checked_parameters, digest_of
 from tests.factories import NOW, make_book, make_borrower, make_category
 
@@ -22,6 +24,13 @@ def make_version(**fields: Any) -> ModelVersion:
     """Return a saved model version, a candidate unless told otherwise; it has no files."""
     defaults = {"name": f"v{next(_numbers)}", "created_at": NOW, "seed": 1, "config": {}, "metrics": {}}
     return ModelVersion.objects.create(**defaults | fields)
+
+
+def make_stored_version(**fields: Any) -> ModelVersion:
+    """Return a saved model version with files that are whole, though no model: enough to promote it."""
+    version = make_version(**fields)
+    write_folder(folder_of(name=version.name), {"model.json": version.name.encode()})
+    return version
 
 
 def make_alarm(**fields: Any) -> Alarm:
