@@ -8,6 +8,7 @@ import pytest
 
 from classifier.errors import DamagedModelError
 from classifier.models import Alarm, ModelVersion, Suggestion
+from classifier.pipeline.folder import FORMAT
 from classifier.sentences import sentence
 from classifier.services import jobs
 from classifier.services.alarms import clear_alarms, raise_alarm, settle_alarms
@@ -57,7 +58,7 @@ def altered(folder):
 
 def of_another_format(folder):
     manifest = folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"format": 2', '"format": 1'))
+    manifest.write_text(manifest.read_text().replace(f'"format": {FORMAT}', '"format": 0'))
 
 
 @pytest.mark.django_db
