@@ -33,11 +33,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     search_fields = ["name"]
     fields = [
-        "name", "shown_state", "created_at", "buttons", "picture", "reasons", "parent", "previous",
+        "name", "state", "created_at", "buttons", "picture", "reasons", "parent", "previous",
         "activated_at", "trained_by", "kept", "fingerprint", "seed", "metrics_table", "config_table",
     ]  # fmt: skip
     readonly_fields = [
-        "shown_state", "buttons", "picture", "reasons", "kept", "metrics_table", "config_table"
+        "buttons", "picture", "reasons", "kept", "metrics_table", "config_table"
     ]  # fmt: skip
 
     def get_urls(self) -> list[Any]:
@@ -163,15 +163,17 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def buttons(self, version: ModelVersion) -> SafeString | str:
         if version.pruned_at:
             return ""
-        if version.active:
-            first = (reverse("admin:classifier_modelversion_rollback"), _("Roll back"))
-        else:
-            first = (reverse("admin:classifier_modelversion_promote", args=[version.pk]), _("Promote"))
+        shown = []
+        if not version.active:
+            url = reverse("admin:classifier_modelversion_promote", args=[version.pk])
+            shown.append((url, _("Promote")))
+        elif version.previous_id:
+            shown.append((reverse("admin:classifier_modelversion_rollback"), _("Roll back")))
         words = _("Unpin") if version.pinned else _("Pin")
-        second = (reverse("admin:classifier_modelversion_pin", args=[version.pk]), words)
+        shown.append((reverse("admin:classifier_modelversion_pin", args=[version.pk]), words))
         # The page's form is a POST with a CSRF token already; the button only sends it elsewhere.
         line = '<button type="submit" class="row-button" formaction="{}" formnovalidate>{}</button>'
-        return format_html_join(" ", line, [first, second])
+        return format_html_join(" ", line, shown)
 
 
 def _three(version: ModelVersion, name: str) -> str | None:

@@ -25,15 +25,14 @@ from classifier.services.alarms import settle_alarms
 from classifier.services.versions import load_serving
 from library.catalogue.models import Book
 
-_PARTS = {
-    "description": _("a description"),
-    "cover": _("a cover"),
-    "audio": _("a recording"),
-    "loans": _("loans"),
-}
+_PARTS = {"description": _("a description"), "cover": _("a cover"), "audio": _("a recording")}
 _SHARE = _(
-    "%(now)s of the books now have %(part)s; it was %(then)s when %(version)s was trained. What it learned "
-    "of books like that counts less. If this is meant, train again; if not, look at how books are imported."
+    "Of the books that have come since %(version)s was trained, %(now)s have %(part)s; of those it learned "
+    "from, %(then)s do. If this is meant, train again; if not, look at how books are imported."
+)
+_LENT = _(
+    "%(now)s of all books have ever been lent; it was %(then)s when %(version)s was trained. What it learned "
+    "of who borrows what counts less. If loans are missing, import them; if not, train again."
 )
 _LANGUAGES = _(
     "The books that have come since %(version)s was trained are in other languages: %(shares)s. It has seen "
@@ -156,7 +155,7 @@ def _books_alarms(rows: list[dict[str, Any]], version: str) -> dict[str, Sentenc
             shares = ", ".join(f"{name or '?'} {before:.0%} → {after:.0%}" for name, before, after in changed)
             found[what] = sentence(_LANGUAGES, version=version, shares=shares)
             continue
-        text = {"unknown_words": _UNKNOWN, "confidence": _UNSURE}.get(what, _SHARE)
+        text = {"unknown_words": _UNKNOWN, "confidence": _UNSURE, "loans": _LENT}.get(what, _SHARE)
         part = {"part": _PARTS[what]} if what in _PARTS else {}
         found[what] = sentence(
             text, now=f"{row['now']:.0%}", then=f"{row['then']:.0%}", version=version, **part

@@ -270,6 +270,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CopyStatusEnum": "library.catalogue.models.Copy.Status",
         "RunKindEnum": "classifier.models.Run.Kind",
+        "ModelVersionStateEnum": "classifier.models.ModelVersion.State",
         "RunStatusEnum": "classifier.models.Run.Status",
         "HoldStatusEnum": "library.circulation.models.Hold.Status",
     },
