@@ -5,8 +5,9 @@ from django.db import IntegrityError, transaction
 
 from classifier.errors import ClassifierError, NoModelError
 from classifier.models import ModelVersion
+from classifier.services.promotion import rollback
 from classifier.services.training import train
-from classifier.services.versions import active_version, folder_of, load_version, version_named
+from classifier.services.versions import active_version, folder_of, load_serving, load_version, version_named
 from tests.classifier.factories import make_version
 from tests.classifier.libraries import QUICK, make_library
 from tests.databases import both_databases
@@ -86,3 +87,16 @@ def test_a_version_without_its_files_is_named_with_the_way_out():
     assert caught.value.message == (
         f"{name}/manifest.json is missing or damaged. Train again or restore {name}."
     )
+
+
+@pytest.mark.django_db
+def test_a_process_that_has_classified_notices_a_promotion_and_a_rollback():
+    make_library()
+    first = train(now=NOW, settings=QUICK)["version"]
+    assert load_serving(now=NOW)[0].name == first
+    second = train(now=NOW, settings=QUICK, seed=1)["version"]
+    version, model = load_serving(now=NOW)
+    assert (version.name, model.seed) == (second, 1)
+    rollback(now=NOW)  # as another process would
+    version, model = load_serving(now=NOW)
+    assert (version.name, model.seed) == (first, 0)
