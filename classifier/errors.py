@@ -29,3 +29,11 @@ class RunCancelledError(LibraryError):
 
 class RunLostError(LibraryError):
     """The run was taken for dead and given to another process: this one may write nothing more."""
+
+
+class DamagedModelError(ClassifierError):
+    """A version's files are missing, altered, or of another format; the message names the file."""
+
+
+class PromotionRefusedError(ConflictError):
+    """This version cannot be made active, or pinned, as things stand."""

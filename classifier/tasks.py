@@ -3,6 +3,7 @@
 The run in the database is the truth, and a task only brings its number: delivered twice, it does nothing.
 """
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,10 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from classifier import dispatch
+from classifier.errors import ClassifierError
 from classifier.models import Run
+
+logger = logging.getLogger(__name__)
 
 #: A message outlives the worker that dies of it, and what became of a run stands in the database.
 _of_a_run: Any = partial(
@@ -20,7 +24,7 @@ _of_a_run: Any = partial(
 
 @_of_a_run()
 def train(self: Task, run_id: int) -> None:
-    """Train a version and activate it if it is no worse."""
+    """Train a version; it takes over if the gate lets it."""
     _work(self, run_id)
 
 
@@ -59,6 +63,18 @@ def ask(kind: str, parameters: dict[str, Any] | None = None, force: bool = False
 def reap() -> None:
     """Take up again, or close, runs whose worker died; send again those whose message was lost."""
     dispatch.reap(now=timezone.now())
+
+
+@shared_task
+def look_for_drift() -> None:
+    """Compare what the active version sees now with what it was trained on; raise alarms."""
+    from classifier.services.drift import look_for_drift as look  # loads torch
+
+    try:
+        look(now=timezone.now())
+    except ClassifierError as error:
+        # Nothing was trained yet, or nothing can be loaded, which has an alarm of its own.
+        logger.info("Drift was not looked for: %s", error.message)
 
 
 def _work(task: Task, run_id: int) -> None:

@@ -23,6 +23,8 @@ from library.desk.roles import ADMINISTRATORS
 from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import write_entry
 from tests.classifier.factories import (
+    make_alarm,
+    make_drift_report,
     make_item,
     make_recommendation,
     make_review,
@@ -72,10 +74,12 @@ BUDGETS = {
     "/api/v1/reviews/": 6,
     "/api/v1/reviews/next/?n=20": 15,
     "/api/v1/reviews/figures/": 6,
+    "/api/v1/alarms/": 6,
+    "/api/v1/models/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 7,
     "/api/v1/books/{book}/similar/": 5,
-    "/admin/": 6,
+    "/admin/": 7,
     "/admin/auth/group/": 7,
     "/admin/auth/user/": 8,
     "/admin/authtoken/tokenproxy/": 7,
@@ -91,6 +95,8 @@ BUDGETS = {
     "/admin/circulation/hold/": 8,
     "/admin/circulation/loan/": 9,
     "/admin/circulation/loanpolicy/": 9,
+    "/admin/classifier/alarm/": 6,
+    "/admin/classifier/driftreport/": 8,
     "/admin/classifier/modelversion/": 8,
     "/admin/classifier/recommendation/": 7,
     "/admin/classifier/review/": 8,
@@ -129,7 +135,10 @@ def add_rows(book, start, stop):
         told = {"kind": "overdue_1", "occasion": NOW, "state": "to_print", "claimed_at": NOW}
         Notice.objects.create(loan=loan, message_id=f"<{number}@library.example>", **told)
         FineEntry.objects.create(loan=loan, borrower=borrower, kind="charge", amount=1, at=NOW)
-        make_suggestion(book=book, rank=number, category=category, model_version=make_version())
+        version = make_version(parent=make_version(), previous=make_version())
+        make_alarm()
+        make_drift_report(version=version)
+        make_suggestion(book=book, rank=number, category=category, model_version=version)
         make_recommendation(borrower=borrower, book=other)
         make_similar_book(book=book, rank=number, other=other)
         waits = make_suggestion(category=category).book

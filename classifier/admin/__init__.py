@@ -1,5 +1,5 @@
 """The classifier's desk."""
 
-from classifier.admin import reviews, runs, suggestions
+from classifier.admin import alarms, reviews, runs, suggestions, versions
 
-__all__ = ["reviews", "runs", "suggestions"]
+__all__ = ["alarms", "reviews", "runs", "suggestions", "versions"]

@@ -1,10 +1,9 @@
-"""The classifier's desk: suggestions to judge, recommendations and model versions to read.
+"""The classifier's desk: suggestions to judge, and recommendations to read.
 
 The book's page is the catalogue's, and the catalogue knows nothing of suggestions; so its admin class is
 extended here and registered again, as Django's documentation does with ``UserAdmin``.
 """
 
-import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -26,7 +25,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericF
 from unfold.decorators import display
 
 from classifier import reasons
-from classifier.models import ModelVersion, Recommendation, Suggestion
+from classifier.models import Recommendation, Suggestion
 from classifier.services.review import SuggestionReplacedError, accept_suggestion
 from library.catalogue.admin import BookAdmin
 from library.catalogue.models import Book
@@ -251,29 +250,3 @@ class RecommendationAdmin(AuditedAdmin, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recommendation]:
         return without_personal_data(super().get_queryset(request).select_related("book"))
-
-
-@admin.register(ModelVersion)
-class ModelVersionAdmin(ReadOnlyAdmin):
-    list_display = ["name", "created_at", "active", "seed"]
-    list_filter = ["active"]
-    date_hierarchy = "created_at"
-    search_fields = ["name"]
-    fields = ["name", "created_at", "active", "seed", "pretty_metrics", "pretty_config"]
-    readonly_fields = ["pretty_metrics", "pretty_config"]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @display(description=gettext_lazy("metrics"))
-    def pretty_metrics(self, version: ModelVersion) -> SafeString:
-        return pretty(version.metrics)
-
-    @display(description=gettext_lazy("configuration"))
-    def pretty_config(self, version: ModelVersion) -> SafeString:
-        return pretty(version.config)
-
-
-def pretty(value: Any) -> SafeString:
-    """Return JSON, indented, as a block that keeps its lines."""
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))

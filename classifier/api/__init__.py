@@ -6,10 +6,13 @@ from rest_framework.routers import SimpleRouter
 from classifier.api.reviews import ReviewViewSet
 from classifier.api.runs import RunViewSet
 from classifier.api.suggestions import RecommendationViewSet, SimilarBooksView, SuggestionViewSet
+from classifier.api.versions import AlarmViewSet, ModelVersionViewSet
 
 router = SimpleRouter()
 router.register("reviews", ReviewViewSet)
 router.register("runs", RunViewSet)
+router.register("models", ModelVersionViewSet)
+router.register("alarms", AlarmViewSet)
 router.register("suggestions", SuggestionViewSet)
 router.register("recommendations", RecommendationViewSet)
 

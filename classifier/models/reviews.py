@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models.suggestions import ModelVersion
+from classifier.models.versions import ModelVersion
 from library.catalogue.models import Book, Category
 
 

@@ -20,15 +20,7 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.errors import ArtifactError
 from classifier.pipeline.evidence import evidence
 from classifier.pipeline.features import Blocks, FeatureExtractor
-from classifier.pipeline.folder import (
-    MANIFEST,
-    as_json,
-    finite_tensors,
-    json_object,
-    read_folder,
-    reading,
-    write_folder,
-)
+from classifier.pipeline.folder import MANIFEST, as_json, json_object, read_folder, reading, write_folder
 from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.gallery import Gallery
 from classifier.pipeline.modalities import REGISTRY
@@ -37,8 +29,8 @@ from classifier.pipeline.network import FusionModule, FusionNetwork
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float32, Float64
 from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions, without
 from classifier.pipeline.svm import FusedSvm
+from classifier.pipeline.tensors import finite_tensors
 
-FORMAT = 3
 _SEPARATOR = "+"  # between the modalities of a machine
 _STEEPEST = 2  # of a logarithm of a temperature
 _LARGEST = 1000  # of what weighs or divides scores; what is fitted stays below 100
@@ -165,7 +157,7 @@ def save_model(model: TrainedModel, folder: Path) -> None:
     OSError
         If the disk is full or not writable; nothing is left behind.
     """
-    write_folder(folder, _files(model), form=FORMAT)
+    write_folder(folder, _files(model))
 
 
 def load_model(folder: Path) -> TrainedModel:
@@ -176,7 +168,7 @@ def load_model(folder: Path) -> TrainedModel:
     ArtifactError
         If a file is missing, altered, of another format, or does not hold what it should; it is named.
     """
-    data = read_folder(folder, form=FORMAT)
+    data = read_folder(folder)
     _check_listed(data, "model.json")
     with reading(folder, "model.json"):
         about = json_object(data["model.json"])

@@ -1,9 +1,13 @@
 """A folder of files that is there whole or not at all, and of which no byte can change unnoticed.
 
 It is written beside its place and renamed into it. A manifest holds the SHA-256 of every file. What else
-lies in the folder is not read: file managers and backups leave files of their own.
+lies in the folder is not read: file managers and backups leave files of their own. Who writes or deletes it
+locks it for itself, who reads it for all readers, so it is never deleted under a reader.
+
+No numpy here: a web process checks a model's files before it makes that model the active one.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,17 +18,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import load
-
 from classifier.pipeline.errors import ArtifactError
 
 MANIFEST = "manifest.json"
+FORMAT = 3
+"""Of a trained model's files."""
 UNFINISHED = ".new-"
 """How the name of a folder begins that is not whole yet."""
+DOOMED = ".old-"
+"""How the name of a folder begins that is being deleted."""
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int) -> None:
+def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int = FORMAT) -> None:
     """Write files into a new folder.
 
     Parameters
@@ -47,15 +52,16 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int) -> None
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
     try:
-        hashes = {name: _write(temporary / name, content) for name, content in files.items()}
-        _write(temporary / MANIFEST, as_json({"format": form, "files": hashes}))
-        os.rename(temporary, folder)
+        with _locked(temporary, fcntl.LOCK_EX):
+            hashes = {name: _write(temporary / name, content) for name, content in files.items()}
+            _write(temporary / MANIFEST, as_json({"format": form, "files": hashes}))
+            os.rename(temporary, folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def read_folder(folder: Path, *, form: int) -> dict[str, bytes]:
+def read_folder(folder: Path, *, form: int = FORMAT) -> dict[str, bytes]:
     """Return every file that the manifest lists, by name, checked against it.
 
     Raises
@@ -63,6 +69,36 @@ def read_folder(folder: Path, *, form: int) -> dict[str, bytes]:
     ArtifactError
         If a file is missing or altered, or the folder is of another format; the file is named.
     """
+    try:
+        with _locked(folder, fcntl.LOCK_SH):
+            return _checked(folder, form=form)
+    except OSError as error:
+        raise ArtifactError(f"{folder.name}/{MANIFEST} is missing or damaged.", file=MANIFEST) from error
+
+
+def remove_folder(folder: Path) -> bool:
+    """Delete a folder unless somebody is reading or writing it; return whether it is gone.
+
+    It is renamed first, so that what a process which is killed meanwhile leaves behind is known for rubbish.
+
+    Raises
+    ------
+    OSError
+        If it cannot be deleted.
+    """
+    doomed = folder.with_name(DOOMED + folder.name.removeprefix(DOOMED))
+    try:
+        with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            os.rename(folder, doomed)
+            shutil.rmtree(doomed)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        return True
+    return True
+
+
+def _checked(folder: Path, *, form: int) -> dict[str, bytes]:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         found, hashes = manifest["format"], manifest["files"]
@@ -122,21 +158,29 @@ def json_object(content: bytes) -> dict[str, Any]:
     return values
 
 
-def finite_tensors(content: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the arrays of a safetensors file by name.
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Lock a folder, under whatever name it goes; who ends or is killed lets go of it.
 
     Raises
     ------
-    Exception
-        If it is none.
-    ValueError
-        If a number in it is none.
+    BlockingIOError
+        If it is not free and `how` is not to wait.
+    OSError
+        If it cannot be opened.
     """
-    arrays: dict[str, np.ndarray[Any, Any]] = load(content)
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds what is no finite number.")
-    return arrays
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, how)
+        except BlockingIOError:
+            raise
+        except OSError:
+            # A file system without locks: then a reader may find a file missing, which it says.
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, content: bytes) -> str:

@@ -49,7 +49,7 @@ def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress
         If the data folder holds another library: a demo must not be mixed into it.
     """
     files = _demo_files(now=now, seed=seed, progress=progress)
-    if not ModelVersion.objects.filter(active=True).exists():
+    if not ModelVersion.objects.filter(state="active").exists():
         import_categories(path=files.categories, progress=progress)
         import_books(path=files.books, covers=files.covers, now=now, progress=progress)
         import_loans(path=files.loans, now=now, progress=progress)
@@ -60,7 +60,7 @@ def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress
         run_here(kind=Run.Kind.RECOMMEND, now=now, progress=progress)
     ensure_roles()
     return {
-        "metrics": ModelVersion.objects.get(active=True).metrics,
+        "metrics": ModelVersion.objects.get(state="active").metrics,
         "classifications": _sample_suggestions(files),
         "recommendations": _sample_recommendations(),
         "username": ADMIN,

@@ -16,8 +16,8 @@ from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from classifier.models import ModelVersion
-from classifier.pipeline.artifact import FORMAT
 from classifier.pipeline.config import Config
+from classifier.pipeline.folder import FORMAT
 from classifier.review_selectors import rejected
 from classifier.selectors import BOOK_FIELDS, TRUSTED_SOURCES, all_books
 from library.catalogue.models import Category
@@ -49,7 +49,7 @@ def _about(kind: str, now: datetime) -> Any:
     if kind in ("train", "tune"):
         return Config().to_dict()
     if kind == "reclassify":
-        active = ModelVersion.objects.filter(active=True).values_list("name", flat=True).first()
+        active = ModelVersion.objects.filter(state="active").values_list("name", flat=True).first()
         return active, settings.SUGGESTION_PRECISION, sorted(rejected().items())
     if kind == "order_reviews":
         # What was asked for lately depends on the day. A run is never left out: see `repetition`.

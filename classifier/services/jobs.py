@@ -20,6 +20,7 @@ from classifier.services.reporting import Reporter
 from classifier.services.review_ordering import order_reviews
 from classifier.services.training import train
 from classifier.services.tuning import tune
+from classifier.services.versions import note_origin
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.errors import LibraryError
@@ -121,6 +122,8 @@ def _do(
         runs.close(run=run, status=status, now=clock(), timeline=pace.timeline(), **fields)
 
     def finish(result: dict[str, Any]) -> None:
+        if run.kind == Run.Kind.TRAIN:
+            note_origin(name=result["version"], run=run)
         end(Run.Status.SUCCEEDED, result=repetition.in_short(run.kind, result))
 
     with Reporter(run=run, pace=pace, onward=onward, clock=clock) as progress:

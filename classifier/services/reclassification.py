@@ -19,7 +19,7 @@ from classifier.review_selectors import rejected
 from classifier.selectors import all_books, catalogue, categories_by_key
 from classifier.services.outputs import written_whole
 from classifier.services.reporting import Finish, no_finish
-from classifier.services.versions import active_version, load_version
+from classifier.services.versions import load_serving
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.tabular import CsvWriter
@@ -78,8 +78,7 @@ def classify(
         raise SettingError(
             f"The precision is {precision:g}; it must be above 0 and below 1.", precision=str(precision)
         )
-    version = active_version()
-    model = load_version(version=version)
+    version, model = load_serving(now=now)
     threshold = model.threshold(precision=precision)
     books = all_books() if include_categorised else all_books().filter(category__isnull=True)
     wanted = catalogue(books)

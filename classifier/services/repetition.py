@@ -56,7 +56,9 @@ def _stands(run: Run) -> bool:
     if run.kind == Run.Kind.TUNE:
         return bool(result["stopped"] == "trials")  # else a search that was cut short goes on
     if run.kind == Run.Kind.RECLASSIFY:
-        return bool(result["rows"] == Suggestion.objects.count())
+        # Another version may have served in the place of the active one while that was damaged.
+        is_active = ModelVersion.objects.filter(name=result["version"], state="active").exists()
+        return is_active and bool(result["rows"] == Suggestion.objects.count())
     if run.kind == Run.Kind.ORDER_REVIEWS:
         return False  # reviews and loans come all day
     kept = Recommendation.objects.count(), SimilarBook.objects.count()

@@ -51,7 +51,8 @@ def accept_suggestion(*, suggestion: Suggestion, reviewer: User, now: datetime) 
     Parameters
     ----------
     suggestion : Suggestion
-        The one to accept; the book need not stand in the queue.
+        The one to accept; the book need not stand in the queue. To accept another than the best one is to
+        correct that.
     reviewer : User
     now : datetime
 
@@ -67,7 +68,12 @@ def accept_suggestion(*, suggestion: Suggestion, reviewer: User, now: datetime) 
     """
     with transaction.atomic():
         current = _locked(suggestion=suggestion.pk)
-        return _record(current, verdict=Review.Verdict.ACCEPT, reviewer=reviewer, now=now).book
+        said = {"reviewer": reviewer, "now": now}
+        best = Suggestion.objects.filter(book=current.book_id, rank__lt=current.rank).order_by("rank").first()
+        if best is None:
+            return _record(current, verdict=Review.Verdict.ACCEPT, **said).book
+        best.book = current.book
+        return _record(best, verdict=Review.Verdict.CORRECT, category=current.category, **said).book
 
 
 def judge(

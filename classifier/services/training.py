@@ -1,22 +1,33 @@
 """Training a version of the model, and measuring one again."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.db import transaction
 
-from classifier.errors import ClassifierError, SettingError
+from classifier.errors import ClassifierError, DamagedModelError, SettingError
 from classifier.models import ModelVersion
 from classifier.pipeline import training as pipeline
+from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.config import Config
+from classifier.pipeline.contest import contest
+from classifier.pipeline.drift import profile
 from classifier.pipeline.errors import ConfigError, PipelineError
+from classifier.pipeline.records import Catalogue
 from classifier.selectors import all_books, catalogue
-from classifier.services import versions
+from classifier.sentences import spoken
+from classifier.services import gate, versions
 from classifier.services.features import feature_cache
 from classifier.services.pace import JUDGING, SAVING
+from classifier.services.promotion import promote
+from classifier.services.pruning import prune
 from classifier.services.reporting import Finish, no_finish
 from library.console import Progress, no_progress
+
+logger = logging.getLogger(__name__)
 
 MAX_SEED = 2**32 - 1
 """What scikit-learn takes."""
@@ -30,7 +41,10 @@ def train(
     progress: Progress = no_progress,
     finish: Finish = no_finish,
 ) -> dict[str, Any]:
-    """Learn from every categorised book, keep the version, and activate it if it is no worse.
+    """Learn from every categorised book and keep the version as a candidate.
+
+    It is compared with the active version on the books that neither has learned from. Where the setting
+    ``PROMOTION`` is ``automatic`` and the gate lets it pass, it becomes active. Old versions are pruned.
 
     Parameters
     ----------
@@ -57,25 +71,49 @@ def train(
         raise SettingError(f"The seed is {seed}; it must be from 0 to {MAX_SEED}.", seed=seed)
     try:
         config = Config().with_settings(settings)
-        trained = pipeline.train(
-            catalogue(all_books()), config=config, seed=seed, cache=feature_cache(), progress=progress
-        )
+        library = catalogue(all_books())
+        trained = pipeline.train(library, config=config, seed=seed, cache=feature_cache(), progress=progress)
     except ConfigError as error:
         raise SettingError(error.message, **error.extra) from error
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
+    model = trained.model
     progress(JUDGING, 0, 1)
-    better, reason = _compare(trained.figures)
+    parent = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
+    comparison, verdict = _compare(model, library, parent=parent, now=now)
+    about = {
+        "parent": parent,
+        "profile": profile(library, model=model, confidence=model.confidence),
+        "comparison": comparison,
+        "verdict": verdict.as_json(),
+    }
     progress(JUDGING, 1, 1)
-    result = {"active": better, "reason": reason, "metrics": trained.figures}
+    goes_live = verdict.passed and django_settings.PROMOTION == "automatic"
+    result = {
+        "active": goes_live,
+        "reason": " ".join(map(spoken, verdict.reasons)),
+        "metrics": trained.figures,
+    }
     progress(SAVING, 0, 1)
-    with versions.stored(training=trained, now=now) as name, transaction.atomic():
-        version = versions.keep_version(name=name, training=trained, seed=seed, now=now)
-        if better:
-            versions.activate(version=version)
-        progress(SAVING, 1, 1)
-        finish({"version": name, **result})
+    with versions.stored(training=trained, now=now) as name:
+        version = versions.keep_version(name=name, training=trained, seed=seed, now=now, **about)
+        # The one place where a candidate is there and nobody has decided yet: the list of the books whose
+        # suggestion would change is made here, propose(version=version, now=now), outside the transaction.
+        with transaction.atomic():
+            if goes_live:
+                promote(version=version, now=now)
+            progress(SAVING, 1, 1)
+            finish({"version": name, **result})
+    _prune(now)
     return {"version": name, **result}
+
+
+def _prune(now: datetime) -> None:
+    try:
+        prune(now=now)
+    except OSError:
+        # The version is kept and the run is over; the next one prunes again.
+        logger.warning("Old versions could not be pruned", exc_info=True)
 
 
 def evaluate(*, version: ModelVersion) -> dict[str, Any]:
@@ -97,16 +135,20 @@ def evaluate(*, version: ModelVersion) -> dict[str, Any]:
     return {"version": version.name, "active": version.active, "metrics": metrics}
 
 
-def _compare(figures: dict[str, Any]) -> tuple[bool, str]:
-    """Say whether a candidate may take over, and why, judged on today's books."""
-    active = ModelVersion.objects.filter(active=True).first()
-    if active is None:
-        return True, "It is the first version."
+def _compare(
+    model: TrainedModel, library: Catalogue, *, parent: ModelVersion | None, now: datetime
+) -> tuple[dict[str, Any], gate.Verdict]:
+    """Return how a candidate compares with the active version, and what the gate says of it."""
+    if parent is None:
+        return {}, gate.first_version()
     try:
-        current = evaluate(version=active)["metrics"]
-    except ClassifierError as error:
-        return True, f"The active version {active.name} cannot be measured: {error.message}"
-    accuracy, before = figures["fused"]["accuracy"], current["fused"]["accuracy"]
-    if versions.no_worse(candidate=figures, active=current):
-        return True, f"Accuracy {accuracy:.3f} is no worse than {before:.3f} of {active.name}."
-    return False, f"Accuracy {accuracy:.3f} is below {before:.3f} of {active.name}, which stays active."
+        active = versions.load_version(version=parent)
+    except DamagedModelError as error:
+        versions.alarm_damaged(active=parent, error=error.message, instead=None, now=now)
+        return {}, gate.unloadable(active=parent.name, error=error.message)
+    try:
+        found = contest(candidate=model, active=active, catalogue=library)
+    except PipelineError as error:
+        return {}, gate.incomparable(active=parent.name, error=error.message)
+    tolerance = django_settings.PROMOTION_TOLERANCE
+    return found, gate.judge(comparison=found, active=parent.name, tolerance=tolerance)

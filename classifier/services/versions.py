@@ -1,6 +1,5 @@
 """Versions of the model: kept for ever as they were trained, one of them active."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,15 +9,20 @@ from secrets import token_hex
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from classifier.errors import ClassifierError, NoModelError
-from classifier.models import ModelVersion
+from classifier.errors import ClassifierError, DamagedModelError, NoModelError
+from classifier.models import Alarm, ModelVersion, Run
 from classifier.pipeline.artifact import TrainedModel, load_model, save_model
 from classifier.pipeline.errors import PipelineError
-from classifier.pipeline.folder import UNFINISHED
 from classifier.pipeline.training import Training
+from classifier.sentences import sentence
+from classifier.services.alarms import clear_alarms, raise_alarm
 from classifier.services.features import feature_cache
+from classifier.services.folders import folder_of as folder_of
+from classifier.services.folders import remove_files, tidy
+from classifier.services.promotion import earlier_versions
 
 
 def active_version() -> ModelVersion:
@@ -27,12 +31,16 @@ def active_version() -> ModelVersion:
     Raises
     ------
     NoModelError
-        If nothing has been trained yet.
+        If nothing has been trained or promoted yet.
     """
-    version = ModelVersion.objects.filter(active=True).first()
-    if version is None:
-        raise NoModelError("There is no trained model yet. Train one first: manage.py train")
-    return version
+    version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
+    if version is not None:
+        return version
+    if candidate := ModelVersion.objects.filter(pruned_at=None).first():
+        raise NoModelError(
+            _("No version of the model is active. Promote one: manage.py promote %s") % candidate.name
+        )
+    raise NoModelError("There is no trained model yet. Train one first: manage.py train")
 
 
 def version_named(name: str) -> ModelVersion:
@@ -55,29 +63,71 @@ def load_version(*, version: ModelVersion) -> TrainedModel:
 
     Raises
     ------
-    ClassifierError
-        If its files are missing or altered.
+    DamagedModelError
+        If its files are missing or altered, or of another format.
     """
     try:
         model = _load(folder_of(name=version.name))
     except PipelineError as error:
-        raise ClassifierError(
+        raise DamagedModelError(
             f"{error.message} Train again or restore {version.name}.", **error.extra
         ) from error
     model.extractor.cache = feature_cache()
     return model
 
 
-def folder_of(*, name: str) -> Path:
-    """Return where a version's files are."""
-    return Path(settings.MODELS_DIR) / name
+def load_serving(*, now: datetime) -> tuple[ModelVersion, TrainedModel]:
+    """Return the version that classifies now, and its model.
+
+    That is the active one. Where that cannot be loaded, an alarm is raised and the one before it that can be
+    serves in its place, until its files are mended or another is promoted.
+
+    Parameters
+    ----------
+    now : datetime
+
+    Raises
+    ------
+    NoModelError
+        If none is active.
+    DamagedModelError
+        If neither it nor an earlier one can be loaded.
+    """
+    active = active_version()
+    try:
+        model = load_version(version=active)
+    except DamagedModelError as error:
+        found = _load_earlier(active)
+        alarm_damaged(active=active, error=error.message, instead=found[0] if found else None, now=now)
+        if found is None:
+            raise
+        return found
+    clear_alarms(kind=Alarm.Kind.MODEL, now=now)
+    return active, model
+
+
+def alarm_damaged(*, active: ModelVersion, error: str, instead: ModelVersion | None, now: datetime) -> None:
+    """Raise the alarm that the active version cannot be loaded, and say which one serves instead."""
+    words = (
+        gettext_noop(
+            "The active version %(version)s cannot be loaded, so %(instead)s serves in its place: %(error)s "
+            "Or go back to %(instead)s for good: manage.py rollback."
+        )
+        if instead
+        else gettext_noop(
+            "The active version %(version)s cannot be loaded, and no earlier one can be, so nothing is "
+            "classified: %(error)s"
+        )
+    )
+    facts = {"version": active.name, "error": error} | ({"instead": instead.name} if instead else {})
+    raise_alarm(kind=Alarm.Kind.MODEL, about=active.name, sentence=sentence(words, **facts), now=now)
 
 
 @contextmanager
 def stored(*, training: Training, now: datetime) -> Iterator[str]:
     """Write a trained model to disk; its files are gone again unless the block ends well.
 
-    What a process that was killed left half done is cleared away first: only one trains at a time.
+    What a process that was killed left half done is cleared away first.
 
     Yields
     ------
@@ -91,47 +141,52 @@ def stored(*, training: Training, now: datetime) -> Iterator[str]:
     """
     name = f"{now:%Y%m%d-%H%M%S}-{token_hex(2)}"
     try:
-        _clear_away()
+        tidy()
         save_model(training.model, folder_of(name=name))
     except OSError as error:
-        raise ClassifierError(f"The model could not be written to {settings.MODELS_DIR}: {error}.") from error
+        raise ClassifierError(
+            _(
+                "The model could not be written to %(folder)s: %(error)s. Free some space, or keep fewer old "
+                "versions (VERSIONS_KEPT), and train again. What was active goes on serving."
+            )
+            % {"folder": settings.MODELS_DIR, "error": error},
+        ) from error
     try:
         yield name
     except BaseException:
-        shutil.rmtree(folder_of(name=name), ignore_errors=True)
+        # The row first: without the database neither is deleted, and both still fit together.
+        ModelVersion.objects.filter(name=name).delete()
+        remove_files(name=name)
         raise
 
 
-def keep_version(*, name: str, training: Training, seed: int, now: datetime) -> ModelVersion:
-    """Note a model that was `stored` as a version that is not active yet."""
+def keep_version(*, name: str, training: Training, seed: int, now: datetime, **about: Any) -> ModelVersion:
+    """Note a model that was `stored` as a candidate, with its parent, profile, comparison and verdict."""
     return ModelVersion.objects.create(
         name=name,
         created_at=now,
         seed=seed,
         config=training.model.config.to_dict(),
         metrics=training.figures,
+        **about,
     )
 
 
-@transaction.atomic
-def activate(*, version: ModelVersion) -> None:
-    """Make a version the one that classifies."""
-    ModelVersion.objects.filter(active=True).update(active=False)
-    version.active = True
-    version.save(update_fields=["active"])
+def note_origin(*, name: str, run: Run) -> None:
+    """Note which run trained a version, and of which data."""
+    ModelVersion.objects.filter(name=name).update(trained_by=run, fingerprint=run.fingerprint)
 
 
-def no_worse(*, candidate: dict[str, Any], active: dict[str, Any]) -> bool:
-    """Say whether a candidate's fused accuracy is at least the active version's."""
-    return bool(candidate["fused"]["accuracy"] >= active["fused"]["accuracy"])
+def _load_earlier(active: ModelVersion) -> tuple[ModelVersion, TrainedModel] | None:
+    served = ModelVersion.objects.filter(state=ModelVersion.State.RETIRED, pruned_at=None)
+    for version in [*earlier_versions(version=active), *served.order_by("-activated_at")]:
+        try:
+            return version, load_version(version=version)
+        except DamagedModelError:
+            continue
+    return None
 
 
 @lru_cache(maxsize=2)  # the active version, and the one it is compared with
 def _load(folder: Path) -> TrainedModel:
     return load_model(folder)
-
-
-def _clear_away() -> None:
-    """Delete half-written models; whole ones stay, for the database may be an older copy of itself."""
-    for left in Path(settings.MODELS_DIR).glob(f"{UNFINISHED}*"):
-        shutil.rmtree(left)

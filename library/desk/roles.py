@@ -22,8 +22,8 @@ _ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete", "X": "export"
 
 # One row a model, one column a role, in the order of ROLES. Only those who need it see borrowers' names:
 # loans and recommendations say what a person reads, so they follow the borrower.
-# To add a run is to start it, to change one is to cancel it.
-# To add a review is to judge a suggestion.
+# To add a run is to start it, to change one is to cancel it; to change a model version is to promote it, to
+# roll back and to pin. To add a review is to judge a suggestion.
 # Suggestions, reviews, recommendations and notices can be deleted because deleting a book, a borrower or a
 # loan takes theirs along.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
@@ -45,7 +45,9 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "classifier.suggestion": ("VD", "VD", "", "V", ""),
     "classifier.recommendation": ("VD", "VD", "", "", ""),
     "classifier.review": ("VAD", "VAD", "", "", ""),
-    "classifier.modelversion": ("V", "V", "", "V", ""),
+    "classifier.modelversion": ("VC", "VC", "", "V", ""),
+    "classifier.alarm": ("V", "V", "", "V", ""),
+    "classifier.driftreport": ("V", "V", "", "V", ""),
     "classifier.run": ("VAC", "VAC", "", "V", ""),
     "people.auditentry": ("V", "", "", "", ""),
     "auth.user": ("VACD", "", "", "", ""),

@@ -37,6 +37,14 @@ SUGGESTION_PRECISION = env.float(
     0.90,
     validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
 )
+# Whether a newly trained version takes over: "automatic" if it passes the gate, "manual" when a person
+# promotes it, "never" where an installation is to keep the version it has.
+PROMOTION = env.str("PROMOTION", "automatic", validate=validate.OneOf(["automatic", "manual", "never"]))
+# How much lower its macro-F1 may be to pass: a point is less than what another seed brings.
+PROMOTION_TOLERANCE = env.float("PROMOTION_TOLERANCE", 0.01, validate=validate.Range(min=0, max=1))
+# How many old versions keep their files, beside the active one, the one before it and the pinned ones: five
+# weeks of weekly trainings.
+VERSIONS_KEPT = env.int("VERSIONS_KEPT", 5, validate=validate.Range(min=0))
 # Who owes more than this borrows nothing more, in the library's currency.
 FINE_LIMIT = env.decimal("FINE_LIMIT", Decimal(10), validate=validate.Range(min=0))
 # How long a copy waits on the hold shelf before the next borrower has it: a week, so that every borrower has
@@ -262,6 +270,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CopyStatusEnum": "library.catalogue.models.Copy.Status",
         "RunKindEnum": "classifier.models.Run.Kind",
+        "ModelVersionStateEnum": "classifier.models.ModelVersion.State",
         "RunStatusEnum": "classifier.models.Run.Status",
         "HoldStatusEnum": "library.circulation.models.Hold.Status",
     },
@@ -323,6 +332,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "href": lambda request: static("desk/favicon.svg")}],
     "STYLES": [lambda request: static("desk/admin.css")],
     "SHOW_LANGUAGES": True,
+    "DASHBOARD_CALLBACK": "classifier.admin.alarms.with_open_alarms",
     "COLORS": {
         "primary": {  # 600 carries white text: 5.5 to 1
             "50": "#f0fdfa",
@@ -381,6 +391,8 @@ UNFOLD = {
                     sidebar_link(_("Recommendations"), "recommend", "classifier.recommendation"),
                     sidebar_link(_("Runs"), "play_circle", "classifier.run"),
                     sidebar_link(_("Model versions"), "history", "classifier.modelversion"),
+                    sidebar_link(_("Drift reports"), "monitoring", "classifier.driftreport"),
+                    sidebar_link(_("Alarms"), "notification_important", "classifier.alarm"),
                 ],
             },
             {
@@ -449,6 +461,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "classifier.tasks.ask",
         "kwargs": {"kind": "train"},
         "schedule": crontab(hour=0, minute=0, day_of_week="sunday"),
+    },
+    "look for drift weekly": {
+        "task": "classifier.tasks.look_for_drift",
+        "schedule": crontab(hour=4, minute=0, day_of_week="monday"),
     },
     "look after runs": {
         "task": "classifier.tasks.reap",

@@ -3,7 +3,19 @@
 from itertools import count
 from typing import Any
 
-from classifier.models import ModelVersion, Recommendation, Review, ReviewItem, Run, SimilarBook, Suggestion
+from classifier.models import (
+    Alarm,
+    DriftReport,
+    ModelVersion,
+    Recommendation,
+    Review,
+    ReviewItem,
+    Run,
+    SimilarBook,
+    Suggestion,
+)
+from classifier.pipeline.folder import write_folder
+from classifier.services.folders import folder_of
 from classifier.services.parameters import checked_parameters, digest_of
 from tests.factories import NOW, make_book, make_borrower, make_category
 
@@ -11,9 +23,33 @@ _numbers = count(1)
 
 
 def make_version(**fields: Any) -> ModelVersion:
-    """Return a saved model version that is not active."""
+    """Return a saved model version, a candidate unless told otherwise; it has no files."""
     defaults = {"name": f"v{next(_numbers)}", "created_at": NOW, "seed": 1, "config": {}, "metrics": {}}
     return ModelVersion.objects.create(**defaults | fields)
+
+
+def make_stored_version(**fields: Any) -> ModelVersion:
+    """Return a saved model version with files that are whole, though no model: enough to promote it."""
+    version = make_version(**fields)
+    write_folder(folder_of(name=version.name), {"model.json": version.name.encode()})
+    return version
+
+
+def make_alarm(**fields: Any) -> Alarm:
+    """Return a saved open alarm."""
+    words = {"text": "The active version %(version)s cannot be read.", "facts": {"version": "v1"}}
+    defaults = {"kind": "model", "about": f"v{next(_numbers)}", "sentence": words, "since": NOW}
+    return Alarm.objects.create(**defaults | fields)
+
+
+def make_drift_report(**fields: Any) -> DriftReport:
+    """Return a saved drift report in which nothing has moved."""
+    if "version" not in fields:
+        fields["version"] = make_version()
+    calm = {"books": 0, "agreed": None, "promised": None, "low": False}
+    sure = {"books": 0, "error": None, "noise": None, "bins": [], "off": False}
+    figures = {"new_books": 0, "input": [], "agreement": calm, "calibration": sure}
+    return DriftReport.objects.create(**{"made_at": NOW, "figures": figures} | fields)
 
 
 def make_suggestion(**fields: Any) -> Suggestion:

@@ -183,8 +183,18 @@ def test_people_read_a_table_and_what_became_of_the_version(run):
     assert said.endswith(f"Version {first} (active). It is the first version.\n")
     _, said, _ = run("train", *POOR_SETTINGS)
     second = ModelVersion.objects.exclude(name=first).get().name
-    assert f"Version {second} (not active). Accuracy " in said
-    assert said.endswith(f" of {first}, which stays active.\n")
+    assert f"Version {second} (not active). Macro-F1 is " in said
+    assert run("promote", second)[1].startswith(f"{second} classifies from now on.\nMacro-F1 is ")
+    assert run("rollback")[1] == f"{first} classifies from now on.\n"
+    code, _, error = run("rollback")
+    assert (code, error) == (
+        1,
+        f"CommandError: There is no version before {first} whose files are still there.\n",
+    )
+    assert run("prune", "--keep", "0")[1] == f"Deleted: {second}.\n"
+    code, said, _ = run("promote", second, "--json")
+    assert code == 1
+    assert json.loads(said)["error"].startswith(f"The files of {second} were deleted on ")
 
 
 @pytest.mark.django_db

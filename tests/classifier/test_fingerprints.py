@@ -162,7 +162,7 @@ def test_other_parameters_settings_versions_and_weeks_count_where_they_matter(se
     settings.SUGGESTION_PRECISION = 0.9
     make_version()
     assert changed(fingerprints()) == set()
-    make_version(active=True)
+    make_version(state="active")
     assert changed(fingerprints()) == {"reclassify"}
 
 

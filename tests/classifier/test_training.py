@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def active():
-    return ModelVersion.objects.get(active=True).name
+    return ModelVersion.objects.get(state="active").name
 
 
 def manifest(name):
@@ -63,26 +63,38 @@ def test_a_worse_candidate_is_kept_but_does_not_take_over():
     make_library()
     first = train(now=NOW, settings=QUICK)
     second = train(now=NOW, settings=POOR)
-    good, poor = (result["metrics"]["fused"]["accuracy"] for result in (first, second))
-    assert poor < good
+    good, poor = (result["metrics"]["fused"]["macro_f1"] for result in (first, second))
+    assert poor < good - 0.01
     assert not second["active"]
-    assert second["reason"] == (
-        f"Accuracy {poor:.3f} is below {good:.3f} of {first['version']}, which stays active."
+    candidate = ModelVersion.objects.get(name=second["version"])
+    books = candidate.comparison["books"]
+    assert books == candidate.metrics["held_out"]
+    assert second["reason"].startswith(
+        f"Macro-F1 is {poor:.3f}, against {good:.3f} of {first['version']} on the same {books} books that "
+        "neither has learned from: worse by more than the tolerance of 0.01. "
+    )
+    assert (candidate.state, candidate.verdict["passed"], candidate.parent.name) == (
+        "candidate",
+        False,
+        first["version"],
     )
     assert active() == first["version"]
-    assert ModelVersion.objects.count() == 2
 
 
 def test_an_equal_candidate_takes_over():
     make_library()
     first = train(now=NOW, settings=QUICK)
     second = train(now=NOW, settings=QUICK)
-    accuracy = first["metrics"]["fused"]["accuracy"]
+    f1 = first["metrics"]["fused"]["macro_f1"]
     assert second["active"]
-    assert (
-        second["reason"] == f"Accuracy {accuracy:.3f} is no worse than {accuracy:.3f} of {first['version']}."
+    books = second["metrics"]["held_out"]
+    assert second["reason"] == (
+        f"Macro-F1 is {f1:.3f}, against {f1:.3f} of {first['version']} on the same {books} books that "
+        "neither has learned from: no worse than by the tolerance of 0.01. Both are right on the same books. "
+        f"No category is lost: it answers with every one that {first['version']} gets right."
     )
-    assert active() == second["version"]
+    now_active = ModelVersion.objects.get(state="active")
+    assert (now_active.name, now_active.previous.name) == (second["version"], first["version"])
 
 
 def test_a_better_candidate_takes_over():
@@ -93,6 +105,15 @@ def test_a_better_candidate_takes_over():
     assert active() == second["version"]
 
 
+@pytest.mark.parametrize("setting", ["manual", "never"])
+def test_where_a_person_is_to_decide_even_the_first_version_waits(setting, settings):
+    settings.PROMOTION = setting
+    make_library()
+    result = train(now=NOW, settings=QUICK)
+    version = ModelVersion.objects.get()
+    assert (result["active"], version.state, version.verdict["passed"]) == (False, "candidate", True)
+
+
 def test_a_damaged_active_version_is_replaced_even_by_a_worse_one():
     make_library()
     first = train(now=NOW, settings=QUICK)["version"]
@@ -100,24 +121,25 @@ def test_a_damaged_active_version_is_replaced_even_by_a_worse_one():
     second = train(now=NOW, settings=POOR)
     assert second["active"]
     assert second["reason"] == (
-        f"The active version {first} cannot be measured: {first}/model.json has been altered since it was "
-        f"written. Train again or restore {first}."
+        f"The active version {first} cannot be loaded, so any that can be is better. {first}/model.json has "
+        f"been altered since it was written. Train again or restore {first}."
     )
     assert active() == second["version"]
 
 
-def test_an_active_version_whose_held_out_books_are_gone_is_replaced():
+def test_where_no_book_is_fair_to_both_a_person_decides():
     make_library()
     first = train(now=NOW, settings=QUICK)["version"]
     held_out = load_version(version=ModelVersion.objects.get()).held_out
     books = Book.objects.filter(control_number__in=held_out)
     books.update(category=None, category_source="none")
-    second = train(now=NOW, settings=POOR)
-    assert second["active"]
+    second = train(now=NOW, settings=QUICK)
+    assert not second["active"]
     assert second["reason"] == (
-        f"The active version {first} cannot be measured: "
-        "None of the books this version was measured on is in the catalogue any more."
+        f"It cannot be compared with {first}, so a person has to decide. There is no book that neither "
+        "version has learned from. Categorise more books, and train again."
     )
+    assert active() == first
 
 
 @pytest.mark.parametrize(

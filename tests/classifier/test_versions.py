@@ -5,8 +5,9 @@ from django.db import IntegrityError, transaction
 
 from classifier.errors import ClassifierError, NoModelError
 from classifier.models import ModelVersion
+from classifier.services.promotion import rollback
 from classifier.services.training import train
-from classifier.services.versions import activate, active_version, folder_of, load_version, version_named
+from classifier.services.versions import active_version, folder_of, load_serving, load_version, version_named
 from tests.classifier.factories import make_version
 from tests.classifier.libraries import QUICK, make_library
 from tests.databases import both_databases
@@ -14,37 +15,36 @@ from tests.factories import NOW
 
 
 @both_databases
-def test_the_database_keeps_two_versions_from_being_active(database):
-    make_version(active=True)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": "active"},
+        {"state": "retired", "pruned_at": NOW, "pinned": True},
+        {"activated_at": NOW},
+    ],
+    ids=["two active", "pinned and pruned", "a candidate that was active"],
+)
+def test_the_database_refuses_versions_that_cannot_be(database, wrong):
+    first = make_version(state="active")
     with pytest.raises(IntegrityError), transaction.atomic():
-        make_version(active=True)
+        make_version(**wrong)
     with pytest.raises(IntegrityError), transaction.atomic():
-        ModelVersion.objects.filter(pk=make_version().pk).update(active=True)
-    assert ModelVersion.objects.filter(active=True).count() == 1
-
-
-@both_databases
-def test_activating_a_version_puts_the_other_aside(database):
-    first, second = make_version(active=True), make_version()
-    activate(version=second)
-    assert active_version() == second
-    first.refresh_from_db()
-    assert not first.active
-
-
-@pytest.mark.django_db
-def test_activating_the_active_version_changes_nothing():
-    version = make_version(active=True)
-    activate(version=version)
-    assert active_version() == version
+        ModelVersion.objects.filter(pk=first.pk).update(pruned_at=NOW)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ModelVersion.objects.filter(pk=make_version().pk).update(state="active")
+    assert ModelVersion.objects.get(state="active") == first
 
 
 @pytest.mark.django_db
 def test_without_an_active_version_the_way_out_is_named():
-    make_version()
     with pytest.raises(NoModelError) as caught:
         active_version()
     assert caught.value.message == "There is no trained model yet. Train one first: manage.py train"
+    make_version(name="old", pruned_at=NOW)
+    make_version(name="new")
+    with pytest.raises(NoModelError) as caught:
+        active_version()
+    assert caught.value.message == ("No version of the model is active. Promote one: manage.py promote new")
 
 
 @pytest.mark.django_db
@@ -87,3 +87,16 @@ def test_a_version_without_its_files_is_named_with_the_way_out():
     assert caught.value.message == (
         f"{name}/manifest.json is missing or damaged. Train again or restore {name}."
     )
+
+
+@pytest.mark.django_db
+def test_a_process_that_has_classified_notices_a_promotion_and_a_rollback():
+    make_library()
+    first = train(now=NOW, settings=QUICK)["version"]
+    assert load_serving(now=NOW)[0].name == first
+    second = train(now=NOW, settings=QUICK, seed=1)["version"]
+    version, model = load_serving(now=NOW)
+    assert (version.name, model.seed) == (second, 1)
+    rollback(now=NOW)  # as another process would
+    version, model = load_serving(now=NOW)
+    assert (version.name, model.seed) == (first, 0)

@@ -46,7 +46,7 @@ def test_the_fused_model_beats_each_modality_and_the_majority(finished_demo, ope
     assert fused > max(metrics[name]["accuracy"] for name in MODALITIES)
     assert min(metrics[name]["accuracy"] for name in MODALITIES) > metrics["majority"]["accuracy"]
     with opened(finished_demo.folder):
-        assert ModelVersion.objects.get(active=True).metrics == metrics
+        assert ModelVersion.objects.get(state="active").metrics == metrics
 
 
 def test_each_uncategorised_book_has_three_suggestions_and_the_first_is_mostly_right(finished_demo, opened):

@@ -203,7 +203,7 @@ def test_who_is_forgotten_is_nowhere_beside_a_title_and_who_is_erased_is_nowhere
     assert not any(word.decode() in caplog.text for word in WORDS)
 
     # What was learned goes on serving, and all is learned anew with every loan forgotten.
-    before = ModelVersion.objects.get(active=True)
+    before = ModelVersion.objects.get(state="active")
     assert classify(now=NOW, include_categorised=True)["version"] == before.name
     forget_loans(now=NOW + 5000 * DAY)
     assert not Loan.objects.filter(borrower__isnull=False).exists()

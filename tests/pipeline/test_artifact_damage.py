@@ -16,8 +16,9 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC, LinearSVC
 from skops.io import dumps, get_untrusted_types, loads
 
-from classifier.pipeline.artifact import FORMAT, TrainedModel, load_model, save_model
+from classifier.pipeline.artifact import TrainedModel, load_model, save_model
 from classifier.pipeline.errors import ArtifactError
+from classifier.pipeline.folder import FORMAT
 from classifier.pipeline.modalities import REGISTRY
 from classifier.pipeline.records import Catalogue
 from classifier.pipeline.training import train

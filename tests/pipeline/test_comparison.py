@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.pipeline.comparison import mcnemar
+from classifier.pipeline.comparison import by_group, lost_categories, mcnemar
 
 answers = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40
@@ -36,3 +36,21 @@ def test_turned_round_it_says_the_same(drawn):
     back = mcnemar(sure(other), sure(one), truth=truth)
     assert (there["won"], there["lost"], there["p_value"]) == (back["lost"], back["won"], back["p_value"])
     assert (there["won"] - there["lost"]) == np.sum(one == truth) - np.sum(other == truth)
+
+
+def test_each_group_tells_how_many_books_each_gets_right_the_largest_first():
+    truth = np.array([0, 1, 2, 0])
+    rows = by_group(sure([0, 1, 0, 0]), sure([1, 1, 2, 1]), truth=truth, groups=["en", "zh", "zh", "zh"])
+    assert rows == [
+        {"name": "zh", "books": 3, "candidate": 2, "active": 2},
+        {"name": "en", "books": 1, "candidate": 1, "active": 0},
+    ]
+
+
+def test_a_category_is_lost_where_one_gets_it_right_and_the_other_never_says_it():
+    truth = np.array([0, 1, 1, 2])
+    before = sure([2, 1, 0, 2])  # 0 is only ever said by mistake
+    names = ["a", "b", "c"]
+    assert lost_categories(sure([1, 1, 1, 1]), before, truth=truth, classes=names) == ["c"]
+    assert lost_categories(sure([2, 2, 2, 1]), before, truth=truth, classes=names) == []
+    assert lost_categories(before, before, truth=truth, classes=names) == []

@@ -11,8 +11,10 @@ from classifier.tables import report
 class Command(RunCommand):
     kind = "train"
     help = (
-        "Learn from every categorised book, measure the result on books held out, keep it as a version, and "
-        "make it the active one if it is no worse than the active one on those books."
+        "Learn from every categorised book, measure the result on books held out, keep it as a candidate, "
+        "and compare it with the active version on books that neither has learned from. With the setting "
+        "PROMOTION=automatic it becomes active if it is no worse and loses no category; else a person "
+        "promotes it: manage.py promote."
     )
     example = "manage.py train --seed 1 --set network.width=64 --set svm.kernel=rbf"
 

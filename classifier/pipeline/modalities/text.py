@@ -27,7 +27,7 @@ from classifier.pipeline.cache import content_key, source_key
 from classifier.pipeline.config import Config, TextConfig
 from classifier.pipeline.markup import without_markup
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
-from classifier.pipeline.records import BookRecord, Bool, Catalogue
+from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64
 from classifier.pipeline.stopwords import STOP_WORDS
 from classifier.pipeline.terms import Counts, Numbering, Rows, Source, TermGroup, Words, credited, pairs
 
@@ -168,6 +168,16 @@ class TextModality(Modality):
         counts = counted.groups()
         block = self._block([group.transform(counts[name]) for name, group in self.groups.items()])
         return block, credited(block.values, self._sources(counted))
+
+    def unknown_words(self, books: Sequence[BookRecord]) -> Float64:
+        """Return the share of each book's words that are no term, (n_books,); NaN of one without words."""
+        known = self.groups["word"].index
+        shares = np.full(len(books), np.nan)
+        for row, cut in enumerate(self._cut(books)):
+            *of_fields, _names = cut.split("\n")
+            if found := " ".join(of_fields).split():
+                shares[row] = np.mean([word not in known for word in found])
+        return shares
 
     def state(self) -> tuple[dict[str, Any], Tensors]:
         return (

@@ -27,6 +27,8 @@ from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.models import AuditEntry
 from library.people.services.audit import write_entry
 from tests.classifier.factories import (
+    make_alarm,
+    make_drift_report,
     make_recommendation,
     make_review,
     make_run,
@@ -66,6 +68,8 @@ _API: dict[str, tuple[str, bool, bool]] = {
     "hold": ("circulation.hold", True, False),
     "suggestion": ("classifier.suggestion", False, False),
     "recommendation": ("classifier.recommendation", True, False),
+    "modelversion": ("classifier.modelversion", True, False),
+    "alarm": ("classifier.alarm", True, False),
     "branch": ("catalogue.branch", False, True),
     "itemtype": ("catalogue.itemtype", False, True),
     "borrowercategory": ("people.borrowercategory", True, True),
@@ -76,9 +80,10 @@ _API: dict[str, tuple[str, bool, bool]] = {
 }
 
 _SHOWN_ONLY = {"circulation.hold", "circulation.notice"}
-#: Whose permission to change is for something else: a run is cancelled by it.
-_NEVER_SAVED = {"classifier.run"}
+#: Whose permission to change is for something else: a run is cancelled by it, a version promoted.
+_NEVER_SAVED = {"classifier.run", "classifier.modelversion"}
 _DESK = ("circulation.add_loan", "people.view_borrower")
+_DECIDES = ("classifier.view_modelversion", "classifier.change_modelversion")
 
 _NAMED: dict[str, Expected] = {
     "home": {"get": (PUBLIC, 200)},
@@ -149,6 +154,12 @@ _NAMED: dict[str, Expected] = {
         "post": (("classifier.view_run", "classifier.change_run"), 302),
         "get": (STAFF, 405),
     },
+    "admin:classifier_modelversion_promote": {"post": (_DECIDES, 302), "get": (STAFF, 405)},
+    "admin:classifier_modelversion_pin": {"post": (_DECIDES, 302), "get": (STAFF, 405)},
+    "admin:classifier_modelversion_rollback": {"post": (_DECIDES, 302), "get": (STAFF, 405)},
+    "modelversion-promote": {"post": (("classifier.change_modelversion",), 400)},
+    "modelversion-rollback": {"post": (("classifier.change_modelversion",), 400)},
+    "modelversion-pin": {"post": (("classifier.change_modelversion",), 400)},
     "run-list": {
         "get": (("classifier.view_run",), 200),
         "options": (("classifier.view_run",), 200),
@@ -235,6 +246,7 @@ def filled(name: str, route: str, samples: dict[str, Any]) -> str:
             "loan-policies": "circulation.loanpolicy",
             "closed-days": "circulation.closedday",
             "fines": "circulation.fineentry",
+            "models": "classifier.modelversion",
         }
         label = plural.get(found[1]) or next(
             (x for x in samples if x.endswith("." + found[1].rstrip("s"))), None
@@ -297,6 +309,8 @@ def make_samples() -> dict[str, Any]:
         make_suggestion(book=book, category=category),
         make_recommendation(borrower=borrower, book=book),
         make_version(),
+        make_alarm(),
+        make_drift_report(),
         make_run(status="succeeded"),
         make_review(),
         user,

@@ -19,6 +19,8 @@ def test_the_schema_is_valid_openapi_and_nothing_in_it_was_guessed(schema):
 
 def test_the_schema_names_every_address_of_the_api(schema):
     assert sorted(schema["paths"]) == [
+        "/api/v1/alarms/",
+        "/api/v1/alarms/{id}/",
         "/api/v1/books/",
         "/api/v1/books/{book_id}/similar/",
         "/api/v1/books/{id}/",
@@ -54,6 +56,11 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/loans/checkout/",
         "/api/v1/loans/{id}/",
         "/api/v1/loans/{id}/renew/",
+        "/api/v1/models/",
+        "/api/v1/models/rollback/",
+        "/api/v1/models/{id}/",
+        "/api/v1/models/{id}/pin/",
+        "/api/v1/models/{id}/promote/",
         "/api/v1/notices/",
         "/api/v1/notices/{id}/",
         "/api/v1/recommendations/",
