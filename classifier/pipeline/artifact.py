@@ -37,8 +37,9 @@ from classifier.pipeline.network import FusionModule, FusionNetwork
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64
 from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions
 from classifier.pipeline.svm import FusedSvm
+from classifier.pipeline.unseen import Unseen
 
-FORMAT = 3
+FORMAT = 4
 _SEPARATOR = "+"  # between the modalities of a machine
 _STEEPEST = 2  # of a logarithm of a temperature
 _LARGEST = 1000  # of what weighs or divides scores; what is fitted stays below 100
@@ -62,6 +63,8 @@ class TrainedModel:
         Has never seen the held-out books; the same object as `serving` where that is trained once.
     gallery : Gallery
         The books that `serving` was fitted on.
+    unseen : Unseen
+        What `serving` says of those that it learned from, without having been told.
     held_out : list of str
         Ids of the held-out books.
     confidence : float array (n_held_out,)
@@ -77,9 +80,18 @@ class TrainedModel:
     serving: FusionClassifier
     judged: FusionClassifier
     gallery: Gallery
+    unseen: Unseen
     held_out: list[str]
     confidence: Float64
     correct: Bool
+
+    @property
+    def learned(self) -> Bool:
+        """Which of the gallery's books `serving` was told the category of, (n_known,)."""
+        told = self.gallery.categories >= 0
+        if self.judged is self.serving:
+            told &= ~np.isin(self.gallery.ids, self.held_out)
+        return np.asarray(told)
 
     def threshold(self, *, precision: float) -> float:
         """Return the probability below which nothing is suggested, for a precision of what is.
@@ -160,7 +172,7 @@ def load_model(folder: Path) -> TrainedModel:
         _check_listed(data, f"{name}.json", f"{name}.safetensors")
     for part in parts:
         _check_listed(data, f"{part}.safetensors", f"{part}.skops")
-    _check_listed(data, "held_out.safetensors", "gallery.json", "gallery.safetensors")
+    _check_listed(data, "held_out.safetensors", "gallery.json", "gallery.safetensors", "unseen.safetensors")
     states = {}
     for name in modalities:
         with reading(folder, f"{name}.json"):
@@ -182,6 +194,14 @@ def load_model(folder: Path) -> TrainedModel:
         confidence, correct = answers["confidence"], answers["correct"]
         if confidence.shape != (len(held_out),) or correct.shape != (len(held_out),) or correct.dtype != bool:
             raise ValueError("it is not of the books held out.")
+    gallery = _load_gallery(folder, data, classifiers["serving"])
+    with reading(folder, "unseen.safetensors"):
+        unseen = Unseen.from_tensors(
+            finite_tensors(data["unseen.safetensors"]),
+            n_books=len(gallery.ids),
+            n_classes=len(classes),
+            n_networks=len(classifiers["serving"].networks_),
+        )
     return TrainedModel(
         config=config,
         seed=seed,
@@ -189,7 +209,8 @@ def load_model(folder: Path) -> TrainedModel:
         extractor=extractor,
         serving=classifiers["serving"],
         judged=classifiers.get("judged", classifiers["serving"]),
-        gallery=_load_gallery(folder, data, classifiers["serving"]),
+        gallery=gallery,
+        unseen=unseen,
         held_out=held_out,
         confidence=confidence,
         correct=correct,
@@ -211,6 +232,7 @@ def _files(model: TrainedModel) -> dict[str, bytes]:
         files[f"{part}.skops"] = dumps(machines)
     values, tensors = model.gallery.state()
     files["gallery.json"], files["gallery.safetensors"] = as_json(values), save(tensors)
+    files["unseen.safetensors"] = save(model.unseen.tensors())
     files["held_out.safetensors"] = save({"confidence": model.confidence, "correct": model.correct})
     files["model.json"] = as_json(
         {

@@ -63,8 +63,8 @@ def _books() -> Iterable[tuple[Any, ...]]:
             *(value if row[source] in TRUSTED_SOURCES else "" for value in row[-4:-1]),
             row[-1] is None,
             *row[:-4],
-            _state(media, row[cover]),
-            _state(media, row[audio]),
+            file_state(media / row[cover] if row[cover] else None),
+            file_state(media / row[audio] if row[audio] else None),
         )
 
 
@@ -75,12 +75,12 @@ def _loans() -> QuerySet[Loan, tuple[Any, ...]]:
     return rows.values_list("copy__book__control_number", "borrower_id", when)
 
 
-def _state(media: Path, name: str) -> tuple[int, int] | None:
+def file_state(path: Path | None) -> tuple[int, int] | None:
     """Return size and time of a file: another picture may come under the same name."""
-    if not name:
+    if path is None:
         return None
     try:
-        found = (media / name).stat()
+        found = path.stat()
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns

@@ -37,6 +37,11 @@ SUGGESTION_PRECISION = env.float(
     0.90,
     validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
 )
+# How sure the classifier must be that a book is of another category than a person or an import filed it under,
+# for the book to be listed as possibly misfiled: surer than of a suggestion, for somebody has decided already.
+MISFILED_PROBABILITY = env.float(
+    "MISFILED_PROBABILITY", 0.95, validate=validate.Range(min=0.5, max=1, max_inclusive=False)
+)
 # Who owes more than this borrows nothing more, in the library's currency.
 FINE_LIMIT = env.decimal("FINE_LIMIT", Decimal(10), validate=validate.Range(min=0))
 # How long a copy waits on the hold shelf before the next borrower has it: a week, so that every borrower has
@@ -399,6 +404,8 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", (QUEUE_DIR / "results").as_uri())
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
+# Runs are long: a worker takes the next one only when it is done with the last.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # How long a run may be silent before its worker is taken for dead: many heartbeats, and the longest that a
 # write may have to wait on a busy database.
 RUN_LOST_SECONDS = env.int("RUN_LOST_SECONDS", 60, validate=validate.Range(min=1))
