@@ -1,5 +1,5 @@
 """The classifier's desk."""
 
-from classifier.admin import runs, suggestions
+from classifier.admin import batches, misfiled, runs, suggestions
 
-__all__ = ["runs", "suggestions"]
+__all__ = ["batches", "misfiled", "runs", "suggestions"]

@@ -3,11 +3,16 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from classifier.api.batches import ChangeViewSet, ReclassificationViewSet
+from classifier.api.misfiled import MisfiledViewSet
 from classifier.api.runs import RunViewSet
 from classifier.api.suggestions import RecommendationViewSet, SimilarBooksView, SuggestionViewSet
 
 router = SimpleRouter()
 router.register("runs", RunViewSet)
+router.register("reclassifications", ReclassificationViewSet)
+router.register("changes", ChangeViewSet)
+router.register("misfiled", MisfiledViewSet)
 router.register("suggestions", SuggestionViewSet)
 router.register("recommendations", RecommendationViewSet)
 

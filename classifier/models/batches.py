@@ -43,6 +43,8 @@ class Reclassification(models.Model):
     #: Of the suggestions wanted, see `SUGGESTION_PRECISION`.
     precision = models.FloatField(_("precision"))
     books = models.PositiveIntegerField(_("books"))
+    #: How many books, by `Change.Kind`; without those that stayed as they were.
+    changed = models.JSONField(_("changed"), default=dict, blank=True)
     #: Whether every chunk of it is done; one that was cancelled never is.
     complete = models.BooleanField(_("complete"), default=False)
     undone_at = models.DateTimeField(_("undone at"), null=True, blank=True)

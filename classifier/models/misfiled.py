@@ -18,9 +18,7 @@ class Misfiled(models.Model):
     book = models.ForeignKey(Book, models.CASCADE, related_name="misfiled", verbose_name=_("book"))
     filed = models.ForeignKey(Category, models.CASCADE, related_name="+", verbose_name=_("filed under"))
     filed_probability = models.FloatField(_("probability of that"))
-    category = models.ForeignKey(
-        Category, models.CASCADE, related_name="+", verbose_name=_("model says")
-    )
+    category = models.ForeignKey(Category, models.CASCADE, related_name="+", verbose_name=_("model says"))
     probability = models.FloatField(_("probability"))
     evidence = models.JSONField(_("evidence"), default=dict, blank=True)
     model_version = models.ForeignKey(

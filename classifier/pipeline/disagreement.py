@@ -90,15 +90,31 @@ class Opinions:
         unseen = self.model.unseen
         for book in catalogue.books:
             i = self._at.get(book.id)
-            if i is not None and book.category in self._index and unseen.told[i] == self._index[book.category]:
-                yield book, int(unseen.answer[i]), float(unseen.sure[i]), float(unseen.own[i]), int(unseen.fold[i])
+            if (
+                i is not None
+                and book.category in self._index
+                and unseen.told[i] == self._index[book.category]
+            ):
+                yield (
+                    book,
+                    int(unseen.answer[i]),
+                    float(unseen.sure[i]),
+                    float(unseen.own[i]),
+                    int(unseen.fold[i]),
+                )
 
     def _asked(self, catalogue: Catalogue) -> Iterator[_Answer]:
         """Yield the model's answers for books that it has not learned from."""
         books = [b for b in catalogue.books if b.category in self._index and b.id not in self._learned]
         probabilities = self.model.predict_proba(replace(catalogue, books=books))
         for book, row in zip(books, probabilities, strict=True):
-            yield book, int(row.argmax()), float(row.max()), float(row[self._index[book.category or ""]]), _SERVING
+            yield (
+                book,
+                int(row.argmax()),
+                float(row.max()),
+                float(row[self._index[book.category or ""]]),
+                _SERVING,
+            )
 
 
 def reasons(

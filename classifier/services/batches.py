@@ -52,7 +52,11 @@ class Accepted:
 
 @transaction.atomic
 def accept(
-    *, batch: Reclassification, now: datetime, user: User | None = None, change_ids: Collection[int] | None = None
+    *,
+    batch: Reclassification,
+    now: datetime,
+    user: User | None = None,
+    change_ids: Collection[int] | None = None,
 ) -> Accepted:
     """File books under what a batch suggests, as the model's categories that somebody let through in bulk.
 
@@ -125,8 +129,9 @@ def undo(*, batch: Reclassification, now: datetime, user: User | None = None) ->
     batch = _locked(batch)
     again = batch.changes.filter(superseded=True).count()
     decided = 0
-    known = set(ModelVersion.objects.values_list("pk", flat=True)), set(
-        Category.objects.values_list("pk", flat=True)
+    known = (
+        set(ModelVersion.objects.values_list("pk", flat=True)),
+        set(Category.objects.values_list("pk", flat=True)),
     )
     for some in _slices(batch.changes.filter(superseded=False)):
         was = changes.locked(books=[change.book_id for change in some])

@@ -86,9 +86,7 @@ def locked(*, books: Sequence[int]) -> Was:
     return Was(suggested=suggested, filed=filed)
 
 
-def apply(
-    *, batch: Reclassification, was: Was, rows: Sequence[Suggestion], read: Mapping[int, str]
-) -> None:
+def apply(*, batch: Reclassification, was: Was, rows: Sequence[Suggestion], read: Mapping[int, str]) -> None:
     """Replace the suggestions of books and keep what they were; in the transaction that `locked` them.
 
     All of a book at once: an open page must not accept another's row.

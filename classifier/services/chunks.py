@@ -13,11 +13,11 @@ from threading import Event
 from typing import Self
 
 from django.db import transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from classifier.errors import ClassifierError
-from classifier.models import Chunk, ModelVersion, Reclassification, Run
+from classifier.models import Change, Chunk, ModelVersion, Reclassification, Run
 from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.records import Catalogue, LoanTable
@@ -210,6 +210,12 @@ def counts(*, batch: Reclassification) -> dict[str, int]:
     """Return how many suggestions the chunks brought, and of how many books they are guesses."""
     found = batch.chunks.aggregate(suggestions=Sum("suggestions"), abstained=Sum("abstained"))
     return {name: count or 0 for name, count in found.items()}
+
+
+def kinds(*, batch: Reclassification) -> dict[str, int]:
+    """Return how many books a batch changed, by `Change.Kind`."""
+    changed = batch.changes.exclude(kind=Change.Kind.SAME).order_by("kind")
+    return dict(changed.values_list("kind").annotate(Count("pk")))
 
 
 def _going_on() -> QuerySet[Reclassification]:

@@ -9,15 +9,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from classifier.errors import SettingError
-from classifier.models import Change, Chunk, ModelVersion, Reclassification, Run, Suggestion
+from classifier.models import Chunk, ModelVersion, Reclassification, Run, Suggestion
 from classifier.selectors import all_books, unsettled_books
 from classifier.services import chunks
 from classifier.services.chunks import Help, Reader, no_help
-from classifier.services.misfiled import find_misfiled
+from classifier.services.disagreements import find_misfiled
 from classifier.services.outputs import written_whole
 from classifier.services.reporting import Finish, no_finish
 from classifier.services.versions import active_version
@@ -114,7 +114,7 @@ def classify(
         "version": version.name,
         "books": batch.books if batch else 0,
         **(chunks.counts(batch=batch) if batch else {"suggestions": 0, "abstained": 0}),
-        "changed": _kinds(batch) if batch else {},
+        "changed": chunks.kinds(batch=batch) if batch else {},
         "misfiled": misfiled,
         "precision": precision,
         "threshold": reader.threshold if math.isfinite(reader.threshold) else None,
@@ -232,20 +232,20 @@ def _open(
 
 
 def _complete(batch: Reclassification) -> None:
-    batch.complete = True
-    batch.save(update_fields=["complete"])
+    batch.complete, batch.changed = True, chunks.kinds(batch=batch)
+    batch.save(update_fields=["complete", "changed"])
     batch.chunks.all().delete()
-
-
-def _kinds(batch: Reclassification) -> dict[str, int]:
-    rows = batch.changes.exclude(kind=Change.Kind.SAME).values_list("kind").order_by("kind")
-    return dict(rows.annotate(Count("pk")))
 
 
 def _lines(books: QuerySet[Book]) -> Iterable[list[object]]:
     rows = Suggestion.objects.filter(book__in=books.order_by()).order_by("book__control_number", "rank")
     columns = rows.values_list(
-        "book__control_number", "rank", "category__notation", "probability", "model_version__name", "abstained"
+        "book__control_number",
+        "rank",
+        "category__notation",
+        "probability",
+        "model_version__name",
+        "abstained",
     )
     for number, rank, notation, probability, version, abstained in columns.iterator():
         yield [number, rank, notation, f"{probability:.6f}", version, int(abstained)]

@@ -59,7 +59,7 @@ class Fingerprints:
 
     def stale(self, books: QuerySet[Book]) -> Iterator[int]:
         """Yield the primary keys of the books that were never classified or would be read otherwise now."""
-        suggested = Exists(Suggestion.objects.filter(book=OuterRef("pk")))
+        suggested = Exists(Suggestion.objects.filter(book=OuterRef("pk"), rank=1))
         rows = book_rows(
             books.annotate(suggested=suggested), "pk", "reading__fingerprint", "reading__undone", "suggested"
         )

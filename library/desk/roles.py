@@ -22,9 +22,10 @@ _ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete", "X": "export"
 
 # One row a model, one column a role, in the order of ROLES. Only those who need it see borrowers' names:
 # loans and recommendations say what a person reads, so they follow the borrower.
-# To add a run is to start it, to change one is to cancel it.
-# Suggestions, recommendations and notices can be deleted because deleting a book, a borrower or a loan takes
-# theirs along.
+# To add a run is to start it, to change one is to cancel it. To change a reclassification is to undo it, to
+# change a possibly misfiled book is to say that it is right.
+# Suggestions, changes, possibly misfiled books, recommendations and notices can be deleted because deleting a
+# book, a borrower or a loan takes theirs along.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "catalogue.category": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.book": ("VACD", "VACD", "V", "V", "V"),
@@ -42,6 +43,9 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "circulation.loanpolicy": ("VACD", "VACD", "V", "V", ""),
     "circulation.closedday": ("VACD", "VACD", "V", "V", ""),
     "classifier.suggestion": ("VD", "VD", "", "V", ""),
+    "classifier.reclassification": ("VC", "VC", "", "V", ""),
+    "classifier.change": ("VD", "VD", "", "V", ""),
+    "classifier.misfiled": ("VCD", "VCD", "", "V", ""),
     "classifier.recommendation": ("VD", "VD", "", "", ""),
     "classifier.modelversion": ("V", "V", "", "V", ""),
     "classifier.run": ("VAC", "VAC", "", "V", ""),

@@ -37,8 +37,8 @@ SUGGESTION_PRECISION = env.float(
     0.90,
     validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
 )
-# How sure the classifier must be that a book is of another category than a person or an import filed it under,
-# for the book to be listed as possibly misfiled: surer than of a suggestion, for somebody has decided already.
+# How sure the classifier must be that a book is of another category than a person or an import filed it
+# under, for it to be listed as possibly misfiled: surer than of a suggestion, as somebody has decided.
 MISFILED_PROBABILITY = env.float(
     "MISFILED_PROBABILITY", 0.95, validate=validate.Range(min=0.5, max=1, max_inclusive=False)
 )
@@ -266,6 +266,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "CopyStatusEnum": "library.catalogue.models.Copy.Status",
+        "ReclassificationStateEnum": "classifier.models.Reclassification.State",
+        "ChangeKindEnum": "classifier.models.Change.Kind",
         "RunKindEnum": "classifier.models.Run.Kind",
         "RunStatusEnum": "classifier.models.Run.Status",
         "HoldStatusEnum": "library.circulation.models.Hold.Status",
@@ -377,6 +379,8 @@ UNFOLD = {
                 "title": _("Classifier"),
                 "items": [
                     sidebar_link(_("Suggestions"), "lightbulb", "classifier.suggestion"),
+                    sidebar_link(_("Possibly misfiled"), "wrong_location", "classifier.misfiled"),
+                    sidebar_link(_("Reclassifications"), "difference", "classifier.reclassification"),
                     sidebar_link(_("Recommendations"), "recommend", "classifier.recommendation"),
                     sidebar_link(_("Runs"), "play_circle", "classifier.run"),
                     sidebar_link(_("Model versions"), "history", "classifier.modelversion"),

@@ -3,7 +3,16 @@
 from itertools import count
 from typing import Any
 
-from classifier.models import ModelVersion, Recommendation, Run, SimilarBook, Suggestion
+from classifier.models import (
+    Change,
+    Misfiled,
+    ModelVersion,
+    Reclassification,
+    Recommendation,
+    Run,
+    SimilarBook,
+    Suggestion,
+)
 from classifier.services.parameters import checked_parameters, digest_of
 from tests.factories import NOW, make_book, make_borrower, make_category
 
@@ -39,6 +48,38 @@ def make_similar_book(**fields: Any) -> SimilarBook:
         if name not in fields:
             fields[name] = make_book()
     return SimilarBook.objects.create(**{"rank": 1, "score": 0.5} | fields)
+
+
+def make_batch(**fields: Any) -> Reclassification:
+    """Return a saved batch of one book that was applied."""
+    if "model_version" not in fields:
+        fields["model_version"] = make_version()
+    defaults = {"state": "applied", "made_at": NOW, "precision": 0.9, "books": 1, "complete": True}
+    return Reclassification.objects.create(**defaults | fields)
+
+
+def make_change(**fields: Any) -> Change:
+    """Return a saved first suggestion for a new uncategorised book, unless told otherwise."""
+    for name, make in {
+        "reclassification": make_batch, "book": make_book, "to_category": make_category,
+    }.items():  # fmt: skip
+        if name not in fields:
+            fields[name] = make()
+    book = fields["book"]
+    filed = {"filed_category_id": book.category_id, "filed_source": book.category_source}
+    defaults = {"kind": "new", "to_probability": 0.9, "to_abstained": False} | filed
+    return Change.objects.create(**defaults | fields)
+
+
+def make_misfiled(**fields: Any) -> Misfiled:
+    """Return a saved book that the model would file under a new category, unless told which."""
+    if "book" not in fields:
+        fields["book"] = make_book(category=make_category())
+    for name, make in {"category": make_category, "model_version": make_version}.items():
+        if name not in fields:
+            fields[name] = make()
+    defaults = {"filed": fields["book"].category, "filed_probability": 0.01, "probability": 0.97}
+    return Misfiled.objects.create(**defaults | {"found_at": NOW} | fields)
 
 
 def make_run(**fields: Any) -> Run:

@@ -11,10 +11,10 @@ from classifier.management.running import RunCommand
 class Command(RunCommand):
     kind = "reclassify"
     help = (
-        "Suggest categories for the books that no person and no import has filed, with the active version: three "
-        "ranks a book, kept as suggestions beside the book, with the evidence for each. Only what is stale is "
-        "classified: books that are new or were changed, those whose borrowers' loans changed, and all of them "
-        "after another version took over. A book's own category is never changed. "
+        "Suggest categories for the books that no person and no import has filed, with the active version: "
+        "three ranks a book, kept as suggestions beside the book, with the evidence for each. Only what is "
+        "stale is classified: books that are new or were changed, those whose borrowers' loans changed, and "
+        "all of them after another version took over. A book's own category is never changed. "
         "Of a book that the model is not sure enough of, it abstains: the ranks are kept as best guesses, "
         "marked as no suggestion."
     )
@@ -22,7 +22,9 @@ class Command(RunCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--all", action="store_true", help="every book: those with a category, and those that have not changed, too"
+            "--all",
+            action="store_true",
+            help="every book: those with a category, and those that have not changed, too",
         )
         parser.add_argument(
             "--output",
@@ -40,7 +42,11 @@ class Command(RunCommand):
         super().add_arguments(parser)
 
     def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {"include_categorised": options["all"], "afresh": options["all"], "precision": options["precision"]}
+        return {
+            "include_categorised": options["all"],
+            "afresh": options["all"],
+            "precision": options["precision"],
+        }
 
     def show_result(self, result: dict[str, Any]) -> None:
         super().show_result(result)

@@ -26,7 +26,14 @@ from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.models import AuditEntry
 from library.people.services.audit import write_entry
-from tests.classifier.factories import make_recommendation, make_run, make_suggestion, make_version
+from tests.classifier.factories import (
+    make_change,
+    make_misfiled,
+    make_recommendation,
+    make_run,
+    make_suggestion,
+    make_version,
+)
 from tests.factories import (
     NOW,
     make_book,
@@ -67,12 +74,16 @@ _API: dict[str, tuple[str, bool, bool]] = {
     "closedday": ("circulation.closedday", True, True),
     "fineentry": ("circulation.fineentry", True, False),
     "notice": ("circulation.notice", True, False),
+    "reclassification": ("classifier.reclassification", True, False),
+    "change": ("classifier.change", True, False),
+    "misfiled": ("classifier.misfiled", True, False),
 }
 
 _SHOWN_ONLY = {"circulation.hold", "circulation.notice"}
 #: Whose permission to change is for something else: a run is cancelled by it.
 _NEVER_SAVED = {"classifier.run"}
 _DESK = ("circulation.add_loan", "people.view_borrower")
+_NEVER_SAVED = {"classifier.run", "classifier.reclassification", "classifier.misfiled"}
 
 _NAMED: dict[str, Expected] = {
     "home": {"get": (PUBLIC, 200)},
@@ -128,6 +139,23 @@ _NAMED: dict[str, Expected] = {
         "post": (("classifier.view_run", "classifier.change_run"), 302),
         "get": (STAFF, 405),
     },
+    "admin:classifier_reclassification_undo": {
+        "post": (("classifier.view_reclassification", "classifier.change_reclassification"), 302),
+        "get": (STAFF, 405),
+    },
+    "admin:classifier_misfiled_move": {
+        "post": (("classifier.view_misfiled", "catalogue.change_book"), 302),
+        "get": (STAFF, 405),
+    },
+    "admin:classifier_misfiled_dismiss": {
+        "post": (("classifier.view_misfiled", "classifier.change_misfiled"), 302),
+        "get": (STAFF, 405),
+    },
+    "admin:classifier_misfiled_changelist": {"get": (("classifier.view_misfiled",), 302)},
+    "reclassification-undo": {"post": (("classifier.change_reclassification",), 200)},
+    "reclassification-accept": {"post": (("catalogue.change_book",), 200)},
+    "misfiled-dismiss": {"post": (("classifier.change_misfiled",), 204)},
+    "misfiled-move": {"post": (("catalogue.change_book",), 200)},
     "run-list": {
         "get": (("classifier.view_run",), 200),
         "options": (("classifier.view_run",), 200),
@@ -277,6 +305,9 @@ def make_samples() -> dict[str, Any]:
         make_recommendation(borrower=borrower, book=book),
         make_version(),
         make_run(status="succeeded"),
+        (change := make_change(book=book, to_category=category)),
+        change.reclassification,
+        make_misfiled(book=book, filed=category),
         user,
         Group.objects.create(name="sample"),
         AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),
