@@ -17,12 +17,16 @@ from django_celery_beat.models import (
 )
 from rest_framework.authtoken.models import Token
 
+from classifier.models import Change, Reclassification
 from library.catalogue.models import Book
 from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import ADMINISTRATORS
 from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import write_entry
 from tests.classifier.factories import (
+    make_batch,
+    make_change,
+    make_misfiled,
     make_recommendation,
     make_run,
     make_similar_book,
@@ -67,6 +71,9 @@ BUDGETS = {
     "/api/v1/loan-policies/": 6,
     "/api/v1/closed-days/": 6,
     "/api/v1/runs/": 6,
+    "/api/v1/reclassifications/": 6,
+    "/api/v1/changes/": 6,
+    "/api/v1/misfiled/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 7,
     "/api/v1/books/{book}/similar/": 5,
@@ -86,7 +93,11 @@ BUDGETS = {
     "/admin/circulation/hold/": 8,
     "/admin/circulation/loan/": 9,
     "/admin/circulation/loanpolicy/": 9,
+    "/admin/classifier/change/": 6,
+    "/admin/classifier/change/?reclassification__id__exact={batch}": 10,
+    "/admin/classifier/misfiled/": 8,
     "/admin/classifier/modelversion/": 8,
+    "/admin/classifier/reclassification/": 8,
     "/admin/classifier/recommendation/": 7,
     "/admin/classifier/run/": 7,
     "/admin/classifier/suggestion/": 8,
@@ -123,6 +134,10 @@ def add_rows(book, start, stop):
         Notice.objects.create(loan=loan, message_id=f"<{number}@library.example>", **told)
         FineEntry.objects.create(loan=loan, borrower=borrower, kind="charge", amount=1, at=NOW)
         make_suggestion(book=book, rank=number, category=category, model_version=make_version())
+        batch = Reclassification.objects.order_by("pk").first() or make_batch()
+        make_change(reclassification=batch, book=other, from_category=category)
+        make_batch(run=make_run(kind="reclassify", status="succeeded"))
+        make_misfiled(book=other)
         make_recommendation(borrower=borrower, book=other)
         make_similar_book(book=book, rank=number, other=other)
         add_rows_of_packages(number)
@@ -152,9 +167,10 @@ def add_rows_of_packages(number):
 def counted(client, book):
     """Return how many queries each address takes."""
     counts = {}
+    batch = Change.objects.values_list("reclassification", flat=True).first()
     for address in BUDGETS:
         with CaptureQueriesContext(connection) as queries:
-            answer = client.get(address.format(book=book.pk))
+        answer = client.get(address.format(book=book.pk, batch=batch))
         assert answer.status_code == 200, address
         counts[address] = len(queries)
     return counts

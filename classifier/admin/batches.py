@@ -122,7 +122,8 @@ class ChangeAdmin(ReadOnlyAdmin):
     readonly_fields = ["title", "before_label", "after_label", "percent", "filed_under", "outcome"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
-        return super().get_queryset(request).defer("before")
+        # What was classified again and stayed as it was is kept for the undoing alone.
+        return super().get_queryset(request).exclude(kind=Change.Kind.SAME).defer("before")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         # Changes go with their book alone: without them a batch could not be undone as a whole.

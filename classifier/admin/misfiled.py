@@ -25,6 +25,27 @@ from classifier.services.misfiled import dismiss, move
 from library.errors import LibraryError
 
 
+class SettledFilter(admin.SimpleListFilter):
+    """What was said to be right is asked for on purpose only."""
+
+    title = gettext_lazy("answer")
+    parameter_name = "settled"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("to be looked at")), ("right", _("said to be right"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Misfiled]) -> QuerySet[Misfiled]:
+        return queryset.filter(dismissed_at__isnull=self.value() != "right")
+
+    def choices(self, changelist: Any) -> Any:
+        for value, words in self.lookup_choices:
+            yield {
+                "selected": (self.value() or "open") == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": words,
+            }
+
+
 @admin.register(Misfiled)
 class MisfiledAdmin(ReadOnlyAdmin):
     list_display = [
@@ -39,7 +60,7 @@ class MisfiledAdmin(ReadOnlyAdmin):
     list_display_links = None
     list_select_related = ["book", "filed", "category"]
     list_filter = [
-        ("dismissed_at", admin.EmptyFieldListFilter),
+        SettledFilter,
         "book__category_source",
         "book__language",
         ("filed", AutocompleteSelectFilter),
@@ -52,7 +73,7 @@ class MisfiledAdmin(ReadOnlyAdmin):
               "dismissed_at", "dismissed_by", "move_button", "dismiss_button"]  # fmt: skip
 
     def get_urls(self) -> list[Any]:
-        views = {"move": self.move_view, "dismiss": self.dismiss_view}
+        views = {"dismiss": self.dismiss_view, "move": self.move_view}
         return [
             path(
                 f"<int:pk>/{name}/",
@@ -80,14 +101,14 @@ class MisfiledAdmin(ReadOnlyAdmin):
         # Deleted, it would be listed again; they go with their books alone.
         return {name: it for name, it in super().get_actions(request).items() if name != "delete_selected"}
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        extra = {**(extra_context or {}), "show_delete": False}
+        return super().change_view(request, object_id, form_url, extra)
+
     def may_dismiss(self, request: HttpRequest) -> bool:
         return request.user.has_perm("classifier.change_misfiled")
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if not request.GET and request.method == "GET":
-            # What was said to be right is asked for on purpose only.
-            return HttpResponseRedirect(f"{request.path}?dismissed_at__isempty=1")
-        return super().changelist_view(request, extra_context)
 
     @display(description=gettext_lazy("book"), ordering="book__title")
     def title(self, misfiled: Misfiled) -> SafeString:

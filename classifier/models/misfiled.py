@@ -28,7 +28,7 @@ class Misfiled(models.Model):
         related_name="+",
         verbose_name=_("model version"),
     )
-    found_at = models.DateTimeField(_("found"))
+    found_at = models.DateTimeField(_("listed at"))
     dismissed_at = models.DateTimeField(_("said to be right at"), null=True, blank=True)
     dismissed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -1,4 +1,4 @@
-"""Chunks: done once whoever does them, taken up again, stopped between two, and never in memory all at once."""
+"""Chunks: done once whoever does them, taken up again, and stopped between two."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
