@@ -9,13 +9,11 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
+from classifier.models import TRUSTED_SOURCES
 from classifier.pipeline.notation import implied_parents
 from classifier.pipeline.records import BookRecord, Catalogue, Int64, LoanTable
 from library.catalogue.models import Book, Category
 from library.circulation.models import CoBorrowing, Loan
-
-TRUSTED_SOURCES = [Book.CategorySource.IMPORTED, Book.CategorySource.LIBRARIAN]
-"""Whose categories the model learns from; its own guesses would only confirm themselves."""
 
 MOST_MADE_UP = 2_000_000
 """Borrowers that stand for pairs of titles: 64 MB of columns, about as many as a large library has loans."""

@@ -170,7 +170,7 @@ def counted(client, book):
     batch = Change.objects.values_list("reclassification", flat=True).first()
     for address in BUDGETS:
         with CaptureQueriesContext(connection) as queries:
-        answer = client.get(address.format(book=book.pk, batch=batch))
+            answer = client.get(address.format(book=book.pk, batch=batch))
         assert answer.status_code == 200, address
         counts[address] = len(queries)
     return counts

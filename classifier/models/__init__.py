@@ -6,14 +6,14 @@ from django.db.models import F, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models.batches import Change, Chunk, Reading, Reclassification
+from classifier.models.batches import TRUSTED_SOURCES, Change, Chunk, Reading, Reclassification
 from classifier.models.misfiled import Misfiled
 from library.catalogue.models import Book, Category
 from library.people.models import Borrower
 
 __all__ = [
-    "Change", "Chunk", "Misfiled", "ModelVersion", "Reading", "Reclassification", "Recommendation", "Run",
-    "SimilarBook", "Suggestion",
+    "TRUSTED_SOURCES", "Change", "Chunk", "Misfiled", "ModelVersion", "Reading", "Reclassification",
+    "Recommendation", "Run", "SimilarBook", "Suggestion",
 ]  # fmt: skip
 
 

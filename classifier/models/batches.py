@@ -11,6 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from library.catalogue.models import Book, Category
 
+TRUSTED_SOURCES = [Book.CategorySource.IMPORTED, Book.CategorySource.LIBRARIAN]
+"""Whose categories the model learns from, for its own guesses would only confirm themselves; and over which
+nothing automatic writes."""
+
 
 class Reclassification(models.Model):
     """A batch of books classified by one version, and what it changed."""

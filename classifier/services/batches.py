@@ -15,8 +15,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from classifier.models import Change, ModelVersion, Reading, Reclassification, Run, Suggestion
-from classifier.selectors import TRUSTED_SOURCES
+from classifier.models import (
+    TRUSTED_SOURCES,
+    Change,
+    ModelVersion,
+    Reading,
+    Reclassification,
+    Run,
+    Suggestion,
+)
 from classifier.services import changes
 from classifier.services.changes import Was
 from library.catalogue.models import Book, Category

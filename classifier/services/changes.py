@@ -1,14 +1,11 @@
 """Writing the answers for a chunk of books: new suggestions, and what they were before."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from classifier.models import Change, Reading, Reclassification, Suggestion
-from classifier.pipeline import suggestion as pipeline
-from classifier.selectors import categories_by_key
 from library.catalogue.models import Book
 from library.tabular import KEYS_A_QUERY, batches
 
@@ -30,41 +27,6 @@ class Was:
 
     suggested: dict[int, list[dict[str, Any]]]
     filed: dict[int, tuple[int | None, str]]
-
-
-def new_suggestions(
-    *, batch: Reclassification, found: Iterable[pipeline.Suggestion], ids: Mapping[str, int], threshold: float
-) -> list[Suggestion]:
-    """Return the rows to be, unsaved, by book; categories deleted since training are left out.
-
-    Parameters
-    ----------
-    batch : Reclassification
-    found : iterable of classifier.pipeline.suggestion.Suggestion
-        By book, the best first.
-    ids : mapping of str to int
-        Primary keys of the books that are still there, by control number.
-    threshold : float
-        Probability of the first below which all are guesses.
-    """
-    categories = categories_by_key()
-    rows: list[Suggestion] = []
-    for number, ranked in groupby(found, key=lambda s: s.book):
-        known = [s for s in ranked if s.category in categories and number in ids]
-        rows.extend(
-            Suggestion(
-                book_id=ids[number],
-                rank=rank,
-                category=categories[s.category],
-                probability=s.probability,
-                model_version_id=batch.model_version_id,
-                created_at=batch.made_at,
-                abstained=known[0].probability < threshold,
-                evidence=s.evidence,
-            )
-            for rank, s in enumerate(known, start=1)
-        )
-    return rows
 
 
 def locked(*, books: Sequence[int]) -> Was:

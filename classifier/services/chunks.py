@@ -6,9 +6,10 @@ What counts is who closes it first, which is one UPDATE in the transaction of it
 take back from a worker that was killed, and a chunk done twice leaves the rows of one of both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from threading import Event
 from typing import Self
 
@@ -17,11 +18,12 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from classifier.errors import ClassifierError
-from classifier.models import Change, Chunk, ModelVersion, Reclassification, Run
+from classifier.models import Change, Chunk, ModelVersion, Reclassification, Run, Suggestion
+from classifier.pipeline import suggestion as pipeline
 from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.records import Catalogue, LoanTable
-from classifier.selectors import book_rows, loans
+from classifier.selectors import book_rows, categories_by_key, loans
 from classifier.services import changes
 from classifier.services.staleness import Fingerprints
 from classifier.services.versions import load_version
@@ -196,7 +198,7 @@ def do(*, chunk: Chunk, reader: Reader, clock: Callable[[], datetime] = timezone
             return False
         was = changes.locked(books=sorted(read))
         ids = {record.id: key for record, key in rows if key in was.filed}
-        new = changes.new_suggestions(batch=batch, found=found, ids=ids, threshold=reader.threshold)
+        new = _new_suggestions(batch=batch, found=found, ids=ids, threshold=reader.threshold)
         if proposed:
             changes.propose(batch=batch, was=was, rows=new)
         else:
@@ -216,6 +218,30 @@ def kinds(*, batch: Reclassification) -> dict[str, int]:
     """Return how many books a batch changed, by `Change.Kind`."""
     changed = batch.changes.exclude(kind=Change.Kind.SAME).order_by("kind")
     return dict(changed.values_list("kind").annotate(Count("pk")))
+
+
+def _new_suggestions(
+    *, batch: Reclassification, found: Iterable[pipeline.Suggestion], ids: Mapping[str, int], threshold: float
+) -> list[Suggestion]:
+    """Return the rows to be, unsaved, by book; categories deleted since training are left out."""
+    categories = categories_by_key()
+    rows: list[Suggestion] = []
+    for number, ranked in groupby(found, key=lambda s: s.book):
+        known = [s for s in ranked if s.category in categories and number in ids]
+        rows.extend(
+            Suggestion(
+                book_id=ids[number],
+                rank=rank,
+                category=categories[s.category],
+                probability=s.probability,
+                model_version_id=batch.model_version_id,
+                created_at=batch.made_at,
+                abstained=known[0].probability < threshold,
+                evidence=s.evidence,
+            )
+            for rank, s in enumerate(known, start=1)
+        )
+    return rows
 
 
 def _going_on() -> QuerySet[Reclassification]:

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from classifier.models import Misfiled
+from classifier.models import TRUSTED_SOURCES, Misfiled
 from classifier.pipeline.disagreement import Disagreement, Opinions, reasons
 from classifier.pipeline.records import BookRecord, Catalogue
-from classifier.selectors import TRUSTED_SOURCES, all_books, book_rows, categories_by_key
+from classifier.selectors import all_books, book_rows, categories_by_key
 from classifier.services.chunks import LARGEST, Reader
 from classifier.services.pace import MISFILED
 from library.catalogue.selectors import book_ids

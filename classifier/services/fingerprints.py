@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
-from classifier.models import ModelVersion
+from classifier.models import TRUSTED_SOURCES, ModelVersion
 from classifier.pipeline.artifact import FORMAT
 from classifier.pipeline.config import Config
-from classifier.selectors import BOOK_FIELDS, TRUSTED_SOURCES, all_books
+from classifier.selectors import BOOK_FIELDS, all_books
 from library.catalogue.models import Category
 from library.circulation.models import CoBorrowing, Loan
 

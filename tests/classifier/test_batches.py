@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from classifier.models import Change, Reading, Reclassification, Suggestion
-from classifier.selectors import TRUSTED_SOURCES, all_books, catalogue
+from classifier.models import TRUSTED_SOURCES, Change, Reading, Reclassification, Suggestion
+from classifier.selectors import all_books, catalogue
 from classifier.services import changes, chunks
 from classifier.services.batches import ReclassificationStateError, accept, undo
 from classifier.services.changes import COLUMNS
