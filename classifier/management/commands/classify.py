@@ -49,7 +49,8 @@ class Command(RunCommand):
         }
 
     def show_result(self, result: dict[str, Any]) -> None:
-        super().show_result(result)
+        changed = ", ".join(f"{books} {kind}" for kind, books in result["changed"].items())
+        super().show_result(result | {"changed": changed or "none"})
         if result["threshold"] is None:
             self.warn(
                 f"On the books held out, no probability reaches a precision of {result['precision']:g}, so "
