@@ -19,6 +19,11 @@ from library.celery import app
 
 logger = logging.getLogger(__name__)
 
+HELPERS = 16
+"""Workers called to a batch at most; to one that finds nothing to do any more it costs nothing."""
+HELP_EXPIRES = 3600
+"""Seconds; a batch that takes longer goes on with those who came."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -91,6 +96,16 @@ def reap(*, now: datetime) -> int:
     for run in lost:
         _send(run, now)
     return len(lost)
+
+
+def call_help(batch_id: int, chunks: int) -> None:
+    """Tell workers that there are chunks of a batch to do; who asks does them all if nobody comes."""
+    for _number in range(min(chunks - 1, HELPERS)):
+        try:
+            app.send_task("classifier.tasks.reclassify_chunks", args=[batch_id], expires=HELP_EXPIRES)
+        except (OperationalError, OSError):
+            logger.exception("No help could be called for batch %s", batch_id)
+            return
 
 
 def _send(run: Run, now: datetime) -> None:

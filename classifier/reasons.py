@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import Suggestion
+from classifier.models import Misfiled, Suggestion
 from library.catalogue.models import Book, Category
 
 _MODALITIES = {
@@ -19,7 +19,7 @@ _MODALITIES = {
 }
 
 
-def as_html(suggestion: Suggestion) -> SafeString:
+def as_html(suggestion: Suggestion | Misfiled) -> SafeString:
     """Return the evidence of a suggestion as a few short lists; of one from before there was any, nothing."""
     evidence = suggestion.evidence
     if not evidence:

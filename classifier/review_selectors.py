@@ -12,12 +12,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
-from classifier.models import Review, ReviewItem, Suggestion
-from library.catalogue.models import Book, Copy
+from classifier.models import TRUSTED_SOURCES, Review, ReviewItem, Suggestion
+from library.catalogue.models import Copy
 from library.circulation.models import Loan, LoanEvent
 
-TRUSTED_SOURCES = [Book.CategorySource.IMPORTED, Book.CategorySource.LIBRARIAN]
-"""Whose categories the model learns from; its own guesses would only confirm themselves."""
 USES = (LoanEvent.Kind.CHECKOUT, LoanEvent.Kind.HOLD_PLACED)
 """Events that say that somebody wants a book; they stay when the borrower is forgotten."""
 

@@ -1,16 +1,18 @@
 """Rows of the library as records of the pipeline."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
+from classifier.models import TRUSTED_SOURCES
 from classifier.pipeline.notation import implied_parents
 from classifier.pipeline.records import BookRecord, Catalogue, Int64, LoanTable
-from classifier.review_selectors import TRUSTED_SOURCES, category_key
+from classifier.review_selectors import category_key
 from library.catalogue.models import Book, Category
 from library.circulation.models import CoBorrowing, Loan
 
@@ -29,6 +31,11 @@ def all_books() -> QuerySet[Book]:
     return Book.objects.order_by("control_number")
 
 
+def unsettled_books() -> QuerySet[Book]:
+    """Return the books that neither a person nor an import has filed: what the model filed is a guess yet."""
+    return all_books().exclude(category_source__in=TRUSTED_SOURCES)
+
+
 def catalogue(books: QuerySet[Book]) -> Catalogue:
     """Return books with all loans of the library.
 
@@ -42,10 +49,16 @@ def catalogue_and_borrowers(books: QuerySet[Book]) -> tuple[Catalogue, list[int]
 
     Both come from one query: a first loan made between two would number everyone anew.
     """
-    media = Path(settings.MEDIA_ROOT)
-    records = [_record(row, media) for row in books.values_list(*BOOK_FIELDS).iterator()]
+    records = [record for (record,) in book_rows(books)]
     table, borrowers = loans()
     return Catalogue(books=records, loans=table, parents=parents()), borrowers
+
+
+def book_rows(books: QuerySet[Book], *more: str) -> Iterator[tuple[Any, ...]]:
+    """Yield each book as a record, and the values of more fields of it."""
+    media, width = Path(settings.MEDIA_ROOT), len(BOOK_FIELDS)
+    for row in books.values_list(*BOOK_FIELDS, *more).iterator():
+        yield _record(row[:width], media), *row[width:]
 
 
 def loans() -> tuple[LoanTable, list[int]]:

@@ -40,6 +40,14 @@ def reclassify(self: Task, run_id: int) -> None:
     _work(self, run_id)
 
 
+@shared_task(ignore_result=True)
+def reclassify_chunks(batch_id: int) -> None:
+    """Help with a batch that another worker works on."""
+    from classifier.services.chunks import help_with  # loads torch, which a web process can do without
+
+    help_with(batch_id=batch_id)
+
+
 @_of_a_run()
 def recommend(self: Task, run_id: int) -> None:
     """Replace recommendations and similar titles."""
@@ -80,7 +88,7 @@ def look_for_drift() -> None:
 def _work(task: Task, run_id: int) -> None:
     from classifier.services.jobs import work  # loads torch, which a web process can do without
 
-    run = work(run_id=run_id, task_id=task.request.id or "")
+    run = work(run_id=run_id, task_id=task.request.id or "", call_help=dispatch.call_help)
     if run is not None:
         dispatch.send_next(kind=run.kind, now=timezone.now())
         dispatch.follow(run=run, now=timezone.now())

@@ -17,6 +17,7 @@ from django_celery_beat.models import (
 )
 from rest_framework.authtoken.models import Token
 
+from classifier.models import Change, Reclassification
 from library.catalogue.models import Book
 from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import ADMINISTRATORS
@@ -24,8 +25,11 @@ from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import write_entry
 from tests.classifier.factories import (
     make_alarm,
+    make_batch,
+    make_change,
     make_drift_report,
     make_item,
+    make_misfiled,
     make_recommendation,
     make_review,
     make_run,
@@ -76,6 +80,9 @@ BUDGETS = {
     "/api/v1/reviews/figures/": 6,
     "/api/v1/alarms/": 6,
     "/api/v1/models/": 6,
+    "/api/v1/reclassifications/": 6,
+    "/api/v1/changes/": 6,
+    "/api/v1/misfiled/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 7,
     "/api/v1/books/{book}/similar/": 5,
@@ -97,7 +104,11 @@ BUDGETS = {
     "/admin/circulation/loanpolicy/": 9,
     "/admin/classifier/alarm/": 6,
     "/admin/classifier/driftreport/": 8,
+    "/admin/classifier/change/": 6,
+    "/admin/classifier/change/?reclassification__id__exact={batch}": 10,
+    "/admin/classifier/misfiled/": 8,
     "/admin/classifier/modelversion/": 8,
+    "/admin/classifier/reclassification/": 8,
     "/admin/classifier/recommendation/": 7,
     "/admin/classifier/review/": 8,
     "/admin/classifier/review/next/": 17,
@@ -139,6 +150,10 @@ def add_rows(book, start, stop):
         make_alarm()
         make_drift_report(version=version)
         make_suggestion(book=book, rank=number, category=category, model_version=version)
+        batch = Reclassification.objects.order_by("pk").first() or make_batch()
+        make_change(reclassification=batch, book=other, from_category=category)
+        make_batch(run=make_run(kind="reclassify", status="succeeded"))
+        make_misfiled(book=other)
         make_recommendation(borrower=borrower, book=other)
         make_similar_book(book=book, rank=number, other=other)
         waits = make_suggestion(category=category).book
@@ -174,9 +189,10 @@ def add_rows_of_packages(number):
 def counted(client, book):
     """Return how many queries each address takes."""
     counts = {}
+    batch = Change.objects.values_list("reclassification", flat=True).first()
     for address in BUDGETS:
         with CaptureQueriesContext(connection) as queries:
-            answer = client.get(address.format(book=book.pk))
+            answer = client.get(address.format(book=book.pk, batch=batch))
         assert answer.status_code == 200, address
         counts[address] = len(queries)
     return counts

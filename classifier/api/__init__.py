@@ -3,6 +3,8 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from classifier.api.batches import ChangeViewSet, ReclassificationViewSet
+from classifier.api.misfiled import MisfiledViewSet
 from classifier.api.reviews import ReviewViewSet
 from classifier.api.runs import RunViewSet
 from classifier.api.suggestions import RecommendationViewSet, SimilarBooksView, SuggestionViewSet
@@ -13,6 +15,9 @@ router.register("reviews", ReviewViewSet)
 router.register("runs", RunViewSet)
 router.register("models", ModelVersionViewSet)
 router.register("alarms", AlarmViewSet)
+router.register("reclassifications", ReclassificationViewSet)
+router.register("changes", ChangeViewSet)
+router.register("misfiled", MisfiledViewSet)
 router.register("suggestions", SuggestionViewSet)
 router.register("recommendations", RecommendationViewSet)
 

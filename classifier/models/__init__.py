@@ -1,14 +1,22 @@
 """What the classifier keeps, a module a noun."""
 
+from classifier.models.batches import TRUSTED_SOURCES, Change, Chunk, Reading, Reclassification
+from classifier.models.misfiled import Misfiled
 from classifier.models.reviews import Review, ReviewItem
 from classifier.models.runs import Run
 from classifier.models.suggestions import Recommendation, SimilarBook, Suggestion
 from classifier.models.versions import Alarm, DriftReport, ModelVersion
 
 __all__ = [
+    "TRUSTED_SOURCES",
     "Alarm",
+    "Change",
+    "Chunk",
     "DriftReport",
+    "Misfiled",
     "ModelVersion",
+    "Reading",
+    "Reclassification",
     "Recommendation",
     "Review",
     "ReviewItem",

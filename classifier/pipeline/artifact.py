@@ -30,6 +30,7 @@ from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float32, Fl
 from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions, without
 from classifier.pipeline.svm import FusedSvm
 from classifier.pipeline.tensors import finite_tensors
+from classifier.pipeline.unseen import Unseen
 
 _SEPARATOR = "+"  # between the modalities of a machine
 _STEEPEST = 2  # of a logarithm of a temperature
@@ -54,6 +55,8 @@ class TrainedModel:
         Has never seen the held-out books; the same object as `serving` where that is trained once.
     gallery : Gallery
         The books that `serving` was fitted on.
+    unseen : Unseen
+        What `serving` says of those that it learned from, without having been told.
     held_out : list of str
         Ids of the held-out books.
     confidence : float array (n_held_out,)
@@ -69,9 +72,18 @@ class TrainedModel:
     serving: FusionClassifier
     judged: FusionClassifier
     gallery: Gallery
+    unseen: Unseen
     held_out: list[str]
     confidence: Float64
     correct: Bool
+
+    @property
+    def learned(self) -> Bool:
+        """Which of the gallery's books `serving` was told the category of, (n_known,)."""
+        told = self.gallery.categories >= 0
+        if self.judged is self.serving:
+            told &= ~np.isin(self.gallery.ids, self.held_out)
+        return np.asarray(told)
 
     def threshold(self, *, precision: float) -> float:
         """Return the probability below which nothing is suggested, for a precision of what is.
@@ -86,10 +98,28 @@ class TrainedModel:
             return np.zeros((0, len(self.classes)))
         return self.serving.predict_proba(self.extractor.transform(catalogue))
 
-    def suggest(self, catalogue: Catalogue, *, ranks: int = 3) -> list[Suggestion]:
-        """Return the best `ranks` categories of each book, in the order of the books."""
+    def suggest(
+        self,
+        catalogue: Catalogue,
+        *,
+        ranks: int = 3,
+        rejected: Mapping[str, Collection[str]] | None = None,
+    ) -> list[Suggestion]:
+        """Return the best `ranks` categories of each book, in the order of the books.
+
+        Parameters
+        ----------
+        catalogue : Catalogue
+        ranks : int
+        rejected : mapping of str to str, optional
+            By book, the categories that it is known not to have: they are not suggested, and the
+            probabilities are those without them. For a book that has none left, nothing is suggested.
+        """
         ids = [book.id for book in catalogue.books]
-        return best_suggestions(self.predict_proba(catalogue), ids=ids, classes=self.classes, ranks=ranks)
+        never = rejected or {}
+        probabilities = without(self.predict_proba(catalogue), never, ids=ids, classes=self.classes)
+        found = best_suggestions(probabilities, ids=ids, classes=self.classes, ranks=ranks)
+        return [one for one in found if one.category not in never.get(one.book, ())]
 
     def codes(self, catalogue: Catalogue) -> Float32:
         """Return books as the networks encode them, (n_books, d): near each other where an answer about one
@@ -108,16 +138,7 @@ class TrainedModel:
         ranks: int = 3,
         rejected: Mapping[str, Collection[str]] | None = None,
     ) -> list[Suggestion]:
-        """Return what `suggest` does, each suggestion with its evidence.
-
-        Parameters
-        ----------
-        catalogue : Catalogue
-        ranks : int
-        rejected : mapping of str to str, optional
-            By book, the categories that it is known not to have: they are not suggested, and the
-            probabilities are those without them. For a book that has none left, nothing is suggested.
-        """
+        """Return what `suggest` does, each suggestion with its evidence."""
         if not catalogue.books:
             return []
         ids = [book.id for book in catalogue.books]
@@ -180,7 +201,7 @@ def load_model(folder: Path) -> TrainedModel:
         _check_listed(data, f"{name}.json", f"{name}.safetensors")
     for part in parts:
         _check_listed(data, f"{part}.safetensors", f"{part}.skops")
-    _check_listed(data, "held_out.safetensors", "gallery.json", "gallery.safetensors")
+    _check_listed(data, "held_out.safetensors", "gallery.json", "gallery.safetensors", "unseen.safetensors")
     states = {}
     for name in modalities:
         with reading(folder, f"{name}.json"):
@@ -202,6 +223,14 @@ def load_model(folder: Path) -> TrainedModel:
         confidence, correct = answers["confidence"], answers["correct"]
         if confidence.shape != (len(held_out),) or correct.shape != (len(held_out),) or correct.dtype != bool:
             raise ValueError("it is not of the books held out.")
+    gallery = _load_gallery(folder, data, classifiers["serving"])
+    with reading(folder, "unseen.safetensors"):
+        unseen = Unseen.from_tensors(
+            finite_tensors(data["unseen.safetensors"]),
+            n_books=len(gallery.ids),
+            n_classes=len(classes),
+            n_networks=len(classifiers["serving"].networks_),
+        )
     return TrainedModel(
         config=config,
         seed=seed,
@@ -209,7 +238,8 @@ def load_model(folder: Path) -> TrainedModel:
         extractor=extractor,
         serving=classifiers["serving"],
         judged=classifiers.get("judged", classifiers["serving"]),
-        gallery=_load_gallery(folder, data, classifiers["serving"]),
+        gallery=gallery,
+        unseen=unseen,
         held_out=held_out,
         confidence=confidence,
         correct=correct,
@@ -231,6 +261,7 @@ def _files(model: TrainedModel) -> dict[str, bytes]:
         files[f"{part}.skops"] = dumps(machines)
     values, tensors = model.gallery.state()
     files["gallery.json"], files["gallery.safetensors"] = as_json(values), save(tensors)
+    files["unseen.safetensors"] = save(model.unseen.tensors())
     files["held_out.safetensors"] = save({"confidence": model.confidence, "correct": model.correct})
     files["model.json"] = as_json(
         {

@@ -148,7 +148,7 @@ def evidence(
     there = books.present.tolist()
     says = _says(classifier, books, found, classes)
     named = _words(classifier, blocks, books, categories, words)
-    nearest = _nearest(classifier, books, ids, classes, gallery)
+    nearest = nearest_books(classifier, books, ids, classes, gallery)
     linked = _linked(classifier, blocks, categories, gallery)
     judged_by = [set(names) for names in classifier.machines_] + [set[str]()]  # the last one for -1
     owner = classifier.machine_of(books.present).tolist()
@@ -212,14 +212,14 @@ def _words(
     return result
 
 
-def _nearest(
+def nearest_books(
     classifier: FusionClassifier,
     books: Encoded,
     ids: Sequence[str],
     classes: Sequence[str],
     gallery: Gallery,
 ) -> list[dict[str, list[tuple[Any, ...]]]]:
-    """Return for each book, by modality, the nearest categorised books."""
+    """Return for each book, by modality, the nearest categorised books: (book, category, cosine)."""
     result: list[dict[str, list[tuple[Any, ...]]]] = [{} for _ in ids]
     for name in gallery.rows:
         codes = books.codes[0][name]

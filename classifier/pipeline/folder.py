@@ -21,7 +21,7 @@ from typing import Any
 from classifier.pipeline.errors import ArtifactError
 
 MANIFEST = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 """Of a trained model's files."""
 UNFINISHED = ".new-"
 """How the name of a folder begins that is not whole yet."""

@@ -23,6 +23,7 @@ Wolpert, Stacked Generalization, Neural Networks 5(2), 1992 (out-of-fold inputs 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Self
@@ -37,6 +38,7 @@ from classifier.pipeline.network import Codes, FusionNetwork
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 from classifier.pipeline.splits import grouped_folds, stratified_folds
 from classifier.pipeline.svm import FusedSvm, best_vote_share, settled
+from classifier.pipeline.unseen import Unseen
 
 _MIN_BOOKS = 10  # fewer say nothing of how far to trust a set of modalities
 
@@ -95,6 +97,9 @@ class FusionClassifier:
         What the scores of books at `fit` call for by networks and machines that had not seen them.
     temperature_ : Temperature
         Makes scores probabilities; 1 until `calibrate`.
+    unseen_ : Unseen
+        What is said of the books learned from by those that had not seen them. Stored with the model, not
+        with the classifier.
     """
 
     def __init__(self, *, config: Config, seed: int) -> None:
@@ -158,8 +163,17 @@ class FusionClassifier:
             network.fit(_take(known, rest), truth[rest], n_classes=n_classes, kinship=kinship, on_step=in_all)
             self.networks_.append(network)
         unseen = self._encode_unseen(blocks, learned, fold, n_classes)
-        self._fit_machines(unseen, fold, truth)
+        scores = self._fit_machines(unseen, fold, truth)
+        self.unseen_ = Unseen.of(
+            probabilities=self.expected_.probabilities(scores), rows=learned, fold=fold, truth=truth
+        )
         return self
+
+    def only(self, network: int) -> Self:
+        """Return this classifier with one of its networks, as books are judged by it that it has not seen."""
+        one = copy(self)
+        one.networks_ = [self.networks_[network]]
+        return one
 
     def calibrate(self, blocks: Mapping[str, Block], y: Int64) -> Self:
         """Fit the temperature to books that were not learned from.
@@ -257,7 +271,8 @@ class FusionClassifier:
         self.beliefs_ = softmax(beliefs / len(self.networks_), axis=1).astype(np.float16)
         return Encoded(codes=[codes], linked=told, present=present[learned])
 
-    def _fit_machines(self, unseen: Encoded, fold: Int64, truth: Int64) -> None:
+    def _fit_machines(self, unseen: Encoded, fold: Int64, truth: Int64) -> Float64:
+        """Fit all machines; return the scores of each book by the one that judges it, unseen, else NaN."""
         self.machines_: dict[tuple[str, ...], FusedSvm] = {}
         shape = (2, len(truth), len(self.prior_))
         said: dict[tuple[str, ...], Float64] = {}  # decisions and votes, weighted, of books unseen by either
@@ -290,7 +305,10 @@ class FusionClassifier:
         known = np.isfinite(own).all(axis=(0, 2))
         (decision, vote), y = own[:, known], truth[known]
         self.vote_share_ = best_vote_share(decision, vote, y)
-        self.expected_ = Temperature.fitted(settled(decision, vote, vote_share=self.vote_share_), y)
+        found = np.full(shape[1:], np.nan)
+        found[known] = settled(decision, vote, vote_share=self.vote_share_)
+        self.expected_ = Temperature.fitted(found[known], y)
+        return found
 
     def machine_of(self, seen: Bool) -> Int64:
         """Return for each book the number of the machine that judges it, -1 for none."""

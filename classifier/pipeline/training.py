@@ -178,6 +178,7 @@ def train(
             y=every,
             shown=[name for name, modality in extractor.modalities_.items() if modality.shows_nearest],
         ),
+        unseen=serving.unseen_,
         held_out=[books[i].id for i in out],
         confidence=probabilities.max(axis=1),
         correct=probabilities.argmax(axis=1) == task.truth,

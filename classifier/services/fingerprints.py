@@ -15,11 +15,11 @@ from django.conf import settings
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
-from classifier.models import ModelVersion
+from classifier.models import TRUSTED_SOURCES, ModelVersion
 from classifier.pipeline.config import Config
 from classifier.pipeline.folder import FORMAT
 from classifier.review_selectors import rejected
-from classifier.selectors import BOOK_FIELDS, TRUSTED_SOURCES, all_books
+from classifier.selectors import BOOK_FIELDS, all_books
 from library.catalogue.models import Category
 from library.circulation.models import CoBorrowing, Loan
 
@@ -67,8 +67,8 @@ def _books() -> Iterable[tuple[Any, ...]]:
             *(value if row[source] in TRUSTED_SOURCES else "" for value in row[-4:-1]),
             row[-1] is None,
             *row[:-4],
-            _state(media, row[cover]),
-            _state(media, row[audio]),
+            file_state(media / row[cover] if row[cover] else None),
+            file_state(media / row[audio] if row[audio] else None),
         )
 
 
@@ -79,12 +79,12 @@ def _loans() -> QuerySet[Loan, tuple[Any, ...]]:
     return rows.values_list("copy__book__control_number", "borrower_id", when)
 
 
-def _state(media: Path, name: str) -> tuple[int, int] | None:
+def file_state(path: Path | None) -> tuple[int, int] | None:
     """Return size and time of a file: another picture may come under the same name."""
-    if not name:
+    if path is None:
         return None
     try:
-        found = (media / name).stat()
+        found = path.stat()
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns

@@ -13,6 +13,7 @@ from django.utils import timezone
 from classifier.errors import RunCancelledError, RunLostError
 from classifier.models import Run
 from classifier.services import repetition, runs
+from classifier.services.chunks import Help, no_help
 from classifier.services.pace import READING, Pace
 from classifier.services.reclassification import classify
 from classifier.services.recommendation import recommend
@@ -41,7 +42,13 @@ _ALIKE = 2.0
 """Times more or fewer books: beyond it, time grows unlike the data."""
 
 
-def work(*, run_id: int, task_id: str = "", clock: Callable[[], datetime] = timezone.now) -> Run | None:
+def work(
+    *,
+    run_id: int,
+    task_id: str = "",
+    call_help: Help = no_help,
+    clock: Callable[[], datetime] = timezone.now,
+) -> Run | None:
     """Do a queued run to its end, whatever that is: it stands in the run.
 
     Parameters
@@ -49,6 +56,8 @@ def work(*, run_id: int, task_id: str = "", clock: Callable[[], datetime] = time
     run_id : int
     task_id : str
         Of the message that asks for it.
+    call_help : callable
+        Told of what other workers can do too.
     clock : callable
         Returns the time.
 
@@ -61,7 +70,7 @@ def work(*, run_id: int, task_id: str = "", clock: Callable[[], datetime] = time
     if run is None:
         return None
     try:
-        _do(run, clock=clock)
+        _do(run, clock=clock, call_help=call_help)
     except LibraryError as error:
         logger.info("%s ended: %s", run, error.message)
     except Exception:
@@ -114,7 +123,12 @@ def run_here(
 
 
 def _do(
-    run: Run, *, clock: Callable[[], datetime], onward: Progress = no_progress, output: Path | None = None
+    run: Run,
+    *,
+    clock: Callable[[], datetime],
+    onward: Progress = no_progress,
+    output: Path | None = None,
+    call_help: Help = no_help,
 ) -> dict[str, Any]:
     pace = _pace(run)
 
@@ -135,9 +149,13 @@ def _do(
                 end(Run.Status.SUCCEEDED, unchanged_since=last)
                 run.unchanged_since = last
                 return repetition.in_full(last) | {"skipped": run.outcome}
-            more = {"output": output} if output else {}
+            more: dict[str, Any] = {"output": output} if output else {}
+            if run.kind == Run.Kind.RECLASSIFY:
+                # What is asked for by force is done for books that have not changed, too.
+                more |= {"run": run, "call_help": call_help, "clock": clock}
+                more["afresh"] = run.forced or run.parameters["afresh"]
             service = _SERVICES[run.kind]
-            return service(**run.parameters, **more, now=clock(), progress=progress, finish=finish)
+            return service(**{**run.parameters, **more}, now=clock(), progress=progress, finish=finish)
         except (RunCancelledError, KeyboardInterrupt):
             end(Run.Status.CANCELLED)
             raise

@@ -16,6 +16,7 @@ Knot = tuple[str, float, float]
 READING = _("reading the catalogue")
 JUDGING = _("judging")
 SAVING = _("saving")
+MISFILED = _("looking for misfiled books")
 #: By kind: its phases in order, and what share of the time each takes, as measured on the demo library.
 USUAL: dict[str, dict[str, float]] = {
     "train": {
@@ -35,7 +36,7 @@ USUAL: dict[str, dict[str, float]] = {
         _("measuring the defaults"): 0.03,
         _("measuring what was found"): 0.03,
     },
-    "reclassify": {READING: 0.1, _("classifying"): 0.9},
+    "reclassify": {READING: 0.1, _("classifying"): 0.85, MISFILED: 0.05},
     "recommend": {
         READING: 0.12,
         _("reading books"): 0.08,

@@ -23,7 +23,11 @@ PARAMETERS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
         "settings": ((list,), []),
         "fresh": ((bool,), False),
     },
-    Run.Kind.RECLASSIFY: {"include_categorised": ((bool,), False), "precision": (_NUMBER, None)},
+    Run.Kind.RECLASSIFY: {
+        "include_categorised": ((bool,), False),
+        "afresh": ((bool,), False),
+        "precision": (_NUMBER, None),
+    },
     Run.Kind.RECOMMEND: {"n": ((int,), 10), "include_borrowed": ((bool,), False)},
     Run.Kind.ORDER_REVIEWS: {},
 }

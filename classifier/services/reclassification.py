@@ -1,22 +1,23 @@
-"""Classifying books with the active version."""
+"""Classifying books: the active version's suggestions, and what another version would suggest."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
-from classifier.errors import ClassifierError, SettingError
-from classifier.models import ModelVersion, Suggestion
-from classifier.pipeline import suggestion as pipeline
-from classifier.pipeline.errors import PipelineError
-from classifier.review_selectors import rejected
-from classifier.selectors import all_books, catalogue, categories_by_key
+from classifier.errors import SettingError
+from classifier.models import Chunk, ModelVersion, Reclassification, Run, Suggestion
+from classifier.selectors import all_books, unsettled_books
+from classifier.services import chunks
+from classifier.services.chunks import Help, Reader, no_help
+from classifier.services.disagreements import find_misfiled
 from classifier.services.outputs import written_whole
 from classifier.services.reporting import Finish, no_finish
 from classifier.services.versions import load_serving
@@ -24,45 +25,59 @@ from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.tabular import CsvWriter
 
-RANKS = 3
 _COLUMNS = ["book", "rank", "category", "probability", "model_version", "abstained"]
-_BATCH = 4096  # books classified and kept at a time: bounds the memory on any catalogue
 
 
 def classify(
     *,
     now: datetime,
     include_categorised: bool = False,
+    afresh: bool = False,
     output: Path | None = None,
     precision: float | None = None,
+    run: Run | None = None,
+    call_help: Help = no_help,
     progress: Progress = no_progress,
     finish: Finish = no_finish,
+    clock: Callable[[], datetime] = timezone.now,
 ) -> dict[str, Any]:
     """Suggest categories with the active version, each with its evidence.
 
-    Suggestions are rows beside the book; no book's category changes. Of a book that the model is not sure
-    enough of they are marked as abstained: best guesses, and no suggestion. Rows are replaced batch by
-    batch, those of a book all at once, so a run that is cut off leaves each book with its old rows or its
-    new ones.
+    Only books that are new, that were changed, or whose neighbours' loans were (`services.staleness`); after
+    a promotion these are all. Suggestions are rows beside the book; no book's category changes. Of a book
+    that the model is not sure enough of they are marked as abstained: best guesses, and no suggestion. What
+    it does is kept as a batch that can be undone. Rows are replaced chunk by chunk, those of a book all at
+    once, so a run that is cut off leaves each book with its old rows or its new ones, and one that is taken
+    up again goes on with the chunks that are not done.
 
     Parameters
     ----------
     now : datetime
     include_categorised : bool
-        Every book, not only those without a category.
+        Every book, not only those that no person and no import has filed.
+    afresh : bool
+        Those that have not changed too.
     output : Path, optional
-        A CSV file for the suggestions: book, rank, category, probability, model_version, abstained (1 or
-        0). It is there whole or not at all.
+        A CSV file for the suggestions of all these books, also of those that have not changed: book, rank,
+        category, probability, model_version, abstained (1 or 0). It is there whole or not at all.
     precision : float, optional
         Wanted share of right answers among those given, above 0 and below 1; left out, the setting
         ``SUGGESTION_PRECISION``.
+    run : Run, optional
+        Which does it.
+    call_help : callable
+        Told of the batch when there is something to do for other processes.
     progress, finish : callable
+    clock : callable
+        Returns the time.
 
     Returns
     -------
     dict
-        ``version``, ``books`` classified, ``suggestions`` kept, ``abstained`` (books), ``precision``,
-        ``threshold`` (probability below which it abstains; None if it always does) and ``output``.
+        ``batch`` (None if no book was stale), ``version``, ``books`` classified, ``suggestions`` kept,
+        ``abstained`` (books), ``changed`` (books, by `Change.Kind`), ``misfiled`` (books listed),
+        ``precision``, ``threshold`` (probability below which it abstains; None if it always does) and
+        ``output``.
 
     Raises
     ------
@@ -72,93 +87,165 @@ def classify(
         If there is no version, its files are damaged, what it reads books with is missing, or `output`
         cannot be written.
     """
+    precision = _checked(precision)
+    batch = _begun(run)
+    version = batch.model_version if batch else load_serving(now=now)[0]
+    reader = Reader.of(version=version, precision=batch.precision if batch else precision)
+    scope = all_books() if include_categorised else unsettled_books()
+    with written_whole(output) if output else nullcontext() as file:
+        if batch is None:
+            keys = scope.values_list("pk", flat=True) if afresh else reader.fingerprints.stale(scope)
+            batch = _open(reader, keys, precision=precision, run=run, now=now)
+        if run:
+            # For the estimates of later runs: the catalogue's size says nothing of the few that had changed.
+            Run.objects.filter(pk=run.pk).update(size=batch.books if batch else 0)
+        if batch:
+            call_help(batch.pk, batch.chunks.filter(taken_at=None).count())
+            chunks.work_off(batch=batch, reader=reader, progress=progress, clock=clock)
+        else:
+            progress("classifying", 0, 0)
+        misfiled = find_misfiled(reader=reader, now=now, progress=progress)
+        if file:
+            writer = CsvWriter(file)
+            writer.writerow(_COLUMNS)
+            writer.writerows(_lines(scope))
+    result: dict[str, Any] = {
+        "batch": batch.pk if batch else None,
+        "version": version.name,
+        "books": batch.books if batch else 0,
+        **(chunks.counts(batch=batch) if batch else {"suggestions": 0, "abstained": 0}),
+        "changed": chunks.kinds(batch=batch) if batch else {},
+        "misfiled": misfiled,
+        "precision": precision,
+        "threshold": reader.threshold if math.isfinite(reader.threshold) else None,
+        "output": str(output) if output else None,
+    }
+    with transaction.atomic():
+        if batch:
+            _complete(batch)
+        finish(result)
+    return result
+
+
+def propose(
+    *,
+    version: ModelVersion,
+    now: datetime,
+    include_categorised: bool = False,
+    precision: float | None = None,
+    run: Run | None = None,
+    call_help: Help = no_help,
+    progress: Progress = no_progress,
+    clock: Callable[[], datetime] = timezone.now,
+) -> Reclassification:
+    """List the books whose suggestion a version would change, and change nothing.
+
+    Parameters
+    ----------
+    version : ModelVersion
+        Any; what it proposed before is replaced.
+    now : datetime
+    include_categorised : bool
+        Every book, not only those that no person and no import has filed.
+    precision : float, optional
+        As `classify` would be asked for; left out, the setting ``SUGGESTION_PRECISION``.
+    run : Run, optional
+        Within which it is done.
+    call_help, progress : callable
+    clock : callable
+        Returns the time.
+
+    Returns
+    -------
+    Reclassification
+        Its changes are the books whose first suggestion would be another, or of other standing.
+
+    Raises
+    ------
+    SettingError
+        If the precision is no share.
+    ClassifierError
+        If the version's files are damaged or what it reads books with is missing.
+    """
+    precision = _checked(precision)
+    reader = Reader.of(version=version, precision=precision)
+    scope = all_books() if include_categorised else unsettled_books()
+    books = list(scope.values_list("pk", flat=True))
+    with transaction.atomic():
+        version.reclassifications.filter(state=Reclassification.State.PROPOSED).delete()
+        batch = Reclassification.objects.create(
+            run=run,
+            model_version=version,
+            state=Reclassification.State.PROPOSED,
+            made_at=now,
+            precision=precision,
+            books=len(books),
+        )
+        cut = chunks.cut(batch=batch, books=books)
+    call_help(batch.pk, cut)
+    chunks.work_off(batch=batch, reader=reader, progress=progress, clock=clock)
+    with transaction.atomic():
+        _complete(batch)
+    return batch
+
+
+def _checked(precision: float | None) -> float:
     if precision is None:
         precision = settings.SUGGESTION_PRECISION
     if not 0 < precision < 1:
         raise SettingError(
             f"The precision is {precision:g}; it must be above 0 and below 1.", precision=str(precision)
         )
-    version, model = load_serving(now=now)
-    threshold = model.threshold(precision=precision)
-    books = all_books() if include_categorised else all_books().filter(category__isnull=True)
-    wanted = catalogue(books)
-    never = rejected()
-    kept = abstained = 0
-    with written_whole(output) if output else nullcontext() as file:
-        writer = CsvWriter(file) if file else None
-        if writer:
-            writer.writerow(_COLUMNS)
-        for start in range(0, len(wanted.books), _BATCH):
-            progress("classifying", start, len(wanted.books))
-            part = type(wanted)(books=wanted.books[start : start + _BATCH], loans=wanted.loans)
-            try:
-                found = model.explain(part, ranks=RANKS, rejected=never)
-            except PipelineError as error:
-                raise ClassifierError(error.message, **error.extra) from error
-            rows = _replace(found, threshold=threshold, version=version, now=now)
-            kept += len(rows)
-            abstained += sum(row.rank == 1 and row.abstained for _number, row in rows)
-            if writer:
-                writer.writerows(_line(number, row) for number, row in rows)
-    progress("classifying", len(wanted.books), len(wanted.books))
-    result = {
-        "version": version.name,
-        "books": len(wanted.books),
-        "suggestions": kept,
-        "abstained": abstained,
-        "precision": precision,
-        "threshold": threshold if math.isfinite(threshold) else None,
-        "output": str(output) if output else None,
-    }
-    finish(result)
-    return result
+    return precision
 
 
-@transaction.atomic
-def _replace(
-    found: Sequence[pipeline.Suggestion], *, threshold: float, version: ModelVersion, now: datetime
-) -> list[tuple[str, Suggestion]]:
-    """Delete the books' old suggestions and insert the new: an open page must not accept another's row.
+def _begun(run: Run | None) -> Reclassification | None:
+    """Return the batch that an earlier attempt of the run began."""
+    if run is None:
+        return None
+    begun = run.reclassifications.exclude(state=Reclassification.State.PROPOSED)
+    return begun.select_related("model_version").first()
 
-    Returns the new rows by control number. Books deleted since they were read, and categories deleted
-    since training, are left out.
-    """
-    categories = categories_by_key()
-    # The books are those of a range of control numbers, in order.
-    between = Book.objects.filter(control_number__range=(found[0].book, found[-1].book))
-    keys = dict(between.values_list("control_number", "id"))
-    rows: list[tuple[str, Suggestion]] = []
-    for number, ranked in groupby(found, key=lambda s: s.book):
-        known = [s for s in ranked if s.category in categories and number in keys]
-        rows.extend(
-            (
-                number,
-                Suggestion(
-                    book_id=keys[number],
-                    rank=rank,
-                    category=categories[s.category],
-                    probability=s.probability,
-                    model_version=version,
-                    created_at=now,
-                    abstained=known[0].probability < threshold,
-                    evidence=s.evidence,
-                ),
-            )
-            for rank, s in enumerate(known, start=1)
+
+def _open(
+    reader: Reader, keys: Iterable[int], *, precision: float, run: Run | None, now: datetime
+) -> Reclassification | None:
+    """Decide once what a batch is about; None if it is about nothing."""
+    # What a run that was cancelled or failed left to do is no longer to be done.
+    Chunk.objects.exclude(reclassification__run=None).exclude(
+        reclassification__run__status__in=Run.ACTIVE
+    ).delete()
+    books = list(keys)
+    if not books:
+        return None
+    with transaction.atomic():
+        batch = Reclassification.objects.create(
+            run=run,
+            model_version=reader.version,
+            state=Reclassification.State.APPLIED,
+            made_at=now,
+            precision=precision,
+            books=len(books),
         )
-    books = sorted({row.book_id for _number, row in rows})
-    for start in range(0, len(books), 500):
-        Suggestion.objects.filter(book_id__in=books[start : start + 500]).delete()
-    Suggestion.objects.bulk_create((row for _number, row in rows), batch_size=2000)
-    return rows
+        chunks.cut(batch=batch, books=books)
+    return batch
 
 
-def _line(number: str, row: Suggestion) -> list[object]:
-    return [
-        number,
-        row.rank,
-        row.category.notation,
-        f"{row.probability:.6f}",
-        row.model_version.name,
-        int(row.abstained),
-    ]
+def _complete(batch: Reclassification) -> None:
+    batch.complete, batch.changed = True, chunks.kinds(batch=batch)
+    batch.save(update_fields=["complete", "changed"])
+    batch.chunks.all().delete()
+
+
+def _lines(books: QuerySet[Book]) -> Iterable[list[object]]:
+    rows = Suggestion.objects.filter(book__in=books.order_by()).order_by("book__control_number", "rank")
+    columns = rows.values_list(
+        "book__control_number",
+        "rank",
+        "category__notation",
+        "probability",
+        "model_version__name",
+        "abstained",
+    )
+    for number, rank, notation, probability, version, abstained in columns.iterator():
+        yield [number, rank, notation, f"{probability:.6f}", version, int(abstained)]

@@ -9,8 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from classifier.models import Review, ReviewItem, Suggestion
-from classifier.review_selectors import TRUSTED_SOURCES
+from classifier.models import TRUSTED_SOURCES, Review, ReviewItem, Suggestion
 from classifier.services.suggestions import put_back, take_out
 from library.catalogue.models import Book, Category
 from library.catalogue.services import librarian_source
@@ -68,12 +67,13 @@ def accept_suggestion(*, suggestion: Suggestion, reviewer: User, now: datetime) 
     """
     with transaction.atomic():
         current = _locked(suggestion=suggestion.pk)
-        said = {"reviewer": reviewer, "now": now}
         best = Suggestion.objects.filter(book=current.book_id, rank__lt=current.rank).order_by("rank").first()
         if best is None:
-            return _record(current, verdict=Review.Verdict.ACCEPT, **said).book
+            return _record(current, verdict=Review.Verdict.ACCEPT, reviewer=reviewer, now=now).book
         best.book = current.book
-        return _record(best, verdict=Review.Verdict.CORRECT, category=current.category, **said).book
+        return _record(
+            best, verdict=Review.Verdict.CORRECT, category=current.category, reviewer=reviewer, now=now
+        ).book
 
 
 def judge(

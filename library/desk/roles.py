@@ -23,9 +23,10 @@ _ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete", "X": "export"
 # One row a model, one column a role, in the order of ROLES. Only those who need it see borrowers' names:
 # loans and recommendations say what a person reads, so they follow the borrower.
 # To add a run is to start it, to change one is to cancel it; to change a model version is to promote it, to
-# roll back and to pin. To add a review is to judge a suggestion.
-# Suggestions, reviews, recommendations and notices can be deleted because deleting a book, a borrower or a
-# loan takes theirs along.
+# roll back and to pin; to add a review is to judge a suggestion; to change a reclassification is to undo it,
+# to change a possibly misfiled book is to say that it is right.
+# Suggestions, reviews, changes, possibly misfiled books, recommendations and notices can be deleted because
+# deleting a book, a borrower or a loan takes theirs along.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "catalogue.category": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.book": ("VACD", "VACD", "V", "V", "V"),
@@ -43,6 +44,9 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "circulation.loanpolicy": ("VACD", "VACD", "V", "V", ""),
     "circulation.closedday": ("VACD", "VACD", "V", "V", ""),
     "classifier.suggestion": ("VD", "VD", "", "V", ""),
+    "classifier.reclassification": ("VC", "VC", "", "V", ""),
+    "classifier.change": ("VD", "VD", "", "V", ""),
+    "classifier.misfiled": ("VCD", "VCD", "", "V", ""),
     "classifier.recommendation": ("VD", "VD", "", "", ""),
     "classifier.review": ("VAD", "VAD", "", "", ""),
     "classifier.modelversion": ("VC", "VC", "", "V", ""),

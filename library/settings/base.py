@@ -45,6 +45,11 @@ PROMOTION_TOLERANCE = env.float("PROMOTION_TOLERANCE", 0.01, validate=validate.R
 # How many old versions keep their files, beside the active one, the one before it and the pinned ones: five
 # weeks of weekly trainings.
 VERSIONS_KEPT = env.int("VERSIONS_KEPT", 5, validate=validate.Range(min=0))
+# How sure the classifier must be that a book is of another category than a person or an import filed it
+# under, for it to be listed as possibly misfiled: surer than of a suggestion, as somebody has decided.
+MISFILED_PROBABILITY = env.float(
+    "MISFILED_PROBABILITY", 0.95, validate=validate.Range(min=0.5, max=1, max_inclusive=False)
+)
 # Who owes more than this borrows nothing more, in the library's currency.
 FINE_LIMIT = env.decimal("FINE_LIMIT", Decimal(10), validate=validate.Range(min=0))
 # How long a copy waits on the hold shelf before the next borrower has it: a week, so that every borrower has
@@ -269,6 +274,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "CopyStatusEnum": "library.catalogue.models.Copy.Status",
+        "ReclassificationStateEnum": "classifier.models.Reclassification.State",
+        "ChangeKindEnum": "classifier.models.Change.Kind",
         "RunKindEnum": "classifier.models.Run.Kind",
         "ModelVersionStateEnum": "classifier.models.ModelVersion.State",
         "RunStatusEnum": "classifier.models.Run.Status",
@@ -388,6 +395,8 @@ UNFOLD = {
                         "permission": lambda request: request.user.has_perm("classifier.add_review"),
                     },
                     sidebar_link(_("Suggestions"), "lightbulb", "classifier.suggestion"),
+                    sidebar_link(_("Possibly misfiled"), "wrong_location", "classifier.misfiled"),
+                    sidebar_link(_("Reclassifications"), "difference", "classifier.reclassification"),
                     sidebar_link(_("Recommendations"), "recommend", "classifier.recommendation"),
                     sidebar_link(_("Runs"), "play_circle", "classifier.run"),
                     sidebar_link(_("Model versions"), "history", "classifier.modelversion"),
@@ -417,6 +426,8 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", (QUEUE_DIR / "results").as_uri())
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
+# Runs are long: a worker takes the next one only when it is done with the last.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # How long a run may be silent before its worker is taken for dead: many heartbeats, and the longest that a
 # write may have to wait on a busy database.
 RUN_LOST_SECONDS = env.int("RUN_LOST_SECONDS", 60, validate=validate.Range(min=1))

@@ -5,8 +5,11 @@ from typing import Any
 
 from classifier.models import (
     Alarm,
+    Change,
     DriftReport,
+    Misfiled,
     ModelVersion,
+    Reclassification,
     Recommendation,
     Review,
     ReviewItem,
@@ -98,6 +101,38 @@ def make_review(**fields: Any) -> Review:
         "at": NOW,
     }
     return Review.objects.create(**defaults | fields)
+
+
+def make_batch(**fields: Any) -> Reclassification:
+    """Return a saved batch of one book that was applied."""
+    if "model_version" not in fields:
+        fields["model_version"] = make_version()
+    defaults = {"state": "applied", "made_at": NOW, "precision": 0.9, "books": 1, "complete": True}
+    return Reclassification.objects.create(**defaults | fields)
+
+
+def make_change(**fields: Any) -> Change:
+    """Return a saved first suggestion for a new uncategorised book, unless told otherwise."""
+    for name, make in {
+        "reclassification": make_batch, "book": make_book, "to_category": make_category,
+    }.items():  # fmt: skip
+        if name not in fields:
+            fields[name] = make()
+    book = fields["book"]
+    filed = {"filed_category_id": book.category_id, "filed_source": book.category_source}
+    defaults = {"kind": "new", "to_probability": 0.9, "to_abstained": False} | filed
+    return Change.objects.create(**defaults | fields)
+
+
+def make_misfiled(**fields: Any) -> Misfiled:
+    """Return a saved book that the model would file under a new category, unless told which."""
+    if "book" not in fields:
+        fields["book"] = make_book(category=make_category())
+    for name, make in {"category": make_category, "model_version": make_version}.items():
+        if name not in fields:
+            fields[name] = make()
+    defaults = {"filed": fields["book"].category, "filed_probability": 0.01, "probability": 0.97}
+    return Misfiled.objects.create(**defaults | {"found_at": NOW} | fields)
 
 
 def make_run(**fields: Any) -> Run:

@@ -8,7 +8,7 @@ import sys
 import pytest
 from django.core.management import ManagementUtility
 
-from classifier.models import ModelVersion, Recommendation, Suggestion
+from classifier.models import ModelVersion, Reclassification, Recommendation, Suggestion
 from classifier.services.versions import load_version
 from library.catalogue.models import Book
 from tests.classifier.libraries import CATEGORISED, POOR, QUICK, UNCATEGORISED, make_library
@@ -149,7 +149,18 @@ def test_for_machines_there_is_one_json_object_on_standard_output_and_nothing_el
         (["train", "--seed", "4", *SETTINGS], {"version", "active", "reason", "metrics"}),
         (
             ["classify", "--output", tmp_path / "c.csv"],
-            {"version", "books", "suggestions", "abstained", "precision", "threshold", "output"},
+            {
+                "batch",
+                "version",
+                "books",
+                "suggestions",
+                "abstained",
+                "changed",
+                "misfiled",
+                "precision",
+                "threshold",
+                "output",
+            },
         ),
         (
             ["recommend", "-n", "2", "--output", tmp_path / "r.csv"],
@@ -207,8 +218,10 @@ def test_people_read_what_was_classified_and_recommended(run):
     threshold = load_version(version=ModelVersion.objects.get()).threshold(precision=0.5)
     abstained = Suggestion.objects.filter(rank=1, probability__lt=threshold).count()
     assert said == (
+        f"batch: {Reclassification.objects.get().pk}\n"
         f"version: {version}\nbooks: {UNCATEGORISED}\nsuggestions: {3 * UNCATEGORISED}\n"
-        f"abstained: {abstained}\nprecision: 0.5\nthreshold: {threshold}\noutput: None\n"
+        f"abstained: {abstained}\nchanged: {UNCATEGORISED} new\nmisfiled: 0\n"
+        f"precision: 0.5\nthreshold: {threshold}\noutput: None\n"
     )
     code, said, error = run("recommend")
     assert (code, error) == (0, "")
@@ -221,7 +234,8 @@ def test_people_are_told_that_there_are_guesses_only(run):
     run("train", *SETTINGS)
     code, said, error = run("classify", "--precision", "0.999")
     assert code == 0
-    assert f"abstained: {UNCATEGORISED}\nprecision: 0.999\nthreshold: None\n" in said
+    assert f"abstained: {UNCATEGORISED}\nchanged: {UNCATEGORISED} new\n" in said
+    assert "precision: 0.999\nthreshold: None\n" in said
     assert error == (
         "On the books held out, no probability reaches a precision of 0.999, so there are best guesses only. "
         "Categorise more books, or ask for a lower --precision.\n"

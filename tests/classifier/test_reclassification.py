@@ -8,9 +8,10 @@ from math import nextafter
 import pytest
 
 from classifier.errors import ClassifierError, NoModelError, SettingError
-from classifier.models import ModelVersion, Suggestion
+from classifier.models import ModelVersion, Reclassification, Suggestion
 from classifier.pipeline.artifact import TrainedModel
-from classifier.services import reclassification
+from classifier.selectors import catalogue
+from classifier.services import chunks
 from classifier.services.reclassification import classify
 from classifier.services.training import train
 from classifier.services.versions import active_version, load_version
@@ -41,7 +42,12 @@ def suggestions():
 def test_each_uncategorised_book_gets_three_ranks_and_the_first_is_right(truth):
     result = classify(now=NOW)
     version = ModelVersion.objects.get()
+    batch = Reclassification.objects.get()
+    assert (batch.state, batch.complete, batch.chunks.count()) == ("applied", True, 0)
     assert result == {
+        "batch": batch.pk,
+        "changed": {"new": UNCATEGORISED},
+        "misfiled": 0,
         "version": version.name,
         "books": UNCATEGORISED,
         "suggestions": 3 * UNCATEGORISED,
@@ -69,8 +75,8 @@ def test_all_books_are_classified_when_asked_for(truth):
 def test_what_a_book_gets_hangs_not_on_its_batch(truth, batch, monkeypatch):
     classify(now=NOW)
     together = suggestions()
-    monkeypatch.setattr(reclassification, "_BATCH", batch)
-    classify(now=NOW)
+    monkeypatch.setattr(chunks, "LARGEST", batch)
+    classify(now=NOW, afresh=True)
     apart = suggestions()
     assert apart.keys() == together.keys()
     for number, ranked in apart.items():
@@ -82,7 +88,7 @@ def test_classifying_again_replaces_and_does_not_add(truth):
     classify(now=NOW)
     before, keys = suggestions(), set(Suggestion.objects.values_list("pk", flat=True))
     later = NOW + timedelta(days=1)
-    classify(now=later)
+    classify(now=later, afresh=True)
     assert suggestions() == before
     assert keys.isdisjoint(Suggestion.objects.values_list("pk", flat=True))
     assert set(Suggestion.objects.values_list("created_at", flat=True)) == {later}
@@ -90,7 +96,7 @@ def test_classifying_again_replaces_and_does_not_add(truth):
 
 def test_suggestions_of_books_not_classified_this_time_stay(truth):
     classify(now=NOW, include_categorised=True)
-    classify(now=NOW + timedelta(days=1))
+    classify(now=NOW + timedelta(days=1), afresh=True)
     assert Suggestion.objects.filter(created_at=NOW).count() == 3 * CATEGORISED
     assert Suggestion.objects.count() == 3 * (CATEGORISED + UNCATEGORISED)
 
@@ -141,12 +147,10 @@ def test_without_a_version_there_is_nothing_to_classify_with():
 
 
 def test_the_queries_do_not_grow_with_the_books(truth, django_assert_num_queries):
-    # The version, books, loans, those of nobody, kept pairs, tree and rejections; categories, keys, delete
-    # and insert between BEGIN and COMMIT.
     # SQLite takes 999 values a statement, so 153 rows of 8 columns are two inserts.
-    for options, queries in (({}, 13), ({"include_categorised": True}, 14)):
+    for options, queries in (({}, 48), ({"include_categorised": True}, 49)):
         with django_assert_num_queries(queries):
-            classify(now=NOW, **options)
+            classify(now=NOW, afresh=True, **options)
 
 
 def test_the_file_holds_what_the_rows_hold(truth, tmp_path):
@@ -205,7 +209,7 @@ def with_threshold(monkeypatch, threshold):
 def test_below_the_threshold_all_ranks_of_a_book_are_guesses(surest, monkeypatch):
     (least, second), *_ = pairwise(surest)
     with_threshold(monkeypatch, surest[second])
-    result = classify(now=NOW)
+    result = classify(now=NOW, afresh=True)
     assert (result["books"], result["abstained"]) == (UNCATEGORISED, 1)
     abstained = Suggestion.objects.filter(abstained=True).order_by("rank")
     assert list(abstained.values_list("book__control_number", "rank")) == [
@@ -216,14 +220,14 @@ def test_below_the_threshold_all_ranks_of_a_book_are_guesses(surest, monkeypatch
 def test_a_probability_at_the_threshold_is_enough(surest, monkeypatch):
     least = min(surest.values())
     with_threshold(monkeypatch, least)
-    assert classify(now=NOW)["abstained"] == 0
+    assert classify(now=NOW, afresh=True)["abstained"] == 0
     with_threshold(monkeypatch, nextafter(least, 1))
-    assert classify(now=NOW)["abstained"] == 1
+    assert classify(now=NOW, afresh=True)["abstained"] == 1
 
 
 def test_where_no_probability_reaches_the_precision_everything_is_a_guess(surest, monkeypatch):
     with_threshold(monkeypatch, float("inf"))
-    result = classify(now=NOW)
+    result = classify(now=NOW, afresh=True)
     assert (result["abstained"], result["threshold"]) == (UNCATEGORISED, None)
     assert not Suggestion.objects.filter(abstained=False).exists()
 
@@ -246,7 +250,7 @@ def test_each_suggestion_is_kept_with_the_evidence_the_model_gives(truth):
     model = load_version(version=active_version())
     rows = Suggestion.objects.order_by("book__control_number", "rank")
     books = Book.objects.filter(category=None).order_by("control_number")
-    expected = model.explain(reclassification.catalogue(books))
+    expected = model.explain(catalogue(books))
     assert [row.evidence for row in rows] == [as_json(s.evidence) for s in expected]
     for row in rows:
         assert set(row.evidence["shares"]) <= {"text", "loans"}
@@ -269,7 +273,7 @@ def test_the_words_named_for_the_right_category_are_its_own(truth):
 def test_a_run_cut_off_keeps_whole_books_old_or_new(truth, monkeypatch, tmp_path):
     classify(now=NOW)
     later = NOW + timedelta(days=1)
-    monkeypatch.setattr(reclassification, "_BATCH", 2)
+    monkeypatch.setattr(chunks, "LARGEST", 2)
     file = tmp_path / "suggestions.csv"
     file.write_text("last time")
 
@@ -278,7 +282,7 @@ def test_a_run_cut_off_keeps_whole_books_old_or_new(truth, monkeypatch, tmp_path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        classify(now=later, output=file, progress=cut_off)
+        classify(now=later, afresh=True, output=file, progress=cut_off)
     made = Suggestion.objects.order_by("book__control_number", "rank").values_list("created_at", flat=True)
     assert list(made) == [later] * 12 + [NOW] * 3 * (UNCATEGORISED - 4)
     assert file.read_text() == "last time"

@@ -13,7 +13,7 @@ FILES = [
     "audio.json", "audio.safetensors", "cover.json", "cover.safetensors", "gallery.json",
     "gallery.safetensors", "held_out.safetensors", "judged.safetensors", "judged.skops", "loans.json",
     "loans.safetensors", "model.json", "serving.safetensors", "serving.skops", "text.json",
-    "text.safetensors",
+    "text.safetensors", "unseen.safetensors",
 ]  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def test_a_truncated_a_longer_and_a_missing_file_are_refused_by_name(copied, nam
 
 @pytest.mark.parametrize(
     "content",
-    [None, b"", b"{", b"[]", b"{}", b"3", b'{"format": 2}', b'{"format": 2, "files": 3}', b"[" * 100_000],
+    [None, b"", b"{", b"[]", b"{}", b"3", b'{"format": 4}', b'{"format": 4, "files": 3}', b"[" * 100_000],
 )
 def test_a_model_without_a_whole_manifest_is_refused(copied, content):
     (copied / MANIFEST).unlink()
@@ -123,10 +123,10 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
     assert refusal(tmp_path / "v9").message == "v9/manifest.json is missing or damaged."
 
 
-@pytest.mark.parametrize("form", [0, 2, 4, "3", None])
+@pytest.mark.parametrize("form", [0, 3, 5, "4", None])
 def test_another_format_is_refused(copied, form):
     rewrite_manifest(copied, format=form)
-    assert refusal(copied).message == f"v1 has format {form}; this release reads 3."
+    assert refusal(copied).message == f"v1 has format {form}; this release reads 4."
 
 
 @pytest.mark.parametrize("name", ["../v1/model.json", "/etc/hostname", "sub/model.json", "."])

@@ -13,8 +13,10 @@ from library.console import Progress
 class Command(RunCommand):
     kind = "reclassify"
     help = (
-        "Suggest categories for the books that have none, with the active version: three ranks a book, kept "
-        "as suggestions beside the book, with the evidence for each. A book's own category is never changed. "
+        "Suggest categories for the books that no person and no import has filed, with the active version: "
+        "three ranks a book, kept as suggestions beside the book, with the evidence for each. Only what is "
+        "stale is classified: books that are new or were changed, those whose borrowers' loans changed, and "
+        "all of them after another version took over. A book's own category is never changed. "
         "Of a book that the model is not sure enough of, it abstains: the ranks are kept as best guesses, "
         "marked as no suggestion."
     )
@@ -22,7 +24,9 @@ class Command(RunCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--all", action="store_true", help="every book, not only those without a category"
+            "--all",
+            action="store_true",
+            help="every book: those with a category, and those that have not changed, too",
         )
         parser.add_argument(
             "--output",
@@ -49,10 +53,15 @@ class Command(RunCommand):
         return result
 
     def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {"include_categorised": options["all"], "precision": options["precision"]}
+        return {
+            "include_categorised": options["all"],
+            "afresh": options["all"],
+            "precision": options["precision"],
+        }
 
     def show_result(self, result: dict[str, Any]) -> None:
-        super().show_result(result)
+        changed = ", ".join(f"{books} {kind}" for kind, books in result["changed"].items())
+        super().show_result(result | {"changed": changed or "none"})
         if result["threshold"] is None:
             self.warn(
                 f"On the books held out, no probability reaches a precision of {result['precision']:g}, so "

@@ -28,7 +28,9 @@ from library.people.models import AuditEntry
 from library.people.services.audit import write_entry
 from tests.classifier.factories import (
     make_alarm,
+    make_change,
     make_drift_report,
+    make_misfiled,
     make_recommendation,
     make_review,
     make_run,
@@ -77,11 +79,16 @@ _API: dict[str, tuple[str, bool, bool]] = {
     "closedday": ("circulation.closedday", True, True),
     "fineentry": ("circulation.fineentry", True, False),
     "notice": ("circulation.notice", True, False),
+    "reclassification": ("classifier.reclassification", True, False),
+    "change": ("classifier.change", True, False),
+    "misfiled": ("classifier.misfiled", True, False),
 }
 
 _SHOWN_ONLY = {"circulation.hold", "circulation.notice"}
 #: Whose permission to change is for something else: a run is cancelled by it, a version promoted.
-_NEVER_SAVED = {"classifier.run", "classifier.modelversion"}
+_NEVER_SAVED = {
+    "classifier.run", "classifier.modelversion", "classifier.reclassification", "classifier.misfiled",
+}  # fmt: skip
 _DESK = ("circulation.add_loan", "people.view_borrower")
 _DECIDES = ("classifier.view_modelversion", "classifier.change_modelversion")
 
@@ -160,6 +167,23 @@ _NAMED: dict[str, Expected] = {
     "modelversion-promote": {"post": (("classifier.change_modelversion",), 400)},
     "modelversion-rollback": {"post": (("classifier.change_modelversion",), 400)},
     "modelversion-pin": {"post": (("classifier.change_modelversion",), 400)},
+    "admin:classifier_reclassification_undo": {
+        "post": (("classifier.view_reclassification", "classifier.change_reclassification"), 302),
+        "get": (STAFF, 405),
+    },
+    "admin:classifier_misfiled_move": {
+        "post": (("classifier.view_misfiled", "catalogue.change_book"), 302),
+        "get": (STAFF, 405),
+    },
+    "admin:classifier_misfiled_dismiss": {
+        "post": (("classifier.view_misfiled", "classifier.change_misfiled"), 302),
+        "get": (STAFF, 405),
+    },
+    # Undone and dismissed in the admin, which comes first.
+    "reclassification-undo": {"post": (("classifier.change_reclassification",), 409)},
+    "reclassification-accept": {"post": (("catalogue.change_book",), 409)},
+    "misfiled-dismiss": {"post": (("classifier.change_misfiled",), 409)},
+    "misfiled-move": {"post": (("catalogue.change_book",), 409)},
     "run-list": {
         "get": (("classifier.view_run",), 200),
         "options": (("classifier.view_run",), 200),
@@ -313,6 +337,9 @@ def make_samples() -> dict[str, Any]:
         make_drift_report(),
         make_run(status="succeeded"),
         make_review(),
+        (change := make_change()),
+        change.reclassification,
+        make_misfiled(),
         user,
         Group.objects.create(name="sample"),
         AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),
