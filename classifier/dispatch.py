@@ -13,8 +13,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
-from classifier.models import Run
+from classifier.models import Reclassification, Run
 from classifier.services import runs
+from classifier.services.batches import check_undoable
 from library.celery import app
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,18 @@ def ask(
     if is_new:
         transaction.on_commit(partial(_send, run, now))
     return Asked(run=run, is_new=is_new)
+
+
+def ask_to_undo(*, batch: Reclassification, trigger: str, now: datetime, user: User | None = None) -> Asked:
+    """Ask for a reclassification to be undone.
+
+    Raises
+    ------
+    ReclassificationStateError
+        If it cannot be undone.
+    """
+    check_undoable(batch=batch)
+    return ask(kind=Run.Kind.UNDO, trigger=trigger, now=now, parameters={"batch": batch.pk}, user=user)
 
 
 def send_next(*, kind: str, now: datetime) -> None:

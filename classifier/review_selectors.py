@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from classifier.models import TRUSTED_SOURCES, Review, ReviewItem, Suggestion
 from library.catalogue.models import Copy
@@ -47,9 +47,7 @@ def waiting_items(*, filters: ReviewFilters | None = None) -> QuerySet[ReviewIte
     A book that somebody has filed on its own page meanwhile waits no more.
     """
     filters = filters or ReviewFilters()
-    rows = ReviewItem.objects.filter(
-        Q(misfiled=True) | ~Q(book__category_source__in=TRUSTED_SOURCES), reviewed_at=None
-    )
+    rows = ReviewItem.objects.filter(reviewed_at=None).exclude(book__category_source__in=TRUSTED_SOURCES)
     if filters.branch:
         rows = rows.filter(Exists(Copy.objects.filter(book=OuterRef("book"), branch__code=filters.branch)))
     if filters.language:
@@ -75,35 +73,29 @@ def put_off_by(reviewer: User) -> Exists:
 
 
 def suggestions_to_review() -> Iterator[tuple[Any, ...]]:
-    """Yield what the order of reviews goes by of each book's best suggestion.
+    """Yield what the order of reviews goes by of the best suggestion of each book that nobody has filed.
 
-    Those of books that nobody has filed yet; and those that speak, without abstaining, against how a person
-    or an import filed a book, unless a librarian has seen that and decided otherwise.
+    Books that may be filed wrongly are listed by themselves: see `classifier.services.disagreements`.
 
     Yields
     ------
     tuple
         Book, probability, abstained, whether modalities disagree (or None), words for it (or None), books it
-        was borrowed with (or None), whether the book is filed otherwise.
+        was borrowed with (or None).
     """
-    filed = Q(book__category_source__in=TRUSTED_SOURCES)
-    seen = Review.objects.filter(
-        book=OuterRef("book"),
-        suggested=OuterRef("category"),
-        verdict=Review.Verdict.CORRECT,
-        withdrawn_at=None,
+    rows = Suggestion.objects.filter(rank=1).exclude(book__category_source__in=TRUSTED_SOURCES)
+    return (
+        rows.order_by("book")
+        .values_list(
+            "book",
+            "probability",
+            "abstained",
+            "evidence__disagree",
+            "evidence__terms__for",
+            "evidence__borrowed_with__books",
+        )
+        .iterator()
     )
-    against = filed & ~Q(category=F("book__category")) & Q(abstained=False) & ~Exists(seen)
-    rows = Suggestion.objects.filter(~filed | against, rank=1).order_by("book")
-    return rows.values_list(
-        "book",
-        "probability",
-        "abstained",
-        "evidence__disagree",
-        "evidence__terms__for",
-        "evidence__borrowed_with__books",
-        ExpressionWrapper(filed, BooleanField()),
-    ).iterator()
 
 
 def uses_since(*, since: datetime) -> dict[int, int]:

@@ -49,6 +49,12 @@ def reclassify_chunks(batch_id: int) -> None:
 
 
 @_of_a_run()
+def undo(self: Task, run_id: int) -> None:
+    """Take a reclassification back."""
+    _work(self, run_id)
+
+
+@_of_a_run()
 def recommend(self: Task, run_id: int) -> None:
     """Replace recommendations and similar titles."""
     _work(self, run_id)

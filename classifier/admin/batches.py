@@ -19,8 +19,9 @@ from unfold.decorators import display
 
 from classifier import flows
 from classifier.admin.suggestions import ReadOnlyAdmin, may_file_books
-from classifier.models import Change, Reclassification
-from classifier.services.batches import accept, undo
+from classifier.dispatch import ask_to_undo
+from classifier.models import Change, Reclassification, Run
+from classifier.services.batches import accept
 from library.errors import LibraryError
 
 
@@ -67,7 +68,13 @@ class ReclassificationAdmin(ReadOnlyAdmin):
     @display(
         description=gettext_lazy("state"),
         ordering="state",
-        label={"proposed": "info", "applied": "success", "partly": "success", "undone": "warning"},
+        label={
+            "proposed": "info",
+            "applied": "success",
+            "partly": "success",
+            "undoing": "warning",
+            "undone": "warning",
+        },
     )
     def state_label(self, batch: Reclassification) -> tuple[str, str]:
         return batch.state, batch.get_state_display()
@@ -85,15 +92,18 @@ class ReclassificationAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         batch = get_object_or_404(Reclassification, pk=pk)
         try:
-            batch = undo(batch=batch, now=timezone.now(), user=request.user)  # type: ignore[arg-type]  # signed in
+            asked = ask_to_undo(
+                batch=batch,
+                trigger=Run.Trigger.MANUAL,
+                now=timezone.now(),
+                user=request.user,  # type: ignore[arg-type]  # signed in
+            )
         except LibraryError as error:
             self.message_user(request, error.message, messages.ERROR)
-        else:
-            self.log_change(request, batch, "Undone.")
-            self.message_user(request, _("%s is undone.") % batch, messages.SUCCESS)
-            for words, books in stayed(batch):
-                self.message_user(request, f"{words}: {books}", messages.WARNING)
-        return HttpResponseRedirect(page_of(pk))
+            return HttpResponseRedirect(page_of(pk))
+        self.log_change(request, batch, "Asked for it to be undone.")
+        self.message_user(request, asked.sentence, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:classifier_run_change", args=[asked.run.pk]))
 
 
 def page_of(batch_id: int) -> str:
@@ -144,7 +154,7 @@ class ChangeAdmin(ReadOnlyAdmin):
                     "counts": counts(batch),
                     "stayed": stayed(batch),
                     "flows": flows.as_svg(batch),
-                    "may_undo": batch.state in Reclassification.IN_EFFECT
+                    "may_undo": batch.state in (*Reclassification.IN_EFFECT, Reclassification.State.UNDOING)
                     and request.user.has_perm("classifier.change_reclassification"),
                 }
         return super().changelist_view(request, extra)

@@ -146,7 +146,7 @@ class MisfiledAdmin(ReadOnlyAdmin):
 
     def move_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         def act(misfiled: Misfiled) -> str:
-            book = move(misfiled=misfiled)
+            book = move(misfiled=misfiled, reviewer=request.user, now=timezone.now())  # type: ignore[arg-type]
             self.log_change(
                 request, book, f"Moved from {misfiled.filed} to {book.category}, as the model says."
             )

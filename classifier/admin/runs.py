@@ -53,6 +53,12 @@ class RunAdmin(ReadOnlyAdmin):
         cancel = self.admin_site.admin_view(require_POST(self.cancel_view))
         return [path("<int:pk>/cancel/", cancel, name="classifier_run_cancel"), *super().get_urls()]
 
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "kind":
+            # Undoing needs a batch, whose page asks for it.
+            kwargs["choices"] = [(kind.value, kind.label) for kind in Run.Kind if kind != Run.Kind.UNDO]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("classifier.add_run")
 

@@ -2,17 +2,19 @@
 
 import django_filters
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, viewsets
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from classifier.api.runs import RunSerializer
 from classifier.api.suggestions import MayFileBooks
-from classifier.models import Change, Reclassification
-from classifier.services.batches import accept, undo
+from classifier.dispatch import ask_to_undo
+from classifier.models import Change, Reclassification, Run
+from classifier.services.batches import accept
 from library.rest.permissions import PersonalDataPermissions
 
 
@@ -75,12 +77,20 @@ class ReclassificationViewSet(viewsets.ReadOnlyModelViewSet):
     filterset_fields = ["state", "run", "complete"]
     ordering_fields = ["made_at"]
 
-    @extend_schema(request=None, responses=ReclassificationSerializer)
+    @extend_schema(
+        request=None, responses={202: OpenApiResponse(RunSerializer, description="A worker will do it.")}
+    )
     @action(detail=True, methods=["post"], permission_classes=[MayUndo])
     def undo(self, request: Request, pk: str) -> Response:
         """Take a batch back; what a person decided since, or a later batch classified, stays."""
-        batch = undo(batch=self.get_object(), now=timezone.now(), user=request.user)  # type: ignore[arg-type]
-        return Response(self.get_serializer(batch).data)
+        asked = ask_to_undo(
+            batch=self.get_object(),
+            trigger=Run.Trigger.API,
+            now=timezone.now(),
+            user=request.user,  # type: ignore[arg-type]  # signed in: only such a one may change batches
+        )
+        data = RunSerializer(asked.run, context=self.get_serializer_context()).data
+        return Response(data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=AcceptSerializer, responses=AcceptedSerializer)
     @action(detail=True, methods=["post"], permission_classes=[MayFileBooks])

@@ -82,5 +82,5 @@ class MisfiledViewSet(viewsets.ReadOnlyModelViewSet):
     @action(detail=True, methods=["post"], permission_classes=[MayFileBooks])
     def move(self, request: Request, pk: str) -> Response:
         """File the book where the model says, as the librarian's own decision."""
-        book = move(misfiled=self.get_object())
+        book = move(misfiled=self.get_object(), reviewer=request.user, now=timezone.now())  # type: ignore[arg-type]
         return Response(BookSerializer(book, context=self.get_serializer_context()).data)

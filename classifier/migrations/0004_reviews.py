@@ -27,7 +27,6 @@ class Migration(migrations.Migration):
                 ('benefit', models.FloatField(verbose_name='expected benefit')),
                 ('unsure', models.BooleanField(default=False, verbose_name='not sure enough')),
                 ('disagree', models.BooleanField(default=False, verbose_name='text, cover and loans disagree')),
-                ('misfiled', models.BooleanField(default=False, verbose_name='possibly misfiled')),
                 ('borrowed', models.BooleanField(default=False, verbose_name='much borrowed')),
                 ('unlike', models.BooleanField(default=False, verbose_name='unlike anything known')),
                 ('reviewed_at', models.DateTimeField(blank=True, null=True, verbose_name='reviewed at')),

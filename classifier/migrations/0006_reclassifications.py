@@ -14,6 +14,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name='run',
+            name='kind',
+            field=models.CharField(choices=[('train', 'train'), ('tune', 'tune'), ('reclassify', 'reclassify'), ('undo', 'undo a reclassification'), ('recommend', 'recommend'), ('order_reviews', 'order reviews')], max_length=20, verbose_name='kind'),
+        ),
         migrations.CreateModel(
             name='Reading',
             fields=[
@@ -30,7 +35,7 @@ class Migration(migrations.Migration):
             name='Reclassification',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('proposed', 'proposed'), ('applied', 'applied'), ('partly', 'partly accepted'), ('undone', 'undone')], max_length=10, verbose_name='state')),
+                ('state', models.CharField(choices=[('proposed', 'proposed'), ('applied', 'applied'), ('partly', 'partly accepted'), ('undoing', 'being undone'), ('undone', 'undone')], max_length=10, verbose_name='state')),
                 ('made_at', models.DateTimeField(verbose_name='made')),
                 ('precision', models.FloatField(verbose_name='precision')),
                 ('books', models.PositiveIntegerField(verbose_name='books')),

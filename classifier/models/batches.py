@@ -25,6 +25,7 @@ class Reclassification(models.Model):
         PROPOSED = "proposed", _("proposed")  # what a version would say; nothing is changed
         APPLIED = "applied", _("applied")
         PARTLY_ACCEPTED = "partly", _("partly accepted")
+        UNDOING = "undoing", _("being undone")
         UNDONE = "undone", _("undone")
 
     #: In these the suggestions are the batch's.

@@ -91,7 +91,6 @@ class ReviewItem(models.Model):
     REASONS = {
         "unsure": _("not sure enough"),
         "disagree": _("text, cover and loans disagree"),
-        "misfiled": _("possibly misfiled"),
         "borrowed": _("much borrowed"),
         "unlike": _("unlike anything known"),
     }
@@ -103,7 +102,6 @@ class ReviewItem(models.Model):
     benefit = models.FloatField(_("expected benefit"))
     unsure = models.BooleanField(REASONS["unsure"], default=False)
     disagree = models.BooleanField(REASONS["disagree"], default=False)
-    misfiled = models.BooleanField(REASONS["misfiled"], default=False)
     borrowed = models.BooleanField(REASONS["borrowed"], default=False)
     unlike = models.BooleanField(REASONS["unlike"], default=False)
     #: Set by a review, so that undoing it finds the book at its place again.

@@ -18,6 +18,7 @@ class Run(models.Model):
         TRAIN = "train", _("train")
         TUNE = "tune", _("tune")
         RECLASSIFY = "reclassify", _("reclassify")
+        UNDO = "undo", _("undo a reclassification")
         RECOMMEND = "recommend", _("recommend")
         ORDER_REVIEWS = "order_reviews", _("order reviews")
 

@@ -8,25 +8,30 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from classifier.errors import ClassifierError
 from classifier.models import (
     TRUSTED_SOURCES,
     Change,
     ModelVersion,
     Reading,
     Reclassification,
+    Review,
     Run,
     Suggestion,
 )
 from classifier.services import changes
 from classifier.services.changes import Was
+from classifier.services.pace import TAKING_BACK
+from classifier.services.reporting import Finish, no_finish
 from library.catalogue.models import Book, Category
+from library.console import Progress, no_progress
 from library.errors import ConflictError
 
 _AT_ONCE = 500  # books: bounds the memory, and what one statement is given
@@ -37,6 +42,10 @@ Filing = tuple[int | None, str]
 
 class ReclassificationStateError(ConflictError):
     """What was asked of a batch cannot be done in its state."""
+
+
+class NoBatchError(ClassifierError):
+    """There is no batch of that number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +93,22 @@ def accept(
         If the batch is a proposal, undone or not done yet.
     """
     batch = _locked(batch)
+    if batch.state == Reclassification.State.UNDOING:
+        raise ReclassificationStateError(_("%s is being undone.") % batch)
     wanted = batch.changes.all() if change_ids is None else batch.changes.filter(pk__in=change_ids)
     asked = wanted.count()
     sure = wanted.filter(superseded=False, accepted_at=None, to_abstained=False, to_category__isnull=False)
     filed = decided = 0
-    for some in _slices(sure):
-        was = changes.locked(books=[change.book_id for change in some])
+    for books in _slices(sure):
+        was = changes.locked(books=books)
+        # Read only now: another batch may have come by.
+        some = list(sure.filter(book__in=books))
         free = [change for change in some if _may_file(was, change.book_id)]
         decided += len(some) - len(free)
         for category, of in _grouped((change.to_category_id, change) for change in free).items():
             # The condition again: what the model says must not get past what a person said, ever.
-            books = Book.objects.filter(pk__in=[change.book_id for change in of])
-            filed += books.exclude(category_source__in=TRUSTED_SOURCES).update(
+            filing = Book.objects.filter(pk__in=[change.book_id for change in of])
+            filed += filing.exclude(category_source__in=TRUSTED_SOURCES).update(
                 category=category, category_source=Book.CategorySource.MODEL
             )
         for change in free:
@@ -108,13 +121,20 @@ def accept(
     return Accepted(filed=filed, decided=decided, unsure=asked - filed - decided)
 
 
-@transaction.atomic
-def undo(*, batch: Reclassification, now: datetime, user: User | None = None) -> Reclassification:
+def undo(
+    *,
+    batch: Reclassification,
+    now: datetime,
+    user: User | None = None,
+    progress: Progress = no_progress,
+    finish: Finish = no_finish,
+) -> dict[str, Any]:
     """Take a batch back as a whole: suggestions, and categories it set, are what they were before.
 
-    What stays: books that a person or an import has filed since, and those that a later batch has
+    What stays: books that a person or an import has filed or judged since, and those that a later batch has
     classified again. The books are not classified again before something has changed; see
-    `classifier.services.staleness`.
+    `classifier.services.staleness`. It is done slice by slice, so that the desk never waits for long; cut
+    off, the batch is being undone until this is called again.
 
     Parameters
     ----------
@@ -122,35 +142,81 @@ def undo(*, batch: Reclassification, now: datetime, user: User | None = None) ->
     now : datetime
     user : user, optional
         Who undoes it.
+    progress, finish : callable
 
     Returns
     -------
-    Reclassification
-        Undone; ``kept`` says how many books stayed, and why.
+    dict
+        ``batch``, ``books`` taken back in all, and of those that stayed how many were ``decided`` by a
+        person or an import and how many ``classified_again``.
 
     Raises
     ------
     ReclassificationStateError
         If the batch is a proposal, undone or not done yet.
     """
-    batch = _locked(batch)
-    again = batch.changes.filter(superseded=True).count()
-    decided = 0
+    with transaction.atomic():
+        batch = _locked(batch)
+        batch.state = Reclassification.State.UNDOING
+        batch.save(update_fields=["state"])
     known = (
         set(ModelVersion.objects.values_list("pk", flat=True)),
         set(Category.objects.values_list("pk", flat=True)),
     )
-    for some in _slices(batch.changes.filter(superseded=False)):
-        was = changes.locked(books=[change.book_id for change in some])
-        untouched = [change for change in some if was.filed[change.book_id] == _left_as(change)]
-        decided += len(some) - len(untouched)
-        _take_back(untouched, known)
-    batch.state = Reclassification.State.UNDONE
-    batch.undone_at, batch.undone_by = now, user
-    batch.kept = {"decided": decided, "classified_again": again}
-    batch.save(update_fields=["state", "undone_at", "undone_by", "kept"])
-    batch.changes.exclude(before=[]).update(before=[])
-    return batch
+    left = batch.changes.filter(superseded=False, taken_back=False)
+    done, decided, total = 0, 0, left.count()
+    for books in _slices(left):
+        progress(TAKING_BACK, done, total)
+        with transaction.atomic():
+            was = changes.locked(books=books)
+            # Read only now: another batch may have come by.
+            some = list(left.filter(book__in=books))
+            judged = _rejected_since(batch, books)
+            untouched = [
+                change
+                for change in some
+                if was.filed[change.book_id] == _left_as(change) and change.book_id not in judged
+            ]
+            decided += len(some) - len(untouched)
+            _take_back(untouched, known)
+        done += len(books)
+    again = batch.changes.filter(superseded=True, taken_back=False).count()
+    kept = {"decided": decided, "classified_again": again}
+    result = {"batch": batch.pk, "books": batch.changes.filter(taken_back=True).count(), **kept}
+    with transaction.atomic():
+        batch.state = Reclassification.State.UNDONE
+        batch.undone_at, batch.undone_by, batch.kept = now, user, kept
+        batch.save(update_fields=["state", "undone_at", "undone_by", "kept"])
+        batch.changes.exclude(before=[]).update(before=[])
+        finish(result)
+    progress(TAKING_BACK, total, total)
+    return result
+
+
+def undo_numbered(*, batch: int, **how: Any) -> dict[str, Any]:
+    """Undo the batch of a number; see `undo`.
+
+    Raises
+    ------
+    NoBatchError
+        If there is none.
+    """
+    found = Reclassification.objects.filter(pk=batch).first()
+    if found is None:
+        raise NoBatchError(_("There is no reclassification %s.") % batch)
+    return undo(batch=found, **how)
+
+
+@transaction.atomic
+def check_undoable(*, batch: Reclassification) -> None:
+    """Refuse at once what `undo` would refuse later.
+
+    Raises
+    ------
+    ReclassificationStateError
+        See `undo`.
+    """
+    _locked(batch)
 
 
 def _locked(batch: Reclassification) -> Reclassification:
@@ -170,12 +236,14 @@ def _locked(batch: Reclassification) -> Reclassification:
     return batch
 
 
-def _slices(rows: QuerySet[Change]) -> Iterator[list[Change]]:
-    """Yield changes by book: always in the same order, so that no two wait for each other."""
+def _slices(rows: QuerySet[Change]) -> Iterator[list[int]]:
+    """Yield the books of changes: always in the same order, so that no two wait for each other."""
     after = 0
-    while some := list(rows.filter(book__gt=after).order_by("book")[:_AT_ONCE]):
+    while some := list(
+        rows.filter(book__gt=after).order_by("book").values_list("book", flat=True)[:_AT_ONCE]
+    ):
         yield some
-        after = some[-1].book_id
+        after = some[-1]
 
 
 def _may_file(was: Was, book: int) -> bool:
@@ -211,6 +279,15 @@ def _take_back(untouched: Sequence[Change], known: tuple[set[int], set[int]]) ->
         set_by_model.update(category=category, category_source=source)
     Reading.objects.filter(book_id__in=books).update(undone=True)
     Change.objects.filter(pk__in=[change.pk for change in untouched]).update(taken_back=True)
+
+
+def _rejected_since(batch: Reclassification, books: Collection[int]) -> set[int]:
+    """Return the books of which a librarian has rejected something that the batch suggested.
+
+    What was suggested before may be the very same.
+    """
+    standing = Review.objects.filter(verdict=Review.Verdict.REJECT, withdrawn_at=None, at__gte=batch.made_at)
+    return set(standing.filter(book__in=books).values_list("book", flat=True))
 
 
 def _filed(change: Change) -> Filing:

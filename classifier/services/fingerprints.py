@@ -51,7 +51,7 @@ def _about(kind: str, now: datetime) -> Any:
     if kind == "reclassify":
         active = ModelVersion.objects.filter(state="active").values_list("name", flat=True).first()
         return active, settings.SUGGESTION_PRECISION, sorted(rejected().items())
-    if kind == "order_reviews":
+    if kind in ("order_reviews", "undo"):
         # What was asked for lately depends on the day. A run is never left out: see `repetition`.
         return now.date().isoformat()
     # Loans fade as time goes by, by hundredths a week.

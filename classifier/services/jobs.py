@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from classifier.errors import RunCancelledError, RunLostError
 from classifier.models import Run
 from classifier.services import repetition, runs
+from classifier.services.batches import undo_numbered
 from classifier.services.chunks import Help, no_help
 from classifier.services.pace import READING, Pace
 from classifier.services.reclassification import classify
@@ -33,6 +35,7 @@ _SERVICES: dict[str, Callable[..., dict[str, Any]]] = {
     Run.Kind.TRAIN: train,
     Run.Kind.TUNE: lambda *, now, **rest: tune(**rest),
     Run.Kind.RECLASSIFY: classify,
+    Run.Kind.UNDO: undo_numbered,
     Run.Kind.RECOMMEND: recommend,
     Run.Kind.ORDER_REVIEWS: order_reviews,
 }
@@ -149,13 +152,12 @@ def _do(
                 end(Run.Status.SUCCEEDED, unchanged_since=last)
                 run.unchanged_since = last
                 return repetition.in_full(last) | {"skipped": run.outcome}
-            more: dict[str, Any] = {"output": output} if output else {}
+            given = run.parameters | ({"output": output} if output else {})
             if run.kind == Run.Kind.RECLASSIFY:
                 # What is asked for by force is done for books that have not changed, too.
-                more |= {"run": run, "call_help": call_help, "clock": clock}
-                more["afresh"] = run.forced or run.parameters["afresh"]
-            service = _SERVICES[run.kind]
-            return service(**{**run.parameters, **more}, now=clock(), progress=progress, finish=finish)
+                given |= {"afresh": run.forced or given["afresh"]}
+                given |= {"run": run, "call_help": call_help, "clock": clock}
+            return _service(run)(**given, now=clock(), progress=progress, finish=finish)
         except (RunCancelledError, KeyboardInterrupt):
             end(Run.Status.CANCELLED)
             raise
@@ -170,6 +172,11 @@ def _do(
             words = f"{type(error).__name__}: {error}"
             end(Run.Status.ERRORED, error=words, traceback=traceback.format_exc())
             raise
+
+
+def _service(run: Run) -> Callable[..., dict[str, Any]]:
+    service = _SERVICES[run.kind]
+    return partial(service, user=run.asked_by) if run.kind == Run.Kind.UNDO else service
 
 
 def _pace(run: Run) -> Pace:

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from classifier.models import Misfiled
-from classifier.services.review import correct_category
+from classifier.services.review import refile
 from library.catalogue.models import Book
 from library.errors import ConflictError
 
@@ -39,12 +39,14 @@ def dismiss(*, misfiled: Misfiled, now: datetime, user: User | None = None) -> N
 
 
 @transaction.atomic
-def move(*, misfiled: Misfiled) -> Book:
-    """File a book where the model says, as the librarian's own decision.
+def move(*, misfiled: Misfiled, reviewer: User, now: datetime) -> Book:
+    """File a book where the model says, as the librarian's own decision; a review that can be undone.
 
     Parameters
     ----------
     misfiled : Misfiled
+    reviewer : User
+    now : datetime
 
     Returns
     -------
@@ -57,14 +59,22 @@ def move(*, misfiled: Misfiled) -> Book:
         If the book is filed otherwise by now, or somebody was quicker.
     """
     locked = _locked(misfiled)
-    category = locked.category
-    locked.delete()
-    return correct_category(book=locked.book, category=category)
+    Misfiled.objects.filter(pk=locked.pk).delete()
+    return refile(
+        book=locked.book,
+        category=locked.category,
+        probability=locked.probability,
+        model_version=locked.model_version,
+        reviewer=reviewer,
+        now=now,
+    )
 
 
 def _locked(misfiled: Misfiled) -> Misfiled:
     open_ones = Misfiled.objects.filter(dismissed_at=None, pk=misfiled.pk, filed=F("book__category"))
-    locked = open_ones.select_for_update(of=("self",)).select_related("book", "category").first()
+    locked = (
+        open_ones.select_for_update(of=("self",)).select_related("book", "category", "model_version").first()
+    )
     if locked is None:
         raise MisfiledSettledError(_("This book was settled meanwhile. Reload the page."))
     return locked

@@ -17,6 +17,7 @@ READING = _("reading the catalogue")
 JUDGING = _("judging")
 SAVING = _("saving")
 MISFILED = _("looking for misfiled books")
+TAKING_BACK = _("taking back")
 #: By kind: its phases in order, and what share of the time each takes, as measured on the demo library.
 USUAL: dict[str, dict[str, float]] = {
     "train": {
@@ -37,6 +38,7 @@ USUAL: dict[str, dict[str, float]] = {
         _("measuring what was found"): 0.03,
     },
     "reclassify": {READING: 0.1, _("classifying"): 0.85, MISFILED: 0.05},
+    "undo": {READING: 0.05, TAKING_BACK: 0.95},
     "recommend": {
         READING: 0.12,
         _("reading books"): 0.08,

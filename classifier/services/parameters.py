@@ -12,6 +12,8 @@ from classifier.errors import SettingError
 from classifier.models import Run
 
 _NUMBER = (int, float)
+_NEEDED = object()
+"""In the place of a default: there is none."""
 #: By kind and name: the types of JSON that are taken, and the default; null is taken where it is the default.
 #: Where files are written is no parameter: anyone who may start a run could write anywhere.
 PARAMETERS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
@@ -28,6 +30,7 @@ PARAMETERS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
         "afresh": ((bool,), False),
         "precision": (_NUMBER, None),
     },
+    Run.Kind.UNDO: {"batch": ((int,), _NEEDED)},
     Run.Kind.RECOMMEND: {"n": ((int,), 10), "include_borrowed": ((bool,), False)},
     Run.Kind.ORDER_REVIEWS: {},
 }
@@ -45,7 +48,7 @@ def checked_parameters(*, kind: str, given: Mapping[str, Any]) -> dict[str, Any]
     Raises
     ------
     SettingError
-        If there is no such kind or parameter, or a value is of another type.
+        If there is no such kind or parameter, one that is needed is missing, or a value is of another type.
     """
     if kind not in PARAMETERS:
         known = ", ".join(PARAMETERS)
@@ -70,7 +73,13 @@ def checked_parameters(*, kind: str, given: Mapping[str, Any]) -> dict[str, Any]
                 _("The parameter %(name)s of a run “%(kind)s” cannot be %(value)s.")
                 % {"name": name, "kind": kind, "value": dumps(value, ensure_ascii=False)}
             )
-    return {name: given.get(name, default) for name, (_types, default) in known_here.items()}
+    whole = {name: given.get(name, default) for name, (_types, default) in known_here.items()}
+    for name, value in whole.items():
+        if value is _NEEDED:
+            raise SettingError(
+                _("A run “%(kind)s” needs the parameter “%(name)s”.") % {"kind": kind, "name": name}
+            )
+    return whole
 
 
 def digest_of(*, parameters: Mapping[str, Any]) -> str:

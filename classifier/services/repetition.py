@@ -59,7 +59,7 @@ def _stands(run: Run) -> bool:
         # Another version may have served in the place of the active one while that was damaged.
         is_active = ModelVersion.objects.filter(name=result["version"], state="active").exists()
         return is_active and bool(result["rows"] == Suggestion.objects.count())
-    if run.kind == Run.Kind.ORDER_REVIEWS:
-        return False  # reviews and loans come all day
+    if run.kind in (Run.Kind.ORDER_REVIEWS, Run.Kind.UNDO):
+        return False  # reviews and loans come all day; what is undone cannot be undone again
     kept = Recommendation.objects.count(), SimilarBook.objects.count()
     return kept == (result["recommendations"], result["similar_titles"])

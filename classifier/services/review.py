@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from classifier.models import TRUSTED_SOURCES, Review, ReviewItem, Suggestion
+from classifier.models import ModelVersion, Review, ReviewItem, Suggestion
 from classifier.services.suggestions import put_back, take_out
 from library.catalogue.models import Book, Category
 from library.catalogue.services import librarian_source
@@ -74,6 +74,44 @@ def accept_suggestion(*, suggestion: Suggestion, reviewer: User, now: datetime) 
         return _record(
             best, verdict=Review.Verdict.CORRECT, category=current.category, reviewer=reviewer, now=now
         ).book
+
+
+def refile(
+    *,
+    book: Book,
+    category: Category,
+    probability: float,
+    model_version: ModelVersion | None,
+    reviewer: User,
+    now: datetime,
+) -> Book:
+    """File a book under what a version said against the category that it had, as the librarian's decision.
+
+    Parameters
+    ----------
+    book : Book
+    category : Category
+        Where to.
+    probability : float
+        How sure the version was.
+    model_version : ModelVersion or None
+        None where it is gone.
+    reviewer : User
+    now : datetime
+
+    Returns
+    -------
+    Book
+        As saved.
+    """
+    with transaction.atomic():
+        said = Suggestion(
+            book=Book.objects.select_for_update().get(pk=book.pk),
+            category=category,
+            probability=probability,
+            model_version=model_version,
+        )
+        return _record(said, verdict=Review.Verdict.ACCEPT, reviewer=reviewer, now=now).book
 
 
 def judge(
@@ -247,9 +285,7 @@ def _record(
         take_out(suggestion=current)
         if book.category_source == Book.CategorySource.MODEL and book.category_id == current.category_id:
             _file(book, None, Book.CategorySource.NONE)
-    # A rejected suggestion against a person's category is that category confirmed.
-    is_over = chosen or (is_rejected and book.category_source in TRUSTED_SOURCES)
-    is_over = is_over or (is_rejected and not book.suggestions.exists())
+    is_over = chosen or (is_rejected and not book.suggestions.exists())
     ReviewItem.objects.filter(book=book).update(
         locked_by=None, locked_at=None, locked_until=None, reviewed_at=now if is_over else None
     )

@@ -18,7 +18,7 @@ from classifier.pipeline.review_order import review_order
 from classifier.review_selectors import suggestions_to_review, uses_since
 from classifier.selectors import all_books, catalogue
 from classifier.services.reporting import Finish, no_finish
-from classifier.services.versions import active_version, load_version
+from classifier.services.versions import load_serving
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
 
@@ -26,7 +26,7 @@ _BATCH = 2000  # rows a transaction: others write in between
 _DAYS_A_MONTH = 30.4
 _MUCH = 90
 """Percentile of the uses of the books that are used at all, from which on one is much borrowed."""
-_FIELDS = ["place", "benefit", "unsure", "disagree", "misfiled", "borrowed", "unlike", "ordered_at"]
+_FIELDS = ["place", "benefit", "unsure", "disagree", "borrowed", "unlike", "ordered_at"]
 
 
 def order_reviews(
@@ -53,8 +53,7 @@ def order_reviews(
     ClassifierError
         If there is no version, its files are damaged, or what it reads books with is missing.
     """
-    version = active_version()
-    model = load_version(version=version)
+    version, model = load_serving(now=now)
     progress("reading suggestions", 0, 1)
     books, wrong, reasons = _read()
     uses_by_book = uses_since(since=now - timedelta(days=_DAYS_A_MONTH * settings.REVIEW_MONTHS))
@@ -94,18 +93,14 @@ def order_reviews(
 
 
 def _read() -> tuple[Int64, np.ndarray, dict[str, np.ndarray]]:
-    """Return the books that wait, how likely they are filed wrongly, and for which reasons they wait."""
+    """Return the books that wait, how likely the model is wrong, and for which reasons they wait."""
     rows = [
-        (book, sure, abstained, bool(disagree), not words and not borrowed_with, filed)
-        for book, sure, abstained, disagree, words, borrowed_with, filed in suggestions_to_review()
+        (book, sure, abstained, bool(disagree), not words and not borrowed_with)
+        for book, sure, abstained, disagree, words, borrowed_with in suggestions_to_review()
     ]
-    flags = ("unsure", "disagree", "unlike", "filed")
+    flags = ("unsure", "disagree", "unlike")
     table = np.array(rows, dtype=[("book", "i8"), ("sure", "f8"), *((name, "?") for name in flags)])
-    # Against a person's word, the model is the likelier to be right the surer it is.
-    wrong = np.where(table["filed"], table["sure"], 1 - table["sure"])
-    reasons = {"misfiled": table["filed"]}
-    reasons |= {name: table[name] for name in ("unsure", "disagree", "unlike")}
-    return table["book"].copy(), np.clip(wrong, 0, 1), reasons
+    return table["book"].copy(), np.clip(1 - table["sure"], 0, 1), {name: table[name] for name in flags}
 
 
 def _seen(model: TrainedModel, books: Int64, *, progress: Progress) -> Float32:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from classifier.models import Misfiled, Reclassification
+from classifier.models import Misfiled, Reclassification, Run
+from classifier.services import jobs
 from library.catalogue.models import Book
 from library.desk.roles import ANALYSTS
 from tests.classifier.factories import make_batch, make_change, make_misfiled
@@ -76,9 +77,16 @@ def test_a_batch_is_undone_and_says_what_stayed(batch):
     Book.objects.filter(pk=change.book_id).update(category=change.to_category, category_source="librarian")
     client = desk(make_librarian())
     page = client.post(f"{BATCHES}{batch.pk}/undo/", follow=True).content.decode()
-    assert f"Reclassification {batch.pk} is undone." in page
-    assert "filed by a person since: 1" in page
+    run = Run.objects.get()
+    assert f"{run} is queued." in page
+    assert jobs.work(run_id=run.pk).result == {
+        "batch": batch.pk, "books": 3, "decided": 1, "classified_again": 0
+    }  # fmt: skip
+    page = client.get(page_of(batch)).content.decode()
+    assert "filed by a person since: <strong>1</strong>" in page
     assert "Undo this batch" not in page
+    batch.refresh_from_db()
+    assert batch.undone_by.username == "librarian"
     again = client.post(f"{BATCHES}{batch.pk}/undo/", follow=True).content.decode()
     assert f"Reclassification {batch.pk} is undone already." in again
 
@@ -133,7 +141,9 @@ def test_the_api_lists_undoes_and_accepts(batch):
     assert (answer.status_code, answer.json()) == (200, {"filed": 1, "decided": 0, "unsure": 0})
     assert client.post(f"{address}accept/", {}, format="json").json()["filed"] == 3
     answer = client.post(f"{address}undo/")
-    assert (answer.status_code, answer.json()["state"]) == (200, "undone")
+    assert (answer.status_code, answer.json()["parameters"]) == (202, {"batch": batch.pk})
+    jobs.work(run_id=answer.json()["id"])
+    assert client.get(address).json()["state"] == "undone"
     assert not Book.objects.filter(category_source="model").exists()
     assert client.post(f"{address}undo/").status_code == 409
     assert client.post(f"{address}accept/", {}, format="json").status_code == 409

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from classifier.errors import RunCancelledError
 from classifier.models import TRUSTED_SOURCES, Change, ModelVersion, Reading, Reclassification, Suggestion
 from classifier.selectors import all_books, catalogue
 from classifier.services import changes, chunks
@@ -19,7 +20,14 @@ from classifier.services.training import train
 from classifier.services.versions import active_version
 from library.catalogue.models import Book, Category
 from library.catalogue.services import librarian_source
-from tests.classifier.factories import make_batch, make_change, make_run, make_suggestion, make_version
+from tests.classifier.factories import (
+    make_batch,
+    make_change,
+    make_review,
+    make_run,
+    make_suggestion,
+    make_version,
+)
 from tests.classifier.libraries import POOR, QUICK, UNCATEGORISED, make_library
 from tests.databases import both_databases, undone
 from tests.factories import NOW, make_book, make_category
@@ -55,13 +63,13 @@ class TestWithAModel:
         assert rows() != before
         user = User.objects.create_user("librarian")
         accept(batch=batch, now=LATER)
+        stayed = {"decided": 0, "classified_again": 0}
         done = undo(batch=batch, now=LATER, user=user)
+        assert done == {"batch": batch.pk, "books": UNCATEGORISED, **stayed}
         assert (rows(), filed()) == (before, books)
-        assert (done.state, done.undone_by, done.kept) == (
-            "undone", user, {"decided": 0, "classified_again": 0},
-        )  # fmt: skip
-        assert done.changes.filter(taken_back=True).count() == UNCATEGORISED
-        assert not done.changes.exclude(before=[]).exists()
+        batch.refresh_from_db()
+        assert (batch.state, batch.undone_by, batch.kept) == ("undone", user, stayed)
+        assert not batch.changes.exclude(before=[]).exists()
 
     def test_what_was_undone_is_not_done_again_before_something_changes(self, library):
         batch = Reclassification.objects.get(pk=classify(now=NOW)["batch"])
@@ -77,7 +85,8 @@ class TestWithAModel:
         first = Reclassification.objects.get(pk=classify(now=NOW)["batch"])
         classify(now=LATER, afresh=True)
         after = rows()
-        assert undo(batch=first, now=LATER).kept == {"decided": 0, "classified_again": UNCATEGORISED}
+        stayed = {"decided": 0, "classified_again": UNCATEGORISED}
+        assert undo(batch=first, now=LATER) == {"batch": first.pk, "books": 0, **stayed}
         assert rows() == after
 
     def test_a_proposal_lists_what_would_change_and_changes_nothing(self, library):
@@ -188,8 +197,39 @@ class TestStates:
         elsewhere = make_category()
         correct_category(book=corrected.book, category=elsewhere)
         before, books = rows(), filed()
-        assert undo(batch=batch, now=NOW).kept == {"decided": 2, "classified_again": 0}
+        assert undo(batch=batch, now=NOW)["decided"] == 2
         assert (rows(), filed()) == (before, books)
+
+    def test_what_a_person_rejected_since_does_not_come_back(self):
+        batch, earlier = make_batch(), NOW - timedelta(days=1)
+        rejected, untouched, known = (make_suggestion() for _ in range(3))
+        for suggestion in (rejected, untouched, known):
+            make_change(reclassification=batch, book=suggestion.book, to_category=suggestion.category)
+        make_review(suggestion=rejected)
+        make_review(suggestion=known, at=earlier)  # the batch suggests without it already
+        assert undo(batch=batch, now=NOW)["decided"] == 1
+        assert list(Suggestion.objects.values_list("book", flat=True)) == [rejected.book_id]
+
+    def test_cut_off_it_is_being_undone_until_it_is_done(self, monkeypatch):
+        monkeypatch.setattr("classifier.services.batches._AT_ONCE", 2)
+        batch = make_batch()
+        for _ in range(5):
+            make_change(reclassification=batch)
+        accept(batch=batch, now=NOW)
+
+        def cut_off(phase, done, total):
+            if done == 4:
+                raise RunCancelledError("enough")
+
+        with pytest.raises(RunCancelledError):
+            undo(batch=batch, now=NOW, progress=cut_off)
+        batch.refresh_from_db()
+        assert batch.state == "undoing"
+        assert Book.objects.exclude(category=None).count() == 1
+        with pytest.raises(ReclassificationStateError, match="is being undone"):
+            accept(batch=batch, now=NOW)
+        assert undo(batch=batch, now=NOW)["books"] == 5
+        assert not Book.objects.exclude(category=None).exists()
 
     def test_undone_in_slices_as_in_one(self, monkeypatch):
         monkeypatch.setattr("classifier.services.batches._AT_ONCE", 2)

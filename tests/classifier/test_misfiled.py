@@ -8,13 +8,14 @@ from classifier.selectors import all_books, catalogue
 from classifier.services.chunks import Reader
 from classifier.services.disagreements import find_misfiled
 from classifier.services.misfiled import MisfiledSettledError, dismiss, move
-from classifier.services.review import correct_category
+from classifier.services.review import correct_category, undo_last
 from classifier.services.training import train
 from classifier.services.versions import active_version
 from library.catalogue.models import Book, Category
 from tests.classifier.factories import make_misfiled
 from tests.classifier.libraries import CATEGORISED, QUICK, WORDS, make_library
 from tests.factories import NOW, make_book, make_category
+from tests.logins import make_librarian
 
 #: Filed by mistake; each is about something else by every word. Some are held out, some learned from.
 WRONG = ["b003", "b010", "b017", "b022"]
@@ -132,15 +133,24 @@ def test_what_is_no_longer_so_is_taken_off(wrong, reader, settings):
 
 
 @pytest.mark.django_db
-def test_moved_it_is_the_librarians_own_decision():
-    row = make_misfiled()
-    book = move(misfiled=row)
+def test_moved_it_is_the_librarians_own_decision_and_a_review_that_can_be_undone():
+    row, reviewer = make_misfiled(), make_librarian()
+    book = move(misfiled=row, reviewer=reviewer, now=NOW)
     assert (book.category, book.category_source) == (row.category, "librarian")
     assert not Misfiled.objects.exists()
+    review = undo_last(reviewer=reviewer, now=NOW)
+    assert (review.verdict, review.suggested, review.probability) == ("accept", row.category, 0.97)
+    assert (review.model_version, review.book.category) == (row.model_version, row.filed)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("what", [lambda m: move(misfiled=m), lambda m: dismiss(misfiled=m, now=NOW)])
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda m: move(misfiled=m, reviewer=make_librarian(), now=NOW),
+        lambda m: dismiss(misfiled=m, now=NOW),
+    ],
+)
 def test_a_book_filed_otherwise_meanwhile_is_settled(what):
     row = make_misfiled()
     category = make_category()

@@ -196,14 +196,6 @@ def test_a_rejected_category_that_a_model_had_set_is_taken_away(best, reviewer):
     assert state(best.book)[0] == (best.category_id, "model", None)
 
 
-def test_rejecting_what_speaks_against_a_librarians_category_confirms_that(best, reviewer):
-    right = make_category()
-    Book.objects.update(category=right, category_source="librarian")
-    ReviewItem.objects.update(misfiled=True)
-    judge(suggestion=best.pk, verdict="reject", reviewer=reviewer, now=LATER)
-    assert state(best.book)[0] == (right.pk, "librarian", LATER)
-
-
 def test_not_knowing_changes_nothing_and_gives_the_book_back(best, reviewer):
     before = state(best.book)
     judge(suggestion=best.pk, verdict="unknown", reviewer=reviewer, now=LATER)

@@ -16,7 +16,7 @@ from classifier.services.review_queue import next_for
 from classifier.services.training import train
 from library.catalogue.models import Book
 from library.circulation.models import LoanEvent
-from tests.classifier.factories import make_item, make_suggestion, make_version
+from tests.classifier.factories import make_item, make_suggestion
 from tests.classifier.libraries import QUICK, UNCATEGORISED, make_library
 from tests.factories import NOW, make_book, make_category, make_loan
 from tests.logins import make_reader
@@ -104,22 +104,10 @@ def test_what_is_filed_meanwhile_or_has_no_suggestion_waits_no_more(classified):
     assert order_reviews(now=LATER)["books"] == UNCATEGORISED - 1
 
 
-def test_a_confident_suggestion_against_a_persons_category_waits_until_a_librarian_has_seen_it(classified):
-    wrong = make_book(category=make_category())
-    unsure = make_book(category=make_category())
-    agreed = make_book(category=make_category())
-    version = make_version()
-    against = make_suggestion(book=wrong, probability=0.99, model_version=version)
-    make_suggestion(book=unsure, probability=0.3, abstained=True)
-    make_suggestion(book=agreed, category=agreed.category, probability=0.99)
-    assert order_reviews(now=NOW)["misfiled"] == 1
-    assert ReviewItem.objects.get(misfiled=True).book == wrong
-    reviewer = make_reader()
-    while next_for(reviewer=reviewer, now=NOW)[0].book != wrong:
-        ReviewItem.objects.filter(locked_by=reviewer).update(reviewed_at=NOW)
-    own = wrong.category if wrong.category != against.category else make_category()
-    judge(suggestion=against.pk, verdict="correct", category=own, reviewer=reviewer, now=NOW)
-    assert order_reviews(now=LATER)["misfiled"] == 0
+def test_a_book_that_a_person_or_an_import_filed_does_not_wait(classified):
+    waiting = order_reviews(now=NOW)["books"]
+    make_suggestion(book=make_book(category=make_category()), probability=0.99)
+    assert order_reviews(now=NOW)["books"] == waiting
 
 
 def test_a_book_of_which_nothing_is_known_is_unlike_anything_known(classified):

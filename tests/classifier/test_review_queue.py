@@ -126,12 +126,6 @@ def test_what_is_reviewed_or_filed_elsewhere_waits_no_more(anna, ben):
     assert waiting_items().count() == 0
 
 
-def test_a_book_that_is_filed_waits_if_it_may_be_filed_wrongly(anna):
-    book = make_suggestion(book=make_book(category=make_category())).book
-    make_item(book=book, misfiled=True)
-    assert books(anna) == [book]
-
-
 def suggestion_of(reviewer, item):
     (locked,) = next_for(reviewer=reviewer, now=NOW)
     assert locked == item
@@ -168,7 +162,7 @@ def test_figures_count_and_name_nobody(anna):
         "reviewed": 1,
         "verdicts": {"accept": 0, "correct": 0, "reject": 1, "unknown": 0},
         "waiting": 1,
-        "reasons": {"unsure": 1, "disagree": 0, "misfiled": 0, "borrowed": 1, "unlike": 0},
+        "reasons": {"unsure": 1, "disagree": 0, "borrowed": 1, "unlike": 0},
     }
 
 

@@ -114,7 +114,9 @@ def test_the_result_is_a_table():
 def test_the_pages_speak_chinese():
     make_run(status="running", phase="learning with the held-out books")
     for status, kind in zip(
-        ("queued", "succeeded", "failed", "errored", "cancelled"), [*Run.Kind] * 2, strict=False
+        ("queued", "succeeded", "failed", "errored", "cancelled"),
+        ("train", "tune", "reclassify", "recommend", "order_reviews"),
+        strict=True,
     ):
         make_run(status=status, kind=kind, parameters={} if status != "queued" else {"seed": 1})
     statuses = ("排队中", "运行中", "成功", "失败", "出错", "已取消")

@@ -89,7 +89,12 @@ def test_the_database_refuses_a_run_that_cannot_be(wrong):
 @pytest.mark.parametrize(
     ("kind", "given", "says"),
     [
-        ("dance", {}, "There is no run “dance”; there is train, tune, reclassify, recommend, order_reviews."),
+        (
+            "dance",
+            {},
+            "There is no run “dance”; there is train, tune, reclassify, undo, recommend, order_reviews.",
+        ),
+        ("undo", {}, "A run “undo” needs the parameter “batch”."),
         ("train", {"sed": 1}, "A run “train” has no parameter “sed”; it has seed, settings."),
         ("train", {"seed": True}, "The parameter seed of a run “train” cannot be true."),
         ("train", {"seed": None}, "The parameter seed of a run “train” cannot be null."),

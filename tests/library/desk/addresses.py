@@ -179,9 +179,9 @@ _NAMED: dict[str, Expected] = {
         "post": (("classifier.view_misfiled", "classifier.change_misfiled"), 302),
         "get": (STAFF, 405),
     },
-    # Undone and dismissed in the admin, which comes first.
-    "reclassification-undo": {"post": (("classifier.change_reclassification",), 409)},
-    "reclassification-accept": {"post": (("catalogue.change_book",), 409)},
+    "reclassification-undo": {"post": (("classifier.change_reclassification",), 202)},
+    "reclassification-accept": {"post": (("catalogue.change_book",), 200)},
+    # Dismissed in the admin, which comes first.
     "misfiled-dismiss": {"post": (("classifier.change_misfiled",), 409)},
     "misfiled-move": {"post": (("catalogue.change_book",), 409)},
     "run-list": {
