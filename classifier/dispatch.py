@@ -97,9 +97,12 @@ def send_next(*, kind: str, now: datetime) -> None:
 
 
 def follow(*, run: Run, now: datetime) -> None:
-    """Ask for what comes after a run: new suggestions are reviewed in a new order."""
-    changed = run.status == Run.Status.SUCCEEDED and run.unchanged_since_id is None
-    if changed and run.kind == Run.Kind.RECLASSIFY:
+    """Ask for what comes after a run: a new version classifies, and new suggestions are reviewed anew."""
+    if run.status != Run.Status.SUCCEEDED or run.unchanged_since_id is not None:
+        return
+    if run.kind == Run.Kind.TRAIN and run.result["active"]:
+        ask(kind=Run.Kind.RECLASSIFY, trigger=run.trigger, now=now, user=run.asked_by)
+    if run.kind in (Run.Kind.RECLASSIFY, Run.Kind.UNDO):
         ask(kind=Run.Kind.ORDER_REVIEWS, trigger=run.trigger, now=now, user=run.asked_by)
 
 

@@ -17,10 +17,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
+from classifier import flows
 from classifier.admin import pictures
+from classifier.admin.batches import page_of
 from classifier.admin.runs import table
 from classifier.admin.suggestions import ReadOnlyAdmin
-from classifier.models import ModelVersion
+from classifier.dispatch import ask
+from classifier.models import ModelVersion, Reclassification, Run
 from classifier.services.promotion import pin, promote, rollback
 from library.errors import LibraryError
 
@@ -33,11 +36,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     search_fields = ["name"]
     fields = [
-        "name", "state", "created_at", "buttons", "picture", "reasons", "parent", "previous",
+        "name", "state", "created_at", "buttons", "picture", "reasons", "proposal", "parent", "previous",
         "activated_at", "trained_by", "kept", "fingerprint", "seed", "metrics_table", "config_table",
     ]  # fmt: skip
     readonly_fields = [
-        "buttons", "picture", "reasons", "kept", "metrics_table", "config_table"
+        "buttons", "picture", "reasons", "proposal", "kept", "metrics_table", "config_table"
     ]  # fmt: skip
 
     def get_urls(self) -> list[Any]:
@@ -77,6 +80,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             lambda: promote(version=version, now=timezone.now()),
             _("%s classifies from now on."),
             "Promoted.",
+            then=self._classify_anew,
         )
 
     def rollback_view(self, request: HttpRequest) -> HttpResponse:
@@ -85,6 +89,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             lambda: rollback(now=timezone.now()),
             _("Rolled back: %s classifies from now on."),
             "Rolled back to.",
+            then=self._classify_anew,
         )
 
     def pin_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -100,8 +105,22 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             request, lambda: pin(version=version, pinned=True), _("%s is kept for ever."), "Pinned."
         )
 
+    def _classify_anew(self, request: HttpRequest) -> None:
+        asked = ask(
+            kind=Run.Kind.RECLASSIFY,
+            trigger=Run.Trigger.MANUAL,
+            now=timezone.now(),
+            user=request.user,  # type: ignore[arg-type]  # signed in
+        )
+        self.message_user(request, _("Its suggestions come with a run: %s") % asked.sentence)
+
     def _decide(
-        self, request: HttpRequest, work: Callable[[], ModelVersion], done: str, history: str
+        self,
+        request: HttpRequest,
+        work: Callable[[], ModelVersion],
+        done: str,
+        history: str,
+        then: Callable[[HttpRequest], None] = lambda request: None,
     ) -> HttpResponse:
         if not (self.has_view_permission(request) and self.may_decide(request)):
             raise PermissionDenied
@@ -112,6 +131,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         else:
             self.log_change(request, version, history)
             self.message_user(request, done % version, messages.SUCCESS)
+            then(request)
         return HttpResponseRedirect(reverse("admin:classifier_modelversion_changelist"))
 
     @display(
@@ -150,6 +170,17 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def reasons(self, version: ModelVersion) -> SafeString:
         lines = format_html_join("", "<li>{}</li>", ((reason,) for reason in version.reasons))
         return format_html('<ul class="reasons">{}</ul>', lines) if lines else SafeString("-")
+
+    @display(description=gettext_lazy("what would change"))
+    def proposal(self, version: ModelVersion) -> SafeString | str:
+        proposed = version.reclassifications.filter(state=Reclassification.State.PROPOSED, complete=True)
+        batch = proposed.first()
+        if batch is None:
+            return "-"
+        words = _("%(changed)s of %(books)s books would have another first suggestion") % {
+            "changed": sum(batch.changed.values()), "books": batch.books,
+        }  # fmt: skip
+        return format_html('{} <a href="{}">{}</a>', flows.as_svg(batch), page_of(batch.pk), words)
 
     @display(description=gettext_lazy("metrics"))
     def metrics_table(self, version: ModelVersion) -> SafeString:

@@ -74,7 +74,7 @@ class ReclassificationViewSet(viewsets.ReadOnlyModelViewSet):
     queryset = Reclassification.objects.select_related("model_version", "undone_by")
     serializer_class = ReclassificationSerializer
     permission_classes = [PersonalDataPermissions]
-    filterset_fields = ["state", "run", "complete"]
+    filterset_fields = ["state", "run", "complete", "model_version"]
     ordering_fields = ["made_at"]
 
     @extend_schema(

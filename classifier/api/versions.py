@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from classifier.models import Alarm, ModelVersion
+from classifier.dispatch import ask
+from classifier.models import Alarm, ModelVersion, Run
 from classifier.services.promotion import pin, promote, rollback
 from library.rest.permissions import PersonalDataPermissions
 
@@ -77,13 +78,13 @@ class ModelVersionViewSet(viewsets.ReadOnlyModelViewSet):
     @action(detail=True, methods=["post"], permission_classes=[MayDecide])
     def promote(self, request: Request, pk: str) -> Response:
         """Make this version the one that classifies, whatever the gate says."""
-        return self._shown(promote(version=self.get_object(), now=timezone.now()))
+        return self._serving(request, promote(version=self.get_object(), now=timezone.now()))
 
     @extend_schema(request=None, responses=OneModelVersionSerializer)
     @action(detail=False, methods=["post"], permission_classes=[MayDecide])
     def rollback(self, request: Request) -> Response:
         """Go back to the version that the active one replaced; the answer is that version."""
-        return self._shown(rollback(now=timezone.now()))
+        return self._serving(request, rollback(now=timezone.now()))
 
     @extend_schema(request=PinSerializer, responses=OneModelVersionSerializer)
     @action(detail=True, methods=["post"], permission_classes=[MayDecide])
@@ -92,6 +93,12 @@ class ModelVersionViewSet(viewsets.ReadOnlyModelViewSet):
         given = PinSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         return self._shown(pin(version=self.get_object(), **given.validated_data))
+
+    def _serving(self, request: Request, version: ModelVersion) -> Response:
+        """Show what classifies since just now, and ask for its suggestions."""
+        user = request.user
+        ask(kind=Run.Kind.RECLASSIFY, trigger=Run.Trigger.API, now=timezone.now(), user=user)  # type: ignore[arg-type]
+        return self._shown(version)
 
     def _shown(self, version: ModelVersion) -> Response:
         found = self.get_queryset().get(pk=version.pk)

@@ -4,7 +4,6 @@ import logging
 import traceback
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +22,21 @@ from classifier.services.reporting import Reporter
 from classifier.services.review_ordering import order_reviews
 from classifier.services.training import train
 from classifier.services.tuning import tune
-from classifier.services.versions import note_origin
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.errors import LibraryError
 
 logger = logging.getLogger(__name__)
 
-#: By kind: takes the run's parameters, ``now``, ``progress``, ``finish``, and ``output`` if a file is wanted.
+#: By kind: takes the run, its parameters, ``now``, ``progress``, ``finish``, and ``output`` if a file is
+#: wanted.
 _SERVICES: dict[str, Callable[..., dict[str, Any]]] = {
-    Run.Kind.TRAIN: train,
-    Run.Kind.TUNE: lambda *, now, **rest: tune(**rest),
-    Run.Kind.RECLASSIFY: classify,
-    Run.Kind.UNDO: undo_numbered,
-    Run.Kind.RECOMMEND: recommend,
-    Run.Kind.ORDER_REVIEWS: order_reviews,
+    Run.Kind.TRAIN: lambda run, **given: train(run=run, **given),
+    Run.Kind.TUNE: lambda run, *, now, **given: tune(**given),
+    Run.Kind.RECLASSIFY: lambda run, **given: classify(run=run, **given),
+    Run.Kind.UNDO: lambda run, **given: undo_numbered(user=run.asked_by, **given),
+    Run.Kind.RECOMMEND: lambda run, **given: recommend(**given),
+    Run.Kind.ORDER_REVIEWS: lambda run, **given: order_reviews(**given),
 }
 _LATELY = 20
 """Runs among which one of about this size is looked for, to estimate the time by."""
@@ -139,8 +138,6 @@ def _do(
         runs.close(run=run, status=status, now=clock(), timeline=pace.timeline(), **fields)
 
     def finish(result: dict[str, Any]) -> None:
-        if run.kind == Run.Kind.TRAIN:
-            note_origin(name=result["version"], run=run)
         end(Run.Status.SUCCEEDED, result=repetition.in_short(run.kind, result))
 
     with Reporter(run=run, pace=pace, onward=onward, clock=clock) as progress:
@@ -155,9 +152,9 @@ def _do(
             given = run.parameters | ({"output": output} if output else {})
             if run.kind == Run.Kind.RECLASSIFY:
                 # What is asked for by force is done for books that have not changed, too.
-                given |= {"afresh": run.forced or given["afresh"]}
-                given |= {"run": run, "call_help": call_help, "clock": clock}
-            return _service(run)(**given, now=clock(), progress=progress, finish=finish)
+                given |= {"afresh": run.forced or given["afresh"], "call_help": call_help, "clock": clock}
+            service = _SERVICES[run.kind]
+            return service(run, **given, now=clock(), progress=progress, finish=finish)
         except (RunCancelledError, KeyboardInterrupt):
             end(Run.Status.CANCELLED)
             raise
@@ -172,11 +169,6 @@ def _do(
             words = f"{type(error).__name__}: {error}"
             end(Run.Status.ERRORED, error=words, traceback=traceback.format_exc())
             raise
-
-
-def _service(run: Run) -> Callable[..., dict[str, Any]]:
-    service = _SERVICES[run.kind]
-    return partial(service, user=run.asked_by) if run.kind == Run.Kind.UNDO else service
 
 
 def _pace(run: Run) -> Pace:

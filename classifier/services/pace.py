@@ -16,6 +16,7 @@ Knot = tuple[str, float, float]
 READING = _("reading the catalogue")
 JUDGING = _("judging")
 SAVING = _("saving")
+PREVIEWING = _("looking at what would change")
 MISFILED = _("looking for misfiled books")
 TAKING_BACK = _("taking back")
 #: By kind: its phases in order, and what share of the time each takes, as measured on the demo library.
@@ -25,9 +26,10 @@ USUAL: dict[str, dict[str, float]] = {
         _("reading books"): 0.17,
         _("reading sentences"): 0.01,
         _("learning"): 0.38,
-        _("learning with the held-out books"): 0.41,
+        _("learning with the held-out books"): 0.39,
         JUDGING: 0.01,
         SAVING: 0.01,
+        PREVIEWING: 0.02,
     },
     "tune": {
         READING: 0.01,

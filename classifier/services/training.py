@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.db import transaction
 
 from classifier.errors import ClassifierError, DamagedModelError, SettingError
-from classifier.models import ModelVersion
+from classifier.models import ModelVersion, Run
 from classifier.pipeline import training as pipeline
 from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.config import Config
@@ -21,9 +22,10 @@ from classifier.selectors import all_books, catalogue
 from classifier.sentences import spoken
 from classifier.services import gate, versions
 from classifier.services.features import feature_cache
-from classifier.services.pace import JUDGING, SAVING
+from classifier.services.pace import JUDGING, PREVIEWING, SAVING
 from classifier.services.promotion import promote
 from classifier.services.pruning import prune
+from classifier.services.reclassification import propose
 from classifier.services.reporting import Finish, no_finish
 from library.console import Progress, no_progress
 
@@ -38,13 +40,15 @@ def train(
     now: datetime,
     seed: int = 0,
     settings: Sequence[str] = (),
+    run: Run | None = None,
     progress: Progress = no_progress,
     finish: Finish = no_finish,
 ) -> dict[str, Any]:
     """Learn from every categorised book and keep the version as a candidate.
 
-    It is compared with the active version on the books that neither has learned from. Where the setting
-    ``PROMOTION`` is ``automatic`` and the gate lets it pass, it becomes active. Old versions are pruned.
+    It is compared with the active version on the books that neither has learned from, and the books whose
+    suggestion it would change are listed. Where the setting ``PROMOTION`` is ``automatic`` and the gate lets
+    it pass, it becomes active. Old versions are pruned.
 
     Parameters
     ----------
@@ -53,6 +57,8 @@ def train(
         0 to `MAX_SEED`. Same seed and same library: same model.
     settings : sequence of str
         ``part.name=value``, see `classifier.pipeline.config`.
+    run : Run, optional
+        Which does it.
     progress, finish : callable
 
     Returns
@@ -95,17 +101,22 @@ def train(
         "metrics": trained.figures,
     }
     progress(SAVING, 0, 1)
+    versions.drop_unfinished(run=run)
     with versions.stored(training=trained, now=now) as name:
-        version = versions.keep_version(name=name, training=trained, seed=seed, now=now, **about)
-        # The one place where a candidate is there and nobody has decided yet: the list of the books whose
-        # suggestion would change is made here, propose(version=version, now=now), outside the transaction.
+        version = versions.keep_version(name=name, training=trained, seed=seed, run=run, now=now, **about)
+        progress(SAVING, 1, 1)
+        if parent:
+            propose(version=version, now=now, progress=partial(_preview, progress))
         with transaction.atomic():
             if goes_live:
                 promote(version=version, now=now)
-            progress(SAVING, 1, 1)
             finish({"version": name, **result})
     _prune(now)
     return {"version": name, **result}
+
+
+def _preview(progress: Progress, _phase: str, done: int, total: int) -> None:
+    progress(PREVIEWING, done, total)
 
 
 def _prune(now: datetime) -> None:

@@ -9,6 +9,7 @@ from secrets import token_hex
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -160,7 +161,9 @@ def stored(*, training: Training, now: datetime) -> Iterator[str]:
         raise
 
 
-def keep_version(*, name: str, training: Training, seed: int, now: datetime, **about: Any) -> ModelVersion:
+def keep_version(
+    *, name: str, training: Training, seed: int, run: Run | None, now: datetime, **about: Any
+) -> ModelVersion:
     """Note a model that was `stored` as a candidate, with its parent, profile, comparison and verdict."""
     return ModelVersion.objects.create(
         name=name,
@@ -168,13 +171,20 @@ def keep_version(*, name: str, training: Training, seed: int, now: datetime, **a
         seed=seed,
         config=training.model.config.to_dict(),
         metrics=training.figures,
+        trained_by=run,
+        fingerprint=run.fingerprint if run else "",
         **about,
     )
 
 
-def note_origin(*, name: str, run: Run) -> None:
-    """Note which run trained a version, and of which data."""
-    ModelVersion.objects.filter(name=name).update(trained_by=run, fingerprint=run.fingerprint)
+def drop_unfinished(*, run: Run | None) -> None:
+    """Delete candidates whose training was killed before it was done: of this run, and of closed ones."""
+    killed = Q(trained_by__status__in=[Run.Status.FAILED, Run.Status.ERRORED, Run.Status.CANCELLED])
+    if run:
+        killed |= Q(trained_by=run)
+    for version in ModelVersion.objects.filter(killed, state=ModelVersion.State.CANDIDATE):
+        version.delete()
+        remove_files(name=version.name)
 
 
 def _load_earlier(active: ModelVersion) -> tuple[ModelVersion, TrainedModel] | None:

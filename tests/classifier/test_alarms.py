@@ -10,7 +10,7 @@ from classifier.errors import DamagedModelError
 from classifier.models import Alarm, ModelVersion, Suggestion
 from classifier.pipeline.folder import FORMAT
 from classifier.sentences import sentence
-from classifier.services import jobs
+from classifier.services import jobs, versions
 from classifier.services.alarms import clear_alarms, raise_alarm, settle_alarms
 from classifier.services.folders import folder_of
 from classifier.services.training import train
@@ -69,6 +69,7 @@ def test_the_version_before_serves_until_the_files_are_mended(damage, settings, 
     second = train(now=NOW, settings=QUICK)["version"]
     safe = shutil.copytree(folder_of(name=second), settings.DATA_DIR / "backup")
     damage(folder_of(name=second))
+    versions._load.cache_clear()  # a process that starts now
 
     jobs.run_here(kind="reclassify", now=NOW)
     assert Suggestion.objects.filter(model_version__name=first, rank=1).count() == len(truth)
