@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 
 from classifier.errors import ClassifierError, SettingError
-from classifier.models import ModelVersion
+from classifier.models import ModelVersion, Reclassification, Suggestion
 from classifier.selectors import all_books, catalogue
+from classifier.services.promotion import promote
+from classifier.services.reclassification import classify
 from classifier.services.training import MAX_SEED, evaluate, train
 from classifier.services.versions import folder_of, load_version
 from library.catalogue.models import Book
 from tests.classifier.disks import full_after
+from tests.classifier.factories import make_run, make_stored_version
 from tests.classifier.libraries import CATEGORISED, POOR, QUICK, UNCATEGORISED, make_library
 from tests.factories import NOW, make_book, make_category
 
@@ -79,6 +82,39 @@ def test_a_worse_candidate_is_kept_but_does_not_take_over():
         first["version"],
     )
     assert active() == first["version"]
+
+
+def test_what_a_candidate_would_change_is_listed_before_anybody_decides():
+    make_library()
+    train(now=NOW, settings=QUICK)
+    assert not Reclassification.objects.exists()  # there was nothing to be changed
+    classify(now=NOW)
+    before = list(Suggestion.objects.order_by("pk").values())
+    name = train(now=NOW, settings=POOR)["version"]
+    batch = Reclassification.objects.get(model_version__name=name)
+    assert (batch.state, batch.complete, batch.books) == ("proposed", True, UNCATEGORISED)
+    assert list(Suggestion.objects.order_by("pk").values()) == before
+    promote(version=ModelVersion.objects.get(name=name), now=NOW)
+    assert classify(now=NOW)["changed"] == batch.changed
+
+
+def test_what_an_attempt_left_that_was_killed_is_dropped_by_the_next():
+    make_library()
+    run, over = (make_run(kind="train", status=status) for status in ("running", "cancelled"))
+    killed = [make_stored_version(trained_by=each) for each in (run, over)]
+    kept = [
+        make_stored_version(trained_by=make_run(kind="train", status="succeeded")),
+        make_stored_version(trained_by=over, state="active", activated_at=NOW),
+    ]
+    name = train(now=NOW, settings=QUICK, run=run)["version"]
+    assert set(ModelVersion.objects.values_list("name", flat=True)) == {*(v.name for v in kept), name}
+    assert [folder_of(name=version.name).is_dir() for version in (*killed, *kept)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert ModelVersion.objects.get(name=name).trained_by == run
 
 
 def test_an_equal_candidate_takes_over():

@@ -3,10 +3,11 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from classifier.models import ModelVersion
+from classifier.dispatch import follow
+from classifier.models import ModelVersion, Run
 from classifier.sentences import sentence
 from library.desk.roles import ANALYSTS
-from tests.classifier.factories import make_run, make_stored_version, make_version
+from tests.classifier.factories import make_batch, make_run, make_stored_version, make_version
 from tests.factories import NOW, make_category
 from tests.logins import api, desk, make_librarian, make_user
 
@@ -88,6 +89,30 @@ def test_a_librarian_promotes_pins_and_rolls_back_with_one_click_each(versions):
     assert "There is no version before old whose files are still there." in answer.content.decode()
     told = [entry.change_message for entry in LogEntry.objects.order_by("pk")]
     assert told == ["Promoted.", "Pinned.", "Unpinned.", "Rolled back to."]
+
+
+def test_who_promotes_or_rolls_back_has_the_catalogue_classified_anew(versions):
+    client = desk(make_librarian())
+    page = client.post(f"{LIST}{versions[1].pk}/promote/", follow=True).content.decode()
+    run = Run.objects.get()
+    assert (run.kind, run.trigger, run.status) == ("reclassify", "manual", "queued")
+    assert f"Its suggestions come with a run: {run} is queued." in page
+    page = client.post(f"{LIST}rollback/", follow=True).content.decode()
+    assert f"The same was asked for before: it is {run}." in page
+
+
+@pytest.mark.parametrize(("active", "asked"), [(True, ["reclassify"]), (False, [])])
+def test_after_a_training_that_takes_over_the_catalogue_is_classified_anew(active, asked):
+    run = make_run(kind="train", status="succeeded", result={"active": active})
+    follow(run=run, now=NOW)
+    assert [each.kind for each in Run.objects.exclude(pk=run.pk)] == asked
+
+
+def test_the_page_shows_what_would_change(versions):
+    batch = make_batch(model_version=versions[1], state="proposed", books=50, changed={"moved": 2, "new": 1})
+    page = desk(make_librarian()).get(f"{LIST}{versions[1].pk}/change/").content.decode()
+    assert "3 of 50 books would have another first suggestion" in page
+    assert f"reclassification__id__exact={batch.pk}" in page
 
 
 def test_one_who_may_only_look_is_offered_no_button(versions):
