@@ -162,8 +162,8 @@ def test_a_reader_works_at_no_desk():
     assert client.get(HOLDS).status_code == 403
 
 
-#: Permissions of user and group, what the request names, what the service does in its savepoint, the entry; of
-#: a hold, the answer reads it anew.
+#: Permissions of user and group, what the request names, what the service does in its savepoint, the entry;
+#: of a hold, the answer reads it anew.
 BUDGETS = {
     "checkout": 20,
     "renew": 16,
