@@ -55,9 +55,9 @@ def lock_open_loan(*, copy: Copy) -> Loan | None:
     return next(iter(rows.select_for_update(of=("self",), no_key=True)), None)
 
 
-def lock_loan(*, loan: Loan, borrower: Borrower) -> Loan | None:
-    """Return the loan as it is now, if the borrower still has it."""
-    rows = Loan.objects.filter(pk=loan.pk, borrower=borrower, returned_at=None).order_by()
+def lock_loan(*, loan: Loan, copy: Copy, borrower: Borrower) -> Loan | None:
+    """Return the loan as it is now, if it still is one of this copy to this borrower, and open."""
+    rows = Loan.objects.filter(pk=loan.pk, copy=copy, borrower=borrower, returned_at=None).order_by()
     return next(iter(rows.select_for_update(no_key=True)), None)
 
 

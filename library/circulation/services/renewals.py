@@ -48,7 +48,7 @@ def renew(*, loan: Loan, now: datetime) -> Loan:
         borrower = lock_borrower(pk=loan.borrower_id)
         copy = lock_copy(copy=loan.copy)
         queue = lock_queue(book_id=copy.book_id)
-        found = lock_loan(loan=loan, borrower=borrower)
+        found = lock_loan(loan=loan, copy=copy, borrower=borrower)
         if found is None:
             raise CirculationRefused([ended])
         loan = found
