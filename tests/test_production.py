@@ -151,3 +151,10 @@ def test_answers_insist_on_https_and_cookies_travel_over_nothing_else(data_folde
         "CSRF_COOKIE_NAME": "__Host-csrftoken",
         "CSRF_COOKIE_SECURE": True,
     }
+
+
+def test_a_connection_to_postgresql_is_kept_between_requests(data_folder):
+    ask = "from django.conf import settings; print(settings.DATABASES['default'])"
+    kept = run(data_folder, "-c", ask, DATABASE_URL="postgresql://library@database/library").stdout
+    assert "'CONN_MAX_AGE': 60, 'CONN_HEALTH_CHECKS': True" in kept
+    assert "'CONN_MAX_AGE': 0, 'CONN_HEALTH_CHECKS': False" in run(data_folder, "-c", ask).stdout

@@ -209,6 +209,23 @@ def test_every_list_has_a_budget():
 
 
 @pytest.mark.django_db
+def test_a_record_of_the_api_takes_no_more_queries_than_its_list():
+    ContentType.objects.get_for_model(Book)
+    add_rows(make_book(category=make_category(parent=make_category())), 1, FEW + 1)
+    client = desk(make_user(ADMINISTRATORS))
+    lists = {"/" + route.partition("(")[0] for name, route in walk() if name.endswith("-detail")}
+    over = {}
+    for address in lists:
+        row = client.get(address).json()["results"][0]
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(f"{address}{row.get('id', row.get('pk'))}/").status_code == 200
+        if len(queries) > BUDGETS[address]:
+            over[address] = len(queries)
+    assert over == {}
+    assert len(lists) > 15
+
+
+@pytest.mark.django_db
 def test_lists_keep_their_budgets_and_take_no_more_queries_for_more_rows():
     # Asked for once a process, so counted or not by the order of the tests.
     ContentType.objects.get_for_model(Book)

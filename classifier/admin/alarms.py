@@ -35,7 +35,7 @@ class AlarmAdmin(WrittenByTasks):
     fields = ["kind", "about", "said", "since", "cleared_at"]
     readonly_fields = ["said"]
 
-    @display(description=gettext_lazy("kind"), ordering="kind", label={"open": "danger"})
+    @display(description=gettext_lazy("kind"), ordering="kind", label={"open": "danger", "cleared": None})
     def shown_kind(self, alarm: Alarm) -> tuple[str, str]:
         return "cleared" if alarm.cleared_at else "open", alarm.get_kind_display()
 

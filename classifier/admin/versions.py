@@ -137,7 +137,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @display(
         description=gettext_lazy("state"),
         ordering="state",
-        label={"active": "success", "candidate": "info"},
+        # Each has to be named: of another, the theme would show the word that the database has.
+        label={"active": "success", "candidate": "info", "retired": None},
     )
     def shown_state(self, version: ModelVersion) -> tuple[str, str]:
         return version.state, version.get_state_display()

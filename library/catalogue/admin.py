@@ -153,7 +153,8 @@ class BookAdmin(ModelAdmin):
     @display(
         description=_("source"),
         ordering="category_source",
-        label={"librarian": "success", "imported": "info", "model": "warning"},
+        # Each has to be named: of another, the theme would show the word that the database has.
+        label={"librarian": "success", "imported": "info", "model": "warning", "none": None},
     )
     def source(self, book: Book) -> tuple[str, str]:
         return book.category_source, book.get_category_source_display()
@@ -188,7 +189,10 @@ class CopyAdmin(ModelAdmin):
     @display(
         description=_("status"),
         ordering="status",
-        label={"available": "success", "on_loan": "info", "on_hold_shelf": "info", "lost": "danger"},
-    )
+        label={
+            "available": "success", "on_loan": "info", "on_hold_shelf": "info", "in_transit": "info",
+            "lost": "danger", "withdrawn": None,
+        },
+    )  # fmt: skip
     def state(self, copy: Copy) -> tuple[str, str]:
         return copy.status, copy.get_status_display()

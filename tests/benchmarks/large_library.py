@@ -30,7 +30,8 @@ TABLES = (
 )
 
 # A title has one copy, with the same key. Loan i is number i / copies of copy i % copies, so that keys rise
-# with time; the last of every third copy is open, and one in ten of those is overdue.
+# with time; the last of every third copy is open, and one in ten of those is overdue. Each time a copy goes
+# round, another borrower has it.
 _ROWS = {
     "catalogue_branch": """(id, code, name)
         SELECT i, 'branch-' || i, 'Branch ' || i FROM generate_series(1, %(branches)s) i""",
@@ -52,7 +53,8 @@ _ROWS = {
         SELECT nullif(i, 0), 28, 20, 2, 28, 10, 0.10, 2, 5 FROM generate_series(0, %(branches)s) i""",
     "circulation_loan": """(id, copy_id, borrower_id, branch_id, borrowed_at, due_at, returned_at, renewals,
             renewals_allowed, renewal_days, fine_per_day, grace_days, fine_cap)
-        SELECT i, copy, 1 + (i::bigint * 7919) %% %(borrowers)s, 1 + copy %% %(branches)s, at,
+        SELECT i, copy, 1 + (i::bigint * 7919 + i / %(books)s * 104729) %% %(borrowers)s,
+            1 + copy %% %(branches)s, at,
             at + CASE WHEN copy %% (10 * %(out)s) = 0 THEN interval '1 day' ELSE interval '28 days' END,
             CASE WHEN is_last AND copy %% %(out)s = 0 THEN NULL ELSE at + interval '9 days' END, 0,
             2, 28, 0.10, 2, 5

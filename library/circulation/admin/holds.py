@@ -110,7 +110,11 @@ class HoldAdmin(AuditedAdmin):
     @display(
         description=_("status"),
         ordering="status",
-        label={"ready": "success", "waiting": "info", "suspended": "warning"},
-    )
+        # Each has to be named: of another, the theme would show the word that the database has.
+        label={
+            "waiting": "info", "ready": "success", "suspended": "warning",
+            "cancelled": None, "fulfilled": None, "expired": None,
+        },
+    )  # fmt: skip
     def state(self, hold: Hold) -> tuple[str, str]:
         return hold.status, hold.get_status_display()

@@ -90,7 +90,11 @@ class NoticeAdmin(ReadOnlyAdmin):
     @display(
         description=gettext_lazy("status"),
         ordering="state",
-        label={"sent": "success", "to_print": "warning", "claimed": "info", "printed": "success"},
-    )
+        # Each has to be named: of another, the theme would show the word that the database has.
+        label={
+            "claimed": "info", "sent": "success", "to_print": "warning", "printed": "success",
+            "dropped": None,
+        },
+    )  # fmt: skip
     def told(self, notice: Notice) -> tuple[str, str]:
         return notice.state, notice.get_state_display()

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db.models import Q
 from django.utils.timezone import get_default_timezone
 
-from library.catalogue.models import Branch
 from library.circulation.models import ClosedDay
 
 
@@ -19,7 +18,7 @@ def start_of_day(*, day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=get_default_timezone()).astimezone(UTC)
 
 
-def due_at(*, start: datetime, days: int, branch: Branch | None) -> datetime:
+def due_at(*, start: datetime, days: int, branch_id: int | None) -> datetime:
     """Return the end of the day on which a loan falls due, in UTC.
 
     Parameters
@@ -27,7 +26,7 @@ def due_at(*, start: datetime, days: int, branch: Branch | None) -> datetime:
     start : datetime
     days : int
         After the day of `start`; a day on which the branch or the whole library is closed moves it on.
-    branch : Branch or None
+    branch_id : int or None
         Where the copy is to be brought back.
 
     Returns
@@ -35,7 +34,7 @@ def due_at(*, start: datetime, days: int, branch: Branch | None) -> datetime:
     datetime
     """
     day = library_date(at=start) + timedelta(days=days)
-    closed = ClosedDay.objects.filter(Q(branch=None) | Q(branch=branch), date__gte=day)
+    closed = ClosedDay.objects.filter(Q(branch=None) | Q(branch=branch_id), date__gte=day).order_by()
     closed_days = set(closed.values_list("date", flat=True))
     while day in closed_days:
         day += timedelta(days=1)

@@ -82,11 +82,9 @@ def loans_owed_for(*, borrower: Borrower) -> list[tuple[Loan, Decimal]]:
 
 
 def _balance(entries: QuerySet[FineEntry]) -> Decimal:
-    is_charge = Q(kind=FineEntry.Kind.CHARGE)
-    sums = entries.aggregate(
-        charged=Sum("amount", filter=is_charge), settled=Sum("amount", filter=~is_charge)
-    )
-    return _exact(sums["charged"]) - _exact(sums["settled"])
+    sums = dict(entries.order_by().values_list("kind").annotate(sum=Sum("amount")))
+    charged = _exact(sums.pop(FineEntry.Kind.CHARGE, None))
+    return charged - sum(map(_exact, sums.values()))
 
 
 def _sum(entries: QuerySet[FineEntry]) -> Decimal:

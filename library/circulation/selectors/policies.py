@@ -1,8 +1,9 @@
 """Which rule holds for a loan, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from library.catalogue.models import Branch, ItemType
@@ -83,15 +84,48 @@ def policy_for(
     ------
     NoPolicyError
     """
-    fitting = LoanPolicy.objects.select_related("branch", "borrower_category", "item_type").filter(
-        Q(branch=None) | Q(branch=branch),
-        Q(borrower_category=None) | Q(borrower_category=borrower_category),
-        Q(item_type=None) | Q(item_type=item_type),
-    )
-    candidates = tuple(sorted(fitting, key=specificity, reverse=True))
+    keys = {"branch": branch, "borrower_category": borrower_category, "item_type": item_type}
+    candidates = tuple(sorted(_fitting(keys).select_related(*keys), key=specificity, reverse=True))
     if not candidates:
-        raise NoPolicyError(branch=branch, borrower_category=borrower_category, item_type=item_type)
+        raise NoPolicyError(**keys)
     return PolicyMatch(policy=candidates[0], candidates=candidates)
+
+
+def policy_in_force(
+    *, branch_id: int | None, borrower_category_id: int | None, item_type_id: int | None
+) -> LoanPolicy:
+    """Return the rule alone that `policy_for` finds and explains, for the desk: by keys, without names.
+
+    Parameters
+    ----------
+    branch_id, borrower_category_id, item_type_id : int or None
+
+    Returns
+    -------
+    LoanPolicy
+
+    Raises
+    ------
+    NoPolicyError
+    """
+    keys = {"branch": branch_id, "borrower_category": borrower_category_id, "item_type": item_type_id}
+    policy = max(_fitting(keys), key=specificity, default=None)
+    if policy is None:
+        raise NoPolicyError(
+            branch=_named(Branch, branch_id),
+            borrower_category=_named(BorrowerCategory, borrower_category_id),
+            item_type=_named(ItemType, item_type_id),
+        )
+    return policy
+
+
+def _named(model: type[Model], key: int | None) -> Model | None:
+    return None if key is None else model._default_manager.filter(pk=key).first()
+
+
+def _fitting(keys: Mapping[str, object]) -> QuerySet[LoanPolicy]:
+    fits = (Q(**{name: None}) | Q(**{name: key}) for name, key in keys.items())
+    return LoanPolicy.objects.filter(*fits).order_by()
 
 
 def specificity(policy: LoanPolicy) -> tuple[int, bool, bool, bool]:

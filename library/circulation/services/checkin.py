@@ -68,7 +68,7 @@ def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResul
 
 def receive(*, copy: Copy, branch: Branch | None, now: datetime, who_forgets: int | None) -> CheckinResult:
     """Take back a copy that is locked, within the caller's transaction; see `lock_who_forgets`."""
-    queue = lock_queue(book=copy.book)
+    queue = lock_queue(book_id=copy.book_id)
     loan = lock_open_loan(copy=copy)
     reasons: list[Reason] = []
     if copy.status == Copy.Status.WITHDRAWN and loan is None:
@@ -76,15 +76,16 @@ def receive(*, copy: Copy, branch: Branch | None, now: datetime, who_forgets: in
     if loan and now < loan.borrowed_at:
         reasons.append(Reason("before_checkout", _("The copy %s was lent after this time.") % copy))
     refuse_if(reasons)
+    branch_id = branch.pk if branch else None
     if copy.status == Copy.Status.LOST:
-        record_event(kind=LoanEvent.Kind.FOUND, at=now, branch=branch, copy=copy)
+        record_event(kind=LoanEvent.Kind.FOUND, at=now, branch_id=branch_id, copy=copy)
     fine = Decimal(0)
     if loan:
         move(Loan.objects.filter(pk=loan.pk, returned_at=None), returned_at=now)
         loan.returned_at = now
-        record_event(kind=LoanEvent.Kind.CHECKIN, at=now, branch=branch, copy=copy, loan=loan)
+        record_event(kind=LoanEvent.Kind.CHECKIN, at=now, branch_id=branch_id, copy=copy, loan=loan)
         if loan.lost_at is None:  # else the lateness ended when it was lost, and was charged then
-            fine = charge_lateness(loan=loan, copy=copy, until=now, branch=branch, now=now)
+            fine = charge_lateness(loan=loan, copy=copy, until=now, branch_id=branch_id, now=now)
         forget_at_return(loan=loan, copy=copy, borrower_id=who_forgets)
     routing = route_copy(copy=copy, branch=branch, queue=queue, now=now)
     return CheckinResult(copy, loan, routing.action, routing.hold, routing.destination, fine)

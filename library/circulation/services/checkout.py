@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -11,7 +12,7 @@ from library.catalogue.models import Branch, Copy
 from library.circulation.models import LOAN_TERMS, Hold, Loan, LoanEvent, LoanPolicy
 from library.circulation.selectors.calendar import due_at, library_date
 from library.circulation.selectors.holds import is_spoken_for
-from library.circulation.selectors.policies import policy_for
+from library.circulation.selectors.policies import policy_in_force
 from library.circulation.services.events import record_event
 from library.circulation.services.holds import fulfil
 from library.circulation.services.locks import lock_borrower, lock_copy, lock_queue, move
@@ -48,15 +49,14 @@ def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: date
     with transaction.atomic():
         borrower = lock_borrower(pk=borrower.pk)
         copy = lock_copy(copy=copy)
-        queue = lock_queue(book=copy.book)
-        policy = policy_for(
-            branch=branch, borrower_category=borrower.category, item_type=copy.item_type
-        ).policy
-        # Those of the borrower and the one of the copy, in one query.
-        open_loans = Loan.objects.select_related("copy").filter(
-            Q(borrower=borrower) | Q(copy=copy), returned_at=None
+        queue = lock_queue(book_id=copy.book_id)
+        branch_id = branch.pk if branch else None
+        policy = policy_in_force(
+            branch_id=branch_id,
+            borrower_category_id=borrower.category_id,
+            item_type_id=copy.item_type_id,
         )
-        loans = list(open_loans)
+        loans = _open_loans(borrower, copy)
         refuse_if(
             [
                 *reasons_against(borrower=borrower),
@@ -75,13 +75,13 @@ def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: date
             borrower=borrower,
             branch=branch,
             borrowed_at=now,
-            due_at=due_at(start=now, days=policy.loan_days, branch=branch),
+            due_at=due_at(start=now, days=policy.loan_days, branch_id=branch_id),
             **terms_of(policy),
         )
         record_event(
             kind=LoanEvent.Kind.CHECKOUT,
             at=now,
-            branch=branch,
+            branch_id=branch_id,
             copy=copy,
             loan=loan,
         )
@@ -94,13 +94,27 @@ def terms_of(rule: LoanPolicy | Loan) -> dict[str, object]:
     return {name: getattr(rule, name) for name in LOAN_TERMS}
 
 
+class _OpenLoan(NamedTuple):
+    borrower_id: int
+    copy_id: int
+    item_type_id: int | None
+    lost_at: datetime | None
+
+
+def _open_loans(borrower: Borrower, copy: Copy) -> list[_OpenLoan]:
+    """Return what counts of the borrower's loans and of the copy's, in one query."""
+    rows = Loan.objects.filter(Q(borrower=borrower) | Q(copy=copy), returned_at=None).order_by()
+    columns = rows.values_list("borrower_id", "copy_id", "copy__item_type_id", "lost_at")
+    return [_OpenLoan(*row) for row in columns]
+
+
 def _over_limit(
-    borrower: Borrower, copy: Copy, policy: LoanPolicy, open_loans: Sequence[Loan]
+    borrower: Borrower, copy: Copy, policy: LoanPolicy, open_loans: Sequence[_OpenLoan]
 ) -> list[Reason]:
     count = sum(
         loan.borrower_id == borrower.pk
         # The rule of one item type limits the loans of that type.
-        and (policy.item_type_id is None or loan.copy.item_type_id == copy.item_type_id)
+        and (policy.item_type_id is None or loan.item_type_id == copy.item_type_id)
         for loan in open_loans
     )
     if count < policy.max_loans:
@@ -110,7 +124,7 @@ def _over_limit(
 
 
 def _copy_not_at_hand(
-    copy: Copy, borrower: Borrower, open_loans: Sequence[Loan], queue: Sequence[Hold], now: datetime
+    copy: Copy, borrower: Borrower, open_loans: Sequence[_OpenLoan], queue: Sequence[Hold], now: datetime
 ) -> list[Reason]:
     # A loan entered by hand or by an import is believed, whatever the status says.
     is_out = any(loan.copy_id == copy.pk and loan.lost_at is None for loan in open_loans)

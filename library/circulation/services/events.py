@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from library.catalogue.models import Branch, Copy
+from library.catalogue.models import Copy
 from library.circulation.models import Hold, Loan, LoanEvent
 
 
@@ -11,7 +11,7 @@ def record_event(
     *,
     kind: LoanEvent.Kind,
     at: datetime,
-    branch: Branch | None,
+    branch_id: int | None,
     copy: Copy,
     loan: Loan | None = None,
     amount: Decimal | None = None,
@@ -22,7 +22,7 @@ def record_event(
     ----------
     kind : LoanEvent.Kind
     at : datetime
-    branch : Branch or None
+    branch_id : int or None
         Where it happened, as far as known.
     copy : Copy
     loan : Loan, optional
@@ -34,7 +34,7 @@ def record_event(
         kind=kind,
         at=at,
         book_id=copy.book_id,
-        branch=branch,
+        branch_id=branch_id,
         copy=copy,
         item_type_id=copy.item_type_id,
         loan=loan,

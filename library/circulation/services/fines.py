@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from library.catalogue.models import Branch, Copy
+from library.catalogue.models import Copy
 from library.circulation.models import FineEntry, Loan, LoanEvent
 from library.circulation.selectors.fines import CENT, charged_for, fine_for, fine_to_charge, owed_for
 from library.circulation.services.events import record_event
@@ -15,7 +15,7 @@ from library.circulation.services.refusal import Reason, refuse_if
 
 
 def charge_lateness(
-    *, loan: Loan, copy: Copy, until: datetime, branch: Branch | None, now: datetime
+    *, loan: Loan, copy: Copy, until: datetime, branch_id: int | None, now: datetime
 ) -> Decimal:
     """Charge a loan for being late at `until`, within the caller's transaction and locks.
 
@@ -38,7 +38,7 @@ def charge_lateness(
     record_event(
         kind=LoanEvent.Kind.FINE_CHARGED,
         at=now,
-        branch=branch,
+        branch_id=branch_id,
         copy=copy,
         loan=loan,
         amount=fine,
@@ -119,7 +119,7 @@ def _settle(
         record_event(
             kind=event,
             at=now,
-            branch=loan.branch,
+            branch_id=loan.branch_id,
             copy=loan.copy,
             loan=loan,
             amount=amount,

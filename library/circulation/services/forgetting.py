@@ -123,8 +123,8 @@ def lock_who_forgets(*, copy: Copy) -> int | None:
     int or None
         The primary key.
     """
-    who = Borrower.objects.filter(forgets_at_return(), loans__copy=copy, loans__returned_at=None)
-    borrower = who.values_list("pk", flat=True).first()
+    who = Borrower.objects.filter(forgets_at_return(), loans__copy=copy, loans__returned_at=None).order_by()
+    borrower = next(iter(who.values_list("pk", flat=True)), None)
     if borrower is not None:
         lock_borrowers(pks=[borrower])
     return borrower

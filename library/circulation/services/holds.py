@@ -11,9 +11,16 @@ from library.catalogue.models import Book, Branch, Copy
 from library.circulation.models import Hold, Loan, LoanEvent
 from library.circulation.selectors.calendar import library_date
 from library.circulation.selectors.holds import last_day_on_shelf
-from library.circulation.selectors.policies import policy_for
+from library.circulation.selectors.policies import policy_in_force
 from library.circulation.services.events import record_hold_event
-from library.circulation.services.locks import lock_book, lock_borrower, lock_copy, lock_queue, move
+from library.circulation.services.locks import (
+    lock_book,
+    lock_borrower,
+    lock_copy,
+    lock_queue,
+    move,
+    read_borrower,
+)
 from library.circulation.services.refusal import CirculationRefused, Reason, refuse_if
 from library.circulation.services.routing import Routing, route_copy
 from library.circulation.services.standing import reasons_against
@@ -50,7 +57,7 @@ def place_hold(*, book: Book, borrower: Borrower, pickup_branch: Branch | None, 
     with transaction.atomic():
         borrower = lock_borrower(pk=borrower.pk)
         book = lock_book(pk=book.pk)
-        queue = lock_queue(book=book)
+        queue = lock_queue(book_id=book.pk)
         reasons = reasons_against(borrower=borrower)
         if any(hold.borrower_id == borrower.pk for hold in queue):
             reasons.append(Reason("hold_exists", _("The borrower has a hold on this title already.")))
@@ -183,6 +190,7 @@ def fulfil(*, loan: Loan, queue: Sequence[Hold], now: datetime) -> None:
     hold = next((hold for hold in queue if hold.borrower_id == loan.borrower_id), None)
     if hold is None:
         return
+    hold.borrower = loan.borrower
     set_aside = hold.copy
     ready = hold.status == Hold.Status.READY
     _change(hold, Hold.Status.FULFILLED, copy=loan.copy, suspended_until=None)
@@ -221,10 +229,11 @@ def _shelf_time_is_over(hold: Hold, now: datetime) -> bool:
 
 
 def _lock_active(hold: Hold) -> tuple[Hold, list[Hold]]:
-    """Lock the hold's book and queue; return the hold as it now is, and the queue."""
-    queue = lock_queue(book=lock_book(pk=hold.book_id))
+    """Lock the hold's book and queue; return the hold as it now is, with its borrower, and the queue."""
+    queue = lock_queue(book_id=lock_book(pk=hold.book_id).pk)
     for locked in queue:
         if locked.pk == hold.pk:
+            read_borrower(hold=locked)
             return locked, queue
     raise CirculationRefused([Reason("hold_not_active", _("The hold has ended already."))])
 
@@ -236,15 +245,17 @@ def _change(hold: Hold, status: Hold.Status, **changes: object) -> None:
 
 
 def _no_copy_or_over_limit(book: Book, borrower: Borrower, branch: Branch | None) -> list[Reason]:
-    copies = Copy.objects.select_related("item_type").filter(book=book).exclude(status__in=GONE)
-    item_types = {copy.item_type_id: copy.item_type for copy in copies}
+    copies = Copy.objects.filter(book=book).exclude(status__in=GONE).order_by()
+    item_types = set(copies.values_list("item_type", flat=True))
     if not item_types:
         return [Reason("not_available", _("No copy of this title can be lent."))]
     most = max(
-        policy_for(
-            branch=branch, borrower_category=borrower.category, item_type=item_type
-        ).policy.holds_allowed
-        for item_type in item_types.values()
+        policy_in_force(
+            branch_id=branch.pk if branch else None,
+            borrower_category_id=borrower.category_id,
+            item_type_id=item_type,
+        ).holds_allowed
+        for item_type in item_types
     )
     count = Hold.objects.filter(borrower=borrower, status__in=Hold.ACTIVE).count()
     if count < most:

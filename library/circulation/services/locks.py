@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext as _
 
 from library.catalogue.models import Book, Copy
@@ -16,9 +16,8 @@ from library.people.selectors import without_personal_data
 
 
 def lock_borrower(*, pk: int) -> Borrower:
-    """Return the borrower, with the category; names and the like are not read, which would decrypt them."""
-    rows = Borrower.objects.select_related("category").defer(*PERSONAL_FIELDS)
-    return rows.select_for_update(of=("self",), no_key=True).get(pk=pk)
+    """Return the borrower; names and the like are not read, which would decrypt them."""
+    return Borrower.objects.defer(*PERSONAL_FIELDS).select_for_update(no_key=True).get(pk=pk)
 
 
 def lock_borrowers(*, pks: Collection[int]) -> None:
@@ -33,24 +32,33 @@ def lock_book(*, pk: int) -> Book:
 
 
 def lock_copy(*, copy: Copy) -> Copy:
-    """Lock the copy's book, then the copy; return it with its book, branch and item type."""
-    rows = Copy.objects.select_related("book", "branch", "item_type")
+    """Lock the copy's book, then the copy; return it with its book."""
+    rows = Copy.objects.select_related("book")
     # PostgreSQL locks in the order named, and reads anew what it had to wait for.
     return rows.select_for_update(of=("book", "self"), no_key=True).get(pk=copy.pk)
 
 
-def lock_queue(*, book: Book) -> list[Hold]:
-    """Return the active holds of a title in the order of the queue, with borrowers and pickup branches."""
-    rows = Hold.objects.select_related("pickup_branch").filter(book=book, status__in=Hold.ACTIVE)
-    rows = without_personal_data(rows).order_by("pk")
-    return in_order(rows.select_for_update(of=("self",), no_key=True))
+def lock_queue(*, book_id: int) -> list[Hold]:
+    """Return the active holds of a title in the order of the queue; see `read_borrower`."""
+    rows = Hold.objects.filter(book=book_id, status__in=Hold.ACTIVE).order_by("pk")
+    return in_order(rows.select_for_update(no_key=True))
+
+
+def read_borrower(*, hold: Hold) -> None:
+    """Read whose hold it is, without decrypting who that is; most holds of a queue are never asked."""
+    prefetch_related_objects([hold], Prefetch("borrower", Borrower.objects.defer(*PERSONAL_FIELDS)))
 
 
 def lock_open_loan(*, copy: Copy) -> Loan | None:
     """Return the loan of a copy that is out, with its borrower."""
-    rows = Loan.objects.filter(copy=copy, returned_at=None)
-    rows = without_personal_data(rows.select_related("borrower__category"))
-    return rows.select_for_update(of=("self",), no_key=True).first()
+    rows = without_personal_data(Loan.objects.filter(copy=copy, returned_at=None)).order_by()
+    return next(iter(rows.select_for_update(of=("self",), no_key=True)), None)
+
+
+def lock_loan(*, loan: Loan, copy: Copy, borrower: Borrower) -> Loan | None:
+    """Return the loan as it is now, if it still is one of this copy to this borrower, and open."""
+    rows = Loan.objects.filter(pk=loan.pk, copy=copy, borrower=borrower, returned_at=None).order_by()
+    return next(iter(rows.select_for_update(no_key=True)), None)
 
 
 def move(rows: QuerySet, **changes: object) -> None:

@@ -33,7 +33,7 @@ def mark_lost(*, copy: Copy, now: datetime) -> Copy:
     """
     with transaction.atomic():
         copy = lock_copy(copy=copy)
-        queue = lock_queue(book=copy.book)
+        queue = lock_queue(book_id=copy.book_id)
         loan = lock_open_loan(copy=copy)
         reasons: list[Reason] = []
         if copy.status == Copy.Status.LOST:
@@ -44,18 +44,18 @@ def mark_lost(*, copy: Copy, now: datetime) -> Copy:
             reasons.append(Reason("before_checkout", _("The copy %s was lent after this time.") % copy))
         refuse_if(reasons)
         release(copy=copy, queue=queue)
-        branch = loan.branch if loan else copy.branch
+        branch_id = loan.branch_id if loan else copy.branch_id
         _set_status(copy, Copy.Status.LOST)
         record_event(
             kind=LoanEvent.Kind.LOST,
             at=now,
-            branch=branch,
+            branch_id=branch_id,
             copy=copy,
             loan=loan,
         )
         if loan:
             move(Loan.objects.filter(pk=loan.pk, returned_at=None, lost_at=None), lost_at=now)
-            charge_lateness(loan=loan, copy=copy, until=now, branch=branch, now=now)
+            charge_lateness(loan=loan, copy=copy, until=now, branch_id=branch_id, now=now)
     return copy
 
 
@@ -100,7 +100,7 @@ def withdraw(*, copy: Copy, now: datetime) -> Copy:
     """
     with transaction.atomic():
         copy = lock_copy(copy=copy)
-        queue = lock_queue(book=copy.book)
+        queue = lock_queue(book_id=copy.book_id)
         reasons: list[Reason] = []
         if copy.status == Copy.Status.WITHDRAWN:
             reasons.append(Reason("withdrawn", _("The copy %s is withdrawn.") % copy))
@@ -109,7 +109,7 @@ def withdraw(*, copy: Copy, now: datetime) -> Copy:
         refuse_if(reasons)
         release(copy=copy, queue=queue)
         _set_status(copy, Copy.Status.WITHDRAWN)
-        record_event(kind=LoanEvent.Kind.WITHDRAWN, at=now, branch=copy.branch, copy=copy)
+        record_event(kind=LoanEvent.Kind.WITHDRAWN, at=now, branch_id=copy.branch_id, copy=copy)
     return copy
 
 
@@ -130,7 +130,7 @@ def reinstate(*, copy: Copy, now: datetime) -> Copy:
         if copy.status != Copy.Status.WITHDRAWN:
             refuse_if([Reason("not_withdrawn", _("The copy %s is not withdrawn.") % copy)])
         _set_status(copy, Copy.Status.AVAILABLE)
-        record_event(kind=LoanEvent.Kind.REINSTATED, at=now, branch=copy.branch, copy=copy)
+        record_event(kind=LoanEvent.Kind.REINSTATED, at=now, branch_id=copy.branch_id, copy=copy)
     return copy
 
 

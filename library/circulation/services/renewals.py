@@ -10,11 +10,11 @@ from library.catalogue.models import Copy
 from library.circulation.models import Loan, LoanEvent
 from library.circulation.selectors.calendar import due_at, library_date
 from library.circulation.selectors.holds import is_spoken_for
-from library.circulation.selectors.policies import policy_for
+from library.circulation.selectors.policies import policy_in_force
 from library.circulation.services.checkout import terms_of
 from library.circulation.services.events import record_event
 from library.circulation.services.fines import charge_lateness
-from library.circulation.services.locks import lock_borrower, lock_copy, lock_open_loan, lock_queue, move
+from library.circulation.services.locks import lock_borrower, lock_copy, lock_loan, lock_queue, move
 from library.circulation.services.refusal import CirculationRefused, Reason, refuse_if
 from library.circulation.services.standing import reasons_against
 
@@ -47,16 +47,18 @@ def renew(*, loan: Loan, now: datetime) -> Loan:
     with transaction.atomic():
         borrower = lock_borrower(pk=loan.borrower_id)
         copy = lock_copy(copy=loan.copy)
-        queue = lock_queue(book=copy.book)
-        found = lock_open_loan(copy=copy)
-        if found is None or found.pk != loan.pk:
+        queue = lock_queue(book_id=copy.book_id)
+        found = lock_loan(loan=loan, copy=copy, borrower=borrower)
+        if found is None:
             raise CirculationRefused([ended])
         loan = found
+        loan.borrower, loan.copy = borrower, copy
         if loan.renewals_allowed is None:
-            branch = loan.branch or copy.branch
-            policy = policy_for(
-                branch=branch, borrower_category=borrower.category, item_type=copy.item_type
-            ).policy
+            policy = policy_in_force(
+                branch_id=loan.branch_id or copy.branch_id,
+                borrower_category_id=borrower.category_id,
+                item_type_id=copy.item_type_id,
+            )
             for name, value in terms_of(policy).items():
                 setattr(loan, name, value)
         reasons = reasons_against(borrower=borrower)
@@ -74,8 +76,8 @@ def renew(*, loan: Loan, now: datetime) -> Loan:
 
 
 def _renew(loan: Loan, copy: Copy, now: datetime) -> Loan:
-    charge_lateness(loan=loan, copy=copy, until=now, branch=loan.branch, now=now)
-    due = max(loan.due_at, due_at(start=now, days=loan.renewal_days or 0, branch=loan.branch))
+    charge_lateness(loan=loan, copy=copy, until=now, branch_id=loan.branch_id, now=now)
+    due = max(loan.due_at, due_at(start=now, days=loan.renewal_days or 0, branch_id=loan.branch_id))
     move(
         Loan.objects.filter(pk=loan.pk, returned_at=None, lost_at=None, renewals=loan.renewals),
         renewals=F("renewals") + 1,
@@ -87,7 +89,7 @@ def _renew(loan: Loan, copy: Copy, now: datetime) -> Loan:
     record_event(
         kind=LoanEvent.Kind.RENEWAL,
         at=now,
-        branch=loan.branch,
+        branch_id=loan.branch_id,
         copy=copy,
         loan=loan,
     )

@@ -10,7 +10,7 @@ from library.circulation.models import Hold, LoanEvent
 from library.circulation.selectors.calendar import library_date
 from library.circulation.selectors.holds import is_waiting
 from library.circulation.services.events import record_hold_event
-from library.circulation.services.locks import move
+from library.circulation.services.locks import move, read_borrower
 
 
 class Action(StrEnum):
@@ -51,18 +51,19 @@ def route_copy(*, copy: Copy, branch: Branch | None, queue: Sequence[Hold], now:
     hold = next((hold for hold in queue if hold.copy_id == copy.pk), None)
     hold = hold or next((hold for hold in queue if is_waiting(hold=hold, today=today)), None)
     if hold is None:
-        elsewhere = _other(branch, copy.branch)
+        elsewhere = copy.branch if _is_elsewhere(copy.branch_id, branch) else None
         _put(copy, Copy.Status.IN_TRANSIT if elsewhere else Copy.Status.AVAILABLE, now)
         return Routing(Action.SEND if elsewhere else Action.SHELVE, destination=elsewhere)
-    elsewhere = _other(branch, hold.pickup_branch)
+    read_borrower(hold=hold)
+    elsewhere = hold.pickup_branch if _is_elsewhere(hold.pickup_branch_id, branch) else None
     _set_aside(hold, copy, Hold.Status.WAITING if elsewhere else Hold.Status.READY, now)
     _put(copy, Copy.Status.IN_TRANSIT if elsewhere else Copy.Status.ON_HOLD_SHELF, now)
     return Routing(Action.SEND if elsewhere else Action.HOLD_SHELF, hold=hold, destination=elsewhere)
 
 
-def _other(here: Branch | None, wanted: Branch | None) -> Branch | None:
-    """Return the branch wanted if it is another one."""
-    return wanted if wanted and here and wanted.pk != here.pk else None
+def _is_elsewhere(branch_id: int | None, here: Branch | None) -> bool:
+    """Return whether both are known and differ; few are, so the other is read only then."""
+    return here is not None and branch_id not in (None, here.pk)
 
 
 def _put(copy: Copy, status: Copy.Status, now: datetime) -> None:

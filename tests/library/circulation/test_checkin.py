@@ -160,6 +160,6 @@ def test_a_checkin_takes_the_same_queries_however_long_the_queue(django_assert_n
     for _ in range(10):
         hold_on(loan.copy.book)
     # Two of a savepoint, one whether the borrower forgets at return; locks of copy with book, queue and loan;
-    # loan, event, hold, event, copy.
-    with django_assert_num_queries(11):
+    # whose the first hold is; loan, event, hold, event, copy.
+    with django_assert_num_queries(12):
         checkin(copy=loan.copy, branch=None, now=NOW)

@@ -1,9 +1,11 @@
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.html import strip_tags
 
 from library.catalogue.models import Copy
 from library.circulation.models import FineEntry, Hold, LoanEvent
@@ -13,6 +15,7 @@ from library.circulation.services.checkout import checkout
 from library.circulation.services.holds import place_hold
 from tests.factories import (
     NOW,
+    make_book,
     make_borrower,
     make_borrower_category,
     make_branch,
@@ -187,3 +190,22 @@ def test_who_may_only_look_settles_no_fine():
     user = User.objects.create_user("clerk", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_fineentry"))
     assert desk(user).get(f"{FINES}settle/{loan.pk}/").status_code == 403
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_list_of_holds_says_each_status_in_the_language_of_the_reader(client, language):
+    for position, status in enumerate(Hold.Status.values, start=1):
+        given = {"copy": make_copy(), "ready_at": NOW} if status == "ready" else {}
+        Hold.objects.create(
+            book=make_book(),
+            borrower=make_borrower(),
+            position=position,
+            placed_at=NOW,
+            status=status,
+            **given,
+        )
+    page = client.get(HOLDS, headers={"accept-language": language}).content.decode()
+    cells = re.findall(r'<td class="field-state.*?</td>', page, re.DOTALL)
+    shown = [" ".join(strip_tags(cell).split()) for cell in cells]
+    with translation.override(language):
+        assert sorted(shown) == sorted(map(str, Hold.Status.labels))

@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from library.catalogue.models import Copy
-from library.circulation.models import FineEntry, Hold, LoanEvent
+from library.circulation.models import FineEntry, Hold, Loan, LoanEvent
 from library.circulation.selectors.holds import queue_of
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
@@ -17,7 +17,9 @@ from library.circulation.services.holds import (
     suspend_hold,
 )
 from library.circulation.services.refusal import CirculationRefused
+from library.circulation.services.renewals import renew
 from library.circulation.services.routing import Action
+from library.people.models import PERSONAL_FIELDS, Borrower
 from tests.databases import both_databases
 from tests.factories import (
     NOW,
@@ -28,6 +30,7 @@ from tests.factories import (
     make_item_type,
     make_policy,
 )
+from tests.library.people.keyrings import put_token
 
 DAY = timedelta(days=1)
 
@@ -244,3 +247,22 @@ def test_the_database_itself_keeps_one_active_hold_a_borrower_and_a_copy(databas
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             Hold.objects.create(**about | wrong)
+
+
+@pytest.mark.django_db
+def test_the_desk_goes_on_though_nobody_can_decrypt_who_it_is_about():
+    copy, anna, bert = make_copy(), make_borrower(), make_borrower()
+    for borrower in (anna, bert):
+        put_token(borrower, "damaged")
+    anna, bert = (Borrower.objects.defer(*PERSONAL_FIELDS).get(pk=each.pk) for each in (anna, bert))
+    loan = checkout(copy=copy, borrower=anna, branch=None, now=NOW)
+    renew(loan=Loan.objects.get(pk=loan.pk), now=NOW)
+    hold = place_hold(book=copy.book, borrower=bert, pickup_branch=None, now=NOW)
+    suspend_hold(hold=hold, until=None, now=NOW)
+    resume_hold(hold=hold, now=NOW)
+    reorder_hold(hold=hold, position=1, now=NOW)
+    for _ in range(2):  # once more while it lies on the hold shelf
+        result = checkin(copy=copy, branch=None, now=NOW)
+        assert str(result.hold.borrower) == bert.card_number
+    cancel_hold(hold=hold, now=NOW)
+    assert Copy.objects.get(pk=copy.pk).status == "available"

@@ -132,17 +132,17 @@ def test_closed_days_move_a_due_date_on():
     ClosedDay.objects.create(date=date(2024, 6, 3))
     ClosedDay.objects.create(date=date(2024, 6, 4), branch=branch)
     ClosedDay.objects.create(date=date(2024, 6, 6))
-    assert due_at(start=NOW, days=1, branch=branch).date() == date(2024, 6, 2)
-    assert due_at(start=NOW, days=2, branch=branch).date() == date(2024, 6, 5)
-    assert due_at(start=NOW, days=2, branch=None).date() == date(2024, 6, 4)
-    assert due_at(start=NOW, days=3, branch=make_branch()).date() == date(2024, 6, 4)
+    assert due_at(start=NOW, days=1, branch_id=branch.pk).date() == date(2024, 6, 2)
+    assert due_at(start=NOW, days=2, branch_id=branch.pk).date() == date(2024, 6, 5)
+    assert due_at(start=NOW, days=2, branch_id=None).date() == date(2024, 6, 4)
+    assert due_at(start=NOW, days=3, branch_id=make_branch().pk).date() == date(2024, 6, 4)
 
 
 @pytest.mark.django_db
 def test_a_loan_is_due_at_the_end_of_the_librarys_day(settings):
     settings.TIME_ZONE = "Asia/Shanghai"
     late_evening = datetime(2024, 6, 1, 17, tzinfo=UTC)  # the second of June in Shanghai
-    assert due_at(start=late_evening, days=1, branch=None) == datetime(2024, 6, 3, 15, 59, 59, 999999, UTC)
+    assert due_at(start=late_evening, days=1, branch_id=None) == datetime(2024, 6, 3, 15, 59, 59, 999999, UTC)
 
 
 ZONES = st.sampled_from(["UTC", "America/Sao_Paulo", "Asia/Shanghai", "Africa/Cairo", "Pacific/Apia"])
@@ -156,7 +156,7 @@ def test_a_due_date_is_never_past_nor_closed_nor_later_than_need_be(zone, now, d
     wanted = now.astimezone(tz).date() + timedelta(days=days)
     with override_settings(TIME_ZONE=zone), undone():
         ClosedDay.objects.bulk_create(ClosedDay(date=wanted + timedelta(days=n)) for n in closed)
-        due = due_at(start=now, days=days, branch=None)
+        due = due_at(start=now, days=days, branch_id=None)
     assert due >= now
     moved = (due.astimezone(tz).date() - wanted).days
     assert moved not in closed

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from library.catalogue.models import Copy
-from library.circulation.models import FineEntry, LoanEvent
+from library.circulation.models import FineEntry, Loan, LoanEvent
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.holds import place_hold
@@ -70,6 +70,14 @@ def test_a_loan_that_ended_is_not_renewed_even_if_the_copy_is_out_again():
     checkin(copy=loan.copy, branch=None, now=NOW)
     assert refusal(loan) == ("not_on_loan",)
     lend(loan.copy)
+    assert refusal(loan) == ("not_on_loan",)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("name", "make"), [("copy", make_copy), ("borrower", make_borrower)])
+def test_a_loan_corrected_by_hand_meanwhile_is_not_renewed_as_it_was(name, make):
+    loan = lend()
+    Loan.objects.filter(pk=loan.pk).update(**{name: make()})
     assert refusal(loan) == ("not_on_loan",)
 
 

@@ -1,4 +1,5 @@
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.urls import reverse
 
@@ -118,3 +119,27 @@ STRICT = (
 def test_every_answer_says_what_a_page_may_load_and_run(client, address, policy):
     sent = client.get(address)["Content-Security-Policy"]
     assert set(sent.split("; ")) == set(policy.split("; "))
+
+
+def labels_of_choices():
+    """Each column that shows the choices of a field as coloured labels: its name, the choices, the labels."""
+    for model, page in admin.site._registry.items():
+        for column in page.list_display:
+            shown = getattr(page, column, None) if isinstance(column, str) else column
+            labels, field = getattr(shown, "label", None), getattr(shown, "admin_order_field", None)
+            if isinstance(labels, dict) and isinstance(field, str):
+                choices = {value for value, _ in model._meta.get_field(field).flatchoices}
+                # Else they are labels of something else, that is only ordered by this field.
+                if choices & set(labels):
+                    yield f"{model.__name__}.{field}", choices, set(labels)
+
+
+def test_each_choice_shown_as_a_label_is_named_for_the_theme_shows_the_databases_word_for_others():
+    found = list(labels_of_choices())
+    assert {name for name, *_ in found} >= {
+        "Hold.status",
+        "Copy.status",
+        "Notice.state",
+        "Book.category_source",
+    }
+    assert {name: choices - labels for name, choices, labels in found if choices - labels} == {}

@@ -1,0 +1,35 @@
+"""What the database itself refuses of a loan, whoever writes it."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from library.circulation.models import Loan
+from tests.databases import both_databases
+from tests.factories import NOW, make_copy, make_loan
+
+BEFORE = NOW - timedelta(days=1)
+
+
+@both_databases
+@pytest.mark.parametrize(
+    "changes",
+    [{"returned_at": BEFORE}, {"due_at": BEFORE}, {"lost_at": BEFORE}, {"renewals": -1}, {"fine_cap": 1}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_the_database_refuses_a_loan_that_cannot_be(database, changes):
+    loan = make_loan(borrowed_at=NOW)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Loan.objects.filter(pk=loan.pk).update(**changes)
+
+
+@both_databases
+def test_the_database_keeps_a_copy_from_being_out_twice_however_the_second_loan_comes_to_be(database):
+    copy = make_copy()
+    returned = make_loan(copy=copy, returned_at=NOW)
+    make_loan(copy=copy, borrowed_at=NOW)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Loan.objects.filter(pk=returned.pk).update(returned_at=None)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_loan(copy=copy, borrowed_at=NOW)
