@@ -251,8 +251,8 @@ def _vectors(texts: Sequence[str]) -> Any:
     vectorizer = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(2, 4), max_features=50_000, sublinear_tf=True, dtype=np.float32
     )
-    # A word that no text lacks keeps the vocabulary from being empty.
-    return vectorizer.fit_transform([f"{text} ." for text in texts])
+    # One text more: where none has a word, the vocabulary would be empty, which is refused.
+    return vectorizer.fit_transform([*texts, "text"])[:-1]
 
 
 def _voted(like: Float64, children: Int64, n_children: int) -> Int64:

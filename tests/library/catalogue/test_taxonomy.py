@@ -267,7 +267,7 @@ def wishes(categories, books):
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_changes_undone_from_the_last_restore_everything(data):
     with undone():
@@ -299,7 +299,7 @@ def test_any_changes_undone_from_the_last_restore_everything(data):
             assert not Category.objects.filter(pk__in=made_by(changes), retired_at=None).exists()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_undoing_in_any_order_either_is_refused_or_leaves_a_sound_scheme(data):
     with undone():
