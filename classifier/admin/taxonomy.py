@@ -93,7 +93,7 @@ class CategoryWithChangesAdmin(CategoryAdmin):
             **self.admin_site.each_context(request),
             "title": f"{_TITLES[kind]} {category}",
             "opts": self.opts,
-            "category": category,
+            "kind": kind.value,
             "form": form,
             "media": self.media + form.media,
             "found": found,
@@ -123,7 +123,7 @@ class TaxonomyChangeAdmin(ReadOnlyAdmin):
     list_select_related = ["category", "made_by", "undone_by"]
     list_filter = ["kind", ("undone_at", admin.EmptyFieldListFilter)]
     date_hierarchy = "made_at"
-    search_fields = ["category__notation", "category__label_en", "category__label_zh"]
+    search_fields = ["words"]
     fields = ["kind", "what", "books", "left", "parameters", "made_at", "made_by", "undone_at", "undone_by",
               "kept", "undo_button"]  # fmt: skip
     readonly_fields = ["what", "left", "state", "undo_button"]
@@ -144,10 +144,11 @@ class TaxonomyChangeAdmin(ReadOnlyAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [name for name in self.fields if name != "undo_button" or self.may_undo(request)]
 
-    @display(description=gettext_lazy("category"), ordering="category")
+    @display(description=gettext_lazy("what was done"), ordering="category")
     def what(self, change: TaxonomyChange) -> SafeString:
         url = reverse("admin:catalogue_category_change", args=[change.category_id])
-        return format_html('<a href="{}" class="font-semibold">{}</a>', url, change.category)
+        words = change.words or change.category
+        return format_html('<a href="{}" class="font-semibold">{}</a>', url, words)
 
     @display(description=gettext_lazy("left for review"), ordering="undecided", empty_value="-")
     def left(self, change: TaxonomyChange) -> SafeString | None:

@@ -41,8 +41,10 @@ class TaxonomyChangeSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = TaxonomyChange
-        fields = ["id", "kind", "category", "parameters", "made", "books", "undecided", "made_at", "made_by",
-                  "undone_at", "undone_by", "kept"]  # fmt: skip
+        fields = [
+            "id", "kind", "category", "words", "parameters", "made", "books", "undecided", "made_at",
+            "made_by", "undone_at", "undone_by", "kept",
+        ]  # fmt: skip
 
 
 class ChildSerializer(serializers.Serializer):
@@ -98,6 +100,7 @@ class WishSerializer(serializers.Serializer):
 class PreviewSerializer(serializers.Serializer):
     kind = serializers.CharField()
     category = serializers.CharField()
+    words = serializers.CharField(help_text="From what to what.")
     books = serializers.DictField(
         child=serializers.IntegerField(), help_text="`moved`, of which `trusted` and `model`; `undecided`."
     )

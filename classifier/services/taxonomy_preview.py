@@ -34,8 +34,9 @@ def preview(*, wish: Wish, now: datetime) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``kind``; ``category``; ``books``: ``moved``, of which ``trusted`` and ``model`` by source, and
-        ``undecided``; ``to``: where how many books go; ``undecided``: some of their control numbers;
+        ``kind``; ``category``; ``words``: from what to what; ``books``: ``moved``, of which ``trusted`` and
+        ``model`` by source, and ``undecided``; ``to``: where how many books go; ``undecided``: some of their
+        control numbers;
         ``suggestions``: books whose suggestions change; ``loans``: of the books that move, ``all`` and
         ``open``; ``categories``: that get another parent; ``accuracy``: of the active version on its held-out
         books, ``now`` and ``then``, and ``about`` the categories in question (see
@@ -60,6 +61,7 @@ def preview(*, wish: Wish, now: datetime) -> dict[str, Any]:
     return {
         "kind": made.kind.value,
         "category": str(made.category),
+        "words": f"{made.source} → {made.target}",
         "books": {
             "moved": len(made.refilings),
             "trusted": trusted,

@@ -27,6 +27,7 @@ class CategoryAdmin(ModelAdmin):
     list_display = ["notation", "label_en", "label_zh", "parent", "scheme", "number_of_books", "standing"]
     list_select_related = ["parent", "replaced_by"]
     list_filter = ["scheme", ("retired_at", admin.EmptyFieldListFilter)]
+    ordering = ["scheme", "notation"]  # named here too: the count would hide the model's own
     list_per_page = 50
     search_fields = ["notation", "label_en", "label_zh"]
     autocomplete_fields = ["parent"]
@@ -40,7 +41,7 @@ class CategoryAdmin(ModelAdmin):
         # It moves by a taxonomy change, which refuses circles and can be undone.
         return [*super().get_readonly_fields(request, obj), *(["parent"] if obj else [])]
 
-    @display(description=_("retired"), ordering="retired_at", empty_value="-")
+    @display(description=_("retired at"), ordering="retired_at", empty_value="-")
     def standing(self, category: Category) -> str | None:
         if category.retired_at is None:
             return None

@@ -203,6 +203,8 @@ class TaxonomyChange(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     #: What it is about; of a merge, the category that stays.
     category = models.ForeignKey(Category, models.PROTECT, related_name="+", verbose_name=_("category"))
+    #: From what to what, as the categories were called then.
+    words = models.CharField(_("what was done"), max_length=1000, blank=True)
     #: What was asked for, see `library.catalogue.services.wishes`.
     parameters = models.JSONField(_("parameters"))
     #: The categories that it changed, each as it was: id, parent_id, retired_at, replaced_by_id.

@@ -26,6 +26,7 @@ from library.catalogue.services.wishes import (
 )
 
 Kind = TaxonomyChange.Kind
+_NOWHERE = "–"
 Target = int | str | None
 """A category: its key, or its notation while it is yet to be made; None is none."""
 
@@ -50,6 +51,8 @@ class Plan:
     kind : str
     category : Category
         What it is about; of a merge, the one that stays.
+    source, target : str
+        From what to what, in names of categories.
     fields : dict of int to dict
         By category: the fields that change.
     new : list of Child
@@ -63,6 +66,8 @@ class Plan:
 
     kind: Kind
     category: Category
+    source: str
+    target: str
     fields: dict[int, dict[str, Any]] = field(default_factory=dict)
     new: list[Child] = field(default_factory=list)
     reopened: list[int] = field(default_factory=list)
@@ -120,7 +125,7 @@ def open_category(pk: int) -> Category:
     TaxonomyConflictError
         If it is retired.
     """
-    category = Category.objects.filter(pk=pk).select_related("replaced_by").first()
+    category = Category.objects.filter(pk=pk).select_related("parent").first()
     if category is None:
         raise TaxonomyError(_("There is no category %s. Reload the page.") % pk, category=pk)
     if category.retired_at:
@@ -139,9 +144,8 @@ def _merge(wish: Merge, now: datetime) -> Plan:
         raise TaxonomyError(_("Name at least one category to merge into %s.") % into)
     if into.pk in sources:
         raise TaxonomyError(_("%s cannot be merged into itself. Choose another target.") % into)
-    for source in sources:
-        open_category(source)
-    made = Plan(kind=Kind.MERGE, category=into)
+    names = [str(open_category(source)) for source in sources]
+    made = Plan(kind=Kind.MERGE, category=into, source=", ".join(names), target=str(into))
     tree = parents()
     if over := [pk for pk in above(into.pk, tree) if pk in sources]:
         # It takes the place of the highest of those above it that go.
@@ -165,7 +169,8 @@ def _retire(wish: Retire, now: datetime) -> Plan:
             _("%s has no category above it. Let its books go to no category, or merge it into another.")
             % category
         )
-    made = Plan(kind=Kind.RETIRE, category=category)
+    target = str(category.parent) if to is not None else _NOWHERE
+    made = Plan(kind=Kind.RETIRE, category=category, source=str(category), target=target)
     for child in _open_children([category.pk]):
         made.fields[child] = {"parent_id": category.parent_id}
     made.fields[category.pk] = {"retired_at": now, "replaced_by_id": to}
@@ -183,13 +188,20 @@ def _move(wish: Move) -> Plan:
             _("%(category)s would stand above itself: %(parent)s is below it. Choose another place.")
             % {"category": category, "parent": parent}
         )
-    return Plan(kind=Kind.MOVE, category=category, fields={category.pk: {"parent_id": wish.parent}})
+    return Plan(
+        kind=Kind.MOVE,
+        category=category,
+        source=f"{category}: {category.parent or _NOWHERE}",
+        target=str(parent or _NOWHERE),
+        fields={category.pk: {"parent_id": wish.parent}},
+    )
 
 
 def _split(wish: Split, opinion: Opinion | None) -> Plan:
     category = open_category(wish.category)
     there = checked_children(wish, category)
-    made = Plan(kind=Kind.SPLIT, category=category)
+    target = ", ".join(child.notation for child in wish.children)
+    made = Plan(kind=Kind.SPLIT, category=category, source=str(category), target=target)
     targets: list[Target] = []
     for child in wish.children:
         known = there.get(child.notation)

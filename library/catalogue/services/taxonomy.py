@@ -25,7 +25,7 @@ from library.catalogue.services.wishes import (
     as_parameters,
     named_in,
 )
-from library.tabular import KEYS_A_QUERY, batches
+from library.tabular import KEYS_A_QUERY, batches, longest
 
 _KEPT = ("parent_id", "retired_at", "replaced_by_id")
 _ROWS = 2000  # a statement
@@ -80,6 +80,7 @@ def apply(
     change = TaxonomyChange.objects.create(
         kind=made.kind,
         category=made.category,
+        words=f"{made.source} → {made.target}"[: longest(TaxonomyChange, "words")],
         parameters=as_parameters(wish),
         before=[_as_json(row) for row in touched.values("id", *_KEPT)],
         made=[*fresh.values(), *made.reopened],
