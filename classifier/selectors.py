@@ -1,7 +1,7 @@
 """Rows of the library as records of the pipeline."""
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from classifier.pipeline.notation import implied_parents
 from classifier.pipeline.records import BookRecord, Catalogue, Int64, LoanTable
 from classifier.review_selectors import category_key
 from library.catalogue.models import Book, Category
+from library.catalogue.selectors import followed
 from library.circulation.models import CoBorrowing, Loan
 
 MOST_MADE_UP = 2_000_000
@@ -152,8 +153,37 @@ def parents() -> dict[str, str]:
 
 
 def categories_by_key() -> dict[str, Category]:
-    """Return all categories by `category_key`."""
-    return {category_key(c.scheme, c.notation): c for c in Category.objects.all()}
+    """Return by `category_key` the category that books of it are filed under now.
+
+    Of one that was merged into another it is the other; one that was retired without is left out.
+    """
+    rows = {category.pk: category for category in Category.objects.all()}
+    instead = followed({pk: row.replaced_by_id for pk, row in rows.items() if row.retired_at})
+    standing = ((category, instead.get(pk, pk)) for pk, category in rows.items())
+    return {
+        category_key(category.scheme, category.notation): rows[there]
+        for category, there in standing
+        if there is not None
+    }
+
+
+def current_names(classes: Iterable[str], *, known: Mapping[str, Category]) -> dict[str, str | None]:
+    """Return what classes of a model are called now, where that is not as at its training; None of those that
+    are no more.
+
+    Parameters
+    ----------
+    classes : iterable of str
+    known : mapping of str to Category
+        See `categories_by_key`.
+    """
+    names: dict[str, str | None] = {}
+    for name in classes:
+        there = known.get(name)
+        now = category_key(there.scheme, there.notation) if there else None
+        if now != name:
+            names[name] = now
+    return names
 
 
 def book_keys(control_numbers: Iterable[str]) -> dict[str, int]:

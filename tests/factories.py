@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from library.catalogue.models import Book, Branch, Category, Copy, ItemType
+from library.catalogue.models import Book, Branch, Category, Copy, ItemType, TaxonomyChange
 from library.circulation.models import Loan, LoanPolicy
 from library.people.models import Borrower, BorrowerCategory
 from library.people.services.borrowers import save_borrower
@@ -18,6 +18,13 @@ _numbers = count(1)
 def make_category(**fields: Any) -> Category:
     """Return a saved category of the scheme "local"."""
     return Category.objects.create(**{"notation": f"C{next(_numbers)}"} | fields)
+
+
+def make_taxonomy_change(**fields: Any) -> TaxonomyChange:
+    """Return a saved move of a new category, unless told otherwise, that changes nothing when undone."""
+    if "category" not in fields:
+        fields["category"] = make_category()
+    return TaxonomyChange.objects.create(**{"kind": "move", "parameters": {}, "made_at": NOW} | fields)
 
 
 def make_book(**fields: Any) -> Book:

@@ -48,6 +48,7 @@ from tests.factories import (
     make_item_type,
     make_loan,
     make_policy,
+    make_taxonomy_change,
 )
 from tests.library.desk.addresses import walk
 from tests.logins import desk, make_user
@@ -83,6 +84,7 @@ BUDGETS = {
     "/api/v1/reclassifications/": 6,
     "/api/v1/changes/": 6,
     "/api/v1/misfiled/": 6,
+    "/api/v1/taxonomy-changes/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 7,
     "/api/v1/books/{book}/similar/": 5,
@@ -97,6 +99,7 @@ BUDGETS = {
     "/admin/catalogue/category/": 8,
     "/admin/catalogue/copy/": 8,
     "/admin/catalogue/itemtype/": 6,
+    "/admin/catalogue/taxonomychange/": 8,
     "/admin/circulation/closedday/": 9,
     "/admin/circulation/fineentry/": 9,
     "/admin/circulation/hold/": 8,
@@ -154,6 +157,7 @@ def add_rows(book, start, stop):
         make_change(reclassification=batch, book=other, from_category=category)
         make_batch(run=make_run(kind="reclassify", status="succeeded"))
         make_misfiled(book=other)
+        make_taxonomy_change(category=category)
         make_recommendation(borrower=borrower, book=other)
         make_similar_book(book=book, rank=number, other=other)
         waits = make_suggestion(category=category).book

@@ -1,5 +1,5 @@
 """The classifier's desk."""
 
-from classifier.admin import alarms, batches, misfiled, reviews, runs, suggestions, versions
+from classifier.admin import alarms, batches, misfiled, reviews, runs, suggestions, taxonomy, versions
 
-__all__ = ["alarms", "batches", "misfiled", "reviews", "runs", "suggestions", "versions"]
+__all__ = ["alarms", "batches", "misfiled", "reviews", "runs", "suggestions", "taxonomy", "versions"]

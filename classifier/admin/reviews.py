@@ -22,7 +22,7 @@ from classifier.models import Review, ReviewItem, SimilarBook
 from classifier.review_selectors import ReviewFilters, waiting_items
 from classifier.services.review import clear_rejections, judge, undo_last
 from classifier.services.review_queue import next_for
-from library.catalogue.models import Branch, Category
+from library.catalogue.models import Book, Branch, Category
 from library.errors import LibraryError
 
 _SIMILAR = 5
@@ -32,7 +32,8 @@ _VERDICTS = Review.Verdict
 
 def category_search(site: admin.AdminSite) -> AutocompleteSelect:
     """Return a field that finds a category by typing: there may be thousands."""
-    return AutocompleteSelect(Review._meta.get_field("category"), site)
+    # The book's field leaves out those that were given up.
+    return AutocompleteSelect(Book._meta.get_field("category"), site)
 
 
 class FilterForm(forms.Form):

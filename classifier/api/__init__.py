@@ -8,6 +8,7 @@ from classifier.api.misfiled import MisfiledViewSet
 from classifier.api.reviews import ReviewViewSet
 from classifier.api.runs import RunViewSet
 from classifier.api.suggestions import RecommendationViewSet, SimilarBooksView, SuggestionViewSet
+from classifier.api.taxonomy import TaxonomyChangeViewSet
 from classifier.api.versions import AlarmViewSet, ModelVersionViewSet
 
 router = SimpleRouter()
@@ -18,6 +19,7 @@ router.register("alarms", AlarmViewSet)
 router.register("reclassifications", ReclassificationViewSet)
 router.register("changes", ChangeViewSet)
 router.register("misfiled", MisfiledViewSet)
+router.register("taxonomy-changes", TaxonomyChangeViewSet)
 router.register("suggestions", SuggestionViewSet)
 router.register("recommendations", RecommendationViewSet)
 

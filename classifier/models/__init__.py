@@ -5,6 +5,7 @@ from classifier.models.misfiled import Misfiled
 from classifier.models.reviews import Review, ReviewItem
 from classifier.models.runs import Run
 from classifier.models.suggestions import Recommendation, SimilarBook, Suggestion
+from classifier.models.taxonomy import FollowedBook
 from classifier.models.versions import Alarm, DriftReport, ModelVersion
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Change",
     "Chunk",
     "DriftReport",
+    "FollowedBook",
     "Misfiled",
     "ModelVersion",
     "Reading",

@@ -4,6 +4,7 @@ Nothing in a model's folder is code. What is read is tried at once, so that a fi
 refused by name when the model is loaded, and not found out when it is first asked about a book.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from classifier.pipeline.modalities import REGISTRY
 from classifier.pipeline.modality import BlockSpec
 from classifier.pipeline.network import FusionModule, FusionNetwork
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float32, Float64
-from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions, without
+from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions, gathered, without
 from classifier.pipeline.svm import FusedSvm
 from classifier.pipeline.tensors import finite_tensors
 from classifier.pipeline.unseen import Unseen
@@ -104,6 +105,7 @@ class TrainedModel:
         *,
         ranks: int = 3,
         rejected: Mapping[str, Collection[str]] | None = None,
+        current: Mapping[str, str | None] | None = None,
     ) -> list[Suggestion]:
         """Return the best `ranks` categories of each book, in the order of the books.
 
@@ -114,12 +116,14 @@ class TrainedModel:
         rejected : mapping of str to str, optional
             By book, the categories that it is known not to have: they are not suggested, and the
             probabilities are those without them. For a book that has none left, nothing is suggested.
+        current : mapping of str to str or None, optional
+            What classes are called now that were merged into another since the training; None of those that
+            were given up, which are not suggested.
         """
         ids = [book.id for book in catalogue.books]
-        never = rejected or {}
-        probabilities = without(self.predict_proba(catalogue), never, ids=ids, classes=self.classes)
+        probabilities = self._current(self.predict_proba(catalogue), rejected or {}, current or {}, ids)
         found = best_suggestions(probabilities, ids=ids, classes=self.classes, ranks=ranks)
-        return [one for one in found if one.category not in never.get(one.book, ())]
+        return _there(found, rejected or {}, current or {})
 
     def codes(self, catalogue: Catalogue) -> Float32:
         """Return books as the networks encode them, (n_books, d): near each other where an answer about one
@@ -137,6 +141,7 @@ class TrainedModel:
         *,
         ranks: int = 3,
         rejected: Mapping[str, Collection[str]] | None = None,
+        current: Mapping[str, str | None] | None = None,
     ) -> list[Suggestion]:
         """Return what `suggest` does, each suggestion with its evidence."""
         if not catalogue.books:
@@ -145,8 +150,8 @@ class TrainedModel:
         blocks, words = self.extractor.transform_with_words(catalogue)
         books = self.serving.encode(blocks)
         scores = self.serving.scores(books)
-        probabilities = without(
-            self.serving.temperature_.probabilities(scores), rejected or {}, ids=ids, classes=self.classes
+        probabilities = self._current(
+            self.serving.temperature_.probabilities(scores), rejected or {}, current or {}, ids
         )
         best = best_categories(probabilities, ranks=ranks)
         found = best_suggestions(probabilities, ids=ids, classes=self.classes, ranks=ranks)
@@ -165,7 +170,45 @@ class TrainedModel:
         explained = [
             replace(suggestion, evidence=reason) for suggestion, reason in zip(found, of_all, strict=True)
         ]
-        return [one for one in explained if one.category not in (rejected or {}).get(one.book, ())]
+        return _there(explained, rejected or {}, current or {})
+
+    def _current(
+        self,
+        probabilities: Float64,
+        rejected: Mapping[str, Collection[str]],
+        current: Mapping[str, str | None],
+        ids: Sequence[str],
+    ) -> Float64:
+        """Return the probabilities of the categories of today that a book may have.
+
+        Whoever rejected a class that has become another since has not rejected that other one.
+        """
+        never = {
+            book: {*names, *(name for name, now in current.items() if now in names)}
+            for book, names in rejected.items()
+        }
+        possible = without(probabilities, never, ids=ids, classes=self.classes)
+        return gathered(possible, current, classes=self.classes) if current else possible
+
+
+def _there(
+    found: Sequence[Suggestion],
+    rejected: Mapping[str, Collection[str]],
+    current: Mapping[str, str | None],
+) -> list[Suggestion]:
+    """Return suggestions under the names of today, without those that a book cannot have."""
+    named: list[Suggestion] = []
+    ranks: Counter[str] = Counter()
+    seen: set[tuple[str, str]] = set()
+    for one in found:
+        never = rejected.get(one.book, ())
+        name = current.get(one.category, one.category)
+        if name is None or (one.book, name) in seen or one.category in never or name in never:
+            continue
+        seen.add((one.book, name))
+        ranks[one.book] += 1
+        named.append(replace(one, category=name, rank=ranks[one.book]))
+    return named
 
 
 def save_model(model: TrainedModel, folder: Path) -> None:

@@ -7,7 +7,7 @@ together in one training and not in another, a setting may be changed. So nothin
 version names the books that it learned from, and these are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,13 @@ def fair_books(*, candidate: TrainedModel, active: TrainedModel, catalogue: Cata
     return [book for book in catalogue.books if book.id in fair and book.category in known]
 
 
-def contest(*, candidate: TrainedModel, active: TrainedModel, catalogue: Catalogue) -> dict[str, Any]:
+def contest(
+    *,
+    candidate: TrainedModel,
+    active: TrainedModel,
+    catalogue: Catalogue,
+    current: Mapping[str, str | None] | None = None,
+) -> dict[str, Any]:
     """Compare what was judged of both versions, on the books that neither has learned from.
 
     Parameters
@@ -41,6 +47,9 @@ def contest(*, candidate: TrainedModel, active: TrainedModel, catalogue: Catalog
     candidate, active : TrainedModel
     catalogue : Catalogue
         The library's books, loans and categories as they are now.
+    current : mapping of str to str or None, optional
+        What classes of the active version are called now, where that is otherwise; None of those that are no
+        more: it must not be held against it that categories were merged since.
 
     Returns
     -------
@@ -59,13 +68,14 @@ def contest(*, candidate: TrainedModel, active: TrainedModel, catalogue: Catalog
             "There is no book that neither version has learned from. Categorise more books, and train again."
         )
     part = Catalogue(books=books, loans=catalogue.loans, parents=catalogue.parents)
-    classes = sorted({*candidate.classes, *active.classes})
+    named = [(current or {}).get(name, name) for name in active.classes]
+    classes = sorted({*candidate.classes, *filter(None, named)})
     index = {name: i for i, name in enumerate(classes)}
     truth = np.array([index[book.category or ""] for book in books], np.int64)
     blocks = candidate.extractor.transform(part)
     return compared(
-        _judged(candidate, blocks, truth, classes),
-        _judged(active, active.extractor.transform(part), truth, classes),
+        _judged(candidate, blocks, truth, classes, candidate.classes),
+        _judged(active, active.extractor.transform(part), truth, classes, named),
         truth=truth,
         classes=classes,
         groups={
@@ -76,19 +86,24 @@ def contest(*, candidate: TrainedModel, active: TrainedModel, catalogue: Catalog
     ) | {"left_out": len(candidate.held_out) - len(books)}
 
 
-def _judged(model: TrainedModel, blocks: Blocks, truth: Int64, classes: Sequence[str]) -> Float64:
+def _judged(
+    model: TrainedModel, blocks: Blocks, truth: Int64, classes: Sequence[str], named: Sequence[str | None]
+) -> Float64:
     """Return probabilities (n_books, n_classes) of all classes; 0 of those that the model does not know.
 
     At no temperature that was fitted to these very books.
     """
-    columns = np.searchsorted(classes, model.classes)
-    own = np.full(len(classes), -1)
-    own[columns] = np.arange(len(columns))
+    index = {name: i for i, name in enumerate(classes)}
+    columns = np.array([index[name] if name is not None else -1 for name in named], np.int64)
     scores = model.judged.scores(model.judged.encode(blocks))
-    # A book in a category that the model does not know is one that it gets wrong.
-    found = crossfitted(scores, own[truth], near=model.judged.expected_)
+    right = truth[:, None] == columns  # (n_books, n_own)
+    # Of several that have become one, the likeliest is the right answer. A book in a category that the model
+    # does not know is one that it gets wrong.
+    own = np.where(right.any(axis=1), np.where(right, scores, -np.inf).argmax(axis=1), -1)
+    found = crossfitted(scores, own, near=model.judged.expected_)
     result = np.zeros((len(truth), len(classes)))
-    result[:, columns] = found
+    for column in np.flatnonzero(columns >= 0):
+        result[:, columns[column]] += found[:, column]
     return result
 
 

@@ -1,5 +1,6 @@
 """What comes out of the classifier: ranked categories of a book."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,39 @@ def best_suggestions(
         for book, row, order in zip(ids, probabilities, best, strict=True)
         for rank, c in enumerate(order, start=1)
     ]
+
+
+def gathered(probabilities: Float64, current: Mapping[str, str | None], *, classes: Sequence[str]) -> Float64:
+    """Return the probabilities of the categories that there are now.
+
+    Of classes that have become one, the likeliest of a book has the sum, and the others have nothing: what
+    speaks for it is the evidence. A class in whose place nothing is has nothing either, and nobody gets its
+    share: the book is as likely as before to be none of the others.
+
+    Parameters
+    ----------
+    probabilities : float array (n_books, n_classes)
+    current : mapping of str to str or None
+        What classes are called now, where that is not as at the training; None where no category is in their
+        place.
+    classes : sequence of str
+        Of the columns.
+
+    Returns
+    -------
+    float array (n_books, n_classes)
+    """
+    together: dict[str | None, list[int]] = defaultdict(list)
+    for column, name in enumerate(classes):
+        together[current.get(name, name)].append(column)
+    result = probabilities.copy()
+    result[:, together.pop(None, [])] = 0
+    for columns in together.values():
+        if len(columns) > 1:
+            part = probabilities[:, columns]
+            result[:, columns] = 0
+            result[np.arange(len(part)), np.array(columns)[part.argmax(axis=1)]] = part.sum(axis=1)
+    return np.minimum(result, 1)
 
 
 def without(

@@ -30,7 +30,9 @@ from classifier.services import changes
 from classifier.services.changes import Was
 from classifier.services.pace import TAKING_BACK
 from classifier.services.reporting import Finish, no_finish
-from library.catalogue.models import Book, Category
+from library.catalogue.models import Book
+from library.catalogue.selectors import Places, current_places, stands_for
+from library.catalogue.services import check_open
 from library.console import Progress, no_progress
 from library.errors import ConflictError
 
@@ -98,6 +100,8 @@ def accept(
     wanted = batch.changes.all() if change_ids is None else batch.changes.filter(pk__in=change_ids)
     asked = wanted.count()
     sure = wanted.filter(superseded=False, accepted_at=None, to_abstained=False, to_category__isnull=False)
+    instead = stands_for()
+    sure = sure.exclude(to_category__in=[key for key, there in instead.items() if there is None])
     filed = decided = 0
     for books in _slices(sure):
         was = changes.locked(books=books)
@@ -105,12 +109,16 @@ def accept(
         some = list(sure.filter(book__in=books))
         free = [change for change in some if _may_file(was, change.book_id)]
         decided += len(some) - len(free)
-        for category, of in _grouped((change.to_category_id, change) for change in free).items():
+        to = (
+            (instead.get(key, key), change) for change in free if (key := change.to_category_id) is not None
+        )
+        for category, of in _grouped(to).items():
             # The condition again: what the model says must not get past what a person said, ever.
             filing = Book.objects.filter(pk__in=[change.book_id for change in of])
             filed += filing.exclude(category_source__in=TRUSTED_SOURCES).update(
                 category=category, category_source=Book.CategorySource.MODEL
             )
+            check_open(categories=[category])
         for change in free:
             change.filed_category_id, change.filed_source = was.filed[change.book_id]
             change.accepted_at, change.accepted_by = now, user
@@ -159,10 +167,7 @@ def undo(
         batch = _locked(batch)
         batch.state = Reclassification.State.UNDOING
         batch.save(update_fields=["state"])
-    known = (
-        set(ModelVersion.objects.values_list("pk", flat=True)),
-        set(Category.objects.values_list("pk", flat=True)),
-    )
+    versions = set(ModelVersion.objects.values_list("pk", flat=True))
     left = batch.changes.filter(superseded=False, taken_back=False)
     done, decided, total = 0, 0, left.count()
     for books in _slices(left):
@@ -172,13 +177,15 @@ def undo(
             # Read only now: another batch may have come by.
             some = list(left.filter(book__in=books))
             judged = _rejected_since(batch, books)
+            # What was merged since comes back as what it became.
+            places = current_places()
             untouched = [
                 change
                 for change in some
-                if was.filed[change.book_id] == _left_as(change) and change.book_id not in judged
+                if was.filed[change.book_id] == _left_as(change, places) and change.book_id not in judged
             ]
             decided += len(some) - len(untouched)
-            _take_back(untouched, known)
+            _take_back(untouched, versions, places)
         done += len(books)
     again = batch.changes.filter(superseded=True, taken_back=False).count()
     kept = {"decided": decided, "classified_again": again}
@@ -250,33 +257,37 @@ def _may_file(was: Was, book: int) -> bool:
     return was.filed[book][1] not in TRUSTED_SOURCES
 
 
-def _left_as(change: Change) -> Filing:
+def _left_as(change: Change, places: Places) -> Filing:
     """Return how a book is filed unless somebody has decided since."""
     if change.accepted_at:
-        return change.to_category_id, Book.CategorySource.MODEL
-    return change.filed_category_id, change.filed_source
+        return _placed(change.to_category_id, Book.CategorySource.MODEL, places)
+    return _placed(change.filed_category_id, change.filed_source, places)
 
 
-def _take_back(untouched: Sequence[Change], known: tuple[set[int], set[int]]) -> None:
-    versions, categories = known
+def _take_back(untouched: Sequence[Change], versions: set[int], places: Places) -> None:
     books = [change.book_id for change in untouched]
     Suggestion.objects.filter(book_id__in=books).delete()
     Suggestion.objects.bulk_create(
         (
             row
             for change in untouched
-            for row in changes.restored(book_id=change.book_id, before=change.before)
+            for row in changes.restored(book_id=change.book_id, before=change.before, places=places)
             # What was deleted since cannot come back.
-            if row.model_version_id in versions and row.category_id in categories
+            if row.model_version_id in versions
         ),
         batch_size=2000,
     )
-    accepted = ((_filed(change), change) for change in untouched if change.accepted_at)
+    accepted = (
+        (_placed(change.filed_category_id, change.filed_source, places), change)
+        for change in untouched
+        if change.accepted_at
+    )
     for (category, source), of in _grouped(accepted).items():
         set_by_model = Book.objects.filter(
             pk__in=[change.book_id for change in of], category_source=Book.CategorySource.MODEL
         )
         set_by_model.update(category=category, category_source=source)
+    check_open(categories=set(Suggestion.objects.filter(book__in=books).values_list("category", flat=True)))
     Reading.objects.filter(book_id__in=books).update(undone=True)
     Change.objects.filter(pk__in=[change.pk for change in untouched]).update(taken_back=True)
 
@@ -290,11 +301,10 @@ def _rejected_since(batch: Reclassification, books: Collection[int]) -> set[int]
     return set(standing.filter(book__in=books).values_list("book", flat=True))
 
 
-def _filed(change: Change) -> Filing:
-    """Return how a book was filed; a category deleted since cannot come back."""
-    if change.filed_category_id is None:
-        return None, Book.CategorySource.NONE
-    return change.filed_category_id, change.filed_source
+def _placed(category: int | None, source: str, places: Places) -> Filing:
+    """Return a filing as it is called now; a category that is deleted or given up cannot come back."""
+    there = places.get(category) if category is not None else None
+    return (there, source) if there is not None else (None, Book.CategorySource.NONE.value)
 
 
 def _grouped(pairs: Iterable[tuple[Key, Change]]) -> dict[Key, list[Change]]:

@@ -92,12 +92,58 @@ def supersede(*, books: Collection[int], batch: Reclassification) -> None:
     ).update(superseded=True, before=[])
 
 
-def restored(*, book_id: int, before: Sequence[Sequence[Any]]) -> list[Suggestion]:
-    """Return a book's suggestions as `Change.before` has them, unsaved."""
+def restored(
+    *, book_id: int, before: Sequence[Sequence[Any]], places: Mapping[int, int | None]
+) -> list[Suggestion]:
+    """Return a book's suggestions as `Change.before` has them, unsaved.
+
+    Parameters
+    ----------
+    book_id : int
+    before : sequence
+    places : mapping of int to int or None
+        By the key of each category that is there, that of the one its books are filed under now.
+    """
     rows = [dict(zip(COLUMNS, values, strict=True)) for values in before]
     for row in rows:
         row["created_at"] = datetime.fromisoformat(row["created_at"])
-    return [Suggestion(book_id=book_id, **row) for row in rows]
+    return placed([Suggestion(book_id=book_id, **row) for row in rows], places=places)
+
+
+def placed(rows: Sequence[Suggestion], *, places: Mapping[int, int | None]) -> list[Suggestion]:
+    """Return a book's suggestions as its categories are called now, unsaved.
+
+    Those of categories that have become one are one, with the sum of their probabilities and the evidence of
+    the likeliest; those in whose place nothing is are left out. Who is first says whether the model abstains.
+
+    Parameters
+    ----------
+    rows : sequence of Suggestion
+        Of one book, by rank.
+    places : mapping of int to int or None
+    """
+    if all(places.get(row.category_id) == row.category_id for row in rows):
+        return list(rows)
+    together: dict[int, Suggestion] = {}
+    for row in rows:
+        there = places.get(row.category_id)
+        if there is None:
+            continue
+        if there in together:
+            together[there].probability = min(1.0, together[there].probability + row.probability)
+        else:
+            row.category_id = there
+            together[there] = row
+    found = sorted(together.values(), key=lambda row: -row.probability)
+    abstained = bool(rows) and rows[0].abstained
+    for rank, row in enumerate(found, start=1):
+        row.rank, row.abstained = rank, abstained
+    return found
+
+
+def as_rows(rows: Sequence[Suggestion]) -> list[list[Any]]:
+    """Return a book's suggestions as `Change.before` has them."""
+    return [[_as_json(getattr(row, name)) for name in COLUMNS] for row in rows]
 
 
 def _changes(batch: Reclassification, was: Was, rows: Sequence[Suggestion], *, kept: bool) -> list[Change]:

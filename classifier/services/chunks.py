@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from threading import Event
-from typing import Self
+from typing import Any, Self
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet, Sum
@@ -24,11 +24,12 @@ from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.records import Catalogue, LoanTable
 from classifier.review_selectors import rejected
-from classifier.selectors import book_rows, categories_by_key, loans
+from classifier.selectors import book_rows, categories_by_key, current_names, loans
 from classifier.services import changes
 from classifier.services.staleness import Fingerprints
 from classifier.services.versions import load_version
 from library.catalogue.models import Book
+from library.catalogue.services import CategoryRetiredError, check_open
 from library.console import Progress
 
 RANKS = 3
@@ -59,6 +60,7 @@ class Reader:
     loans: LoanTable
     threshold: float
     rejected: dict[str, list[str]]
+    current: dict[str, str | None]
     fingerprints: Fingerprints
 
     @classmethod
@@ -78,6 +80,7 @@ class Reader:
             loans=table,
             threshold=model.threshold(precision=precision),
             rejected=never,
+            current=current_names(model.classes, known=categories_by_key()),
             fingerprints=Fingerprints.of(
                 version=version, classes=model.classes, precision=precision, loans=table, rejected=never
             ),
@@ -193,9 +196,26 @@ def do(*, chunk: Chunk, reader: Reader, clock: Callable[[], datetime] = timezone
     try:
         # What is only proposed needs no reasons, which take longer than the answers.
         suggest = reader.model.suggest if proposed else reader.model.explain
-        found = suggest(part, ranks=RANKS, rejected=reader.rejected)
+        found = suggest(part, ranks=RANKS, rejected=reader.rejected, current=reader.current)
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
+    while True:
+        try:
+            return _write(chunk, reader, found, rows, read, clock)
+        except CategoryRetiredError:
+            continue  # given up while this was written: its place is known now, and it is written so
+
+
+def _write(
+    chunk: Chunk,
+    reader: Reader,
+    found: Iterable[pipeline.Suggestion],
+    rows: Sequence[tuple[Any, ...]],
+    read: Mapping[int, str],
+    clock: Callable[[], datetime],
+) -> bool:
+    batch = chunk.reclassification
+    proposed = batch.state == Reclassification.State.PROPOSED
     with transaction.atomic():
         mine = Chunk.objects.filter(pk=chunk.pk, done_at=None, reclassification__in=_going_on())
         if not mine.update(done_at=clock()):
@@ -207,6 +227,7 @@ def do(*, chunk: Chunk, reader: Reader, clock: Callable[[], datetime] = timezone
             changes.propose(batch=batch, was=was, rows=new)
         else:
             changes.apply(batch=batch, was=was, rows=new, read=read)
+        check_open(categories={row.category_id for row in new})
         guesses = sum(row.rank == 1 and row.abstained for row in new)
         Chunk.objects.filter(pk=chunk.pk).update(suggestions=len(new), abstained=guesses)
     return True
@@ -227,11 +248,17 @@ def kinds(*, batch: Reclassification) -> dict[str, int]:
 def _new_suggestions(
     *, batch: Reclassification, found: Iterable[pipeline.Suggestion], ids: Mapping[str, int], threshold: float
 ) -> list[Suggestion]:
-    """Return the rows to be, unsaved, by book; categories deleted since training are left out."""
+    """Return the rows to be, unsaved, by book; what was deleted or given up meanwhile is left out."""
     categories = categories_by_key()
     rows: list[Suggestion] = []
     for number, ranked in groupby(found, key=lambda s: s.book):
-        known = [s for s in ranked if s.category in categories and number in ids]
+        # One that was merged while this was classified is what it became, once.
+        there = {
+            categories[s.category].pk: s
+            for s in sorted(ranked, key=lambda s: -s.rank)
+            if s.category in categories and number in ids
+        }
+        known = sorted(there.values(), key=lambda s: s.rank)
         rows.extend(
             Suggestion(
                 book_id=ids[number],

@@ -81,7 +81,10 @@ def _rows(reader: Reader, found: list[Disagreement], *, now: datetime) -> Iterat
     there = {record.id for record in part.books}
     still = [one for one in found if one.book in there]
     for one, reason in reasons(reader.model, part, still):
-        if one.category in categories and one.filed in categories:
+        # Both may have become one since the version learned.
+        if categories.get(one.category, None) != categories.get(one.filed) and {
+            one.category, one.filed
+        } <= categories.keys():  # fmt: skip
             yield Misfiled(
                 book_id=keys[one.book],
                 filed=categories[one.filed],

@@ -38,7 +38,11 @@ def fingerprint_of(*, kind: str, parameters: dict[str, Any], now: datetime) -> s
     digest = blake2b(digest_size=32)
     _add(digest, [(kind, sorted(parameters.items()), FORMAT, _about(kind, now))])
     _add(digest, _books())
-    _add(digest, Category.objects.order_by("pk").values_list("scheme", "notation", "parent_id", "pk"))
+    categories = Category.objects.order_by("pk")
+    _add(
+        digest,
+        categories.values_list("scheme", "notation", "parent_id", "pk", "retired_at", "replaced_by_id"),
+    )
     _add(digest, _loans())
     _add(digest, CoBorrowing.objects.order_by("pk").values_list("book_id", "other_id", "count"))
     return str(digest.hexdigest())

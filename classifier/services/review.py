@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from classifier.models import ModelVersion, Review, ReviewItem, Suggestion
 from classifier.services.suggestions import put_back, take_out
 from library.catalogue.models import Book, Category
-from library.catalogue.services import librarian_source
+from library.catalogue.services import check_open, librarian_source
 from library.errors import ConflictError, LibraryError
 
 
@@ -239,6 +239,7 @@ def correct_category(*, book: Book, category: Category | None) -> Book:
 def _file(book: Book, category: Category | None, source: str) -> None:
     book.category, book.category_source = category, source
     book.save(update_fields=["category", "category_source"])
+    check_open(categories=[book.category_id])
 
 
 def _locked(*, suggestion: int) -> Suggestion:

@@ -20,6 +20,8 @@ def put_back(*, review: Review) -> None:
     others = list(Suggestion.objects.filter(book=review.book_id).order_by("-rank"))
     if any(other.model_version_id != review.model_version_id for other in others):
         return
+    if review.suggested.retired_at:  # given up since: what it became is suggested from the next run on
+        return
     if review.model_version_id is None or any(other.category_id == review.suggested_id for other in others):
         return
     better = 0

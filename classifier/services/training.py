@@ -18,7 +18,7 @@ from classifier.pipeline.contest import contest
 from classifier.pipeline.drift import profile
 from classifier.pipeline.errors import ConfigError, PipelineError
 from classifier.pipeline.records import Catalogue
-from classifier.selectors import all_books, catalogue
+from classifier.selectors import all_books, catalogue, categories_by_key, current_names
 from classifier.sentences import spoken
 from classifier.services import gate, versions
 from classifier.services.features import feature_cache
@@ -158,7 +158,12 @@ def _compare(
         versions.alarm_damaged(active=parent, error=error.message, instead=None, now=now)
         return {}, gate.unloadable(active=parent.name, error=error.message)
     try:
-        found = contest(candidate=model, active=active, catalogue=library)
+        found = contest(
+            candidate=model,
+            active=active,
+            catalogue=library,
+            current=current_names(active.classes, known=categories_by_key()),
+        )
     except PipelineError as error:
         return {}, gate.incomparable(active=parent.name, error=error.message)
     tolerance = django_settings.PROMOTION_TOLERANCE

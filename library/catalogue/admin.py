@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.db.models import Count, ImageField, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -19,20 +19,34 @@ from library.catalogue import covers
 from library.catalogue.files import FileRefusedError, digest_name
 from library.catalogue.models import Book, Branch, Category, Copy, ItemType
 from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
-from library.catalogue.services import librarian_source
+from library.catalogue.services import CategoryRetiredError, check_open, librarian_source
 
 
 @admin.register(Category)
 class CategoryAdmin(ModelAdmin):
-    list_display = ["notation", "label_en", "label_zh", "parent", "scheme", "number_of_books"]
-    list_select_related = ["parent"]
-    list_filter = ["scheme"]
+    list_display = ["notation", "label_en", "label_zh", "parent", "scheme", "number_of_books", "standing"]
+    list_select_related = ["parent", "replaced_by"]
+    list_filter = ["scheme", ("retired_at", admin.EmptyFieldListFilter)]
+    ordering = ["scheme", "notation"]  # named here too: the count would hide the model's own
     list_per_page = 50
     search_fields = ["notation", "label_en", "label_zh"]
     autocomplete_fields = ["parent"]
+    fields = ["scheme", "notation", "label_en", "label_zh", "parent", "standing"]
+    readonly_fields = ["standing"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         return super().get_queryset(request).annotate(number_of_books=Count("books"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # It moves by a taxonomy change, which refuses circles and can be undone.
+        return [*super().get_readonly_fields(request, obj), *(["parent"] if obj else [])]
+
+    @display(description=_("retired at"), ordering="retired_at", empty_value="-")
+    def standing(self, category: Category) -> str | None:
+        if category.retired_at is None:
+            return None
+        day = f"{category.retired_at:%Y-%m-%d}"
+        return f"{day} → {category.replaced_by}" if category.replaced_by else day
 
     @display(description=_("books"), ordering="number_of_books")
     def number_of_books(self, category: Any) -> int:
@@ -143,6 +157,21 @@ class BookAdmin(ModelAdmin):
         if "category" in form.changed_data:
             obj.category_source = librarian_source(category=obj.category)
         super().save_model(request, obj, form, change)
+        check_open(categories=[obj.category_id])
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except CategoryRetiredError as error:
+            # Given up since the form was shown; all is undone.
+            self.message_user(request, error.message, messages.ERROR)
+            return HttpResponseRedirect(request.path)
 
     @display(description=_("cover"))
     def small_cover(self, book: Book) -> SafeString | str:

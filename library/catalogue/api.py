@@ -3,11 +3,13 @@
 from typing import Any
 
 import django_filters
+from django.db import transaction
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.routers import SimpleRouter
 
 from library.catalogue.models import Book, Branch, Category, Copy, ItemType
-from library.catalogue.services import librarian_source
+from library.catalogue.services import check_open, librarian_source
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
 
@@ -27,7 +29,15 @@ class ItemTypeSerializer(RecordSerializer):
 class CategorySerializer(RecordSerializer):
     class Meta:
         model = Category
-        fields = ["id", "scheme", "notation", "label_en", "label_zh", "parent"]
+        fields = ["id", "scheme", "notation", "label_en", "label_zh", "parent", "retired_at", "replaced_by"]
+        read_only_fields = ["retired_at", "replaced_by"]
+
+    def validate_parent(self, parent: Category | None) -> Category | None:
+        if self.instance and parent != self.instance.parent:
+            raise serializers.ValidationError(
+                _("A category moves by a taxonomy change: POST /api/v1/taxonomy-changes/apply/.")
+            )
+        return parent
 
 
 class BookSerializer(RecordSerializer):
@@ -61,6 +71,12 @@ class BookSerializer(RecordSerializer):
         if "category" in attrs and attrs["category"] != before:
             attrs["category_source"] = librarian_source(category=attrs["category"])
         return super().validate(attrs)
+
+    @transaction.atomic
+    def save(self, **kwargs: Any) -> Book:
+        book = super().save(**kwargs)
+        check_open(categories=[book.category_id])
+        return book
 
 
 class CopySerializer(RecordSerializer):
@@ -113,7 +129,7 @@ class ItemTypeViewSet(RecordViewSet):
 class CategoryViewSet(RecordViewSet):
     queryset = Category.objects.all()
     serializer_class = CategorySerializer
-    filterset_fields = {"scheme": ["exact"], "notation": ["exact", "startswith"]}
+    filterset_fields = {"scheme": ["exact"], "notation": ["exact", "startswith"], "retired_at": ["isnull"]}
     search_fields = ["notation", "label_en", "label_zh"]
     ordering_fields = ["notation", "label_en", "label_zh"]
 

@@ -1,5 +1,6 @@
 """Books, their copies and the categories they are filed under."""
 
+from django.conf import settings
 from django.core.validators import FileExtensionValidator
 from django.db import models
 from django.db.models.functions import Now
@@ -7,14 +8,38 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Category(models.Model):
-    """A class of a classification scheme (DDC, 中图法, or the library's own)."""
+    """A class of a classification scheme (DDC, 中图法, or the library's own).
+
+    One that is given up keeps its row and its key, for whoever has noted them; only taxonomy changes
+    (`library.catalogue.services.taxonomy`) retire and reopen one, and then no book is filed under it.
+    """
+
+    #: Of a foreign key: only these can be chosen.
+    OPEN = {"retired_at__isnull": True}
 
     scheme = models.CharField(_("scheme"), max_length=40, default="local")
     notation = models.CharField(_("notation"), max_length=200)
     label_en = models.CharField(_("English label"), max_length=200, blank=True)
     label_zh = models.CharField(_("Chinese label"), max_length=200, blank=True)
     parent = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent")
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        limit_choices_to=OPEN,
+        verbose_name=_("parent"),
+    )
+    retired_at = models.DateTimeField(_("retired at"), null=True, blank=True, editable=False)
+    #: What its books are filed under instead; that one may be retired too by now.
+    replaced_by = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("replaced by"),
     )
 
     class Meta:
@@ -27,6 +52,11 @@ class Category(models.Model):
                 condition=~models.Q(parent=models.F("id")),
                 name="category_not_own_parent",
                 violation_error_message=_("A category cannot be its own parent."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(replaced_by=None)
+                | (models.Q(retired_at__isnull=False) & ~models.Q(replaced_by=models.F("id"))),
+                name="category_replaced_is_retired",
             ),
         ]
 
@@ -61,7 +91,13 @@ class Book(models.Model):
         help_text=_("A sample of the audiobook or a spoken description: WAV, FLAC or OGG, 50 MB at most."),
     )
     category = models.ForeignKey(
-        Category, models.PROTECT, null=True, blank=True, related_name="books", verbose_name=_("category")
+        Category,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="books",
+        limit_choices_to=Category.OPEN,
+        verbose_name=_("category"),
     )
     category_source = models.CharField(
         _("category source"), max_length=10, choices=CategorySource, default=CategorySource.NONE
@@ -153,3 +189,81 @@ class Copy(models.Model):
 
     def __str__(self) -> str:
         return self.barcode
+
+
+class TaxonomyChange(models.Model):
+    """Categories that were merged, split, retired or moved, and all that it takes to undo that."""
+
+    class Kind(models.TextChoices):
+        MERGE = "merge", _("merge")
+        SPLIT = "split", _("split")
+        RETIRE = "retire", _("retire")
+        MOVE = "move", _("move")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    #: What it is about; of a merge, the category that stays.
+    category = models.ForeignKey(Category, models.PROTECT, related_name="+", verbose_name=_("category"))
+    #: From what to what, as the categories were called then.
+    words = models.CharField(_("what was done"), max_length=1000, blank=True)
+    #: What was asked for, see `library.catalogue.services.wishes`.
+    parameters = models.JSONField(_("parameters"))
+    #: The categories that it changed, each as it was: id, parent_id, retired_at, replaced_by_id.
+    before = models.JSONField(_("categories before"), default=list)
+    #: Keys of the categories that a split made.
+    made = models.JSONField(_("categories made"), default=list)
+    books = models.PositiveIntegerField(_("books moved"), default=0)
+    undecided = models.PositiveIntegerField(_("books undecided"), default=0)
+    made_at = models.DateTimeField(_("made at"))
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("made by"),
+    )
+    undone_at = models.DateTimeField(_("undone at"), null=True, blank=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("undone by"),
+    )
+    #: Books that stayed when it was undone: filed otherwise since.
+    kept = models.PositiveIntegerField(_("books that stayed"), default=0)
+
+    class Meta:
+        verbose_name = _("taxonomy change")
+        verbose_name_plural = _("taxonomy changes")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return _("Taxonomy change %s") % self.pk
+
+
+class RefiledBook(models.Model):
+    """How a taxonomy change found a book and left it."""
+
+    change = models.ForeignKey(
+        TaxonomyChange, models.CASCADE, related_name="refiled", verbose_name=_("taxonomy change")
+    )
+    book = models.ForeignKey(Book, models.CASCADE, related_name="+", verbose_name=_("book"))
+    from_category = models.ForeignKey(
+        Category, models.PROTECT, related_name="+", verbose_name=_("from category")
+    )
+    from_source = models.CharField(_("source before"), max_length=10, choices=Book.CategorySource)
+    to_category = models.ForeignKey(
+        Category, models.PROTECT, null=True, related_name="+", verbose_name=_("to category")
+    )
+    to_source = models.CharField(_("category source"), max_length=10, choices=Book.CategorySource)
+
+    class Meta:
+        verbose_name = _("refiled book")
+        verbose_name_plural = _("refiled books")
+        ordering = ["change", "book"]
+        constraints = [models.UniqueConstraint(fields=["change", "book"], name="refiled_once_a_change")]
+
+    def __str__(self) -> str:
+        return f"{self.book}: {self.from_category} → {self.to_category or '-'}"

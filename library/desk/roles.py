@@ -24,11 +24,13 @@ _ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete", "X": "export"
 # loans and recommendations say what a person reads, so they follow the borrower.
 # To add a run is to start it, to change one is to cancel it; to change a model version is to promote it, to
 # roll back and to pin; to add a review is to judge a suggestion; to change a reclassification is to undo it,
-# to change a possibly misfiled book is to say that it is right.
+# to change a possibly misfiled book is to say that it is right. Who may change categories makes and undoes
+# taxonomy changes.
 # Suggestions, reviews, changes, possibly misfiled books, recommendations and notices can be deleted because
 # deleting a book, a borrower or a loan takes theirs along.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "catalogue.category": ("VACD", "VACD", "V", "V", "V"),
+    "catalogue.taxonomychange": ("V", "V", "", "V", ""),
     "catalogue.book": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.copy": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.branch": ("VACD", "VACD", "V", "V", "V"),

@@ -280,6 +280,7 @@ SPECTACULAR_SETTINGS = {
         "ModelVersionStateEnum": "classifier.models.ModelVersion.State",
         "RunStatusEnum": "classifier.models.Run.Status",
         "HoldStatusEnum": "library.circulation.models.Hold.Status",
+        "TaxonomyChangeKindEnum": "library.catalogue.models.TaxonomyChange.Kind",
     },
     # From the package beside, not from a foreign host.
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -365,6 +366,7 @@ UNFOLD = {
                     sidebar_link(_("Books"), "menu_book", "catalogue.book"),
                     sidebar_link(_("Copies"), "barcode", "catalogue.copy"),
                     sidebar_link(_("Categories"), "account_tree", "catalogue.category"),
+                    sidebar_link(_("Taxonomy changes"), "call_merge", "catalogue.taxonomychange"),
                 ],
             },
             {

@@ -9,8 +9,8 @@ from typing import Any
 from library.catalogue.importing.fields import read_values
 from library.catalogue.importing.file_store import FileStore, file_stores
 from library.catalogue.models import Book
-from library.catalogue.selectors import category_ids
-from library.catalogue.services import add_first_copies, ensure_categories
+from library.catalogue.selectors import category_ids, retired_notations
+from library.catalogue.services import add_first_copies, check_open, ensure_categories
 from library.console import Progress, no_progress
 from library.tabular import ImportReport, Row, batches, clean_line, kept_or_undone, longest, quoted, read_rows
 
@@ -105,9 +105,11 @@ class _Import:
         self.overwrite_categories = overwrite_categories
         self.now = now
         self.categories = category_ids(scheme=scheme)
+        self.retired = retired_notations(scheme=scheme)
         self.lines: dict[str, int] = {}  # where each id was last seen
         self.outcomes: dict[str, str] = {}
         self.categories_left = 0
+        self.given_up: Counter[str] = Counter()  # notations that another category stands for
 
     def take(self, rows: list[Row]) -> None:
         """Write what a batch of rows says."""
@@ -129,6 +131,7 @@ class _Import:
                 self.report.skip(self.lines[number], "title", "A new book needs a title.")
                 del said[number]
         self._ensure_categories({values["category"] for values in said.values() if "category" in values})
+        self._leave_out_retired(said)
         self._write(said, known)
 
     def finish(self) -> None:
@@ -141,6 +144,11 @@ class _Import:
             store.finish(report)
         if not self.lines and not report.skipped:
             report.warnings.append(f"{report.file} has no rows.")
+        for notation, books in sorted(self.given_up.items()):
+            report.warnings.append(
+                f"{quoted(notation)} was given up: {books} books that the file has there were taken for the "
+                "category in its place. Name that one in the file."
+            )
         if self.categories_left:
             report.warnings.append(
                 f"{self.categories_left} categories set by a librarian were left as they are; "
@@ -173,6 +181,22 @@ class _Import:
         self.report.add_made("categories", made)
         self.categories = category_ids(scheme=self.scheme)
 
+    def _leave_out_retired(self, said: dict[str, dict[str, Any]]) -> None:
+        for number, values in said.items():
+            if "category" not in values:
+                continue
+            notation = values["category"]
+            if self.categories[notation] is None:
+                self.report.problem(
+                    self.lines[number],
+                    "category",
+                    f"{quoted(notation)} was retired and no category is in its place; left out. Name another "
+                    "category, or undo the taxonomy change.",
+                )
+                del values["category"]
+            elif notation in self.retired:
+                self.given_up[notation] += 1
+
     def _write(self, said: dict[str, dict[str, Any]], known: dict[str, Book]) -> None:
         changed: list[Book] = []
         new: list[str] = []
@@ -193,6 +217,7 @@ class _Import:
             Book.objects.bulk_create(
                 changed, update_conflicts=True, unique_fields=["control_number"], update_fields=self.fields
             )
+            check_open(categories=[book.category_id for book in changed])  # they may be given up meanwhile
         self.report.add_made("copies", add_first_copies(control_numbers=new))
 
     def _apply(self, book: Book, values: dict[str, Any]) -> bool:
@@ -206,7 +231,7 @@ class _Import:
                 differs = True
         return differs
 
-    def _file_under(self, book: Book, category_id: int) -> bool:
+    def _file_under(self, book: Book, category_id: int | None) -> bool:
         source = Book.CategorySource
         if book.category_source == source.LIBRARIAN:
             if book.category_id == category_id:

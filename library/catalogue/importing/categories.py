@@ -7,6 +7,7 @@ from typing import Any
 
 from library.catalogue.importing.fields import cut
 from library.catalogue.models import Category
+from library.catalogue.selectors import retired_notations
 from library.catalogue.services import ensure_categories
 from library.console import Progress, no_progress
 from library.tabular import ImportReport, Row, clean_line, kept_or_undone, longest, quoted, read_rows
@@ -59,8 +60,9 @@ def import_categories(
             progress=partial(progress, f"reading {path.name} (KiB)"),
         )
         said: dict[str, Row] = {}
+        retired = retired_notations(scheme=scheme)
         for row in rows:
-            if (notation := _notation(row, said, report)) is not None:
+            if (notation := _notation(row, said, retired, report)) is not None:
                 said[notation] = row
         if not said and not report.skipped:
             report.warnings.append(f"{report.file} has no rows.")
@@ -68,13 +70,18 @@ def import_categories(
     return report
 
 
-def _notation(row: Row, said: dict[str, Row], report: ImportReport) -> str | None:
+def _notation(row: Row, said: dict[str, Row], retired: set[str], report: ImportReport) -> str | None:
     """Return the notation of a row that can be kept; report one that cannot."""
     notation = clean_line(row.cells["notation"])
     most = longest(Category, "notation")
     if not notation or len(notation) > most:
         message = f"{quoted(notation)} is longer than {most} characters." if notation else "No notation."
         report.skip(row.line, "notation", message)
+        return None
+    if notation in retired:
+        report.skip(
+            row.line, "notation", f"{quoted(notation)} was retired. Undo the taxonomy change to have it back."
+        )
         return None
     if notation in said:
         message = (
@@ -128,6 +135,8 @@ def _parents(
             parent = clean_line(row.cells["parent"])
             if parent and parent not in categories:
                 report.problem(row.line, "parent", f"No category {quoted(parent)}; left out.")
+            elif parent and categories[parent].retired_at:
+                report.problem(row.line, "parent", f"{quoted(parent)} was retired; left out.")
             elif (parent or None) != before[notation]:
                 new[notation] = parent or None
     while circle := _circle(before | new):

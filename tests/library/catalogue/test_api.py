@@ -123,7 +123,9 @@ def test_a_category_is_not_its_own_parent():
         f"/api/v1/categories/{category.pk}/", {"parent": category.pk}, format="json"
     )
     assert answer.status_code == 400
-    assert answer.json()["errors"] == {"non_field_errors": ["A category cannot be its own parent."]}
+    assert answer.json()["errors"] == {
+        "parent": ["A category moves by a taxonomy change: POST /api/v1/taxonomy-changes/apply/."]
+    }
 
 
 def test_a_category_is_added_once_in_its_scheme():

@@ -48,6 +48,7 @@ from tests.factories import (
     make_item_type,
     make_loan,
     make_policy,
+    make_taxonomy_change,
 )
 
 PUBLIC, SIGNED_IN, STAFF = "public", "signed in", "staff"
@@ -82,6 +83,7 @@ _API: dict[str, tuple[str, bool, bool]] = {
     "reclassification": ("classifier.reclassification", True, False),
     "change": ("classifier.change", True, False),
     "misfiled": ("classifier.misfiled", True, False),
+    "taxonomychange": ("catalogue.taxonomychange", True, False),
 }
 
 _SHOWN_ONLY = {"circulation.hold", "circulation.notice"}
@@ -90,6 +92,7 @@ _NEVER_SAVED = {
     "classifier.run", "classifier.modelversion", "classifier.reclassification", "classifier.misfiled",
 }  # fmt: skip
 _DESK = ("circulation.add_loan", "people.view_borrower")
+_MAY_CHANGE = {"get": (("catalogue.change_category",), 200), "post": (("catalogue.change_category",), 200)}
 _DECIDES = ("classifier.view_modelversion", "classifier.change_modelversion")
 
 _NAMED: dict[str, Expected] = {
@@ -181,7 +184,15 @@ _NAMED: dict[str, Expected] = {
     },
     "reclassification-undo": {"post": (("classifier.change_reclassification",), 202)},
     "reclassification-accept": {"post": (("catalogue.change_book",), 200)},
-    # Dismissed in the admin, which comes first.
+    **{f"admin:catalogue_category_{kind}": _MAY_CHANGE for kind in ("merge", "split", "retire", "move")},
+    "admin:catalogue_taxonomychange_undo": {
+        "post": (("catalogue.view_taxonomychange", "catalogue.change_category"), 302),
+        "get": (STAFF, 405),
+    },
+    "taxonomychange-preview": {"post": (("catalogue.change_category",), 400)},
+    "taxonomychange-apply": {"post": (("catalogue.change_category",), 400)},
+    # Undone and dismissed in the admin, which comes first.
+    "taxonomychange-undo": {"post": (("catalogue.change_category",), 409)},
     "misfiled-dismiss": {"post": (("classifier.change_misfiled",), 409)},
     "misfiled-move": {"post": (("catalogue.change_book",), 409)},
     "run-list": {
@@ -271,6 +282,7 @@ def filled(name: str, route: str, samples: dict[str, Any]) -> str:
             "closed-days": "circulation.closedday",
             "fines": "circulation.fineentry",
             "models": "classifier.modelversion",
+            "taxonomy-changes": "catalogue.taxonomychange",
         }
         label = plural.get(found[1]) or next(
             (x for x in samples if x.endswith("." + found[1].rstrip("s"))), None
@@ -340,6 +352,7 @@ def make_samples() -> dict[str, Any]:
         (change := make_change()),
         change.reclassification,
         make_misfiled(),
+        make_taxonomy_change(),
         user,
         Group.objects.create(name="sample"),
         AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),

@@ -85,6 +85,11 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/suggestions/",
         "/api/v1/suggestions/{id}/",
         "/api/v1/suggestions/{id}/accept/",
+        "/api/v1/taxonomy-changes/",
+        "/api/v1/taxonomy-changes/apply/",
+        "/api/v1/taxonomy-changes/preview/",
+        "/api/v1/taxonomy-changes/{id}/",
+        "/api/v1/taxonomy-changes/{id}/undo/",
         "/api/v1/token/",
     ]
 

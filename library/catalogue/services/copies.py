@@ -1,42 +1,9 @@
-"""Writes to the catalogue."""
+"""Copies of books: made with barcodes of their own."""
 
 from collections.abc import Iterable, Sequence
 
-from library.catalogue.models import Book, Category, Copy
-from library.catalogue.selectors import category_ids
+from library.catalogue.models import Book, Copy
 from library.tabular import KEYS_A_QUERY, batches, longest
-
-
-def librarian_source(*, category: Category | None) -> Book.CategorySource:
-    """Return the source to record when a librarian files a book by hand.
-
-    Parameters
-    ----------
-    category : Category or None
-        The category chosen; None when it was cleared.
-
-    Returns
-    -------
-    Book.CategorySource
-        ``LIBRARIAN``, which no import and no model overwrites, or ``NONE``: the model may suggest again.
-    """
-    return Book.CategorySource.LIBRARIAN if category else Book.CategorySource.NONE
-
-
-def ensure_categories(*, scheme: str, notations: Iterable[str]) -> int:
-    """Make those categories of the scheme that are not there yet.
-
-    Returns
-    -------
-    int
-        How many were made.
-    """
-    missing = set(notations) - category_ids(scheme=scheme).keys()
-    # Another import may make the same ones meanwhile.
-    Category.objects.bulk_create(
-        [Category(scheme=scheme, notation=notation) for notation in sorted(missing)], ignore_conflicts=True
-    )
-    return len(missing)
 
 
 def add_copies(*, books: Sequence[tuple[int, str]]) -> list[Copy]:

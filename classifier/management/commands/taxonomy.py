@@ -1,0 +1,134 @@
+"""``manage.py taxonomy``: merge, split, retire or move categories, and undo that."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from library.catalogue.models import Category, TaxonomyChange
+from library.catalogue.services.wishes import (
+    BooksTo,
+    Child,
+    Merge,
+    Move,
+    Retire,
+    Rule,
+    Split,
+    TaxonomyError,
+    Wish,
+)
+from library.console import Command as BaseCommand
+from library.console import Progress
+from library.tabular import ImportReport, clean_line, read_rows
+
+
+class Command(BaseCommand):
+    help = (
+        "Merge, split, retire or move categories, all at once, or undo that. Categories are named by their "
+        "notations. With --preview nothing is changed: it says how many books would move, what is expected "
+        "of the model's accuracy, and how many books a person should look at."
+    )
+    example = "manage.py taxonomy merge 004 005 --into 000 --preview"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        kinds = parser.add_subparsers(dest="kind", metavar="merge|split|retire|move|undo", required=True)
+        merge = kinds.add_parser("merge", help="several into one")
+        merge.add_argument("categories", nargs="+", metavar="CATEGORY")
+        merge.add_argument("--into", required=True, metavar="CATEGORY")
+        split = kinds.add_parser("split", help="one into narrower ones")
+        split.add_argument("category", metavar="CATEGORY")
+        split.add_argument(
+            "--children",
+            type=Path,
+            required=True,
+            metavar="FILE",
+            help="CSV: notation, and any of label_en, label_zh, id (control number of a book) and word; a "
+            "notation may come in many rows",
+        )
+        split.add_argument("--rule", choices=Rule.values, default=Rule.BOOKS.value)
+        retire = kinds.add_parser("retire", help="give one up")
+        retire.add_argument("category", metavar="CATEGORY")
+        retire.add_argument("--books-to", choices=BooksTo.values, default=BooksTo.PARENT.value)
+        move = kinds.add_parser("move", help="put one below another")
+        move.add_argument("category", metavar="CATEGORY")
+        place = move.add_mutually_exclusive_group(required=True)
+        place.add_argument("--parent", metavar="CATEGORY")
+        place.add_argument("--top", action="store_true", help="below none")
+        undo = kinds.add_parser("undo", help="take a change back")
+        undo.add_argument("change", type=int, metavar="NUMBER", help="as the change was called")
+        for kind in (merge, split, retire, move):
+            kind.add_argument("--scheme", default="local", help="of the categories (default: %(default)s)")
+            kind.add_argument(
+                "--preview", action="store_true", help="say what it would do, and change nothing"
+            )
+        for kind in (merge, split, retire, move, undo):
+            super().add_arguments(kind)
+
+    def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
+        from classifier.services.taxonomy import apply, undo
+        from classifier.services.taxonomy_preview import preview
+
+        now = timezone.now()
+        if options["kind"] == "undo":
+            change = TaxonomyChange.objects.filter(pk=options["change"]).first()
+            if change is None:
+                raise TaxonomyError(f"There is no taxonomy change {options['change']}.")
+            return _summary(undo(change=change, now=now))
+        wish = _wish(options)
+        if options["preview"]:
+            return preview(wish=wish, now=now)
+        return _summary(apply(wish=wish, now=now))
+
+
+def _wish(options: dict[str, Any]) -> Wish:
+    scheme = options["scheme"]
+    if options["kind"] == "merge":
+        sources = tuple(_category(notation, scheme) for notation in options["categories"])
+        return Merge(sources=sources, into=_category(options["into"], scheme))
+    category = _category(options["category"], scheme)
+    if options["kind"] == "split":
+        return Split(category=category, children=_children(options["children"]), rule=options["rule"])
+    if options["kind"] == "retire":
+        return Retire(category=category, books_to=options["books_to"])
+    return Move(category=category, parent=_category(options["parent"], scheme) if options["parent"] else None)
+
+
+def _category(notation: str, scheme: str) -> int:
+    found = Category.objects.filter(scheme=scheme, notation=notation).values_list("pk", flat=True).first()
+    if found is None:
+        raise TaxonomyError(f"There is no category {notation} in the scheme {scheme}. Look for --scheme.")
+    return found
+
+
+def _children(path: Path) -> tuple[Child, ...]:
+    report = ImportReport(file=path.name)
+    _columns, rows = read_rows(
+        path=path, required=("notation",), optional=("label_en", "label_zh", "id", "word"), report=report
+    )
+    said: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        child = said.setdefault(clean_line(row.cells["notation"]), {})
+        for column, cell in row.cells.items():
+            if value := clean_line(cell):
+                child.setdefault(column, []).append(value)
+    if report.problems:
+        problem = report.problems[0]
+        raise TaxonomyError(f"{problem.file}, line {problem.row}: {problem.message}", **report.as_dict())
+    return tuple(
+        Child(
+            notation=notation,
+            label_en=values.get("label_en", [""])[0],
+            label_zh=values.get("label_zh", [""])[0],
+            books=tuple(values.get("id", ())),
+            words=tuple(values.get("word", ())),
+        )
+        for notation, values in said.items()
+    )
+
+
+def _summary(change: TaxonomyChange) -> dict[str, Any]:
+    found = {"change": change.pk, "kind": change.kind, "category": str(change.category)}
+    if change.undone_at:
+        return found | {"books": change.books - change.kept, "kept": change.kept, "undone": True}
+    return found | {"books": change.books, "undecided": change.undecided, "undone": False}

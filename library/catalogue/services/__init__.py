@@ -1,0 +1,18 @@
+"""Writes to the catalogue, a module a noun."""
+
+from library.catalogue.services.categories import (
+    CategoryRetiredError,
+    check_open,
+    ensure_categories,
+    librarian_source,
+)
+from library.catalogue.services.copies import add_copies, add_first_copies
+
+__all__ = [
+    "CategoryRetiredError",
+    "add_copies",
+    "add_first_copies",
+    "check_open",
+    "ensure_categories",
+    "librarian_source",
+]

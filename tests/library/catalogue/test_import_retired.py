@@ -1,0 +1,61 @@
+"""Files that name categories that were given up."""
+
+import pytest
+
+from library.catalogue.importing.books import import_books
+from library.catalogue.importing.categories import import_categories
+from library.catalogue.models import Book, Category
+from library.catalogue.services.taxonomy import apply, undo
+from library.catalogue.services.wishes import Merge, Retire
+from tests.factories import NOW, make_category
+from tests.files import write_csv
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def changes():
+    """Category a merged into b, and c retired."""
+    a, b, c = (make_category(notation=notation) for notation in "abc")
+    return [
+        apply(wish=Merge(sources=(a.pk,), into=b.pk), now=NOW),
+        apply(wish=Retire(category=c.pk, books_to="unfiled"), now=NOW),
+    ]
+
+
+def test_books_of_a_merged_category_go_to_the_other_and_of_a_retired_one_to_none(changes, tmp_path):
+    rows = [("1", "One", "a"), ("2", "Two", "a"), ("3", "Three", "c"), ("4", "Four", "b")]
+    path = write_csv(tmp_path / "books.csv", "id,title,category", *rows)
+    report = import_books(path=path, now=NOW)
+    assert dict(Book.objects.values_list("control_number", "category__notation")) == {
+        "1": "b", "2": "b", "3": None, "4": "b",
+    }  # fmt: skip
+    assert report.warnings == [
+        '"a" was given up: 2 books that the file has there were taken for the category in its place. '
+        "Name that one in the file."
+    ]
+    (problem,) = report.problems
+    assert (problem.row, problem.column) == (4, "category")
+    assert problem.message == (
+        '"c" was retired and no category is in its place; left out. Name another category, or undo the '
+        "taxonomy change."
+    )
+    assert import_books(path=path, now=NOW).unchanged == 4
+    for change in reversed(changes):
+        undo(change=change, now=NOW)
+    assert import_books(path=path, now=NOW).updated == 3
+    assert Book.objects.get(control_number="3").category.notation == "c"
+
+
+def test_a_file_of_categories_leaves_retired_ones_alone(changes, tmp_path):
+    rows = [("a", "again", ""), ("d", "new", "c"), ("e", "new", "b")]
+    path = write_csv(tmp_path / "categories.csv", "notation,label_en,parent", *rows)
+    report = import_categories(path=path)
+    assert (report.created, report.skipped) == (2, 1)
+    assert [(problem.row, problem.column, problem.message) for problem in report.problems] == [
+        (2, "notation", '"a" was retired. Undo the taxonomy change to have it back. The row is left out.'),
+        (3, "parent", '"c" was retired; left out.'),
+    ]
+    assert dict(Category.objects.filter(notation__in="ade").values_list("notation", "parent__notation")) == {
+        "a": None, "d": None, "e": "b",
+    }  # fmt: skip
