@@ -23,7 +23,8 @@ from classifier.selectors import all_books, catalogue, category_key
 from classifier.sentences import Sentence, sentence
 from classifier.services.alarms import settle_alarms
 from classifier.services.versions import load_serving
-from library.catalogue.models import Book
+from library.catalogue.models import Book, Category
+from library.catalogue.selectors import current_places
 
 _PARTS = {"description": _("a description"), "cover": _("a cover"), "audio": _("a recording")}
 _SHARE = _(
@@ -124,7 +125,8 @@ def look_for_drift(*, now: datetime) -> DriftReport:
 def reviewed_suggestions(*, version: ModelVersion, model: TrainedModel) -> Iterable[Reviewed]:
     """Yield what reviewers made of a version's best suggestions, the first word on each book.
 
-    A book that the version had learned the category of is no test of it. A rejection chose nothing.
+    A book that the version had learned the category of is no test of it. A rejection chose nothing. Both
+    categories are those of today: whoever corrected A to B agrees where A has become B since.
     """
     known = zip(model.gallery.ids, model.gallery.categories.tolist(), strict=True)
     learned = {book for book, category in known if category >= 0}
@@ -132,17 +134,19 @@ def reviewed_suggestions(*, version: ModelVersion, model: TrainedModel) -> Itera
         Review.objects.filter(model_version=version, withdrawn_at=None)
         .exclude(verdict=Review.Verdict.UNKNOWN)
         .order_by("at", "pk")
-        .values_list(
-            "book__control_number", "suggested__scheme", "suggested__notation", "category__scheme",
-            "category__notation", "probability",
-        )
-    )  # fmt: skip
-    for book, scheme, notation, chosen_scheme, chosen_notation, probability in rows.iterator():
+        .values_list("book__control_number", "suggested", "category", "probability")
+    )
+    places = current_places()
+    names = {row.pk: category_key(row.scheme, row.notation) for row in Category.objects.all()}
+    for book, suggested, chosen, probability in rows.iterator():
         if book in learned:
             continue
         learned.add(book)
-        chosen = category_key(chosen_scheme, chosen_notation) if chosen_scheme else ""
-        yield Reviewed(suggested=category_key(scheme, notation), chosen=chosen, probability=probability)
+        yield Reviewed(
+            suggested=names[places[suggested] or suggested],
+            chosen=names[places[chosen] or chosen] if chosen else "",
+            probability=probability,
+        )
 
 
 def _books_alarms(rows: list[dict[str, Any]], version: str) -> dict[str, Sentence]:

@@ -13,7 +13,7 @@ from classifier.services.review import accept_suggestion
 from classifier.services.training import train
 from classifier.services.versions import load_version
 from classifier.tasks import look_for_drift as task
-from library.catalogue.models import Book
+from library.catalogue.models import Book, Category
 from tests.classifier.factories import make_alarm, make_review, make_suggestion
 from tests.classifier.libraries import QUICK, make_library
 from tests.factories import NOW, make_book
@@ -98,6 +98,18 @@ def test_what_librarians_made_of_suggestions_are_the_reviews(version):
         (key, chosen, second.probability),
         (f"local/{third.category.notation}", "", third.probability),
     ]
+
+
+def test_who_corrected_to_what_the_category_has_become_since_agrees(version):
+    first, *_ = suggested(version)
+    merged = first.category
+    into = Category.objects.exclude(pk=merged.pk).first()
+    make_review(suggestion=first, verdict="correct", category=into)
+    (before,) = reviewed_suggestions(version=version, model=load_version(version=version))
+    assert before.suggested != before.chosen
+    Category.objects.filter(pk=merged.pk).update(retired_at=NOW, replaced_by=into)
+    (after,) = reviewed_suggestions(version=version, model=load_version(version=version))
+    assert after.suggested == after.chosen == f"local/{into.notation}"
 
 
 def test_reviewers_who_disagree_raise_two_alarms(version):
