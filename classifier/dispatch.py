@@ -132,4 +132,5 @@ def _send(run: Run, now: datetime) -> None:
         app.send_task(f"classifier.tasks.{run.kind}", args=[run.pk], task_id=task_id)
     except (OperationalError, OSError):
         # The run stays queued, and `reap` sends it once the broker is back.
+        runs.note_unsent(run=run, task_id=task_id)
         logger.exception("Run %s could not be sent", run.pk)
