@@ -30,6 +30,12 @@ class AdminsScheduler(DatabaseScheduler):
         there = set(PeriodicTask.objects.filter(name__in=mapping).values_list("name", flat=True))
         super().update_from_dict({name: entry for name, entry in mapping.items() if name not in there})
 
+    def setup_schedule(self) -> None:
+        super().setup_schedule()
+        # Its parent takes what was changed up to now for read, though it entered the rows one by one.
+        self._last_timestamp = self.Changes.last_change()
+        self._schedule = self.all_as_schedule()
+
     def is_due(self, entry: ModelEntry) -> schedstate:
         """Say whether to send a task now, and when to look again.
 

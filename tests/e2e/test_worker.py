@@ -23,6 +23,7 @@ from tests.e2e.processes import PATIENCE, environment, manage, started
 
 DUE = {
     "classifier.tasks.ask",
+    "classifier.tasks.look_for_drift",
     "classifier.tasks.reap",
     "library.circulation.tasks.forget_loans",
     "library.circulation.tasks.tend_holds",

@@ -5,6 +5,7 @@ from celery.schedules import crontab
 from django.conf import settings
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
+from django_celery_beat.schedulers import ModelEntry
 
 from library.celery import app
 from library.desk.beat import RETRY, AdminsScheduler
@@ -78,3 +79,22 @@ def test_what_is_due_waits_for_a_broker_that_is_away(monkeypatch, caplog):
     assert "is due and waits, as the broker is away" in caplog.text
     assert PeriodicTask.objects.get(name=LOOKING).total_run_count == 0
     assert scheduler.is_due(entry).is_due
+
+
+@pytest.mark.django_db
+def test_a_change_made_while_beat_starts_counts():
+    class SlowEntry(ModelEntry):
+        @classmethod
+        def from_entry(cls, name, **fields):
+            entered = super().from_entry(name, **fields)
+            for task in PeriodicTask.objects.filter(name=LOOKING):
+                task.enabled = False
+                task.save()
+            return entered
+
+    class Slow(AdminsScheduler):
+        Entry = SlowEntry
+
+    scheduler = Slow(app=app)
+    assert PeriodicTask.objects.filter(name=LOOKING).exists()
+    assert LOOKING not in scheduler.schedule
