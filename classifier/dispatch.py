@@ -137,6 +137,6 @@ def _send(run: Run, now: datetime) -> None:
 
 
 def _send_task(name: str, key: int, **options: Any) -> None:
-    # Without ignore_result Celery listens for the answer, which nobody wants: while the store of answers is away,
-    # it tries that for long and ends with an error of another kind.
+    # Without ignore_result Celery listens for the answer, which nobody wants. While the store of answers is
+    # away, it tries that for long and ends with an error of another kind.
     app.send_task(f"classifier.tasks.{name}", args=[key], ignore_result=True, **options)

@@ -66,12 +66,13 @@ class Installation:
 
         Without beat, which as its child would outlive its death and hold its output open.
         """
-        hold = {"HOLD_AT": at, "HOLD_FILE": str(self.folder / "held")}
+        hold = {"HOLD_AT": at, "HOLD_FILE": str(self.folder / "hold")}
+        (self.folder / "hold").touch()
         env = environment(self.folder, **self.addresses, **hold)
         return started(*CELERY, "tests.e2e.holding", *WORKER, env=env)
 
     def go_on(self) -> None:
-        (self.folder / "held").unlink()
+        (self.folder / "hold.held").unlink()
 
     def ask(self, kind: str, **parameters) -> None:
         """Ask for a run as the admin and the API do, in a process that commits."""
