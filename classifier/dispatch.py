@@ -118,7 +118,7 @@ def call_help(batch_id: int, chunks: int) -> None:
     """Tell workers that there are chunks of a batch to do; who asks does them all if nobody comes."""
     for _number in range(min(chunks - 1, HELPERS)):
         try:
-            app.send_task("classifier.tasks.reclassify_chunks", args=[batch_id], expires=HELP_EXPIRES)
+            _send_task("reclassify_chunks", batch_id, expires=HELP_EXPIRES)
         except (OperationalError, OSError):
             logger.exception("No help could be called for batch %s", batch_id)
             return
@@ -129,7 +129,14 @@ def _send(run: Run, now: datetime) -> None:
     if not runs.note_sent(run=run, task_id=task_id, now=now):
         return
     try:
-        app.send_task(f"classifier.tasks.{run.kind}", args=[run.pk], task_id=task_id)
+        _send_task(run.kind, run.pk, task_id=task_id)
     except (OperationalError, OSError):
         # The run stays queued, and `reap` sends it once the broker is back.
+        runs.note_unsent(run=run, task_id=task_id)
         logger.exception("Run %s could not be sent", run.pk)
+
+
+def _send_task(name: str, key: int, **options: Any) -> None:
+    # Without ignore_result Celery listens for the answer, which nobody wants. While the store of answers is
+    # away, it tries that for long and ends with an error of another kind.
+    app.send_task(f"classifier.tasks.{name}", args=[key], ignore_result=True, **options)

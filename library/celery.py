@@ -31,4 +31,4 @@ def confirm_keys(**kwargs: Any) -> None:
 @worker_ready.connect
 def look_after_runs(**kwargs: Any) -> None:
     """Take up what a worker before this one left: it may have been this one, before it was killed."""
-    app.send_task("classifier.tasks.reap", expires=55)
+    app.send_task("classifier.tasks.reap", expires=55, ignore_result=True)

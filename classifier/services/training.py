@@ -101,7 +101,6 @@ def train(
         "metrics": trained.figures,
     }
     progress(SAVING, 0, 1)
-    versions.drop_unfinished(run=run)
     with versions.stored(training=trained, now=now) as name:
         version = versions.keep_version(name=name, training=trained, seed=seed, run=run, now=now, **about)
         progress(SAVING, 1, 1)

@@ -9,7 +9,6 @@ from secrets import token_hex
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -21,8 +20,8 @@ from classifier.pipeline.training import Training
 from classifier.sentences import sentence
 from classifier.services.alarms import clear_alarms, raise_alarm
 from classifier.services.features import feature_cache
+from classifier.services.folders import confirmed, tidy
 from classifier.services.folders import folder_of as folder_of
-from classifier.services.folders import remove_files, tidy
 from classifier.services.promotion import earlier_versions
 
 
@@ -128,7 +127,7 @@ def alarm_damaged(*, active: ModelVersion, error: str, instead: ModelVersion | N
 def stored(*, training: Training, now: datetime) -> Iterator[str]:
     """Write a trained model to disk; its files are gone again unless the block ends well.
 
-    What a process that was killed left half done is cleared away first.
+    What a process that was killed left half done is cleared away first, with its row.
 
     Yields
     ------
@@ -152,13 +151,8 @@ def stored(*, training: Training, now: datetime) -> Iterator[str]:
             )
             % {"folder": settings.MODELS_DIR, "error": error},
         ) from error
-    try:
+    with confirmed(name=name):
         yield name
-    except BaseException:
-        # The row first: without the database neither is deleted, and both still fit together.
-        ModelVersion.objects.filter(name=name).delete()
-        remove_files(name=name)
-        raise
 
 
 def keep_version(
@@ -175,16 +169,6 @@ def keep_version(
         fingerprint=run.fingerprint if run else "",
         **about,
     )
-
-
-def drop_unfinished(*, run: Run | None) -> None:
-    """Delete candidates whose training was killed before it was done: of this run, and of closed ones."""
-    killed = Q(trained_by__status__in=[Run.Status.FAILED, Run.Status.ERRORED, Run.Status.CANCELLED])
-    if run:
-        killed |= Q(trained_by=run)
-    for version in ModelVersion.objects.filter(killed, state=ModelVersion.State.CANDIDATE):
-        version.delete()
-        remove_files(name=version.name)
 
 
 def _load_earlier(active: ModelVersion) -> tuple[ModelVersion, TrainedModel] | None:

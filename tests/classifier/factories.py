@@ -17,7 +17,7 @@ from classifier.models import (
     SimilarBook,
     Suggestion,
 )
-from classifier.pipeline.folder import write_folder
+from classifier.pipeline.folder import confirm_folder, write_folder
 from classifier.services.folders import folder_of
 from classifier.services.parameters import checked_parameters, digest_of
 from tests.factories import NOW, make_book, make_borrower, make_category
@@ -35,6 +35,7 @@ def make_stored_version(**fields: Any) -> ModelVersion:
     """Return a saved model version with files that are whole, though no model: enough to promote it."""
     version = make_version(**fields)
     write_folder(folder_of(name=version.name), {"model.json": version.name.encode()})
+    confirm_folder(folder_of(name=version.name))
     return version
 
 

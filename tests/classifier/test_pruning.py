@@ -5,17 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.errors import PromotionRefusedError
 from classifier.models import ModelVersion
-from classifier.pipeline.folder import UNFINISHED, _locked, fcntl
+from classifier.pipeline.folder import UNCONFIRMED, UNFINISHED, fcntl, locked, write_folder
 from classifier.services import folders
 from classifier.services.folders import folder_of, tidy
 from classifier.services.promotion import promote, rollback
 from classifier.services.pruning import prune, to_prune
-from tests.classifier.factories import make_stored_version, make_version
+from tests.classifier.factories import make_run, make_stored_version, make_version
 from tests.databases import both_databases, in_thread
 from tests.factories import NOW
 
@@ -103,7 +104,7 @@ def test_beside_promotions_pruning_leaves_the_active_one_its_files(database):
 @pytest.mark.django_db
 def test_a_directory_that_is_being_read_is_left_until_it_is_not():
     version = make_stored_version(name="v0")
-    with _locked(folder_of(name="v0"), fcntl.LOCK_SH):
+    with locked(folder_of(name="v0"), fcntl.LOCK_SH):
         assert prune(now=NOW, keep=0) == ["v0"]
         assert files() == ["v0"]
     tidy()
@@ -117,9 +118,57 @@ def test_what_killed_processes_left_is_cleared_and_what_is_being_written_is_not(
     for name in (".new-dead", ".old-20240101-000000-abcd", f"{UNFINISHED}alive"):
         (settings.MODELS_DIR / name).mkdir(parents=True)
         (settings.MODELS_DIR / name / "model.json").write_text("{}")
-    with _locked(settings.MODELS_DIR / f"{UNFINISHED}alive", fcntl.LOCK_EX):
+    with locked(settings.MODELS_DIR / f"{UNFINISHED}alive", fcntl.LOCK_EX):
         tidy()
         assert files() == [".new-alive"]
+
+
+def unconfirmed(name, **fields):
+    """Write a version's files as a training does that is killed before it has written all down."""
+    write_folder(folder_of(name=name), {"model.json": b"{}"})
+    return make_version(name=name, **fields) if fields else None
+
+
+@pytest.mark.django_db
+def test_what_was_stored_and_never_kept_goes_and_what_was_committed_stays():
+    unconfirmed("no-row")
+    unconfirmed("undecided", state="candidate")
+    unconfirmed("trained", trained_by=make_run(status="succeeded"))
+    unconfirmed("active", state="active", activated_at=NOW)
+    with locked(folder_of(name="no-row"), fcntl.LOCK_SH):  # its maker is alive
+        tidy()
+        assert files() == ["active", "no-row", "trained"]
+    tidy()
+    assert files() == ["active", "trained"]
+    assert set(ModelVersion.objects.values_list("name", flat=True)) == {"active", "trained"}
+    for name in files():
+        assert not (folder_of(name=name) / UNCONFIRMED).exists()
+
+
+@pytest.mark.django_db
+def test_while_it_is_kept_nobody_clears_a_new_directory_away():
+    unconfirmed("new")
+    with folders.confirmed(name="new"):
+        tidy()
+        make_version(name="new")
+        tidy()
+        assert ModelVersion.objects.exists()
+    assert sorted(file.name for file in folder_of(name="new").iterdir()) == ["manifest.json", "model.json"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("state", "left"), [("candidate", []), ("active", ["new"])])
+def test_a_commit_whose_answer_is_lost_has_been_made_all_the_same(state, left):
+    unconfirmed("new")
+
+    def commit_and_hear_nothing():
+        make_version(name="new", state=state, activated_at=NOW if state == "active" else None)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with pytest.raises(OperationalError), folders.confirmed(name="new"):
+        commit_and_hear_nothing()
+    assert files() == left
+    assert list(ModelVersion.objects.values_list("name", flat=True)) == left
 
 
 @pytest.mark.django_db

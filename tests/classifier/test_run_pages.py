@@ -54,8 +54,13 @@ def test_while_the_queue_is_away_a_run_stays_asked_for(
     monkeypatch.setattr(app, "send_task", fail)
     with django_capture_on_commit_callbacks(execute=True):
         dispatch.ask(kind="train", trigger="manual", now=NOW)
-    assert Run.objects.get().status == "queued"
+    run = Run.objects.get()
+    assert (run.status, run.sent_at) == ("queued", None)
     assert "could not be sent" in caplog.text
+    monkeypatch.undo()
+    # At once, and not only when its message would count as lost.
+    assert dispatch.reap(now=NOW) == 1
+    assert Run.objects.get().sent_at == NOW
 
 
 def test_the_list_shows_how_far_runs_are_and_is_loaded_again_while_one_goes_on():

@@ -166,7 +166,7 @@ def test_a_run_whose_workers_die_is_taken_up_three_times_and_then_closed_in_word
         assert lost == ([run] if day < 3 else [])
     run.refresh_from_db()
     assert (run.status, run.traceback) == ("errored", "")
-    assert run.error.startswith("Its worker died 3 times.")
+    assert run.error.startswith("It was cut off 3 times: its worker died")
 
 
 @pytest.mark.django_db

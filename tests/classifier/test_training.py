@@ -6,6 +6,7 @@ import pytest
 
 from classifier.errors import ClassifierError, SettingError
 from classifier.models import ModelVersion, Reclassification, Suggestion
+from classifier.pipeline.folder import UNCONFIRMED
 from classifier.selectors import all_books, catalogue
 from classifier.services.promotion import promote
 from classifier.services.reclassification import classify
@@ -102,6 +103,8 @@ def test_what_an_attempt_left_that_was_killed_is_dropped_by_the_next():
     make_library()
     run, over = (make_run(kind="train", status=status) for status in ("running", "cancelled"))
     killed = [make_stored_version(trained_by=each) for each in (run, over)]
+    for version in killed:
+        (folder_of(name=version.name) / UNCONFIRMED).touch()
     kept = [
         make_stored_version(trained_by=make_run(kind="train", status="succeeded")),
         make_stored_version(trained_by=over, state="active", activated_at=NOW),

@@ -23,6 +23,7 @@ from tests.e2e.processes import PATIENCE, environment, manage, started
 
 DUE = {
     "classifier.tasks.ask",
+    "classifier.tasks.look_for_drift",
     "classifier.tasks.reap",
     "library.circulation.tasks.forget_loans",
     "library.circulation.tasks.tend_holds",
@@ -65,12 +66,13 @@ class Installation:
 
         Without beat, which as its child would outlive its death and hold its output open.
         """
-        hold = {"HOLD_AT": at, "HOLD_FILE": str(self.folder / "held")}
+        hold = {"HOLD_AT": at, "HOLD_FILE": str(self.folder / "hold")}
+        (self.folder / "hold").touch()
         env = environment(self.folder, **self.addresses, **hold)
         return started(*CELERY, "tests.e2e.holding", *WORKER, env=env)
 
     def go_on(self) -> None:
-        (self.folder / "held").unlink()
+        (self.folder / "hold.held").unlink()
 
     def ask(self, kind: str, **parameters) -> None:
         """Ask for a run as the admin and the API do, in a process that commits."""

@@ -16,6 +16,7 @@ import torch
 
 from classifier.pipeline.artifact import TrainedModel, load_model, save_model
 from classifier.pipeline.errors import ArtifactError
+from classifier.pipeline.folder import UNCONFIRMED
 from classifier.pipeline.records import Catalogue
 from classifier.pipeline.suggestion import Suggestion
 from classifier.pipeline.training import train
@@ -101,7 +102,7 @@ def test_a_loaded_model_suggests_categories_in_the_order_of_the_books(stored, ca
 
 
 def test_a_model_is_data_only_each_file_with_its_hash(stored):
-    assert sorted(file.name for file in stored.iterdir()) == sorted([*FILES, MANIFEST])
+    assert sorted(file.name for file in stored.iterdir()) == sorted([*FILES, MANIFEST, UNCONFIRMED])
     hashes = {name: hashlib.sha256((stored / name).read_bytes()).hexdigest() for name in FILES}
     assert json.loads((stored / MANIFEST).read_bytes())["files"] == hashes
 
