@@ -136,7 +136,7 @@ def test_what_is_asked_for_is_done_once_however_often_it_was_asked_or_delivered(
         worker.line_with(" ready.")
         installation.when_over(kind="train")
         with installation.opened():
-            failed = Run.objects.get(kind="reclassify")
+            failed = Run.objects.get(kind="reclassify", status="failed")
             assert (failed.status, failed.error) == (
                 "failed",
                 "There is no trained model yet. Train one first: manage.py train",
@@ -148,7 +148,8 @@ def test_what_is_asked_for_is_done_once_however_often_it_was_asked_or_delivered(
         assert manage(installation.folder, "shell", "-c", send, **installation.addresses).returncode == 0
         worker.line_with("Task classifier.tasks.train")
         installation.when_over(kind="recommend")
-        installation.when_over(kind="reclassify", status="succeeded")
+        asked = {"kind": "reclassify", "parameters__include_categorised": True}
+        installation.when_over(**asked, status="succeeded")
     with installation.opened():
         version = ModelVersion.objects.get()
         trained = Run.objects.get(kind="train")
@@ -173,7 +174,7 @@ def test_a_run_whose_worker_is_killed_is_taken_up_again_and_nothing_is_there_twi
         worker.line_with(" ready.")
         installation.when_over(kind="train")
     with installation.opened():
-        run = Run.objects.get()
+        run = Run.objects.get(kind="train")
         assert (run.status, run.attempt) == ("succeeded", 2)
         version = ModelVersion.objects.get()
     assert [folder.name for folder in (installation.folder / "models").iterdir()] == [version.name]
