@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.calibration import crossfitted
 from classifier.pipeline.comparison import compared
 from classifier.pipeline.errors import NotEnoughData
 from classifier.pipeline.features import Blocks
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import BookRecord, Catalogue, Float64, Int64
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.evidence import evidence, nearest_books
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import BookRecord, Catalogue
 
 _SERVING = -1  # in the place of a network: all of them

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2, norm
 
-from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.metrics import calibration_noise, expected_calibration_error, reliability
 from classifier.pipeline.modalities.text import TextModality
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Catalogue, Float64
 
 MIN_BOOKS = 50

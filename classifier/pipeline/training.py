@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.cache import FeatureCache
 from classifier.pipeline.calibration import crossfitted
 from classifier.pipeline.config import Config
@@ -16,6 +15,7 @@ from classifier.pipeline.features import Blocks, FeatureExtractor, Progress, no_
 from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.gallery import Gallery
 from classifier.pipeline.metrics import by_level, confusion, figures, per_category, reliability, selective
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Catalogue, Float32, Int64
 from classifier.pipeline.splits import author_groups, author_of, held_out
 from classifier.pipeline.tree import kinship

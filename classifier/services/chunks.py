@@ -20,8 +20,8 @@ from django.utils import timezone
 from classifier.errors import ClassifierError
 from classifier.models import Change, Chunk, ModelVersion, Reclassification, Run, Suggestion
 from classifier.pipeline import suggestion as pipeline
-from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.errors import PipelineError
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Catalogue, LoanTable
 from classifier.review_selectors import rejected
 from classifier.selectors import book_rows, categories_by_key, current_names, loans

@@ -8,7 +8,6 @@ from typing import Any
 from django.utils.translation import gettext_noop as _
 
 from classifier.models import Alarm, DriftReport, ModelVersion, Review
-from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.drift import (
     MIN_BOOKS,
     SAMPLE,
@@ -18,6 +17,7 @@ from classifier.pipeline.drift import (
     input_drift,
     profile,
 )
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Catalogue
 from classifier.selectors import all_books, catalogue, category_key
 from classifier.sentences import Sentence, sentence

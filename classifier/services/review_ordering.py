@@ -11,8 +11,8 @@ from django.db import transaction
 
 from classifier.errors import ClassifierError
 from classifier.models import ReviewItem
-from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.errors import PipelineError
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Float32, Int64
 from classifier.pipeline.review_order import review_order
 from classifier.review_selectors import suggestions_to_review, uses_since

@@ -12,11 +12,11 @@ from django.db import transaction
 from classifier.errors import ClassifierError, DamagedModelError, SettingError
 from classifier.models import ModelVersion, Run
 from classifier.pipeline import training as pipeline
-from classifier.pipeline.artifact import TrainedModel
 from classifier.pipeline.config import Config
 from classifier.pipeline.contest import contest
 from classifier.pipeline.drift import profile
 from classifier.pipeline.errors import ConfigError, PipelineError
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Catalogue
 from classifier.selectors import all_books, catalogue, categories_by_key, current_names
 from classifier.sentences import spoken

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_noop
 
 from classifier.errors import ClassifierError, DamagedModelError, NoModelError
 from classifier.models import Alarm, ModelVersion, Run
-from classifier.pipeline.artifact import TrainedModel, load_model, save_model
+from classifier.pipeline.artifact import load_model, save_model
 from classifier.pipeline.errors import PipelineError
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.training import Training
 from classifier.sentences import sentence
 from classifier.services.alarms import clear_alarms, raise_alarm

@@ -9,7 +9,7 @@ import pytest
 
 from classifier.errors import ClassifierError, NoModelError, SettingError
 from classifier.models import ModelVersion, Reclassification, Suggestion
-from classifier.pipeline.artifact import TrainedModel
+from classifier.pipeline.model import TrainedModel
 from classifier.selectors import catalogue
 from classifier.services import chunks
 from classifier.services.reclassification import classify

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from classifier.pipeline.artifact import TrainedModel, load_model, save_model
+from classifier.pipeline.artifact import load_model, save_model
 from classifier.pipeline.errors import ArtifactError
 from classifier.pipeline.folder import UNCONFIRMED
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Catalogue
 from classifier.pipeline.suggestion import Suggestion
 from classifier.pipeline.training import train

@@ -16,10 +16,11 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC, LinearSVC
 from skops.io import dumps, get_untrusted_types, loads
 
-from classifier.pipeline.artifact import TrainedModel, load_model, save_model
+from classifier.pipeline.artifact import load_model, save_model
 from classifier.pipeline.errors import ArtifactError
 from classifier.pipeline.folder import FORMAT
 from classifier.pipeline.modalities import REGISTRY
+from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Catalogue
 from classifier.pipeline.training import train
 from tests.pipeline.catalogues import TINY, selected
