@@ -73,18 +73,55 @@ class Reader:
             If the version's files are damaged.
         """
         model = load_version(version=version)
-        table, never = loans()[0], rejected()
+        table, never, known = loans()[0], rejected(), categories_by_key()
         return cls(
             version=version,
             model=model,
             loans=table,
             threshold=model.threshold(precision=precision),
             rejected=never,
-            current=current_names(model.classes, known=categories_by_key()),
+            current=current_names(model.classes, known=known),
             fingerprints=Fingerprints.of(
-                version=version, classes=model.classes, precision=precision, loans=table, rejected=never
+                version=version,
+                classes=model.classes,
+                known=known,
+                precision=precision,
+                loans=table,
+                rejected=never,
             ),
         )
+
+
+@transaction.atomic
+def open_batch(
+    *,
+    version: ModelVersion,
+    books: Sequence[int],
+    precision: float,
+    state: str,
+    now: datetime,
+    run: Run | None = None,
+) -> Reclassification:
+    """Return a new batch, cut into chunks.
+
+    Parameters
+    ----------
+    version : ModelVersion
+        Which classifies.
+    books : sequence of int
+        Primary keys of its books.
+    precision : float
+    state : str
+        Proposed or applied: see `Reclassification.State`.
+    now : datetime
+    run : Run, optional
+        Which does it.
+    """
+    batch = Reclassification.objects.create(
+        run=run, model_version=version, state=state, made_at=now, precision=precision, books=len(books)
+    )
+    cut(batch=batch, books=books)
+    return batch
 
 
 def cut(*, batch: Reclassification, books: Sequence[int]) -> int:

@@ -127,17 +127,7 @@ def classify(
     return result
 
 
-def propose(
-    *,
-    version: ModelVersion,
-    now: datetime,
-    include_categorised: bool = False,
-    precision: float | None = None,
-    run: Run | None = None,
-    call_help: Help = no_help,
-    progress: Progress = no_progress,
-    clock: Callable[[], datetime] = timezone.now,
-) -> Reclassification:
+def propose(*, version: ModelVersion, now: datetime, progress: Progress = no_progress) -> Reclassification:
     """List the books whose suggestion a version would change, and change nothing.
 
     Parameters
@@ -145,15 +135,7 @@ def propose(
     version : ModelVersion
         Any; what it proposed before is replaced.
     now : datetime
-    include_categorised : bool
-        Every book, not only those that no person and no import has filed.
-    precision : float, optional
-        As `classify` would be asked for; left out, the setting ``SUGGESTION_PRECISION``.
-    run : Run, optional
-        Within which it is done.
-    call_help, progress : callable
-    clock : callable
-        Returns the time.
+    progress : callable
 
     Returns
     -------
@@ -167,23 +149,15 @@ def propose(
     ClassifierError
         If the version's files are damaged or what it reads books with is missing.
     """
-    precision = _checked(precision)
+    precision = _checked(None)
     reader = Reader.of(version=version, precision=precision)
-    scope = all_books() if include_categorised else unsettled_books()
-    books = list(scope.values_list("pk", flat=True))
+    books = list(unsettled_books().values_list("pk", flat=True))
     with transaction.atomic():
         version.reclassifications.filter(state=Reclassification.State.PROPOSED).delete()
-        batch = Reclassification.objects.create(
-            run=run,
-            model_version=version,
-            state=Reclassification.State.PROPOSED,
-            made_at=now,
-            precision=precision,
-            books=len(books),
+        batch = chunks.open_batch(
+            version=version, books=books, precision=precision, state=Reclassification.State.PROPOSED, now=now
         )
-        cut = chunks.cut(batch=batch, books=books)
-    call_help(batch.pk, cut)
-    chunks.work_off(batch=batch, reader=reader, progress=progress, clock=clock)
+    chunks.work_off(batch=batch, reader=reader, progress=progress)
     with transaction.atomic():
         _complete(batch)
     return batch
@@ -203,8 +177,7 @@ def _begun(run: Run | None) -> Reclassification | None:
     """Return the batch that an earlier attempt of the run began."""
     if run is None:
         return None
-    begun = run.reclassifications.exclude(state=Reclassification.State.PROPOSED)
-    return begun.select_related("model_version").first()
+    return run.reclassifications.select_related("model_version").first()
 
 
 def _open(
@@ -218,17 +191,14 @@ def _open(
     books = list(keys)
     if not books:
         return None
-    with transaction.atomic():
-        batch = Reclassification.objects.create(
-            run=run,
-            model_version=reader.version,
-            state=Reclassification.State.APPLIED,
-            made_at=now,
-            precision=precision,
-            books=len(books),
-        )
-        chunks.cut(batch=batch, books=books)
-    return batch
+    return chunks.open_batch(
+        version=reader.version,
+        books=books,
+        precision=precision,
+        state=Reclassification.State.APPLIED,
+        run=run,
+        now=now,
+    )
 
 
 def _complete(batch: Reclassification) -> None:

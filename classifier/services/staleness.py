@@ -16,9 +16,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from classifier.models import ModelVersion, Suggestion
 from classifier.pipeline.folder import FORMAT
 from classifier.pipeline.records import BookRecord, LoanTable
-from classifier.selectors import book_rows, categories_by_key
+from classifier.selectors import book_rows
 from classifier.services.fingerprints import file_state
-from library.catalogue.models import Book
+from library.catalogue.models import Book, Category
 
 BUSY = 500
 """Whoever borrowed more titles than this ties none to another: the square root of the number divides it."""
@@ -48,12 +48,12 @@ class Fingerprints:
         *,
         version: ModelVersion,
         classes: list[str],
+        known: Mapping[str, Category],
         precision: float,
         loans: LoanTable,
         rejected: Mapping[str, Sequence[str]],
     ) -> Self:
-        """Return those by a version with the categories that the library has now."""
-        known = categories_by_key()
+        """Return those by a version with the categories that the library has now: see `categories_by_key`."""
         there = [(name, known[name].pk) for name in classes if name in known]
         return cls(
             context=repr((FORMAT, version.name, precision, there)),
