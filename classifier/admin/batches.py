@@ -22,6 +22,7 @@ from classifier.admin.suggestions import ReadOnlyAdmin, may_file_books
 from classifier.dispatch import ask_to_undo
 from classifier.models import Change, Reclassification, Run
 from classifier.services.batches import accept
+from library.desk.users import signed_in
 from library.errors import LibraryError
 
 
@@ -96,7 +97,7 @@ class ReclassificationAdmin(ReadOnlyAdmin):
                 batch=batch,
                 trigger=Run.Trigger.MANUAL,
                 now=timezone.now(),
-                user=request.user,  # type: ignore[arg-type]  # signed in
+                user=signed_in(request.user),
             )
         except LibraryError as error:
             self.message_user(request, error.message, messages.ERROR)
@@ -202,7 +203,7 @@ class ChangeAdmin(ReadOnlyAdmin):
                     batch=batch,
                     change_ids=chosen[batch.pk],
                     now=timezone.now(),
-                    user=request.user,  # type: ignore[arg-type]  # signed in, or this is not shown
+                    user=signed_in(request.user),
                 )
             except LibraryError as error:
                 self.message_user(request, error.message, messages.ERROR)

@@ -22,6 +22,7 @@ from classifier import reasons
 from classifier.admin.suggestions import ReadOnlyAdmin, may_file_books
 from classifier.models import Misfiled
 from classifier.services.misfiled import dismiss, move
+from library.desk.users import signed_in
 from library.errors import LibraryError
 
 
@@ -146,7 +147,7 @@ class MisfiledAdmin(ReadOnlyAdmin):
 
     def move_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         def act(misfiled: Misfiled) -> str:
-            book = move(misfiled=misfiled, reviewer=request.user, now=timezone.now())  # type: ignore[arg-type]
+            book = move(misfiled=misfiled, reviewer=signed_in(request.user), now=timezone.now())
             self.log_change(
                 request, book, f"Moved from {misfiled.filed} to {book.category}, as the model says."
             )
@@ -156,7 +157,7 @@ class MisfiledAdmin(ReadOnlyAdmin):
 
     def dismiss_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         def act(misfiled: Misfiled) -> str:
-            dismiss(misfiled=misfiled, now=timezone.now(), user=request.user)  # type: ignore[arg-type]  # signed in
+            dismiss(misfiled=misfiled, now=timezone.now(), user=signed_in(request.user))
             self.log_change(request, misfiled, "Said to be right.")
             return _("%(book)s stays under %(category)s and is listed no more.") % {
                 "book": misfiled.book, "category": misfiled.filed,

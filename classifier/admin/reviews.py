@@ -23,6 +23,7 @@ from classifier.review_selectors import ReviewFilters, waiting_items
 from classifier.services.review import clear_rejections, judge, undo_last
 from classifier.services.review_queue import next_for
 from library.catalogue.models import Book, Branch, Category
+from library.desk.users import signed_in
 from library.errors import LibraryError
 
 _SIMILAR = 5
@@ -142,7 +143,8 @@ class ReviewAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(request.get_full_path())
         form = FilterForm(request.GET, site=self.admin_site, auto_id="filter_%s")
         filters = form.filters()
-        item = next(iter(next_for(reviewer=request.user, now=timezone.now(), filters=filters)), None)  # type: ignore[arg-type]
+        reviewer = signed_in(request.user)
+        item = next(iter(next_for(reviewer=reviewer, now=timezone.now(), filters=filters)), None)
         verdict = VerdictForm(site=self.admin_site)
         context = {
             **self.admin_site.each_context(request),
@@ -176,14 +178,14 @@ class ReviewAdmin(ReadOnlyAdmin):
         now = timezone.now()
         try:
             if request.POST.get("verdict") == "undo":
-                review = undo_last(reviewer=request.user, now=now)  # type: ignore[arg-type]
+                review = undo_last(reviewer=signed_in(request.user), now=now)
                 said = _("Undone: %s.") % review
             else:
                 form = VerdictForm(_with_other(request), site=self.admin_site)
                 if not form.is_valid():
                     self.message_user(request, form.errors.as_text(), messages.ERROR)
                     return
-                review = form.judge(reviewer=request.user, now=now)
+                review = form.judge(reviewer=signed_in(request.user), now=now)
                 said = f"{review}." if review.category is None else f"{review} → {review.category}."
         except LibraryError as error:
             self.message_user(request, error.message, messages.ERROR)

@@ -23,6 +23,7 @@ from classifier import dispatch
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.models import Run
 from classifier.services.runs import request_cancel
+from library.desk.users import signed_in
 from library.errors import LibraryError
 
 REFRESH = 5
@@ -119,7 +120,7 @@ class RunAdmin(ReadOnlyAdmin):
             kind=obj.kind,
             trigger=Run.Trigger.MANUAL,
             now=timezone.now(),
-            user=request.user,  # type: ignore[arg-type]  # signed in, or this page is not shown
+            user=signed_in(request.user),
             force=obj.forced,
         )
         # The page goes on with this object: it becomes the run that was opened, or found.

@@ -29,6 +29,7 @@ from classifier.models import Recommendation, Suggestion
 from classifier.services.review import SuggestionReplacedError, accept_suggestion
 from library.catalogue.admin import BookAdmin
 from library.catalogue.models import Book
+from library.desk.users import signed_in
 from library.errors import LibraryError
 from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import without_personal_data
@@ -44,7 +45,7 @@ def accept(model_admin: admin.ModelAdmin, request: HttpRequest, suggestion: Sugg
     try:
         book = accept_suggestion(
             suggestion=suggestion,
-            reviewer=request.user,  # type: ignore[arg-type]  # signed in, or there is no button
+            reviewer=signed_in(request.user),
             now=timezone.now(),
         )
     except LibraryError as error:

@@ -29,6 +29,7 @@ from classifier.services.taxonomy_preview import preview
 from library.catalogue.admin import CategoryAdmin
 from library.catalogue.models import Category, TaxonomyChange
 from library.catalogue.services.wishes import Wish, as_parameters
+from library.desk.users import signed_in
 from library.errors import LibraryError
 
 Kind = TaxonomyChange.Kind
@@ -84,7 +85,7 @@ class CategoryWithChangesAdmin(CategoryAdmin):
             seen = _digest(wish)
             try:
                 if request.POST.get("do") == "apply" and request.POST.get("seen") == seen:
-                    change = apply(wish=wish, now=now, user=request.user)  # type: ignore[arg-type]  # signed in
+                    change = apply(wish=wish, now=now, user=signed_in(request.user))
                     return self._made(request, change)
                 found = preview(wish=wish, now=now)
             except LibraryError as error:
@@ -179,7 +180,7 @@ class TaxonomyChangeAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         change = get_object_or_404(TaxonomyChange, pk=pk)
         try:
-            change = undo(change=change, now=timezone.now(), user=request.user)  # type: ignore[arg-type]  # signed in
+            change = undo(change=change, now=timezone.now(), user=signed_in(request.user))
         except LibraryError as error:
             self.message_user(request, error.message, messages.ERROR)
         else:

@@ -25,6 +25,7 @@ from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.dispatch import ask
 from classifier.models import ModelVersion, Reclassification, Run
 from classifier.services.promotion import pin, promote, rollback
+from library.desk.users import signed_in
 from library.errors import LibraryError
 
 
@@ -110,7 +111,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             kind=Run.Kind.RECLASSIFY,
             trigger=Run.Trigger.MANUAL,
             now=timezone.now(),
-            user=request.user,  # type: ignore[arg-type]  # signed in
+            user=signed_in(request.user),
         )
         self.message_user(request, _("Its suggestions come with a run: %s") % asked.sentence)
 

@@ -15,6 +15,7 @@ from classifier.api.suggestions import MayFileBooks
 from classifier.dispatch import ask_to_undo
 from classifier.models import Change, Reclassification, Run
 from classifier.services.batches import accept
+from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
 
 
@@ -87,7 +88,7 @@ class ReclassificationViewSet(viewsets.ReadOnlyModelViewSet):
             batch=self.get_object(),
             trigger=Run.Trigger.API,
             now=timezone.now(),
-            user=request.user,  # type: ignore[arg-type]  # signed in: only such a one may change batches
+            user=signed_in(request.user),
         )
         data = RunSerializer(asked.run, context=self.get_serializer_context()).data
         return Response(data, status=status.HTTP_202_ACCEPTED)
@@ -102,7 +103,7 @@ class ReclassificationViewSet(viewsets.ReadOnlyModelViewSet):
             batch=self.get_object(),
             change_ids=given.validated_data.get("changes"),
             now=timezone.now(),
-            user=request.user,  # type: ignore[arg-type]  # signed in: only such a one may change books
+            user=signed_in(request.user),
         )
         return Response(AcceptedSerializer(done).data)
 

@@ -15,6 +15,7 @@ from classifier.api.suggestions import EvidenceField, MayFileBooks
 from classifier.models import Misfiled
 from classifier.services.misfiled import dismiss, move
 from library.catalogue.api import BookSerializer
+from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
 
 
@@ -75,12 +76,12 @@ class MisfiledViewSet(viewsets.ReadOnlyModelViewSet):
     @action(detail=True, methods=["post"], permission_classes=[MayDismiss])
     def dismiss(self, request: Request, pk: str) -> Response:
         """Say that the book is filed rightly: it is listed no more as long as it is filed there."""
-        dismiss(misfiled=self.get_object(), now=timezone.now(), user=request.user)  # type: ignore[arg-type]
+        dismiss(misfiled=self.get_object(), now=timezone.now(), user=signed_in(request.user))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=None, responses=BookSerializer)
     @action(detail=True, methods=["post"], permission_classes=[MayFileBooks])
     def move(self, request: Request, pk: str) -> Response:
         """File the book where the model says, as the librarian's own decision."""
-        book = move(misfiled=self.get_object(), reviewer=request.user, now=timezone.now())  # type: ignore[arg-type]
+        book = move(misfiled=self.get_object(), reviewer=signed_in(request.user), now=timezone.now())
         return Response(BookSerializer(book, context=self.get_serializer_context()).data)

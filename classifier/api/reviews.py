@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import mixins, serializers, status, viewsets
@@ -19,6 +18,7 @@ from classifier.services.review import judge, undo_last
 from classifier.services.review_queue import MAX_AT_ONCE, next_for
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Branch, Category
+from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
 
 
@@ -124,7 +124,7 @@ class ReviewViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         """Judge a book that `next` gave: accept, correct, reject, or unknown, which leaves it to others."""
         given = VerdictSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        review = judge(**given.validated_data, reviewer=_user(request), now=timezone.now())
+        review = judge(**given.validated_data, reviewer=signed_in(request.user), now=timezone.now())
         return Response(self.get_serializer(review).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -142,7 +142,7 @@ class ReviewViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         asked.is_valid(raise_exception=True)
         filters = asked.filters()
         items = next_for(
-            reviewer=_user(request), now=timezone.now(), filters=filters, n=asked.validated_data["n"]
+            reviewer=signed_in(request.user), now=timezone.now(), filters=filters, n=asked.validated_data["n"]
         )
         context = self.get_serializer_context()
         return Response(
@@ -156,7 +156,8 @@ class ReviewViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     @action(detail=False, methods=["post"], permission_classes=[MayReview])
     def undo(self, request: Request) -> Response:
         """Undo your last review."""
-        return Response(self.get_serializer(undo_last(reviewer=_user(request), now=timezone.now())).data)
+        review = undo_last(reviewer=signed_in(request.user), now=timezone.now())
+        return Response(self.get_serializer(review).data)
 
     @extend_schema(
         filters=False,
@@ -176,8 +177,3 @@ class ReviewViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     def figures(self, request: Request) -> Response:
         """Count what was reviewed and what waits; of no person."""
         return Response(review_figures())
-
-
-def _user(request: Request) -> User:
-    assert isinstance(request.user, User)  # only such a one has the permission
-    return request.user

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from classifier import dispatch
 from classifier.models import Run
 from classifier.services.runs import request_cancel
+from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
 
 
@@ -94,7 +95,7 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
             **given.validated_data,
             trigger=Run.Trigger.API,
             now=timezone.now(),
-            user=request.user,  # type: ignore[arg-type]  # signed in: only such a one may add
+            user=signed_in(request.user),
         )
         asked.run.is_new = asked.is_new  # type: ignore[attr-defined]  # for the serializer
         data = AskedSerializer(asked.run, context=self.get_serializer_context()).data

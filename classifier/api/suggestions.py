@@ -18,6 +18,7 @@ from classifier.models import Recommendation, SimilarBook, Suggestion
 from classifier.services.review import accept_suggestion
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Book
+from library.desk.users import signed_in
 from library.people.api.audit import AuditedViewSet
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
@@ -139,7 +140,7 @@ class SuggestionViewSet(viewsets.ReadOnlyModelViewSet):
         """File the book under the suggested category."""
         book = accept_suggestion(
             suggestion=self.get_object(),
-            reviewer=request.user,  # type: ignore[arg-type]  # signed in: only such a one may file books
+            reviewer=signed_in(request.user),
             now=timezone.now(),
         )
         return Response(BookSerializer(book, context=self.get_serializer_context()).data)

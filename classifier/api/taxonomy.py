@@ -15,6 +15,7 @@ from classifier.services.taxonomy import apply, undo
 from classifier.services.taxonomy_preview import preview
 from library.catalogue.models import TaxonomyChange
 from library.catalogue.services.wishes import BooksTo, Child, Merge, Move, Retire, Rule, Split, Wish
+from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
 
 _NEEDED = {"merge": ("sources", "into"), "split": ("category", "children"), "retire": ("category",),
@@ -137,14 +138,14 @@ class TaxonomyChangeViewSet(viewsets.ReadOnlyModelViewSet):
     @action(detail=False, methods=["post"], permission_classes=[MayChangeCategories])
     def apply(self, request: Request) -> Response:
         """Make a change, in one transaction."""
-        change = apply(wish=_asked(request), now=timezone.now(), user=request.user)  # type: ignore[arg-type]
+        change = apply(wish=_asked(request), now=timezone.now(), user=signed_in(request.user))
         return Response(self.get_serializer(change).data, status=201)
 
     @extend_schema(request=None, responses=TaxonomyChangeSerializer)
     @action(detail=True, methods=["post"], permission_classes=[MayChangeCategories])
     def undo(self, request: Request, pk: str) -> Response:
         """Take a change back; books that were filed otherwise since stay."""
-        change = undo(change=self.get_object(), now=timezone.now(), user=request.user)  # type: ignore[arg-type]
+        change = undo(change=self.get_object(), now=timezone.now(), user=signed_in(request.user))
         return Response(self.get_serializer(change).data)
 
 

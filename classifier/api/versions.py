@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from classifier.dispatch import ask
 from classifier.models import Alarm, ModelVersion, Run
 from classifier.services.promotion import pin, promote, rollback
+from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
 
 
@@ -96,8 +97,8 @@ class ModelVersionViewSet(viewsets.ReadOnlyModelViewSet):
 
     def _serving(self, request: Request, version: ModelVersion) -> Response:
         """Show what classifies since just now, and ask for its suggestions."""
-        user = request.user
-        ask(kind=Run.Kind.RECLASSIFY, trigger=Run.Trigger.API, now=timezone.now(), user=user)  # type: ignore[arg-type]
+        user = signed_in(request.user)
+        ask(kind=Run.Kind.RECLASSIFY, trigger=Run.Trigger.API, now=timezone.now(), user=user)
         return self._shown(version)
 
     def _shown(self, version: ModelVersion) -> Response:
