@@ -19,17 +19,17 @@ SAVING = _("saving")
 PREVIEWING = _("looking at what would change")
 MISFILED = _("looking for misfiled books")
 TAKING_BACK = _("taking back")
-#: By kind: its phases in order, and what share of the time each takes, as measured on the demo library.
+#: By kind: its phases in order, and what share of the time each takes on the demo and on a real library.
 USUAL: dict[str, dict[str, float]] = {
     "train": {
         READING: 0.01,
-        _("reading books"): 0.17,
+        _("reading books"): 0.1,
         _("reading sentences"): 0.01,
-        _("learning"): 0.38,
-        _("learning with the held-out books"): 0.39,
+        _("learning"): 0.4,
+        _("learning with the held-out books"): 0.4,
         JUDGING: 0.01,
-        SAVING: 0.01,
-        PREVIEWING: 0.02,
+        SAVING: 0.02,
+        PREVIEWING: 0.05,
     },
     "tune": {
         READING: 0.01,
@@ -83,7 +83,7 @@ class Pace:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._learnt = bool(earlier)
-        knots = [(phase, share, at * scale) for phase, share, at in earlier] if earlier else _usual(kind)
+        knots = [(phase, share, at * scale) for phase, share, at in _whole(kind, earlier)]
         self._knots: dict[str, list[tuple[float, float]]] = {}
         for phase, share, at in knots:
             self._knots.setdefault(phase, []).append((share, at))
@@ -153,6 +153,23 @@ class Pace:
         if speed is None:
             return None
         return max(0.0, self._whole - self._expected(now)) * speed
+
+
+def _whole(kind: str, earlier: Sequence[Knot]) -> list[Knot]:
+    """Return an earlier run's knots, with the usual time of last phases that it did not have.
+
+    The first training of an installation is compared with none before it, and has nothing to preview.
+    """
+    if not earlier:
+        return _usual(kind)
+    usual = USUAL[kind]
+    had = [phase for phase in usual if phase in {name for name, _share, _at in earlier}]
+    known = sum(usual[phase] for phase in had)
+    knots = list(earlier)
+    for phase in list(usual)[list(usual).index(had[-1]) + 1 :] if had else []:
+        at = knots[-1][2]
+        knots += [(phase, 0.0, at), (phase, 1.0, at + earlier[-1][2] * usual[phase] / known)]
+    return knots
 
 
 def _usual(kind: str) -> list[Knot]:

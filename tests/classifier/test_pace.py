@@ -24,7 +24,7 @@ class Clock:
 
 def go(pace, clock, *, times=1.0, steps=10):
     """Take a run of two phases, 40 and 60 seconds long, to its end; yield (seconds left, what is said)."""
-    for phase, seconds in (("learning", 40), ("saving", 60)):
+    for phase, seconds in (("reading suggestions", 40), ("saving", 60)):
         for step in range(steps):
             pace.step(phase, step, steps)
             clock.now += times * seconds / steps
@@ -59,13 +59,13 @@ def test_progress_never_falls_and_stays_below_the_end_until_it_is_there(kind, st
 
 def test_a_phase_that_is_quick_this_time_says_nothing_of_the_next():
     clock = Clock()
-    last = Pace(kind="train", clock=clock)
+    last = Pace(kind="order_reviews", clock=clock)
     list(go(last, clock))
     clock = Clock()
-    pace = Pace(kind="train", earlier=last.timeline(), clock=clock)
-    pace.step("learning", 0, 1)
+    pace = Pace(kind="order_reviews", earlier=last.timeline(), clock=clock)
+    pace.step("reading suggestions", 0, 1)
     clock.now += 0.1
-    pace.step("learning", 1, 1)
+    pace.step("reading suggestions", 1, 1)
     for second in range(60):
         pace.step("saving", second, 60)
         if second > 5:
@@ -76,10 +76,10 @@ def test_a_phase_that_is_quick_this_time_says_nothing_of_the_next():
 @pytest.mark.parametrize("times", [0.5, 1.0, 3.0])
 def test_a_run_like_the_last_one_is_estimated_by_it_at_any_speed(times):
     clock = Clock()
-    last = Pace(kind="train", clock=clock)
+    last = Pace(kind="order_reviews", clock=clock)
     list(go(last, clock))
     clock = Clock()
-    pace = Pace(kind="train", earlier=last.timeline(), clock=clock)
+    pace = Pace(kind="order_reviews", earlier=last.timeline(), clock=clock)
     end = clock.now + times * 100
     for now, progress, left in go(pace, clock, times=times):
         if 0.5 <= (now - 100) / (times * 100) < 1:
@@ -88,12 +88,22 @@ def test_a_run_like_the_last_one_is_estimated_by_it_at_any_speed(times):
 
 
 def test_nobody_guesses_before_anything_is_known():
-    assert Pace(kind="train", clock=Clock()).reading() == (0.0, None)
+    assert Pace(kind="order_reviews", clock=Clock()).reading() == (0.0, None)
 
 
 def test_a_timeline_stays_small():
     clock = Clock()
-    pace = Pace(kind="train", clock=clock)
+    pace = Pace(kind="order_reviews", clock=clock)
     for step in range(100_000):
         pace.step("learning", step, 100_000)
     assert len(pace.timeline()) < 60
+
+
+def test_a_phase_that_the_last_one_did_not_have_is_reckoned_with():
+    first = [("learning", 0.0, 0.0), ("learning", 1.0, 40.0), ("saving", 0.0, 40.0), ("saving", 1.0, 42.0)]
+    clock = Clock()
+    pace = Pace(kind="train", earlier=[*first, ("", 1.0, 42.0)], clock=clock)
+    usual = USUAL["train"]
+    had = usual["learning"] + usual["saving"]
+    pace.step("saving", 1, 1)
+    assert pace.reading()[1] == pytest.approx(42 * usual["looking at what would change"] / had)
