@@ -3,7 +3,7 @@
 Apart from `classifier.selectors`, so that a web process loads no numpy.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from classifier.models import TRUSTED_SOURCES, Review, ReviewItem, Suggestion
 from library.catalogue.models import Copy
-from library.circulation.models import Loan, LoanEvent
+from library.circulation.models import LoanEvent
 
 USES = (LoanEvent.Kind.CHECKOUT, LoanEvent.Kind.HOLD_PLACED)
 """Events that say that somebody wants a book; they stay when the borrower is forgotten."""
@@ -101,12 +101,7 @@ def suggestions_to_review() -> Iterator[tuple[Any, ...]]:
 def uses_since(*, since: datetime) -> dict[int, int]:
     """Return how often each book was lent or held for since then; those that were not are left out."""
     events = LoanEvent.objects.filter(kind__in=USES, at__gte=since).order_by()
-    uses = Counter(dict(events.values_list("book").annotate(uses=Count("pk")).iterator()))
-    # Loans that a file told of have left no event.
-    told = LoanEvent.objects.filter(loan=OuterRef("pk"), kind=LoanEvent.Kind.CHECKOUT)
-    loans = Loan.objects.filter(~Exists(told), borrowed_at__gte=since).order_by()
-    uses.update(dict(loans.values_list("copy__book").annotate(uses=Count("pk")).iterator()))
-    return dict(uses)
+    return dict(events.values_list("book").annotate(uses=Count("pk")).iterator())
 
 
 def rejected() -> dict[str, list[str]]:

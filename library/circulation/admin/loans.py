@@ -16,7 +16,7 @@ from library.circulation.admin.checkout import CheckoutPage
 from library.circulation.admin.desk import DeskPage
 from library.circulation.admin.reporting import who
 from library.circulation.models import Loan
-from library.circulation.services.settling import settle_copies
+from library.circulation.services.settling import settle_copies, settle_loans
 from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import without_personal_data
 
@@ -62,7 +62,11 @@ class LoanAdmin(AuditedAdmin):
     def save_model(self, request: HttpRequest, obj: Loan, form: ModelForm, change: bool) -> None:
         # Only what was changed: the borrower may be forgotten meanwhile.
         obj.save(update_fields=form.changed_data if change else None)
-        settle_copies(copy_ids={obj.copy_id, form.initial.get("copy") or obj.copy_id})
+        settle_loans(
+            lent=[] if change else [obj],
+            returned=[obj] if obj.returned_at and not form.initial.get("returned_at") else [],
+            copy_ids={obj.copy_id, form.initial.get("copy") or obj.copy_id},
+        )
 
     def delete_model(self, request: HttpRequest, obj: Loan) -> None:
         copy_id = obj.copy_id

@@ -20,8 +20,8 @@ from library.circulation.selectors.overdue import is_overdue
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.renewals import renew
+from library.circulation.services.settling import settle_loans
 from library.circulation.services.routing import Action as Destination
-from library.circulation.services.settling import settle_copies
 from library.people.api.audit import Action, AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
@@ -119,12 +119,16 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
     ordering_fields = ["borrowed_at", "due_at", "returned_at"]
 
     def perform_create(self, serializer: BaseSerializer) -> None:
-        settle_copies(copy_ids=[serializer.save().copy_id])
+        loan = serializer.save()
+        settle_loans(lent=[loan], returned=[loan] if loan.returned_at else [], copy_ids=[loan.copy_id])
 
     def perform_update(self, serializer: BaseSerializer) -> None:
-        loan: Any = serializer.instance
-        before = loan.copy_id
-        settle_copies(copy_ids={before, serializer.save().copy_id})
+        before: Any = serializer.instance
+        copy_id, was_out = before.copy_id, before.returned_at is None
+        loan = serializer.save()
+        settle_loans(
+            returned=[loan] if was_out and loan.returned_at else [], copy_ids={copy_id, loan.copy_id}
+        )
 
     @extend_schema(request=CheckoutSerializer, responses={201: LoanSerializer})
     @action(detail=False, methods=["post"])

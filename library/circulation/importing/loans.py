@@ -14,7 +14,7 @@ from library.circulation.importing.copies import FOREVER, Span, assign_copies
 from library.circulation.importing.rows import LoanRow, read_loan
 from library.circulation.models import Loan
 from library.circulation.selectors import copies_of_books, loans_of_books
-from library.circulation.services.settling import settle_copies
+from library.circulation.services.settling import settle_loans
 from library.console import Progress, no_progress
 from library.people.services.borrowers import ensure_borrowers
 from library.tabular import KEYS_A_QUERY, ImportReport, batches, kept_or_undone, quoted, read_rows
@@ -124,11 +124,17 @@ def _write(
     pairs = [(row, told_before(row)) for row in rows]
     if history_until:
         pairs = _with_returns(pairs, history_until)
-    _update([(row, loan) for row, loan in pairs if loan], report, is_history=bool(history_until))
+    returned = _update([(row, loan) for row, loan in pairs if loan], report, is_history=bool(history_until))
     new = [row for row, loan in pairs if not loan]
     copy_ids = _copies_for(new, known, copies, books, report)
-    _create(new, copy_ids, report, progress)
-    settle_copies(copy_ids={copy_id for owned in copies.values() for copy_id in owned})
+    created = _create(new, copy_ids, report, progress)
+    returned += [loan for loan in created if loan.returned_at]
+    settle_loans(
+        lent=created,
+        # What was worked out from a history is no event: nobody told of that return.
+        returned=[] if history_until else returned,
+        copy_ids={copy_id for owned in copies.values() for copy_id in owned},
+    )
 
 
 def _with_returns(
@@ -148,9 +154,10 @@ def _with_returns(
     return returned
 
 
-def _update(pairs: list[tuple[LoanRow, Loan]], report: ImportReport, *, is_history: bool) -> None:
-    """Write what the file tells anew of loans that are known."""
+def _update(pairs: list[tuple[LoanRow, Loan]], report: ImportReport, *, is_history: bool) -> list[Loan]:
+    """Write what the file tells anew of loans that are known; return those that were out and are back."""
     changed: list[Loan] = []
+    returned: list[Loan] = []
     for row, loan in pairs:
         if loan.borrower_id is None:
             continue  # whether it is the very same nobody can know
@@ -162,16 +169,20 @@ def _update(pairs: list[tuple[LoanRow, Loan]], report: ImportReport, *, is_histo
         loan.renewals = loan.renewals if row.renewals is None else row.renewals
         if (loan.due_at, loan.returned_at, loan.renewals) != before:
             changed.append(loan)
+            if loan.returned_at and not before[1]:
+                returned.append(loan)
     Loan.objects.bulk_update(changed, ["due_at", "returned_at", "renewals"], batch_size=200)
     report.updated = len(changed)
     report.unchanged = len(pairs) - len(changed)
+    return returned
 
 
-def _create(new: list[LoanRow], copy_ids: list[int], report: ImportReport, progress: Progress) -> None:
+def _create(new: list[LoanRow], copy_ids: list[int], report: ImportReport, progress: Progress) -> list[Loan]:
+    created: list[Loan] = []
     borrowers, made = ensure_borrowers(card_numbers={row.card_number for row in new})
     report.add_made("borrowers", made)
     for batch in batches(zip(new, copy_ids, strict=True), BATCH):
-        Loan.objects.bulk_create(
+        created += Loan.objects.bulk_create(
             Loan(
                 copy_id=copy_id,
                 borrower_id=borrowers[row.card_number],
@@ -184,6 +195,7 @@ def _create(new: list[LoanRow], copy_ids: list[int], report: ImportReport, progr
         )
         report.created += len(batch)
         progress("writing loans", report.created, len(new))
+    return created
 
 
 def _copies_for(

@@ -1,10 +1,13 @@
 """The record of what happened; the caller's transaction keeps an event together with what it tells of."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
 from library.catalogue.models import Copy
 from library.circulation.models import Hold, Loan, LoanEvent
+from library.people.models import Borrower
+from library.tabular import KEYS_A_QUERY, batches
 
 
 def record_event(
@@ -56,3 +59,35 @@ def record_hold_event(*, kind: LoanEvent.Kind, at: datetime, hold: Hold, copy: C
         borrower_id=hold.borrower_id,
         borrower_category_id=hold.borrower.category_id if hold.borrower else None,
     )
+
+
+def record_told_events(*, kind: LoanEvent.Kind, loans: Iterable[Loan]) -> None:
+    """Write the checkouts or the checkins of loans that a file or a person tells of.
+
+    The branch is the copy's, and the category the one that the borrower has now: nobody told another.
+
+    Parameters
+    ----------
+    kind : LoanEvent.Kind
+        ``CHECKOUT`` or ``CHECKIN``.
+    loans : iterable of Loan
+        Written already; for a checkin, returned.
+    """
+    for some in batches(loans, KEYS_A_QUERY):
+        copies = Copy.objects.in_bulk({loan.copy_id for loan in some})
+        people = {loan.borrower_id for loan in some if loan.borrower_id}
+        categories = dict(Borrower.objects.filter(pk__in=people).values_list("pk", "category"))
+        LoanEvent.objects.bulk_create(
+            LoanEvent(
+                kind=kind,
+                at=loan.borrowed_at if kind == LoanEvent.Kind.CHECKOUT else loan.returned_at,
+                book_id=copies[loan.copy_id].book_id,
+                branch_id=copies[loan.copy_id].branch_id,
+                copy_id=loan.copy_id,
+                item_type_id=copies[loan.copy_id].item_type_id,
+                loan=loan,
+                borrower_id=loan.borrower_id,
+                borrower_category_id=categories[loan.borrower_id] if loan.borrower_id else None,
+            )
+            for loan in some
+        )

@@ -1,4 +1,4 @@
-"""Copies brought into line with loans that did not pass the desk: those of a file, or corrected by hand."""
+"""Loans that did not pass the desk, those of a file or entered by hand: their events, and their copies."""
 
 from collections.abc import Collection
 
@@ -7,17 +7,38 @@ from django.db.models import Count, Exists, F, IntegerField, OuterRef, Subquery,
 from django.db.models.functions import Coalesce
 
 from library.catalogue.models import Copy
-from library.circulation.models import Hold, Loan
+from library.circulation.models import Hold, Loan, LoanEvent
+from library.circulation.services.events import record_told_events
 from library.tabular import KEYS_A_QUERY, batches
 
 #: Where a copy is not, if a loan of it is open.
 AT_HAND = (Copy.Status.AVAILABLE, Copy.Status.ON_HOLD_SHELF, Copy.Status.IN_TRANSIT)
 
 
+def settle_loans(
+    *, lent: Collection[Loan] = (), returned: Collection[Loan] = (), copy_ids: Collection[int]
+) -> None:
+    """Write the events of loans that did not pass the desk, and bring copies into line with them.
+
+    Renewals make no event: nobody told when they were.
+
+    Parameters
+    ----------
+    lent : collection of Loan
+        Those that are new.
+    returned : collection of Loan
+        Those of which the return is known now, and was not before.
+    copy_ids : collection of int
+        Theirs, and those that they had before a correction.
+    """
+    with transaction.atomic():
+        record_told_events(kind=LoanEvent.Kind.CHECKOUT, loans=lent)
+        record_told_events(kind=LoanEvent.Kind.CHECKIN, loans=returned)
+        settle_copies(copy_ids=copy_ids)
+
+
 def settle_copies(*, copy_ids: Collection[int]) -> None:
     """Tell copies what their loans know: which are out, and how often each was lent and renewed.
-
-    No event is written: a loan that did not pass the desk is history, not something that happened now.
 
     Parameters
     ----------
