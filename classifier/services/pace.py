@@ -46,8 +46,9 @@ USUAL: dict[str, dict[str, float]] = {
         _("reading books"): 0.08,
         _("comparing loans"): 0.02,
         _("comparing texts"): 0.03,
+        _("learning what follows"): 0.15,
         _("recommending"): 0.15,
-        SAVING: 0.6,
+        SAVING: 0.45,
     },
     "order_reviews": {
         READING: 0.1,

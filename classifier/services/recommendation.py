@@ -84,7 +84,8 @@ def recommend(
         text = modality.fit_block(wanted, rng=np.random.default_rng(0)).values
         progress("reading books", 1, 1)
         recommender = Recommender(settings=config.recommend)
-        recommender.fit(wanted.loans, book_ids=ids, text=text, progress=progress)
+        authors = [book.authors for book in wanted.books]
+        recommender.fit(wanted.loans, book_ids=ids, text=text, authors=authors, progress=progress)
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
     found = list(

@@ -96,13 +96,16 @@ SHARES = [
 POSITIVE = [
     "network.width", "network.hidden", "svm.max_books", "text.min_books", "text.gram_min", "text.max_terms",
     "loans.factors", "loans.neighbours", "training.max_holdout", "recommend.neighbours",
+    "recommend.min_borrowers", "recommend.near_by_loans", "recommend.near_by_text",
 ]  # fmt: skip
 POSITIVE_REAL = [
     "network.learning_rate", "network.dense_learning_rate", "svm.C", "recommend.half_life_years",
+    "recommend.penalty", "recommend.author_share",
 ]  # fmt: skip
 NOT_NEGATIVE = ["network.epochs", "network.batch", "training.refit_below"]
 NOT_NEGATIVE_REAL = [
     "network.modality_loss", "network.weight_decay", "recommend.text_weight", "recommend.popularity_weight",
+    "recommend.text_share",
 ]  # fmt: skip
 WRONG = {
     **{key: ["-0.1", "1", "1.5", "nan", "inf"] for key in SHARES},

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from classifier.pipeline import recommend
 from classifier.pipeline.config import Config
@@ -31,8 +33,10 @@ def words(ids: str, texts: dict[str, str]) -> sp.csr_matrix:
     return sp.csr_matrix(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1))
 
 
-def fitted(table: LoanTable, ids: str, texts: dict[str, str] | None = None, *settings: str) -> Recommender:
-    config = Config().with_settings([f"recommend.{setting}" for setting in settings])
+def fitted(table: LoanTable, ids: str, texts: dict[str, str] | None = None, *changed: str) -> Recommender:
+    config = Config().with_settings(
+        ["recommend.min_borrowers=1", *(f"recommend.{setting}" for setting in changed)]
+    )
     text = words(ids, texts) if texts else None
     return Recommender(settings=config.recommend).fit(table, book_ids=list(ids), text=text)
 
@@ -48,10 +52,10 @@ def listed(recommender: Recommender, *, n: int = 10, include_borrowed: bool = Fa
 def test_titles_are_similar_by_readers_and_by_text_and_the_weight_of_text_is_a_setting():
     table = loans(("a", 0), ("b", 0), ("a", 1), ("b", 1), ("c", 2))
     texts = {"a": "sea ship", "c": "sea ship"}
-    found = list(fitted(table, "abc", texts, "text_weight=0.5").similar(n=5))
+    found = list(fitted(table, "abc", texts, "text_share=0.5").similar(n=5))
     assert [row[:3] for row in found] == [("a", 1, "b"), ("a", 2, "c"), ("b", 1, "a"), ("c", 1, "a")]
     assert [row[3] for row in found] == pytest.approx([1, 0.5, 1, 0.5])
-    heavy = list(fitted(table, "abc", texts, "text_weight=2").similar(n=1))
+    heavy = list(fitted(table, "abc", texts, "text_share=2").similar(n=1))
     assert [row[:3] for row in heavy] == [("a", 1, "c"), ("b", 1, "a"), ("c", 1, "a")]
 
 
@@ -89,16 +93,74 @@ def test_titles_had_before_come_again_only_if_asked_for():
     }
 
 
-def test_the_score_adds_up_neighbours_by_age_and_the_reason_is_the_loan_that_gave_most():
+def test_the_score_adds_up_what_titles_bring_by_age_and_the_reason_is_the_loan_that_gave_most():
     # b is like a by text, c is like a half as much; borrower 0 had a now and c two years ago.
     texts = {"a": "sea", "b": "sea", "c": "sea ship"}
     table = loans(("a", 0), ("c", 0, 2), ("b", 1))
-    settings = ("text_weight=0.5", "popularity_weight=0", "half_life_years=1")
-    (first, *_) = fitted(table, "abc", texts, *settings).recommend(n=1, now=NOW)
-    cosine = np.sqrt(1 / 2)
+    given_ = ("text_weight=0.5", "popularity_weight=0", "half_life_years=1", "penalty=3")
+    (first, *_) = fitted(table, "abc", texts, *given_).recommend(n=1, now=NOW)
+    half = np.sqrt(1 / 2)  # the cosine, and what a borrower of two titles counts
+    of_a_and_c = half * np.ones((2, 2)) + 0.5 * np.array([[1, half], [half, 1]]) + 3 * np.eye(2)
+    brings = np.linalg.solve(of_a_and_c, 0.5 * np.array([1, half]))
     assert (first.borrower, first.rank, first.book) == (0, 1, "b")
-    assert first.score == pytest.approx(0.5 * (1 + cosine / 4), rel=1e-5)
+    assert first.score == pytest.approx(brings @ [1, 1 / 4], rel=1e-5)
     assert (first.source, first.because) == ("text", "a")
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), least=st.integers(1, 3))
+def test_what_a_title_brings_is_a_penalised_regression_in_two_parts(seed, least):
+    rng = np.random.default_rng(seed)
+    ids, texts = "abcdef", {book: " ".join(rng.choice(list("uvwxyz"), 3)) for book in "abcdef"}
+    table = loans(*((ids[rng.integers(6)], int(rng.integers(5))) for _ in range(20)))
+    recommender = fitted(table, ids, texts, f"min_borrowers={least}", "penalty=2", "text_weight=0.7")
+    had = np.zeros((6, 5))
+    had[[ids.index(table.book_ids[book]) for book in table.book], table.borrower] = 1
+    weight = 1 / np.sqrt(np.maximum(had.sum(axis=0), 1))
+    by_loans = np.where((had @ had.T >= least) | np.eye(6, dtype=bool), (had * weight) @ had.T, 0)
+    words_of = words(ids, texts).toarray()
+    by_text = 0.7 * words_of @ words_of.T
+    for title in range(6):
+        near = [o for o in range(6) if o != title and by_loans[o, title] + by_text[o, title] > 1e-9]
+        whole = (by_loans + by_text)[np.ix_(near, near)] + 2 * np.eye(len(near))
+        parts = [np.linalg.solve(whole, of[near, title]) for of in (by_loans, by_text)] if near else []
+        for part, found in zip(parts, (recommender.by_loans_, recommender.by_text_), strict=False):
+            expected = np.where(sum(parts) > 0, part, 0)
+            assert found[near][:, [title]].toarray().ravel() == pytest.approx(expected, abs=1e-5)
+        others = [o for o in range(6) if o not in near]
+        assert not recommender.by_loans_[others][:, [title]].toarray().any()
+
+
+def test_what_too_few_borrowers_share_is_in_no_list_and_among_no_similar_titles():
+    table = loans(*((book, borrower) for book in "ab" for borrower in range(3)), ("c", 0), ("d", 0), ("a", 9))
+    two = fitted(table, "abcd", None, "min_borrowers=2", "popularity_weight=0")
+    assert listed(two) == {9: ["b"]}
+    assert {(row[0], row[2]) for row in two.similar(n=5)} == {("a", "b"), ("b", "a")}
+    assert listed(fitted(table, "abcd", None, "min_borrowers=4", "popularity_weight=0")) == {}
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_no_list_of_others_tells_whether_one_borrower_more_had_what_nobody_shares(seed):
+    rng = np.random.default_rng(seed)
+    rows = [("abcdefgh"[rng.integers(8)], int(rng.integers(6))) for _ in range(25)]
+    # Of titles that no one else had: they tie to nothing, and lists of others stay as they are.
+    alone = [("x", 6), ("y", 6)]
+    texts = {book: book for book in "abcdefghxy"}
+    options = ("min_borrowers=2", "popularity_weight=0")
+    without = fitted(loans(*rows), "abcdefghxy", texts, *options)
+    told = fitted(loans(*rows, *alone), "abcdefghxy", texts, *options)
+    assert listed(without) == listed(told)
+    assert list(without.similar(n=9)) == list(told.similar(n=9))
+
+
+def test_a_list_has_no_more_of_one_author_than_its_share():
+    ids = "abcdefgh"
+    table = loans(*((book, borrower) for book in ids for borrower in (0, 1)), ("a", 2))
+    recommender = Recommender(settings=Config().with_settings(["recommend.author_share=0.5"]).recommend)
+    recommender.fit(table, book_ids=list(ids), text=None, authors=["", "A", "A", "A", "A", "A", "", ""])
+    assert listed(recommender, n=4)[2] == ["b", "c", "g", "h"]
+    assert listed(recommender, n=1)[2] == ["b"]
 
 
 def test_of_two_loans_the_newer_counts_more_and_gives_the_reason():
@@ -110,19 +172,20 @@ def test_of_two_loans_the_newer_counts_more_and_gives_the_reason():
 
 def test_a_title_had_twice_counts_as_its_last_loan_alone():
     texts = {"a": "sea", "b": "sea"}
-    settings = ("text_weight=1", "popularity_weight=0")
-    once, twice = (
-        next(fitted(table, "ab", texts, *settings).recommend(n=1, now=NOW)).score
-        for table in (loans(("a", 0, 1)), loans(("a", 0, 5), ("a", 0, 1), ("a", 0, 3)))
+    given_ = ("half_life_years=1", "popularity_weight=0")
+    now, once, twice = (
+        next(fitted(table, "ab", texts, *given_).recommend(n=1, now=NOW)).score
+        for table in (loans(("a", 0)), loans(("a", 0, 1)), loans(("a", 0, 5), ("a", 0, 1), ("a", 0, 3)))
     )
-    assert once == twice == pytest.approx(0.5)
+    assert once == twice == pytest.approx(now / 2)
 
 
 def test_a_loan_from_the_future_counts_as_one_of_today():
     texts = {"a": "sea", "b": "sea"}
-    settings = ("text_weight=1", "popularity_weight=0")
-    (item,) = fitted(loans(("a", 0, -3)), "ab", texts, *settings).recommend(n=1, now=NOW)
-    assert item.score == pytest.approx(1)
+    found = [
+        next(fitted(loans(("a", 0, years)), "ab", texts).recommend(n=1, now=NOW)).score for years in (-3, 0)
+    ]
+    assert found[0] == found[1]
 
 
 def test_the_source_is_what_contributed_most():
@@ -224,5 +287,5 @@ def test_progress_is_told_to_the_end():
     recommender = Recommender(settings=Config().recommend)
     recommender.fit(table, book_ids=["a", "b"], text=words("ab", {"a": "sea"}), progress=progress)
     list(recommender.recommend(n=1, now=NOW, progress=progress))
-    assert list(told) == ["comparing loans", "comparing texts", "recommending"]
+    assert list(told) == ["comparing loans", "comparing texts", "learning what follows", "recommending"]
     assert all(steps[-1] == (2, 2) for steps in told.values())

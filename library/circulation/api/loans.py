@@ -20,8 +20,8 @@ from library.circulation.selectors.overdue import is_overdue
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.renewals import renew
-from library.circulation.services.settling import settle_loans
 from library.circulation.services.routing import Action as Destination
+from library.circulation.services.settling import settle_loans
 from library.people.api.audit import Action, AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data

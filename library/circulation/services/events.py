@@ -80,7 +80,7 @@ def record_told_events(*, kind: LoanEvent.Kind, loans: Iterable[Loan]) -> None:
         LoanEvent.objects.bulk_create(
             LoanEvent(
                 kind=kind,
-                at=loan.borrowed_at if kind == LoanEvent.Kind.CHECKOUT else loan.returned_at,
+                at=_when(kind, loan),
                 book_id=copies[loan.copy_id].book_id,
                 branch_id=copies[loan.copy_id].branch_id,
                 copy_id=loan.copy_id,
@@ -91,3 +91,10 @@ def record_told_events(*, kind: LoanEvent.Kind, loans: Iterable[Loan]) -> None:
             )
             for loan in some
         )
+
+
+def _when(kind: LoanEvent.Kind, loan: Loan) -> datetime:
+    if kind == LoanEvent.Kind.CHECKOUT:
+        return loan.borrowed_at
+    assert loan.returned_at is not None
+    return loan.returned_at

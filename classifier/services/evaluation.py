@@ -1,0 +1,68 @@
+"""What recommendations would have been worth to this library's borrowers."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from classifier.errors import ClassifierError, SettingError
+from classifier.pipeline.backtest import backtest
+from classifier.pipeline.config import Config
+from classifier.pipeline.errors import PipelineError
+from classifier.pipeline.modalities.text import TextModality
+from classifier.selectors import all_books, catalogue
+from classifier.services.features import feature_cache
+from library.console import Progress, no_progress
+
+
+def evaluate_recommender(
+    *, share: float = 0.8, n: int = 10, settings: Sequence[str] = (), progress: Progress = no_progress
+) -> dict[str, Any]:
+    """Learn from the first loans of the library and look at the others; nothing is written.
+
+    Parameters
+    ----------
+    share : float
+        Of the loans, by time, that is learned from: above 0 and below 1.
+    n : int
+        Titles a list, 1 or more.
+    settings : sequence of str
+        ``recommend.name=value``.
+    progress : callable
+
+    Returns
+    -------
+    dict
+        What `classifier.pipeline.backtest.backtest` gives, ``until`` as a day.
+
+    Raises
+    ------
+    SettingError
+        If a setting, the share or the number cannot be.
+    ClassifierError
+        If there are too few loans to look back at.
+    """
+    if not 0 < share < 1:
+        raise SettingError(f"The share is {share:g}; it must be above 0 and below 1.", share=str(share))
+    if n < 1:
+        raise SettingError(f"A list of {n} titles shows nothing; it must be 1 or more.", n=n)
+    library = catalogue(all_books())
+    try:
+        config = Config().with_settings(settings)
+        modality = TextModality.from_config(config)
+        modality.cache = feature_cache()
+        text = modality.fit_block(library, rng=np.random.default_rng(0)).values if library.books else None
+        found = backtest(
+            library.loans,
+            book_ids=[book.id for book in library.books],
+            text=text,
+            authors=[book.authors for book in library.books],
+            settings=config.recommend,
+            share=share,
+            k=n,
+            progress=progress,
+        )
+    except PipelineError as error:
+        raise ClassifierError(error.message, **error.extra) from error
+    return found | {"n": n, "until": datetime.fromtimestamp(found["until"], UTC).date().isoformat()}
