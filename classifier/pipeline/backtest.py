@@ -9,8 +9,8 @@ day for all).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,9 +22,81 @@ from classifier.pipeline.ranking import catalogue_shown, ranking_scores
 from classifier.pipeline.recommend import Recommender
 from classifier.pipeline.records import Bool, Int64, LoanTable
 
+AGAIN = "any titles"
+"""Looked for where titles had before may come again."""
+
 
 class TooFewLoansError(PipelineError):
     """There is nothing to learn from, or nothing to look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookBack:
+    """Loans before a day, and what was borrowed from that day on.
+
+    Attributes
+    ----------
+    until : int
+        The day, in seconds since 1970-01-01 UTC.
+    past : LoanTable
+        The loans before.
+    had : CSR matrix (n_borrowers, n_books)
+        1 where a borrower had a title before.
+    later : CSR matrix (n_borrowers, n_books)
+        1 where a borrower has had a title since.
+    new : CSR matrix (n_borrowers, n_books)
+        `later` without what was had before.
+    popularity : int array (n_books,)
+        How many borrowers had each title before.
+    """
+
+    until: int
+    past: LoanTable
+    had: sp.csr_matrix
+    later: sp.csr_matrix
+    new: sp.csr_matrix
+    popularity: Int64
+
+    @property
+    def readers(self) -> Bool:
+        """Who had a title before, (n_borrowers,)."""
+        return np.diff(self.had.indptr) > 0
+
+    @classmethod
+    def of(cls, loans: LoanTable, *, book_ids: Sequence[str], share: float) -> Self:
+        """Cut loans in two by time.
+
+        Made-up borrowers (`LoanTable.known`) are left out: of the pairs that are left of who was forgotten
+        nobody knows whether they were borrowed before or after.
+
+        Raises
+        ------
+        TooFewLoansError
+            If all loans are of one moment, or there are none.
+        """
+        known = loans.borrower < (loans.n_borrowers if loans.known is None else loans.known)
+        times = np.sort(loans.borrowed_at[known])
+        until = int(times[min(len(times) - 1, int(len(times) * share))]) if len(times) else 0
+        before, after = known & (loans.borrowed_at < until), known & (loans.borrowed_at >= until)
+        if not before.any() or not after.any():
+            raise TooFewLoansError("There are too few loans at different times to look back at: import more.")
+        past = replace(
+            loans,
+            book=loans.book[before],
+            borrower=loans.borrower[before],
+            borrowed_at=loans.borrowed_at[before],
+            times_borrowed=None,
+            known=None,
+        )
+        had, later = _had(loans, before, book_ids), _had(loans, after, book_ids)
+        return cls(
+            until=until,
+            past=past,
+            had=had,
+            later=later,
+            new=_stored(later - later.multiply(had)),
+            popularity=np.asarray(had.sum(axis=0), np.int64).ravel(),
+        )
 
 
 def backtest(
@@ -39,9 +111,6 @@ def backtest(
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Measure recommendations, and popularity beside them, on the last loans of a library.
-
-    Made-up borrowers (`LoanTable.known`) are left out: of the pairs that are left of who was forgotten nobody
-    knows whether they were borrowed before or after.
 
     Parameters
     ----------
@@ -68,64 +137,49 @@ def backtest(
     TooFewLoansError
         If all loans are of one moment, or there are none.
     """
-    known = loans.borrower < (loans.n_borrowers if loans.known is None else loans.known)
-    times = np.sort(loans.borrowed_at[known])
-    until = int(times[min(len(times) - 1, int(len(times) * share))]) if len(times) else 0
-    before, after = known & (loans.borrowed_at < until), known & (loans.borrowed_at >= until)
-    if not before.any() or not after.any():
-        raise TooFewLoansError("There are too few loans at different times to look back at: import more.")
-    ids = list(book_ids)
-    past, later = _part(loans, before), _had(loans, after, ids)
+    back = LookBack.of(loans, book_ids=book_ids, share=share)
     recommender = Recommender(settings=settings)
-    recommender.fit(past, book_ids=ids, text=text, authors=authors, progress=progress)
-    had = _had(loans, before, ids)
-    popularity = np.asarray(had.sum(axis=0), np.int64).ravel()  # borrowers of each title
-    new = _stored(later - later.multiply(had))
-    readers = np.diff(had.indptr) > 0
-    lists = _lists(recommender, later.shape[0], until=until, k=k, again=False, progress=progress)
-    again = _lists(recommender, later.shape[0], until=until, k=k, again=True, progress=progress)
-    most = _popular(popularity, had, k=k)
+    recommender.fit(back.past, book_ids=book_ids, text=text, authors=authors, progress=progress)
+    n, readers = len(back.readers), back.readers
+    lists = _lists(recommender, n, until=back.until, k=k, again=False, progress=progress)
+    again = _lists(recommender, n, until=back.until, k=k, again=True, progress=progress)
+    most = most_popular(back.popularity, back.had, k=k)
     lists[~readers] = again[~readers] = most[~readers]
-    cold = _columns(new, popularity == 0)
-    wanted = {
-        "new titles": new,
-        "of known borrowers": _rows(new, readers),
-        "of new borrowers": _rows(new, ~readers),
-        "never borrowed titles": cold,
-    }
+    wanted = looked_for(back)
     scores = {
-        "ours": {name: ranking_scores(lists=lists, wanted=rows) for name, rows in wanted.items()},
-        "popularity": {name: ranking_scores(lists=most, wanted=rows) for name, rows in wanted.items()},
+        method: {name: ranking_scores(lists=found, wanted=rows) for name, rows in wanted.items()}
+        for method, found in (("ours", lists), ("popularity", most))
     }
-    anything = _popular(popularity, sp.csr_matrix(had.shape), k=k)
-    scores["ours"]["any titles"] = ranking_scores(lists=again, wanted=later)
-    scores["popularity"]["any titles"] = ranking_scores(lists=anything, wanted=later)
+    anything = most_popular(back.popularity, sp.csr_matrix(back.had.shape), k=k)
+    scores["ours"][AGAIN] = ranking_scores(lists=again, wanted=back.later)
+    scores["popularity"][AGAIN] = ranking_scores(lists=anything, wanted=back.later)
     return {
-        "learned_from": int(before.sum()),
-        "looked_at": int(after.sum()),
-        "until": until,
+        "learned_from": len(back.past),
+        "looked_at": int(np.sum(loans.borrower < (loans.known or loans.n_borrowers))) - len(back.past),
+        "until": back.until,
         "scores": {
             method: {name: found.as_dict() for name, found in of.items()} for method, of in scores.items()
         },
         "shown": {
-            "ours": catalogue_shown(lists=lists[readers], popularity=popularity),
-            "popularity": catalogue_shown(lists=most[readers], popularity=popularity),
+            method: catalogue_shown(lists=found[readers], popularity=back.popularity)
+            for method, found in (("ours", lists), ("popularity", most))
         },
     }
 
 
-def _part(loans: LoanTable, rows: Bool) -> LoanTable:
-    return replace(
-        loans,
-        book=loans.book[rows],
-        borrower=loans.borrower[rows],
-        borrowed_at=loans.borrowed_at[rows],
-        times_borrowed=None,
-        known=None,
-    )
+def looked_for(back: LookBack) -> dict[str, sp.csr_matrix]:
+    """Return what is looked for in lists of new titles, (n_borrowers, n_books) each."""
+    readers = back.readers.astype(np.float32)
+    cold = (back.popularity == 0).astype(np.float32)
+    return {
+        "new titles": back.new,
+        "of known borrowers": _stored(sp.diags_array(readers) @ back.new),
+        "of new borrowers": _stored(sp.diags_array(1 - readers) @ back.new),
+        "never borrowed titles": _stored(back.new @ sp.diags_array(cold)),
+    }
 
 
-def _had(loans: LoanTable, rows: Bool, book_ids: list[str]) -> sp.csr_matrix:
+def _had(loans: LoanTable, rows: Bool, book_ids: Sequence[str]) -> sp.csr_matrix:
     """Return who had what, (n_borrowers, n_books), once however often."""
     position = {book: i for i, book in enumerate(book_ids)}
     column = np.array([position.get(book, -1) for book in loans.book_ids], np.int64)[loans.book[rows]]
@@ -146,7 +200,7 @@ def _lists(recommender: Recommender, n: int, *, until: int, k: int, again: bool,
     return lists
 
 
-def _popular(popularity: Int64, had: sp.csr_matrix, *, k: int) -> Int64:
+def most_popular(popularity: Int64, had: sp.csr_matrix, *, k: int) -> Int64:
     """Return for each borrower the titles that most had, without their own, (n_borrowers, k)."""
     order = np.argsort(-popularity, kind="stable")
     lists = np.full((had.shape[0], k), -1, np.int64)
@@ -156,14 +210,6 @@ def _popular(popularity: Int64, had: sp.csr_matrix, *, k: int) -> Int64:
         best = first[~np.isin(first, own)][:k]
         lists[row, : len(best)] = best
     return lists
-
-
-def _rows(matrix: sp.csr_matrix, kept: Bool) -> sp.csr_matrix:
-    return _stored(sp.diags_array(kept.astype(np.float32)) @ matrix)
-
-
-def _columns(matrix: sp.csr_matrix, kept: Bool) -> sp.csr_matrix:
-    return _stored(matrix @ sp.diags_array(kept.astype(np.float32)))
 
 
 def _stored(matrix: sp.csr_matrix) -> sp.csr_matrix:
