@@ -400,6 +400,7 @@ UNFOLD = {
                     sidebar_link(_("Possibly misfiled"), "wrong_location", "classifier.misfiled"),
                     sidebar_link(_("Reclassifications"), "difference", "classifier.reclassification"),
                     sidebar_link(_("Recommendations"), "recommend", "classifier.recommendation"),
+                    sidebar_link(_("Feedback"), "thumbs_up_down", "classifier.feedback"),
                     sidebar_link(_("Runs"), "play_circle", "classifier.run"),
                     sidebar_link(_("Model versions"), "history", "classifier.modelversion"),
                     sidebar_link(_("Drift reports"), "monitoring", "classifier.driftreport"),
