@@ -37,7 +37,7 @@ DONE = {
     "reclassifications/{batch}/undo/": 14,
     "models/{version}/pin/": 12,
     "runs/{run}/cancel/": 12,
-    "feedback/": 15,
+    "feedback/": 20,
 }
 
 

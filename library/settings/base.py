@@ -278,6 +278,8 @@ SPECTACULAR_SETTINGS = {
         "ChangeKindEnum": "classifier.models.Change.Kind",
         "RunKindEnum": "classifier.models.Run.Kind",
         "ModelVersionStateEnum": "classifier.models.ModelVersion.State",
+        "ReviewVerdictEnum": "classifier.models.Review.Verdict",
+        "FeedbackVerdictEnum": "classifier.models.Feedback.Verdict",
         "RunStatusEnum": "classifier.models.Run.Status",
         "HoldStatusEnum": "library.circulation.models.Hold.Status",
         "TaxonomyChangeKindEnum": "library.catalogue.models.TaxonomyChange.Kind",
