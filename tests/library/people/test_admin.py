@@ -38,6 +38,7 @@ def test_a_borrower_is_added_and_changed_with_all_that_it_is_found_by():
         "category": BorrowerCategory.objects.get().pk,
         "blocked": "owes a book",
         "retention": "keep",
+        "left_out": True,
     }
     assert client.post(f"{BORROWERS}add/", new).status_code == 302
     borrower = Borrower.objects.get()
