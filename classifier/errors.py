@@ -37,3 +37,7 @@ class DamagedModelError(ClassifierError):
 
 class PromotionRefusedError(ConflictError):
     """This version cannot be made active, or pinned, as things stand."""
+
+
+class FeedbackRefusedError(ConflictError):
+    """The borrower has chosen, or the library for all, that nothing is remembered of what is read."""

@@ -1,6 +1,7 @@
 """Rows of the library as records of the pipeline."""
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
-from classifier.models import TRUSTED_SOURCES
+from classifier.models import TRUSTED_SOURCES, Feedback
 from classifier.pipeline.notation import implied_parents
 from classifier.pipeline.records import BookRecord, Catalogue, Int64, LoanTable
 from classifier.review_selectors import category_key
 from library.catalogue.models import Book, Category
 from library.catalogue.selectors import followed
-from library.circulation.models import CoBorrowing, Loan
+from library.circulation.models import CoBorrowing, LeftOutLoans, Loan
 
 MOST_MADE_UP = 2_000_000
 """Borrowers that stand for pairs of titles: 64 MB of columns, about as many as a large library has loans."""
@@ -65,14 +66,11 @@ def book_rows(books: QuerySet[Book], *more: str) -> Iterator[tuple[Any, ...]]:
 def loans() -> tuple[LoanTable, list[int]]:
     """Return every loan and the primary keys of the borrowers; borrower number i is the i-th of them.
 
+    Borrowers who are left out of statistics are not there, nor are their loans, known or forgotten.
     Of forgotten loans there are the titles that the same people had, as made-up borrowers with two titles
     each (`LoanTable.known`), and how often each title was borrowed.
     """
-    rows = (
-        Loan.objects.filter(borrower__isnull=False)
-        .order_by("borrower_id", "borrowed_at", "id")
-        .values_list("copy__book__control_number", "borrower_id", "borrowed_at")
-    )
+    rows = known_loans().values_list("copy__book__control_number", "borrower_id", "borrowed_at")
     index: dict[str, int] = {}
     book, borrower, borrowed_at = array("i"), array("q"), array("q")
     for number, person, when in rows.iterator():
@@ -80,15 +78,11 @@ def loans() -> tuple[LoanTable, list[int]]:
         borrower.append(person)
         borrowed_at.append(int(when.timestamp()))
     keys, numbers = np.unique(np.array(borrower, np.int64), return_inverse=True)
-    forgotten = Loan.objects.filter(borrower=None).order_by().values_list("copy__book__control_number")
-    times_forgotten = {
-        index.setdefault(number, len(index)): times
-        for number, times in forgotten.annotate(times=Count("pk")).order_by("copy__book__control_number")
-    }
+    forgotten = {index.setdefault(number, len(index)): times for number, times in times_forgotten()}
     first, second, count = _kept_pairs(index)
     known_books = np.array(book, np.int32)
     times = np.bincount(known_books, minlength=len(index)).astype(np.int64)
-    for position, number_of_times in times_forgotten.items():
+    for position, number_of_times in forgotten.items():
         times[position] += number_of_times
     made_up = np.repeat(np.arange(int(count.sum()), dtype=np.int32) + len(keys), 2)
     pairs = np.repeat(np.column_stack([first, second]), count, axis=0)  # (n_made_up, 2)
@@ -102,6 +96,22 @@ def loans() -> tuple[LoanTable, list[int]]:
         known=len(keys),
     )
     return table, keys.tolist()
+
+
+def known_loans() -> QuerySet[Loan]:
+    """Return the loans of which it is known who had them and that count, in the order of a `LoanTable`."""
+    loans = Loan.objects.filter(borrower__isnull=False, borrower__left_out=False)
+    return loans.order_by("borrower_id", "borrowed_at", "id")
+
+
+def times_forgotten() -> list[tuple[str, int]]:
+    """Return control numbers and how many forgotten loans of each book count, in their order."""
+    left_out = dict(LeftOutLoans.objects.values_list("book__control_number", "count"))
+    loans = Loan.objects.filter(borrower=None).values_list("copy__book__control_number")
+    rows = loans.annotate(times=Count("pk")).order_by("copy__book__control_number")
+    # A book of which none counts is not there at all, as if its loans had not been made.
+    counted = ((number, times - left_out.get(number, 0)) for number, times in rows)
+    return [(number, times) for number, times in counted if times > 0]
 
 
 def _kept_pairs(index: dict[str, int]) -> tuple[Int64, Int64, Int64]:
@@ -126,8 +136,17 @@ def _kept_pairs(index: dict[str, int]) -> tuple[Int64, Int64, Int64]:
 
 def loans_a_borrower(*, until: int) -> dict[int, int]:
     """Return how many loans are known of each borrower, by primary key, of those up to a loan's key."""
-    loans = Loan.objects.filter(borrower__isnull=False, pk__lte=until).order_by()
+    loans = known_loans().filter(pk__lte=until).order_by()
     return dict(loans.values_list("borrower").annotate(number=Count("pk")))
+
+
+def unwanted_titles() -> dict[int, set[str]]:
+    """Return the control numbers of the titles that borrowers do not want, by the borrower's primary key."""
+    rows = Feedback.objects.filter(verdict=Feedback.Verdict.NOT_THIS).order_by("pk")
+    found: dict[int, set[str]] = defaultdict(set)
+    for borrower, number in rows.values_list("borrower_id", "book__control_number"):
+        found[borrower].add(number)
+    return dict(found)
 
 
 def parents() -> dict[str, str]:

@@ -28,6 +28,7 @@ from tests.classifier.factories import (
     make_batch,
     make_change,
     make_drift_report,
+    make_feedback,
     make_item,
     make_misfiled,
     make_recommendation,
@@ -87,6 +88,7 @@ BUDGETS = {
     "/api/v1/taxonomy-changes/": 6,
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 7,
+    "/api/v1/feedback/": 7,
     "/api/v1/books/{book}/similar/": 5,
     "/admin/": 7,
     "/admin/auth/group/": 7,
@@ -107,6 +109,7 @@ BUDGETS = {
     "/admin/circulation/loanpolicy/": 9,
     "/admin/classifier/alarm/": 6,
     "/admin/classifier/driftreport/": 8,
+    "/admin/classifier/feedback/": 7,
     "/admin/classifier/change/": 6,
     "/admin/classifier/change/?reclassification__id__exact={batch}": 10,
     "/admin/classifier/misfiled/": 8,
@@ -159,6 +162,7 @@ def add_rows(book, start, stop):
         make_misfiled(book=other)
         make_taxonomy_change(category=category)
         make_recommendation(borrower=borrower, book=other)
+        make_feedback(borrower=borrower, book=other)
         make_similar_book(book=book, rank=number, other=other)
         waits = make_suggestion(category=category).book
         make_suggestion(book=waits, rank=2)

@@ -11,7 +11,7 @@ from classifier.models import ModelVersion, Run
 from library.catalogue.models import Book
 from library.desk.roles import ADMINISTRATORS
 from tests.classifier.factories import make_change, make_misfiled, make_run, make_suggestion
-from tests.factories import make_book, make_category, make_item_type
+from tests.factories import make_book, make_borrower, make_category, make_item_type
 from tests.logins import desk, make_user
 from tests.test_query_counts import FEW, add_rows
 
@@ -37,6 +37,7 @@ DONE = {
     "reclassifications/{batch}/undo/": 14,
     "models/{version}/pin/": 12,
     "runs/{run}/cancel/": 12,
+    "feedback/": 20,
 }
 
 
@@ -74,7 +75,8 @@ def done(client):
         "version": ModelVersion.objects.first().pk,
         "run": make_run().pk,
     }
-    body = {"models/{version}/pin/": json({"pinned": True})}
+    said = {"borrower": make_borrower().pk, "book": make_book().pk, "verdict": "not_this"}
+    body = {"models/{version}/pin/": json({"pinned": True}), "feedback/": json(said)}
     counts = {}
     for address in DONE:
         with CaptureQueriesContext(connection) as queries:

@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from classifier.api.batches import ChangeViewSet, ReclassificationViewSet
+from classifier.api.feedback import FeedbackViewSet
 from classifier.api.misfiled import MisfiledViewSet
 from classifier.api.reviews import ReviewViewSet
 from classifier.api.runs import RunViewSet
@@ -22,6 +23,7 @@ router.register("misfiled", MisfiledViewSet)
 router.register("taxonomy-changes", TaxonomyChangeViewSet)
 router.register("suggestions", SuggestionViewSet)
 router.register("recommendations", RecommendationViewSet)
+router.register("feedback", FeedbackViewSet)
 
 urlpatterns = [
     *router.urls,

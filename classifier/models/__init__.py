@@ -1,6 +1,7 @@
 """What the classifier keeps, a module a noun."""
 
 from classifier.models.batches import TRUSTED_SOURCES, Change, Chunk, Reading, Reclassification
+from classifier.models.feedback import Feedback
 from classifier.models.misfiled import Misfiled
 from classifier.models.reviews import Review, ReviewItem
 from classifier.models.runs import Run
@@ -14,6 +15,7 @@ __all__ = [
     "Change",
     "Chunk",
     "DriftReport",
+    "Feedback",
     "FollowedBook",
     "Misfiled",
     "ModelVersion",

@@ -18,8 +18,9 @@ Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019 (the square
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, Self
 
 import numpy as np
@@ -183,7 +184,13 @@ class Recommender:
                 yield self.book_ids[row], rank, self.book_ids[columns[k]], float(scores[k])
 
     def recommend(
-        self, *, n: int, now: float, include_borrowed: bool = False, progress: Progress = no_progress
+        self,
+        *,
+        n: int,
+        now: float,
+        include_borrowed: bool = False,
+        excluded: Mapping[int, Sequence[int]] = MappingProxyType({}),
+        progress: Progress = no_progress,
     ) -> Iterator[Recommended]:
         """Yield `n` titles for each known borrower who has a loan, fewer if there are fewer.
 
@@ -194,6 +201,8 @@ class Recommender:
             Seconds since 1970-01-01 UTC; loans fade from here backwards.
         include_borrowed : bool
             Whether titles the borrower has had may come again.
+        excluded : mapping of int to sequence of int
+            By borrower, where in `book_ids` the titles stand that this borrower does not want.
         progress : callable
         """
         history = self._history(now)[: self.loans.known]  # (n_known, n_books)
@@ -210,6 +219,7 @@ class Recommender:
                     )
                     if not include_borrowed:
                         row[had] = 0
+                    row[list(excluded.get(start + offset, ()))] = 0
                     yield from self._list(start + offset, part[[offset]], row, n)
         progress("recommending", history.shape[0], history.shape[0])
 

@@ -19,7 +19,7 @@ from classifier.models import TRUSTED_SOURCES, ModelVersion
 from classifier.pipeline.config import Config
 from classifier.pipeline.folder import FORMAT
 from classifier.review_selectors import rejected
-from classifier.selectors import BOOK_FIELDS, all_books
+from classifier.selectors import BOOK_FIELDS, all_books, known_loans, times_forgotten, unwanted_titles
 from library.catalogue.models import Category
 from library.circulation.models import CoBorrowing, Loan
 
@@ -44,6 +44,7 @@ def fingerprint_of(*, kind: str, parameters: dict[str, Any], now: datetime) -> s
         categories.values_list("scheme", "notation", "parent_id", "pk", "retired_at", "replaced_by_id"),
     )
     _add(digest, _loans())
+    _add(digest, times_forgotten())
     _add(digest, CoBorrowing.objects.order_by("pk").values_list("book_id", "other_id", "count"))
     return str(digest.hexdigest())
 
@@ -58,8 +59,9 @@ def _about(kind: str, now: datetime) -> Any:
     if kind in ("order_reviews", "undo"):
         # What was asked for lately depends on the day. A run is never left out: see `repetition`.
         return now.date().isoformat()
+    unwanted = sorted((borrower, sorted(titles)) for borrower, titles in unwanted_titles().items())
     # Loans fade as time goes by, by hundredths a week.
-    return Config().to_dict(), now.isocalendar()[:2]
+    return Config().to_dict(), now.isocalendar()[:2], unwanted
 
 
 def _books() -> Iterable[tuple[Any, ...]]:
@@ -79,8 +81,7 @@ def _books() -> Iterable[tuple[Any, ...]]:
 def _loans() -> QuerySet[Loan, tuple[Any, ...]]:
     # As text, for it is not needed as a time: half of the cost.
     when = Cast("borrowed_at", TextField())
-    rows = Loan.objects.order_by("borrower_id", "borrowed_at", "id")
-    return rows.values_list("copy__book__control_number", "borrower_id", when)
+    return known_loans().values_list("copy__book__control_number", "borrower_id", when)
 
 
 def file_state(path: Path | None) -> tuple[int, int] | None:

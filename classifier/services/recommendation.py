@@ -1,6 +1,6 @@
 """Titles to recommend to each borrower, and titles like each book."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommended, Recommender
-from classifier.selectors import all_books, catalogue_and_borrowers, loans_a_borrower
+from classifier.selectors import all_books, catalogue_and_borrowers, loans_a_borrower, unwanted_titles
 from classifier.services.features import feature_cache
 from classifier.services.outputs import written_whole
 from classifier.services.pace import SAVING
@@ -89,14 +89,20 @@ def recommend(
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
     found = list(
-        recommender.recommend(n=n, now=now.timestamp(), include_borrowed=include_borrowed, progress=progress)
+        recommender.recommend(
+            n=n,
+            now=now.timestamp(),
+            include_borrowed=include_borrowed,
+            excluded=_positions(unwanted_titles(), borrowers, ids),
+            progress=progress,
+        )
     )
     progress(SAVING, 0, 1)
     with transaction.atomic():
         _wait_for_who_forgets()
         loans_now = loans_a_borrower(until=newest)
         fewer = {pk for pk, number in loans_before.items() if loans_now.get(pk, 0) < number}
-        names = _Names(borrowers, forgotten=fewer)
+        names = _Names(borrowers, forgotten=fewer, unwanted=unwanted_titles())
         found = [item for item in found if names.know(item)]
         kept = _replace(Recommendation, (names.recommendation(item, now) for item in found))
         pairs = (row for row in recommender.similar(n=SIMILAR) if {row[0], row[2]} <= names.books.keys())
@@ -122,20 +128,28 @@ class _Names:
     borrowers : list of int
         Primary keys, as `catalogue_and_borrowers` returned them.
     forgotten : set of int
-        Those of whom a loan was forgotten since: its title may be in what we computed.
+        Those of whom a loan was forgotten since, or who are left out of statistics since: the titles may be
+        in what we computed.
+    unwanted : mapping of int to set of str
+        By primary key, the titles that a borrower does not want, some of them said so since.
     """
 
-    def __init__(self, borrowers: list[int], *, forgotten: set[int]) -> None:
+    def __init__(
+        self, borrowers: list[int], *, forgotten: set[int], unwanted: Mapping[int, set[str]]
+    ) -> None:
         self.people = borrowers
+        self.unwanted = unwanted
         cards = Borrower.objects.values_list("id", "card_number")
         self.cards = {pk: card for pk, card in cards if pk not in forgotten}
         books = Book.objects.values_list("control_number", "id", "title")
         self.books = {number: (key, title) for number, key, title in books.iterator()}
 
     def know(self, item: Recommended) -> bool:
-        """Say whether the borrower and the titles are still there: some may go while we compute."""
+        """Say whether the borrower and the titles are still there, and wanted: some go while we compute."""
         titles = {item.book, item.because} - {""}
-        return self.people[item.borrower] in self.cards and titles <= self.books.keys()
+        borrower = self.people[item.borrower]
+        wanted = item.book not in self.unwanted.get(borrower, ())
+        return borrower in self.cards and titles <= self.books.keys() and wanted
 
     def recommendation(self, item: Recommended, now: datetime) -> Recommendation:
         return Recommendation(
@@ -160,8 +174,21 @@ class _Names:
         )
 
 
+def _positions(
+    unwanted: Mapping[int, set[str]], borrowers: list[int], ids: list[str]
+) -> dict[int, list[int]]:
+    """Return the titles that borrowers do not want in the pipeline's numbers."""
+    index = {number: position for position, number in enumerate(ids)}
+    numbers = {pk: number for number, pk in enumerate(borrowers) if pk in unwanted}
+    return {
+        number: sorted(index[title] for title in unwanted[pk] if title in index)
+        for pk, number in numbers.items()
+    }
+
+
 def _wait_for_who_forgets() -> None:
-    """Let those who forget come wholly before us or wholly after: they delete what is recommended.
+    """Let those who forget, or refuse a title, come wholly before us or wholly after: they delete what is
+    recommended.
 
     SQLite has one writer at a time anyway.
     """

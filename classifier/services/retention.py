@@ -17,10 +17,9 @@ from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommender
 from classifier.pipeline.records import Bool, Catalogue, Float64, Int64, LoanTable
-from classifier.selectors import all_books, catalogue
+from classifier.selectors import all_books, catalogue, known_loans
 from classifier.services.features import feature_cache
 from classifier.services.outputs import written_whole
-from library.circulation.models import Loan
 from library.circulation.services.coborrowing import pairs_had
 from library.console import Progress, no_progress
 
@@ -108,8 +107,8 @@ def retention_costs(
 
 def _returned(table: LoanTable) -> Float64:
     """Return when each loan ended, in seconds; of one that is out, and of made-up borrowers, never."""
-    rows = Loan.objects.filter(borrower__isnull=False).order_by("borrower_id", "borrowed_at", "id")
-    times = [at.timestamp() if at else np.inf for at in rows.values_list("returned_at", flat=True)]
+    ends = known_loans().values_list("returned_at", flat=True)
+    times = [at.timestamp() if at else np.inf for at in ends]
     returned = np.full(len(table), np.inf)
     if len(times) != int(np.sum(table.borrower < (table.known or 0))):
         raise ClassifierError("Loans were made or forgotten while they were read. Start again.")

@@ -21,11 +21,11 @@ ROLES = (ADMINISTRATORS, LIBRARIANS, CIRCULATION, ANALYSTS, CLIENTS)
 _ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete", "X": "export"}
 
 # One row a model, one column a role, in the order of ROLES. Only those who need it see borrowers' names:
-# loans and recommendations say what a person reads, so they follow the borrower.
+# loans, recommendations and feedback say what a person reads, so they follow the borrower.
 # To add a run is to start it, to change one is to cancel it; to change a model version is to promote it, to
 # roll back and to pin; to add a review is to judge a suggestion; to change a reclassification is to undo it,
-# to change a possibly misfiled book is to say that it is right. Who may change categories makes and undoes
-# taxonomy changes.
+# to change a possibly misfiled book is to say that it is right; to add feedback is to give it for a borrower,
+# to delete it is to withdraw it. Who may change categories makes and undoes taxonomy changes.
 # Suggestions, reviews, changes, possibly misfiled books, recommendations and notices can be deleted because
 # deleting a book, a borrower or a loan takes theirs along.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
@@ -50,6 +50,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "classifier.change": ("VD", "VD", "", "V", ""),
     "classifier.misfiled": ("VCD", "VCD", "", "V", ""),
     "classifier.recommendation": ("VD", "VD", "", "", ""),
+    "classifier.feedback": ("VAD", "VAD", "", "", ""),
     "classifier.review": ("VAD", "VAD", "", "", ""),
     "classifier.modelversion": ("VC", "VC", "", "V", ""),
     "classifier.alarm": ("V", "V", "", "V", ""),

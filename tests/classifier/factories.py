@@ -7,6 +7,7 @@ from classifier.models import (
     Alarm,
     Change,
     DriftReport,
+    Feedback,
     Misfiled,
     ModelVersion,
     Reclassification,
@@ -71,6 +72,14 @@ def make_recommendation(**fields: Any) -> Recommendation:
             fields[name] = make()
     defaults = {"rank": 1, "score": 0.5, "reason": "Borrowed together", "created_at": NOW}
     return Recommendation.objects.create(**defaults | fields)
+
+
+def make_feedback(**fields: Any) -> Feedback:
+    """Return saved feedback that a title is not wanted, unless told otherwise."""
+    for name, make in {"borrower": make_borrower, "book": make_book}.items():
+        if name not in fields:
+            fields[name] = make()
+    return Feedback.objects.create(**{"verdict": "not_this", "at": NOW} | fields)
 
 
 def make_similar_book(**fields: Any) -> SimilarBook:

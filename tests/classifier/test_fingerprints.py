@@ -14,7 +14,9 @@ from classifier.selectors import all_books, catalogue
 from classifier.services.fingerprints import fingerprint_of
 from classifier.services.parameters import checked_parameters
 from library.catalogue.models import Book, Category
-from library.circulation.models import CoBorrowing, Loan
+from library.circulation.models import CoBorrowing, LeftOutLoans, Loan
+from library.circulation.services.counts import add_counts
+from library.people.models import Borrower
 from tests.classifier.factories import make_review, make_suggestion, make_version
 from tests.databases import both_databases, undone
 from tests.factories import NOW, make_book, make_borrower, make_category, make_copy, make_loan
@@ -78,6 +80,8 @@ CHANGES = st.lists(
         st.tuples(st.just("book"), st.integers(0, 3), st.just("year"), st.sampled_from([None, 1, 2000])),
         st.tuples(st.just("loan"), st.integers(0, 3), st.just("borrower"), st.integers(0, 1)),
         st.tuples(st.just("forgotten"), st.integers(0, 3), st.just("count"), st.integers(0, 3)),
+        st.tuples(st.just("out"), st.integers(0, 1), st.just("left_out"), st.booleans()),
+        st.tuples(st.just("forgotten out"), st.integers(0, 3), st.just("count"), st.just(1)),
         st.tuples(st.just("loan"), st.integers(0, 3), st.just("copy"), st.integers(0, 3)),
         st.tuples(st.just("loan"), st.integers(0, 3), st.just("borrowed_at"), st.integers(1, 5)),
         st.tuples(st.just("file"), st.integers(0, 3), st.just("category"), st.integers(0, 2)),
@@ -105,6 +109,14 @@ def make(change, library):
         Loan.objects.filter(pk=Loan.objects.order_by("pk")[which].pk).update(borrower=None)
         if value:
             CoBorrowing.objects.update_or_create(book=books[0], other=books[1], defaults={"count": value})
+    elif what == "out":
+        Borrower.objects.filter(pk=people[which].pk).update(left_out=value)
+    elif what == "forgotten out":
+        loan = Loan.objects.order_by("pk").select_related("copy")[which]
+        if loan.borrower_id:
+            rows = [(loan.copy.book_id, 1)]
+            add_counts(model=LeftOutLoans, keys=["book_id"], rows=rows)
+            Loan.objects.filter(pk=loan.pk).update(borrower=None)
     elif what == "file":
         category = [*categories, None][value]
         source = "librarian" if category else "none"

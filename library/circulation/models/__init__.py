@@ -1,6 +1,6 @@
 """The rows of circulation: rules, loans, holds, fines, notices and the events that statistics count."""
 
-from library.circulation.models.coborrowing import CoBorrowing
+from library.circulation.models.coborrowing import CoBorrowing, LeftOutLoans
 from library.circulation.models.events import LoanEvent
 from library.circulation.models.fines import FineEntry
 from library.circulation.models.holds import Hold
@@ -15,6 +15,7 @@ __all__ = [
     "CoBorrowing",
     "FineEntry",
     "Hold",
+    "LeftOutLoans",
     "Loan",
     "LoanEvent",
     "LoanPolicy",

@@ -1,4 +1,4 @@
-"""What is kept of forgotten loans beside their number: which titles were borrowed by the same people."""
+"""What is kept of forgotten loans: titles borrowed by the same people, and how many loans do not count."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -32,3 +32,29 @@ class CoBorrowing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.book} + {self.other}: {self.count}"
+
+
+class LeftOutLoans(models.Model):
+    """How many forgotten loans of a title were of borrowers who were left out of statistics.
+
+    A number a title and no mark on the loan: where only one borrower is left out, marks would say when and
+    where that borrower had each title.
+    """
+
+    book = models.OneToOneField(
+        Book, models.CASCADE, primary_key=True, related_name="+", verbose_name=_("book")
+    )
+    count = models.PositiveIntegerField(_("forgotten loans"))
+
+    class Meta:
+        verbose_name = _("forgotten loans left out of statistics")
+        verbose_name_plural = _("forgotten loans left out of statistics")
+        ordering = ["book"]
+        # Nobody adds or changes one by hand, and no page shows them.
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(condition=Q(count__gte=1), name="left_out_loans_of_someone"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.book}: {self.count}"

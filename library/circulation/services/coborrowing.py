@@ -21,23 +21,24 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from django.conf import settings
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from library.circulation.models import CoBorrowing, Loan
+from library.circulation.services.counts import add_counts
 from library.tabular import KEYS_A_QUERY, batches
 
 TITLES_A_BORROWER = 300
 
 #: Loans that count for pairs.
-COUNTS = Q(borrower__isnull=False) & (Q(borrower__has_forgotten=False) | Q(in_pairs=True))
+COUNTS = Q(borrower__isnull=False, borrower__left_out=False) & (
+    Q(borrower__has_forgotten=False) | Q(in_pairs=True)
+)
 
 Codes = npt.NDArray[np.int64]
 """Pairs of books, each as one number: the lower primary key, shifted, and the higher."""
 
 _SHIFT = 32
 _BLOCK = 1000  # titles whose companions are counted at once: some hundred MB in a large library
-_PAIRS_A_QUERY = 300
 _FEW = KEYS_A_QUERY // 2  # titles to name in a statement, twice
 
 
@@ -157,23 +158,15 @@ def count_pairs(*, ended: Codes, often: Codes) -> PairReport:
     enough = np.isin(pairs, often, assume_unique=True)
     # In order, so that two who count the same pairs wait for each other instead of blocking each other.
     rows = zip(*_books(pairs[enough]), number[enough].tolist(), strict=True)
-    with connection.cursor() as cursor:
-        for some in batches(rows, _PAIRS_A_QUERY):
-            # Django's own update on a conflict does not add.
-            cursor.execute(  # the text has nothing of the data in it
-                "INSERT INTO circulation_coborrowing (book_id, other_id, count) VALUES "  # noqa: S608
-                + ", ".join(["(%s, %s, %s)"] * len(some))
-                + " ON CONFLICT (book_id, other_id) DO UPDATE"
-                " SET count = circulation_coborrowing.count + excluded.count",
-                [value for row in some for value in row],
-            )
+    add_counts(model=CoBorrowing, keys=["book_id", "other_id"], rows=rows)
     return PairReport(kept=int(number[enough].sum()), lost=int(number[~enough].sum()))
 
 
 def drop_rare_pairs() -> int:
     """Delete the counts of pairs that too few have had, known and forgotten ones together.
 
-    It happens when loans are deleted or handed to another borrower after a pair was counted.
+    It happens when, after a pair was counted, loans are deleted or handed to another borrower, or a borrower
+    is left out of statistics.
 
     Returns
     -------

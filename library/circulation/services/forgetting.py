@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import CASCADE, Count, QuerySet
+from django.db.models import Count, QuerySet
 
-from library.catalogue.models import Book, Branch, Copy
-from library.circulation.models import FineEntry, Hold, Loan, LoanEvent, Notice
+from library.catalogue.models import Branch, Copy
+from library.circulation.models import FineEntry, Hold, LeftOutLoans, Loan, LoanEvent, Notice
 from library.circulation.selectors.fines import owed_for
 from library.circulation.selectors.retention import (
     events_to_forget,
@@ -20,9 +20,11 @@ from library.circulation.selectors.retention import (
     loans_owed_for,
     loans_to_forget,
 )
+from library.circulation.services.counts import add_counts
 from library.circulation.services.locks import lock_borrowers
 from library.console import Progress, no_progress
 from library.people.models import Borrower, BorrowerCategory
+from library.people.services.borrowers import delete_derived
 from library.tabular import KEYS_A_QUERY, batches
 
 if TYPE_CHECKING:
@@ -173,6 +175,7 @@ def cut_loans(*, loans: Collection[int], borrowers: Collection[int], often: "Cod
     ended = coborrowing.ended_pairs(borrowers=borrowers, forgotten=loans)
     pairs = coborrowing.count_pairs(ended=ended, often=often)
     for some in batches(sorted(loans), KEYS_A_QUERY):
+        _count_left_out(some)
         Loan.objects.filter(pk__in=some).update(borrower=None, in_pairs=False)
         cut_events(LoanEvent.objects.filter(loan__in=some))
         cut_fines(FineEntry.objects.filter(loan__in=some))
@@ -181,8 +184,7 @@ def cut_loans(*, loans: Collection[int], borrowers: Collection[int], often: "Cod
     new = Borrower.objects.filter(pk__in=borrowers, has_forgotten=False)
     Loan.objects.filter(borrower__in=list(new)).update(in_pairs=True)
     new.update(has_forgotten=True)
-    for model, name in derived_from_loans():
-        model.objects.filter(**{f"{name}__in": borrowers}).delete()
+    delete_derived(borrowers=borrowers)
     return pairs
 
 
@@ -209,25 +211,18 @@ def cut_fines(fines: QuerySet[FineEntry]) -> None:
     fines.update(borrower=None)
 
 
-def derived_from_loans() -> list[tuple[Any, str]]:
-    """Return the models that tell titles of a borrower and go with either, and their borrower's field.
-
-    They were worked out from the loans and are worked out anew, such as recommendations: what made them is
-    above circulation, so it is found by its relations.
-    """
-    return [
-        (relation.related_model, relation.field.name)
-        for relation in Borrower._meta.related_objects
-        if relation.on_delete is CASCADE
-        and any(column.related_model is Book for column in relation.related_model._meta.fields)
-    ]
-
-
 def empty_write_ahead_log() -> None:
     """Let SQLite's log of the last writes, which holds what was overwritten, be empty."""
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _count_left_out(loans: Collection[int]) -> None:
+    """Remember of loans about to be forgotten how many of each title count for no statistic."""
+    rows = Loan.objects.filter(pk__in=loans, borrower__left_out=True).order_by("copy__book_id")
+    counted = rows.values_list("copy__book_id").annotate(number=Count("pk"))
+    add_counts(model=LeftOutLoans, keys=["book_id"], rows=counted)
 
 
 def _forget_due(borrowers: list[int], often: "Codes", now: datetime, report: ForgettingReport) -> None:

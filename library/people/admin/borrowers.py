@@ -39,7 +39,7 @@ class BorrowerAdmin(AuditedAdmin):
     # In the order of ciphertexts a list of names would be shuffled.
     sortable_by = ["card_number", "category", "blocked"]
     list_select_related = ["category"]
-    list_filter = ["category", ("blocked", admin.EmptyFieldListFilter), "retention"]
+    list_filter = ["category", ("blocked", admin.EmptyFieldListFilter), "retention", "left_out"]
     list_per_page = 50
     show_full_result_count = False
     # The field shows the search box; what is searched is the blind index.
@@ -50,7 +50,7 @@ class BorrowerAdmin(AuditedAdmin):
     fieldsets = [
         (None, {"fields": ["card_number", "name", ("category", "blocked")]}),
         (_("Contact"), {"fields": [("email", "phone"), "address"]}),
-        (_("Privacy"), {"fields": ["retention"]}),
+        (_("Privacy"), {"fields": ["retention", "left_out"]}),
     ]
 
     def get_search_results(

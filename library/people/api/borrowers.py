@@ -37,6 +37,7 @@ class BorrowerSerializer(RecordSerializer):
             "category",
             "blocked",
             "retention",
+            "left_out",
         ]
 
     def create(self, validated_data: dict[str, Any]) -> Borrower:

@@ -62,6 +62,15 @@ class Borrower(models.Model):
         db_default=Retention.DEFAULT,
         help_text=_("How long the library remembers what this borrower has read."),
     )
+    left_out = models.BooleanField(
+        _("left out of statistics"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "If so, this borrower's loans count for nothing that is learned or recommended, and no "
+            "recommendations are made for this borrower."
+        ),
+    )
 
     #: Whether a loan was forgotten already: later ones count for no pair of titles (circulation's matter).
     has_forgotten = models.BooleanField(

@@ -98,6 +98,7 @@ def export_borrower(*, borrower: Borrower, now: datetime) -> dict[str, Any]:
             "category": str(borrower.category) if borrower.category else None,
             "blocked": borrower.blocked,
             "retention": borrower.retention,
+            "left_out": borrower.left_out,
         },
         **{name: part.rows(borrower) for name, part in _parts.items()},
     }

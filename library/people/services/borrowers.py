@@ -3,7 +3,9 @@
 from collections.abc import Collection
 
 from django.db import transaction
+from django.db.models import CASCADE
 
+from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.people.encryption.index import terms_of
 from library.people.models import Borrower, BorrowerTerm
@@ -17,6 +19,26 @@ def save_borrower(*, borrower: Borrower) -> None:
     # First the row: it makes a second edit of the same borrower wait, so the terms are those of the last.
     borrower.save()
     index_borrower(borrower=borrower)
+    if borrower.left_out:
+        delete_derived(borrowers=[borrower.pk])
+
+
+def delete_derived(*, borrowers: Collection[int]) -> None:
+    """Delete what was worked out from the loans of borrowers and tells titles, such as recommendations.
+
+    What works it out stands above people, so it is found by its relations: whatever goes with the borrower
+    and tells of a book. A model of what borrowers said themselves has ``said_by_borrower`` and stays.
+
+    Parameters
+    ----------
+    borrowers : collection of int
+        Primary keys.
+    """
+    for relation in Borrower._meta.related_objects:
+        model = relation.related_model
+        tells_titles = any(field.related_model is Book for field in model._meta.fields)
+        if relation.on_delete is CASCADE and tells_titles and not getattr(model, "said_by_borrower", False):
+            model._default_manager.filter(**{f"{relation.field.name}__in": borrowers}).delete()
 
 
 def index_borrower(*, borrower: Borrower) -> None:

@@ -30,6 +30,7 @@ from tests.classifier.factories import (
     make_alarm,
     make_change,
     make_drift_report,
+    make_feedback,
     make_misfiled,
     make_recommendation,
     make_review,
@@ -145,6 +146,19 @@ _NAMED: dict[str, Expected] = {
     "admin:app_list": {"get": (STAFF, 200)},
     "admin:autocomplete": {"get": (("people.view_borrower",), 200)},
     "admin:auth_user_password_change": {"get": (("auth.change_user",), 200)},
+    "admin:classifier_feedback_add": {"get": ((NOBODY,), 200)},
+    "feedback-list": {
+        "get": (("classifier.view_feedback",), 200),
+        "options": (("classifier.view_feedback",), 200),
+        "post": (("classifier.add_feedback",), 400),
+    },
+    # The last of all, as nothing is left to look at then.
+    "feedback-detail": {
+        "get": (("classifier.view_feedback",), 200),
+        "options": (("classifier.view_feedback",), 200),
+        "put": (("classifier.change_feedback",), 405),
+        "delete": (("classifier.delete_feedback",), 204),
+    },
     # Reviews come from the page for them alone.
     "admin:classifier_review_add": {"get": ((NOBODY,), 200)},
     "admin:classifier_review_next": {
@@ -344,6 +358,7 @@ def make_samples() -> dict[str, Any]:
         loan,
         make_suggestion(book=book, category=category),
         make_recommendation(borrower=borrower, book=book),
+        make_feedback(borrower=borrower, book=book),
         make_version(),
         make_alarm(),
         make_drift_report(),

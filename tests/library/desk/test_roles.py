@@ -13,7 +13,7 @@ from library.desk.roles import ANALYSTS, CLIENTS, LIBRARIANS, MATRIX, ROLES, Rol
 pytestmark = pytest.mark.django_db
 
 #: What tells who somebody is, or what that person reads.
-PERSONAL = ("people.borrower", "circulation.loan", "classifier.recommendation")
+PERSONAL = ("people.borrower", "circulation.loan", "classifier.recommendation", "classifier.feedback")
 
 
 def held(group):

@@ -3,7 +3,7 @@ from django.contrib.auth.models import User
 
 from library.people.models import Borrower, BorrowerCategory
 from library.people.selectors import search_borrowers
-from tests.classifier.factories import make_recommendation
+from tests.classifier.factories import make_feedback, make_recommendation
 from tests.factories import make_borrower, make_loan
 from tests.library.people.keyrings import put_token
 from tests.logins import api, desk, make_librarian
@@ -38,6 +38,7 @@ def test_a_borrower_is_added_and_changed_with_all_that_it_is_found_by():
         "category": BorrowerCategory.objects.get().pk,
         "blocked": "owes a book",
         "retention": "keep",
+        "left_out": True,
     }
     assert client.post(f"{BORROWERS}add/", new).status_code == 302
     borrower = Borrower.objects.get()
@@ -94,9 +95,14 @@ def test_what_names_people_by_card_reads_nothing_else():
     """A value that nobody can decrypt would stop whatever reads it."""
     loan = make_loan(borrower=make_borrower(card_number="P1"))
     make_recommendation(borrower=loan.borrower, book=loan.copy.book)
+    make_feedback(borrower=loan.borrower, book=loan.copy.book)
     put_token(loan.borrower, "damaged")
     user = make_librarian()
-    for address in ("/api/v1/loans/", "/api/v1/recommendations/"):
+    for address in ("/api/v1/loans/", "/api/v1/recommendations/", "/api/v1/feedback/"):
         assert api(user).get(address).json()["results"][0]["card_number"] == "P1"
-    for address in ("/admin/circulation/loan/", "/admin/classifier/recommendation/"):
+    for address in (
+        "/admin/circulation/loan/",
+        "/admin/classifier/recommendation/",
+        "/admin/classifier/feedback/",
+    ):
         assert "P1" in desk(user).get(address).content.decode()

@@ -17,6 +17,7 @@ PERSON = {
     "address": "1 Long Lane\nBerlin",
     "blocked": "",
     "retention": "forget",
+    "left_out": True,
 }
 
 

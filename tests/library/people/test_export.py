@@ -13,7 +13,7 @@ from library.desk.roles import CIRCULATION
 from library.people.models import AuditEntry, Borrower
 from library.people.selectors import export_borrower
 from library.people.selectors.export import exported_models
-from tests.classifier.factories import make_recommendation
+from tests.classifier.factories import make_feedback, make_recommendation
 from tests.factories import NOW, make_book, make_borrower, make_borrower_category, make_copy, make_loan
 from tests.logins import api, desk, make_librarian, make_user
 
@@ -48,6 +48,7 @@ def full_borrower(word="Anna", rows=1):
         for told in ({"loan": loan, "kind": "overdue_1"}, {"hold": hold, "kind": "hold_ready"}):
             Notice.objects.create(**told, occasion=NOW, message_id=f"<{word}@b>", claimed_at=NOW)
         make_recommendation(borrower=borrower, book=make_book(title=f"{word} title"), rank=rank)
+        make_feedback(borrower=borrower, book=make_book(title=f"{word} refused"))
     return borrower
 
 
@@ -89,6 +90,7 @@ def test_all_of_it_is_there():
         "category": "Staff",
         "blocked": "moved away",
         "retention": "default",
+        "left_out": False,
     }
     (loan,), (hold,), (fine,) = exported["loans"], exported["holds"], exported["fines"]
     assert (loan["title"], loan["due_at"], loan["returned_at"]) == (
@@ -101,6 +103,9 @@ def test_all_of_it_is_there():
     assert [notice["kind"] for notice in exported["notices"]] == ["overdue_1", "hold_ready"]
     assert [event["kind"] for event in exported["events"]] == ["checkout"]
     assert [row["title"] for row in exported["recommendations"]] == ["Anna title"]
+    assert exported["feedback"] == [
+        {"title": "Anna refused", "verdict": "not_this", "at": "2024-06-01T12:00:00+00:00"}
+    ]
     assert len(exported["search_terms"]) == anna.terms.count()
 
 
@@ -123,7 +128,7 @@ def test_it_takes_the_same_queries_however_much_there_is(rows, django_assert_num
     anna = full_borrower(rows=rows)
     person = Borrower.objects.select_related("category").get(pk=anna.pk)
     # A query a kind of row.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         exported = export_borrower(borrower=person, now=NOW)
     assert len(exported["loans"]) == rows
 

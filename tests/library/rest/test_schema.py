@@ -39,6 +39,8 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/closed-days/{id}/",
         "/api/v1/copies/",
         "/api/v1/copies/{id}/",
+        "/api/v1/feedback/",
+        "/api/v1/feedback/{id}/",
         "/api/v1/fines/",
         "/api/v1/fines/pay/",
         "/api/v1/fines/waive/",

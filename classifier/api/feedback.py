@@ -1,0 +1,73 @@
+"""Feedback on titles in the REST API: read, give, withdraw."""
+
+from typing import Any
+
+import django_filters
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from classifier.models import Feedback
+from classifier.services.feedback import give_feedback, withdraw_feedback
+from library.catalogue.models import Book
+from library.people.api.audit import Action, AuditedViewSet
+from library.people.models import PERSONAL_FIELDS, Borrower
+from library.people.selectors import without_personal_data
+from library.rest.permissions import PersonalDataPermissions
+
+
+class FeedbackSerializer(serializers.ModelSerializer):
+    card_number = serializers.CharField(source="borrower.card_number", read_only=True)
+    title = serializers.CharField(source="book.title", read_only=True)
+
+    class Meta:
+        model = Feedback
+        fields = ["id", "borrower", "card_number", "book", "title", "verdict", "at"]
+
+
+class GivenFeedbackSerializer(serializers.Serializer):
+    borrower = serializers.PrimaryKeyRelatedField(queryset=Borrower.objects.defer(*PERSONAL_FIELDS))
+    book = serializers.PrimaryKeyRelatedField(queryset=Book.objects.all())
+    verdict = serializers.ChoiceField(choices=Feedback.Verdict.choices)
+
+
+class FeedbackFilter(django_filters.FilterSet):
+    borrower = django_filters.NumberFilter(field_name="borrower_id")
+    card_number = django_filters.CharFilter(field_name="borrower__card_number")
+    book = django_filters.NumberFilter(field_name="book_id")
+
+    class Meta:
+        model = Feedback
+        fields = ["verdict"]
+
+
+class FeedbackViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+    """What borrowers said of titles, the newest first."""
+
+    queryset = without_personal_data(Feedback.objects.select_related("book"))
+    serializer_class = FeedbackSerializer
+    permission_classes = [PersonalDataPermissions]
+    filterset_class = FeedbackFilter
+    search_fields = ["borrower__card_number", "book__title"]
+    ordering_fields = ["at"]
+
+    @extend_schema(request=GivenFeedbackSerializer, responses={201: FeedbackSerializer})
+    @transaction.atomic
+    def create(self, request: Request) -> Response:
+        """Say of a title that it is liked or not wanted, in the place of what was said of it before."""
+        given = GivenFeedbackSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        feedback = give_feedback(**given.validated_data, now=timezone.now())
+        self.audit(Action.CHANGED, object_key=feedback.pk)
+        return Response(self.get_serializer(feedback).data, status=status.HTTP_201_CREATED)
+
+    @transaction.atomic
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Withdraw it."""
+        feedback = self.get_object()
+        withdraw_feedback(borrower=feedback.borrower, book=feedback.book)
+        self.audit(Action.CHANGED, object_key=kwargs["pk"])
+        return Response(status=status.HTTP_204_NO_CONTENT)
