@@ -60,7 +60,7 @@ class LookBack:
     @property
     def readers(self) -> Bool:
         """Who had a title before, (n_borrowers,)."""
-        return np.diff(self.had.indptr) > 0
+        return np.asarray(np.diff(self.had.indptr) > 0)
 
     @classmethod
     def of(cls, loans: LoanTable, *, book_ids: Sequence[str], share: float) -> Self:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,13 @@ def _read_loans(path: Path, ids: list[str]) -> LoanTable:
         book_ids=ids,
         book=np.array([index[row["book"]] for row in rows], np.int32),
         borrower=np.array([people.setdefault(row["borrower"], len(people)) for row in rows], np.int32),
-        borrowed_at=np.zeros(len(rows), np.int64),
+        borrowed_at=np.array([_seconds(row["borrowed_at"]) for row in rows], np.int64),
     )
+
+
+def _seconds(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
