@@ -36,7 +36,7 @@ from classifier.pipeline.together import borrowed_together, readers, weights
 _CHUNK = 2048  # borrowers a step: a few hundred MB of products at most
 _YEAR = 365.25 * 86400
 
-Source = Literal["loans", "text", "popular"]
+Source = Literal["loans", "text", "popular", "again"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +51,10 @@ class Recommended:
         From 1.
     book : str
     score : float
-    source : {"loans", "text", "popular"}
-        What contributed most.
+    source : {"loans", "text", "popular", "again"}
+        What contributed most; "again" is that the borrower has had it.
     because : str
-        The borrowed title that contributed most; empty for "popular".
+        The borrowed title that contributed most, itself for "again"; empty for "popular".
     """
 
     borrower: int
@@ -217,8 +217,8 @@ class Recommender:
                         scores[[offset]].toarray().ravel()
                         + self.settings.popularity_weight * self.popularity_
                     )
-                    if not include_borrowed:
-                        row[had] = 0
+                    again = self.settings.again_weight * part[[offset]].data
+                    row[had] = row[had] + again if include_borrowed else 0
                     row[list(excluded.get(start + offset, ()))] = 0
                     yield from self._list(start + offset, part[[offset]], row, n)
         progress("recommending", history.shape[0], history.shape[0])
@@ -240,11 +240,15 @@ class Recommender:
         had = history.indices
         from_loans = _columns(self.by_loans_, had, best) * history.data[:, None]  # (had, best)
         from_text = _columns(self.by_text_, had, best) * history.data[:, None]
-        both = from_loans + from_text
+        # What was had comes again only where it may, so there its own loan counts.
+        again = self.settings.again_weight * history.data[:, None] * (had[:, None] == best)
+        both = from_loans + from_text + again
         for rank, book in enumerate(best, start=1):
             part = both[:, rank - 1]
             top = int(part.argmax())
             source: Source = "loans" if from_loans[top, rank - 1] >= from_text[top, rank - 1] else "text"
+            if again[top, rank - 1] > from_loans[top, rank - 1] + from_text[top, rank - 1]:
+                source = "again"
             if part[top] <= 0:
                 source = "popular"
             yield Recommended(

@@ -167,6 +167,8 @@ class _Names:
     def reason(self, item: Recommended) -> str:
         if item.source == "popular":
             return "Much borrowed in this library"
+        if item.source == "again":
+            return "Borrowed before"
         title = self.books[item.because][1]
         title = title if len(title) <= 300 else f"{title[:299]}…"
         return (

@@ -105,7 +105,7 @@ POSITIVE_REAL = [
 NOT_NEGATIVE = ["network.epochs", "network.batch", "training.refit_below"]
 NOT_NEGATIVE_REAL = [
     "network.modality_loss", "network.weight_decay", "recommend.text_weight", "recommend.popularity_weight",
-    "recommend.text_share",
+    "recommend.text_share", "recommend.again_weight",
 ]  # fmt: skip
 WRONG = {
     **{key: ["-0.1", "1", "1.5", "nan", "inf"] for key in SHARES},
