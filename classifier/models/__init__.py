@@ -1,6 +1,7 @@
 """What the classifier keeps, a module a noun."""
 
 from classifier.models.batches import TRUSTED_SOURCES, Change, Chunk, Reading, Reclassification
+from classifier.models.listings import Listing
 from classifier.models.misfiled import Misfiled
 from classifier.models.reviews import Review, ReviewItem
 from classifier.models.runs import Run
@@ -15,6 +16,7 @@ __all__ = [
     "Chunk",
     "DriftReport",
     "FollowedBook",
+    "Listing",
     "Misfiled",
     "ModelVersion",
     "Reading",

@@ -18,6 +18,7 @@ from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommended, Recommender
 from classifier.selectors import all_books, catalogue_and_borrowers, loans_a_borrower
 from classifier.services.features import feature_cache
+from classifier.services.listings import refresh_listings
 from classifier.services.outputs import written_whole
 from classifier.services.pace import SAVING
 from classifier.services.reporting import Finish, no_finish
@@ -103,6 +104,7 @@ def recommend(
         similar = _replace(SimilarBook, (names.similar(*row) for row in pairs))
         if output is not None:
             _write(output, found, names, now)
+        refresh_listings(now=now, progress=progress)
         result = {
             "borrowers": len({item.borrower for item in found}),
             "recommendations": kept,
