@@ -48,8 +48,19 @@ class Listing(models.Model):
                 fields=["book", "kind"], condition=Q(branch=None), name="listing_once_for_all_branches"
             ),
         ]
+        # Two, because PostgreSQL takes no order from an index on a column that "is null".
         indexes = [
-            models.Index("kind", "branch", F("score").desc(), "control_number", name="listing_in_order")
+            models.Index(
+                "kind",
+                "branch",
+                F("score").desc(),
+                "control_number",
+                condition=Q(branch__isnull=False),
+                name="listing_order_at_branch",
+            ),
+            models.Index(
+                "kind", F("score").desc(), "control_number", condition=Q(branch=None), name="listing_order"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, F, FilteredRelation, Min, OuterRef, Q, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from scipy.special import gammaincinv
 
 from classifier.models import Listing, SimilarBook
@@ -192,25 +192,19 @@ def _treasures() -> Iterator[tuple[int, list[Entry]]]:
     Its own loans are too few to be told, so its score is what the titles like it have on average, which is
     what was to be expected of it; a title that is new has had no time yet. Only loans that are told count.
     """
-    own = Listing.objects.filter(book=OuterRef("book"), branch=None)
-    near = SimilarBook.objects.filter(
-        ~Exists(own.filter(kind__in=[_KIND.POPULAR, _KIND.LATEST])),
-        Exists(Copy.objects.filter(book=OuterRef("book"), status=Copy.Status.AVAILABLE)),
-    ).annotate(
-        lent=FilteredRelation(
-            "other__listings",
-            condition=Q(other__listings__kind=_KIND.POPULAR, other__listings__branch=None),
-        )
-    )
-    rows = (
-        near.order_by()
-        .values_list("book")
-        .annotate(near=Count("pk"), times=Sum("lent__times"))
-        .filter(times__gte=settings.POPULARITY_MIN * F("near"))
-        .order_by("book")
-    )
-    for book, number, times in rows.iterator():
-        yield book, [Entry(_KIND.TREASURE, None, book, times / number, times=times // number)]
+    lists = Listing.objects.filter(branch=None)
+    popular = dict(lists.filter(kind=_KIND.POPULAR).values_list("book", "times").iterator())
+    new = set(lists.filter(kind=_KIND.LATEST).values_list("book", flat=True).iterator())
+    on_shelf = Copy.objects.filter(book=OuterRef("book"), status=Copy.Status.AVAILABLE)
+    # Put together here: a database that has no figures yet of rows just written may join them row by row.
+    rows = SimilarBook.objects.filter(Exists(on_shelf)).order_by("book").values_list("book", "other")
+    for book, near in groupby(rows.iterator(), key=lambda row: row[0]):
+        if book in popular or book in new:
+            continue
+        lent = [popular.get(other) or 0 for _, other in near]
+        if sum(lent) >= settings.POPULARITY_MIN * len(lent):
+            score = sum(lent) / len(lent)
+            yield book, [Entry(_KIND.TREASURE, None, book, score, times=int(score))]
 
 
 def _write_changes(kinds: list[Listing.Kind], books: Iterator[tuple[int, list[Entry]]]) -> int:
