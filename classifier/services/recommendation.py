@@ -102,9 +102,9 @@ def recommend(
         kept = _replace(Recommendation, (names.recommendation(item, now) for item in found))
         pairs = (row for row in recommender.similar(n=SIMILAR) if {row[0], row[2]} <= names.books.keys())
         similar = _replace(SimilarBook, (names.similar(*row) for row in pairs))
+        refresh_listings(now=now, progress=progress)
         if output is not None:
             _write(output, found, names, now)
-        refresh_listings(now=now, progress=progress)
         result = {
             "borrowers": len({item.borrower for item in found}),
             "recommendations": kept,
