@@ -17,8 +17,8 @@ from django_celery_beat.models import (
 )
 from rest_framework.authtoken.models import Token
 
-from classifier.models import Change, Reclassification
-from library.catalogue.models import Book
+from classifier.models import Change, Listing, Reclassification
+from library.catalogue.models import Book, Branch
 from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import ADMINISTRATORS
 from library.people.models import AuditEntry, Borrower
@@ -30,6 +30,7 @@ from tests.classifier.factories import (
     make_drift_report,
     make_feedback,
     make_item,
+    make_listing,
     make_misfiled,
     make_recommendation,
     make_review,
@@ -90,6 +91,12 @@ BUDGETS = {
     "/api/v1/recommendations/": 7,
     "/api/v1/feedback/": 7,
     "/api/v1/books/{book}/similar/": 5,
+    "/api/v1/popular/": 4,
+    # The branch and the category, and those below it.
+    "/api/v1/popular/?branch={branch}&category={category}&language=en&available=true": 7,
+    "/api/v1/trending/": 4,
+    "/api/v1/latest/": 4,
+    "/api/v1/treasures/": 4,
     "/admin/": 7,
     "/admin/auth/group/": 7,
     "/admin/auth/user/": 8,
@@ -97,6 +104,7 @@ BUDGETS = {
     "/admin/axes/accessattempt/": 10,
     "/admin/catalogue/book/": 7,
     "/admin/catalogue/book/{book}/change/": 10,
+    "/admin/catalogue/book/lists/": 9,
     "/admin/catalogue/branch/": 6,
     "/admin/catalogue/category/": 8,
     "/admin/catalogue/copy/": 8,
@@ -164,6 +172,13 @@ def add_rows(book, start, stop):
         make_recommendation(borrower=borrower, book=other)
         make_feedback(borrower=borrower, book=other)
         make_similar_book(book=book, rank=number, other=other)
+        for kind in Listing.Kind:
+            make_listing(kind=kind, book=make_copy(branch=branch).book)
+        there = Branch.objects.earliest("pk")
+        make_listing(
+            book=make_copy(book=make_book(category=book.category, language="en"), branch=there).book,
+            branch=there,
+        )
         waits = make_suggestion(category=category).book
         make_suggestion(book=waits, rank=2)
         make_copy(book=waits, branch=branch)
@@ -197,10 +212,15 @@ def add_rows_of_packages(number):
 def counted(client, book):
     """Return how many queries each address takes."""
     counts = {}
-    batch = Change.objects.values_list("reclassification", flat=True).first()
+    about = {
+        "book": book.pk,
+        "category": book.category_id,
+        "branch": Branch.objects.earliest("pk").pk,
+        "batch": Change.objects.values_list("reclassification", flat=True).first(),
+    }
     for address in BUDGETS:
         with CaptureQueriesContext(connection) as queries:
-            answer = client.get(address.format(book=book.pk, batch=batch))
+            answer = client.get(address.format(**about))
         assert answer.status_code == 200, address
         counts[address] = len(queries)
     return counts

@@ -25,6 +25,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericF
 from unfold.decorators import display
 
 from classifier import reasons
+from classifier.admin.listings import lists_page
 from classifier.models import Recommendation, Suggestion
 from classifier.services.review import SuggestionReplacedError, accept_suggestion
 from library.catalogue.admin import BookAdmin
@@ -132,6 +133,16 @@ class SuggestionInline(SuggestionColumns, TabularInline):
 
 class BookWithSuggestionsAdmin(BookAdmin):
     inlines = [SuggestionInline, *BookAdmin.inlines]
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.lists_view)
+        return [path("lists/", view, name="catalogue_book_lists"), *super().get_urls()]
+
+    def lists_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what is popular, trending and new, and hidden treasures."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return lists_page(self, request)
 
     def response_change(self, request: HttpRequest, obj: Book) -> HttpResponse:
         if "_accept" not in request.POST:

@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from classifier.api.batches import ChangeViewSet, ReclassificationViewSet
 from classifier.api.feedback import FeedbackViewSet
+from classifier.api.listings import LatestView, PopularView, TreasuresView, TrendingView
 from classifier.api.misfiled import MisfiledViewSet
 from classifier.api.reviews import ReviewViewSet
 from classifier.api.runs import RunViewSet
@@ -28,4 +29,8 @@ router.register("feedback", FeedbackViewSet)
 urlpatterns = [
     *router.urls,
     path("books/<int:book_id>/similar/", SimilarBooksView.as_view(), name="book-similar"),
+    path("popular/", PopularView.as_view(), name="popular"),
+    path("trending/", TrendingView.as_view(), name="trending"),
+    path("latest/", LatestView.as_view(), name="latest"),
+    path("treasures/", TreasuresView.as_view(), name="treasures"),
 ]

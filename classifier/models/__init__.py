@@ -2,6 +2,7 @@
 
 from classifier.models.batches import TRUSTED_SOURCES, Change, Chunk, Reading, Reclassification
 from classifier.models.feedback import Feedback
+from classifier.models.listings import Listing
 from classifier.models.misfiled import Misfiled
 from classifier.models.reviews import Review, ReviewItem
 from classifier.models.runs import Run
@@ -17,6 +18,7 @@ __all__ = [
     "DriftReport",
     "Feedback",
     "FollowedBook",
+    "Listing",
     "Misfiled",
     "ModelVersion",
     "Reading",

@@ -15,6 +15,7 @@ from classifier.models import Run
 from classifier.services import repetition, runs
 from classifier.services.batches import undo_numbered
 from classifier.services.chunks import Help, no_help
+from classifier.services.listings import refresh_listings
 from classifier.services.pace import READING, Pace
 from classifier.services.reclassification import classify
 from classifier.services.recommendation import recommend
@@ -152,6 +153,8 @@ def _do(
             last = repetition.last_alike(run=run, now=clock())
             progress(READING, 1, 1)
             if last and not (run.forced or output):
+                if run.kind == Run.Kind.RECOMMEND:
+                    refresh_listings(now=clock(), progress=progress)  # "this month" ends another day
                 end(Run.Status.SUCCEEDED, unchanged_since=last)
                 run.unchanged_since = last
                 return repetition.in_full(last) | {"skipped": run.outcome}

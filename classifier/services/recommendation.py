@@ -18,6 +18,7 @@ from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommended, Recommender
 from classifier.selectors import all_books, catalogue_and_borrowers, loans_a_borrower, unwanted_titles
 from classifier.services.features import feature_cache
+from classifier.services.listings import refresh_listings
 from classifier.services.outputs import written_whole
 from classifier.services.pace import SAVING
 from classifier.services.reporting import Finish, no_finish
@@ -107,6 +108,7 @@ def recommend(
         kept = _replace(Recommendation, (names.recommendation(item, now) for item in found))
         pairs = (row for row in recommender.similar(n=SIMILAR) if {row[0], row[2]} <= names.books.keys())
         similar = _replace(SimilarBook, (names.similar(*row) for row in pairs))
+        refresh_listings(now=now, progress=progress)
         if output is not None:
             _write(output, found, names, now)
         result = {

@@ -54,3 +54,16 @@ def book_ids(*, control_numbers: Collection[str]) -> dict[str, int]:
     for numbers in batches(sorted(control_numbers), KEYS_A_QUERY):
         found.update(Book.objects.filter(control_number__in=numbers).values_list("control_number", "pk"))
     return found
+
+
+def with_those_below(*, category: int) -> list[int]:
+    """Return the key of a category and those of all below it, in order."""
+    children: dict[int | None, list[int]] = {}
+    for pk, parent in Category.objects.order_by().values_list("pk", "parent_id").iterator():
+        children.setdefault(parent, []).append(pk)
+    found, to_do = {category}, [category]
+    while to_do:
+        below = [pk for pk in children.get(to_do.pop(), []) if pk not in found]  # a circle would not end
+        found.update(below)
+        to_do += below
+    return sorted(found)

@@ -96,6 +96,9 @@ RETENTION_MONTHS = env.int("RETENTION_MONTHS", 24, validate=validate.Range(min=0
 # Of how many different borrowers a pair of titles must have been, for it to be kept when they are forgotten.
 # Five, the least that statistical offices commonly publish; with one, the pair would be the person.
 CO_BORROWING_MIN = env.int("CO_BORROWING_MIN", 5, validate=validate.Range(min=2))
+# How many loans of a title, at a branch, there must be for the lists of popular and trending titles to tell
+# of them. As many as people of a pair; people cannot be counted, as who they were is forgotten.
+POPULARITY_MIN = env.int("POPULARITY_MIN", 5, validate=validate.Range(min=2))
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)
@@ -321,7 +324,7 @@ def page_link(title: object, icon: str, page: str, permission: str) -> dict[str,
 
 
 #: Pages below a model's list that have a link of their own.
-OWN_PAGES = [("loan", "checkout"), ("loan", "checkin")]
+OWN_PAGES = [("loan", "checkout"), ("loan", "checkin"), ("book", "lists")]
 
 
 def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
@@ -403,6 +406,9 @@ UNFOLD = {
                     sidebar_link(_("Reclassifications"), "difference", "classifier.reclassification"),
                     sidebar_link(_("Recommendations"), "recommend", "classifier.recommendation"),
                     sidebar_link(_("Feedback"), "thumbs_up_down", "classifier.feedback"),
+                    page_link(
+                        _("Popular and new"), "trending_up", "catalogue_book_lists", "catalogue.view_book"
+                    ),
                     sidebar_link(_("Runs"), "play_circle", "classifier.run"),
                     sidebar_link(_("Model versions"), "history", "classifier.modelversion"),
                     sidebar_link(_("Drift reports"), "monitoring", "classifier.driftreport"),

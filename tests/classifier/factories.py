@@ -8,6 +8,7 @@ from classifier.models import (
     Change,
     DriftReport,
     Feedback,
+    Listing,
     Misfiled,
     ModelVersion,
     Reclassification,
@@ -88,6 +89,20 @@ def make_similar_book(**fields: Any) -> SimilarBook:
         if name not in fields:
             fields[name] = make_book()
     return SimilarBook.objects.create(**{"rank": 1, "score": 0.5} | fields)
+
+
+def make_listing(**fields: Any) -> Listing:
+    """Return a saved place on the list of popular titles, unless told otherwise."""
+    if "book" not in fields:
+        fields["book"] = make_book()
+    defaults: dict[str, Any] = {"kind": "popular", "control_number": fields["book"].control_number}
+    defaults |= {
+        "popular": {"score": 7, "times": 7},
+        "trending": {"score": 1.5, "times": 9, "expected": 2.25},
+        "latest": {"score": NOW.timestamp(), "since": NOW},
+        "treasure": {"score": 12.5, "times": 12},
+    }[fields.get("kind", "popular")]
+    return Listing.objects.create(**defaults | fields)
 
 
 def make_item(**fields: Any) -> ReviewItem:

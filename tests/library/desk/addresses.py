@@ -106,6 +106,8 @@ _NAMED: dict[str, Expected] = {
     "api-schema": {"get": (PUBLIC, 200)},
     "api-docs": {"get": (PUBLIC, 200)},
     "book-similar": {"get": (SIGNED_IN, 200)},
+    **{name: {"get": (SIGNED_IN, 200)} for name in ("popular", "trending", "latest", "treasures")},
+    "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
     "loan-checkout": {"post": (("circulation.add_loan",), 400)},
     "loan-checkin": {"post": (("circulation.add_loan",), 400)},

@@ -53,6 +53,7 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/holds/{id}/suspend/",
         "/api/v1/item-types/",
         "/api/v1/item-types/{id}/",
+        "/api/v1/latest/",
         "/api/v1/loan-policies/",
         "/api/v1/loan-policies/{id}/",
         "/api/v1/loans/",
@@ -71,6 +72,7 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/models/{id}/promote/",
         "/api/v1/notices/",
         "/api/v1/notices/{id}/",
+        "/api/v1/popular/",
         "/api/v1/reclassifications/",
         "/api/v1/reclassifications/{id}/",
         "/api/v1/reclassifications/{id}/accept/",
@@ -93,6 +95,8 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/taxonomy-changes/{id}/",
         "/api/v1/taxonomy-changes/{id}/undo/",
         "/api/v1/token/",
+        "/api/v1/treasures/",
+        "/api/v1/trending/",
     ]
 
 

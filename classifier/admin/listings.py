@@ -1,0 +1,85 @@
+"""The page with the lists for nobody in particular, side by side."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
+
+from classifier.listing_selectors import in_words, listed, reason
+from classifier.models import Listing
+from library.catalogue.models import Book, Branch, Category
+
+_SHOWN = 12
+"""Titles of a list: what is read at a glance."""
+_EMPTY = {
+    Listing.Kind.POPULAR: gettext_lazy("No title here was borrowed often enough to be told of."),
+    Listing.Kind.TRENDING: gettext_lazy("No title here is borrowed more than was to be expected."),
+    Listing.Kind.LATEST: gettext_lazy("No title here has come since the catalogue was first filled."),
+    Listing.Kind.TREASURE: gettext_lazy("No title here is borrowed less than titles like it."),
+}
+
+
+class FilterForm(forms.Form):
+    branch = forms.ModelChoiceField(
+        label=gettext_lazy("branch"),
+        queryset=Branch.objects.all(),
+        required=False,
+        empty_label=gettext_lazy("any"),
+        widget=UnfoldAdminSelectWidget,
+    )
+    category = forms.ModelChoiceField(
+        label=gettext_lazy("category"), queryset=Category.objects.all(), required=False
+    )
+    language = forms.CharField(
+        label=gettext_lazy("language"), required=False, max_length=12, widget=UnfoldAdminTextInputWidget
+    )
+    available = forms.BooleanField(
+        label=gettext_lazy("to be had now"), required=False, widget=UnfoldBooleanWidget
+    )
+
+    def __init__(self, *args: Any, site: admin.AdminSite, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # There may be thousands: found by typing.
+        self.fields["category"].widget = AutocompleteSelect(Book._meta.get_field("category"), site)
+        self.fields["category"].widget.choices = self.fields["category"].choices  # type: ignore[attr-defined]
+
+    def chosen(self) -> dict[str, Any]:
+        """Return what was chosen; a value that is none is passed over, and the page says so."""
+        self.is_valid()
+        # The search for categories cannot draw what is no key.
+        self.data = {name: value for name, value in self.data.items() if name not in self.errors}
+        given = {name: value for name, value in self.cleaned_data.items() if value}
+        return given | {name: given[name].pk for name in ("branch", "category") if name in given}
+
+
+def lists_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
+    """Return the page; who may see books may see it."""
+    form = FilterForm(request.GET, site=model_admin.admin_site)
+    chosen = form.chosen()
+    lists = [
+        {
+            "heading": kind.label,
+            "empty": _EMPTY[kind],
+            "titles": [
+                {"book": listing.book, "reason": in_words(reason(listing))}
+                for listing in listed(kind=kind, **chosen)[:_SHOWN]
+            ],
+        }
+        for kind in Listing.Kind
+    ]
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Popular and new"),
+        "opts": model_admin.opts,
+        "filters": form,
+        "is_filtered": bool(chosen),
+        "lists": lists,
+        "media": model_admin.media + form.media,
+    }
+    return render(request, "classifier/listings.html", context)
