@@ -10,6 +10,13 @@ from library.console import Command as BaseCommand
 from library.console import Progress
 
 
+def add_settings(parser: CommandParser, *, words: str) -> None:
+    """Add ``--set part.name=value``, as often as wanted, to ``options["settings_"]``."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings_", help=words
+    )
+
+
 class RunCommand(BaseCommand):
     """Base of a command that does a run in its own process: a subclass says which and with what."""
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from classifier.management.running import add_settings
 from library.console import Command as BaseCommand
 from library.console import Progress, as_text
 
@@ -23,14 +24,7 @@ class Command(BaseCommand):
             "--share", type=float, default=0.8, help="of the loans that is learned from (default 0.8)"
         )
         parser.add_argument("-n", type=int, default=10, help="titles a list (default 10)")
-        parser.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            dest="settings_",
-            help="change a setting, for example recommend.min_borrowers=5; may be repeated",
-        )
+        add_settings(parser, words="change a setting, for example recommend.min_borrowers=5; may be repeated")
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:

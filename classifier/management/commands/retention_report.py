@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from classifier.management.running import add_settings
 from library.console import Command as BaseCommand
 from library.console import Progress, as_text
 
@@ -21,14 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--seed", type=int, default=0, help="of the training (default 0)")
         parser.add_argument("--output", type=Path, metavar="FILE.svg", help="also draw it")
-        parser.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            dest="settings_",
-            help="change a setting of the training; may be repeated",
-        )
+        add_settings(parser, words="change a setting of the training; may be repeated")
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from classifier.management.running import RunCommand
+from classifier.management.running import RunCommand, add_settings
 from classifier.tables import report
 
 
@@ -22,13 +22,9 @@ class Command(RunCommand):
         parser.add_argument(
             "--seed", type=int, default=0, help="same seed and library, same model (default 0)"
         )
-        parser.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            dest="settings_",
-            help="change a setting, e.g. network.dropout=0.3; a wrong key lists them all; may be repeated",
+        add_settings(
+            parser,
+            words="change a setting, e.g. network.dropout=0.3; a wrong key lists them all; may be repeated",
         )
         super().add_arguments(parser)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from classifier.management.running import RunCommand
+from classifier.management.running import RunCommand, add_settings
 from library.console import Progress, as_text
 
 _COLUMNS = {
@@ -42,13 +42,8 @@ class Command(RunCommand):
         parser.add_argument(
             "--seed", type=int, default=0, help="same seed and library, same search (default 0)"
         )
-        parser.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            dest="settings_",
-            help="fix a setting, e.g. svm.kernel=linear: it is not searched; may be repeated",
+        add_settings(
+            parser, words="fix a setting, e.g. svm.kernel=linear: it is not searched; may be repeated"
         )
         parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
         super().add_arguments(parser)
