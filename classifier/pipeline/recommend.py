@@ -5,8 +5,8 @@ squares of the weights. It learns from borrowers and from the words of the title
 borrower who had every title that has it. So a title that nobody has had is predicted by its words, and a
 weight is a sum of two parts, what the borrowers and what the words say, which is what reasons are told from.
 
-What fewer than ``min_borrowers`` borrowers share is left out before anything is learned: no list can tell
-what one person had.
+What fewer than ``min_borrowers`` borrowers share is left out before anything is learned: nothing rests on
+what one person alone had.
 
 References
 ----------

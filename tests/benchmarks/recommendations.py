@@ -12,6 +12,7 @@ tried is the one to compare with, on the very loans that are looked at: a favour
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from folders import read_folder
 from rich.console import Console
 from rich.table import Table
 from scipy import linalg
+from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
 from classifier.pipeline.backtest import LookBack, looked_for, most_popular
@@ -28,6 +30,8 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.ranking import catalogue_shown, ranking_scores
 from classifier.pipeline.recommend import Recommender
+from classifier.pipeline.records import LoanTable
+from classifier.pipeline.together import borrowed_together, readers
 
 K = 10
 _CHUNK = 512
@@ -59,13 +63,13 @@ def main() -> None:
         "s",
     ]
     table = Table("new titles, of known borrowers, at 10", *columns)
-    readers = np.flatnonzero(back.readers)
+    known = np.flatnonzero(back.readers)
 
     def report(name: str, new: np.ndarray, again: np.ndarray, seconds: float) -> None:
         found = ranking_scores(lists=new, wanted=wanted["of known borrowers"])
         cold = ranking_scores(lists=new, wanted=wanted["never borrowed titles"])
         any_title = ranking_scores(lists=again, wanted=back.later)
-        shown = catalogue_shown(lists=new[readers], popularity=back.popularity)["coverage"]
+        shown = catalogue_shown(lists=new[known], popularity=back.popularity)["coverage"]
         figures = [found.ndcg, found.recall, found.hit_rate, found.mrr, cold.recall, any_title.ndcg]
         table.add_row(name, *(f"{figure:.4f}" for figure in figures), f"{shown:.2f}", f"{seconds:.1f}")
         print(name, figures, flush=True)
@@ -81,9 +85,7 @@ def main() -> None:
         began = time.monotonic()
         score = made()
         took = time.monotonic() - began
-        report(
-            name, ranked(score, back, readers, again=False), ranked(score, back, readers, again=True), took
-        )
+        report(name, ranked(score, back, known, again=False), ranked(score, back, known, again=True), took)
     for name, more in (
         ("ours, of whoever shares", ["recommend.min_borrowers=1"]),
         ("ours, without words", ["recommend.text_weight=0", "recommend.near_by_text=1"]),
@@ -96,6 +98,40 @@ def main() -> None:
         took = time.monotonic() - began
         report(name, *(listed(ours, back, again=again) for again in (False, True)), took)
     Console(width=150).print(table)
+    attack(library.loans)
+
+
+def attack(loans: LoanTable, *, targets: int = 600) -> None:
+    """Print how well one who knows all that somebody had can tell whether it was learned from.
+
+    Half of the targets are left out of the loans. Guessed is by the share of a target's pairs of titles that
+    the statistics know, which is all they can tell of a pair. 0.5 is chance.
+
+    References
+    ----------
+    Shokri et al., Membership Inference Attacks Against Machine Learning Models, S&P 2017.
+    """
+    had = readers(loans).T.tocsr()
+    titles = np.diff(had.indptr)
+    rng = np.random.default_rng(0)
+    asked = rng.choice(np.flatnonzero((titles >= 5) & (titles <= 100)), targets, replace=False)
+    kept = ~np.isin(loans.borrower, asked[: targets // 2])
+    rest = replace(
+        loans, book=loans.book[kept], borrower=loans.borrower[kept], borrowed_at=loans.borrowed_at[kept]
+    )
+    learned = readers(rest)
+    table = Table("borrowers who share a pair, at least", "pairs", "area under the ROC curve of the guess")
+    for least in (1, 2, 3, 5):
+        known = borrowed_together(learned, weight=np.ones(learned.shape[1]), least=least)
+        known.setdiag(0)
+        known.eliminate_zeros()
+        shares = []
+        for target in asked:
+            own = had.indices[had.indptr[target] : had.indptr[target + 1]]
+            shares.append(known[own][:, own].nnz / (len(own) * (len(own) - 1)))
+        area = roc_auc_score(np.arange(targets) >= targets // 2, shares)
+        table.add_row(str(least), str(known.nnz // 2), f"{area:.3f}")
+    Console().print(table)
 
 
 def listed(recommender: Recommender, back: LookBack, *, again: bool) -> np.ndarray:
@@ -106,11 +142,11 @@ def listed(recommender: Recommender, back: LookBack, *, again: bool) -> np.ndarr
     return lists
 
 
-def ranked(score: Score, back: LookBack, readers: np.ndarray, *, again: bool) -> np.ndarray:
+def ranked(score: Score, back: LookBack, known: np.ndarray, *, again: bool) -> np.ndarray:
     """Return the best titles of each borrower who had any, (n_borrowers, K)."""
     lists = np.full((back.had.shape[0], K), -1)
-    for start in range(0, len(readers), _CHUNK):
-        some = readers[start : start + _CHUNK]
+    for start in range(0, len(known), _CHUNK):
+        some = known[start : start + _CHUNK]
         scores = np.array(score(some), np.float64)
         if not again:
             scores[back.had[some].nonzero()] = -np.inf
