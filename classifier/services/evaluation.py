@@ -8,10 +8,10 @@ import numpy as np
 
 from classifier.errors import ClassifierError, SettingError
 from classifier.pipeline.backtest import backtest
-from classifier.pipeline.config import Config
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.modalities.text import TextModality
 from classifier.selectors import all_books, catalogue
+from classifier.services.configuration import library_config
 from classifier.services.features import feature_cache
 from library.console import Progress, no_progress
 
@@ -49,7 +49,7 @@ def evaluate_recommender(
         raise SettingError(f"A list of {n} titles shows nothing; it must be 1 or more.", n=n)
     library = catalogue(all_books())
     try:
-        config = Config().with_settings(settings)
+        config = library_config(settings)
         modality = TextModality.from_config(config)
         modality.cache = feature_cache()
         text = modality.fit_block(library, rng=np.random.default_rng(0)).values if library.books else None

@@ -20,6 +20,7 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.folder import FORMAT
 from classifier.review_selectors import rejected
 from classifier.selectors import BOOK_FIELDS, all_books, known_loans, times_forgotten, unwanted_titles
+from classifier.services.configuration import library_config
 from library.catalogue.models import Category
 from library.circulation.models import CoBorrowing, Loan
 
@@ -61,7 +62,7 @@ def _about(kind: str, now: datetime) -> Any:
         return now.date().isoformat()
     unwanted = sorted((borrower, sorted(titles)) for borrower, titles in unwanted_titles().items())
     # Loans fade as time goes by, by hundredths a week.
-    return Config().to_dict(), now.isocalendar()[:2], unwanted
+    return library_config().to_dict(), now.isocalendar()[:2], unwanted
 
 
 def _books() -> Iterable[tuple[Any, ...]]:

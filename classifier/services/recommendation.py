@@ -12,11 +12,11 @@ from django.db.models import Max
 
 from classifier.errors import ClassifierError, SettingError
 from classifier.models import Recommendation, SimilarBook
-from classifier.pipeline.config import Config
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommended, Recommender
 from classifier.selectors import all_books, catalogue_and_borrowers, loans_a_borrower, unwanted_titles
+from classifier.services.configuration import library_config
 from classifier.services.features import feature_cache
 from classifier.services.listings import refresh_listings
 from classifier.services.outputs import written_whole
@@ -76,7 +76,7 @@ def recommend(
     wanted, borrowers = catalogue_and_borrowers(all_books())
     if not wanted.books:
         raise ClassifierError("The catalogue is empty. Import books first: manage.py import_books FILE")
-    config = Config()
+    config = library_config()
     ids = [book.id for book in wanted.books]
     progress("reading books", 0, 1)
     try:

@@ -18,6 +18,7 @@ from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommender
 from classifier.pipeline.records import Bool, Catalogue, Float64, Int64, LoanTable
 from classifier.selectors import all_books, catalogue, known_loans
+from classifier.services.configuration import library_config
 from classifier.services.features import feature_cache
 from classifier.services.outputs import written_whole
 from library.circulation.services.coborrowing import pairs_had
@@ -73,7 +74,7 @@ def retention_costs(
     last = _last_loans(library.loans)
     rows = []
     try:
-        config = Config().with_settings(settings)
+        config = library_config(settings)
         modality = TextModality.from_config(config)
         modality.cache = feature_cache()
         text = modality.fit_block(library, rng=np.random.default_rng(0)).values

@@ -96,6 +96,9 @@ RETENTION_MONTHS = env.int("RETENTION_MONTHS", 24, validate=validate.Range(min=0
 # Of how many different borrowers a pair of titles must have been, for it to be kept when they are forgotten.
 # Five, the least that statistical offices commonly publish; with one, the pair would be the person.
 CO_BORROWING_MIN = env.int("CO_BORROWING_MIN", 5, validate=validate.Range(min=2))
+# How many borrowers must have had both of two titles for recommendations to learn from it: see
+# classifier/RECOMMENDATIONS.md for what more of them cost and bring.
+RECOMMEND_MIN_BORROWERS = env.int("RECOMMEND_MIN_BORROWERS", 2, validate=validate.Range(min=2))
 # How many loans of a title, at a branch, there must be for the lists of popular and trending titles to tell
 # of them. As many as people of a pair; people cannot be counted, as who they were is forgotten.
 POPULARITY_MIN = env.int("POPULARITY_MIN", 5, validate=validate.Range(min=2))

@@ -8,6 +8,7 @@ from django.db import DatabaseError
 
 from classifier.errors import ClassifierError
 from classifier.models import Recommendation, SimilarBook
+from classifier.services.fingerprints import fingerprint_of
 from classifier.services.recommendation import recommend
 from library.catalogue.models import Book
 from library.circulation.models import Loan
@@ -242,3 +243,15 @@ def test_the_queries_do_not_grow_with_the_borrowers(django_assert_num_queries):
     for n in (1, 10):
         with django_assert_num_queries(34):
             recommend(now=NOW, n=n)
+
+
+def test_the_library_says_how_many_borrowers_a_pair_of_titles_is_of(settings):
+    make_library()
+    recommend(now=NOW)
+    shared = Recommendation.objects.filter(reason__startswith="Borrowed by readers").count()
+    before = fingerprint_of(kind="recommend", parameters={}, now=NOW)
+    settings.RECOMMEND_MIN_BORROWERS = 1000
+    assert fingerprint_of(kind="recommend", parameters={}, now=NOW) != before
+    recommend(now=NOW)
+    assert shared > 0
+    assert not Recommendation.objects.filter(reason__startswith="Borrowed by readers").exists()
