@@ -26,11 +26,11 @@ USUAL: dict[str, dict[str, float]] = {
         READING: 0.01,
         _("reading books"): 0.1,
         _("reading sentences"): 0.01,
-        _("learning"): 0.4,
-        _("learning with the held-out books"): 0.4,
+        _("learning"): 0.385,
+        _("learning with the held-out books"): 0.385,
         JUDGING: 0.01,
         SAVING: 0.02,
-        PREVIEWING: 0.05,
+        PREVIEWING: 0.08,
     },
     "tune": {
         READING: 0.01,
@@ -43,14 +43,14 @@ USUAL: dict[str, dict[str, float]] = {
     "reclassify": {READING: 0.1, _("classifying"): 0.85, MISFILED: 0.05},
     "undo": {READING: 0.05, TAKING_BACK: 0.95},
     "recommend": {
-        READING: 0.12,
-        _("reading books"): 0.08,
-        _("comparing loans"): 0.02,
+        READING: 0.03,
+        _("reading books"): 0.04,
+        _("comparing loans"): 0.01,
         _("comparing texts"): 0.03,
-        _("learning what follows"): 0.15,
-        _("recommending"): 0.15,
-        SAVING: 0.4,
-        COUNTING: 0.05,
+        _("learning what follows"): 0.24,
+        _("recommending"): 0.29,
+        SAVING: 0.34,
+        COUNTING: 0.02,
     },
     "order_reviews": {
         READING: 0.1,
@@ -164,7 +164,7 @@ def _whole(kind: str, earlier: Sequence[Knot]) -> list[Knot]:
     The first training of an installation is compared with none before it, and has nothing to preview.
     """
     if not earlier:
-        return _usual(kind)
+        return [knot for knot in _usual(kind) if knot[0] != PREVIEWING]
     usual = USUAL[kind]
     had = [phase for phase in usual if phase in {name for name, _share, _at in earlier}]
     known = sum(usual[phase] for phase in had)
