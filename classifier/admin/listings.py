@@ -1,19 +1,17 @@
 """The page with the lists for nobody in particular, side by side."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
+from classifier.admin.filtering import FilterForm, category_field
 from classifier.listing_selectors import in_words, listed, reason
 from classifier.models import Listing
-from library.catalogue.models import Book, Branch, Category
+from library.catalogue.models import Branch
 
 _SHOWN = 12
 """Titles of a list: what is read at a glance."""
@@ -25,7 +23,7 @@ _EMPTY = {
 }
 
 
-class FilterForm(forms.Form):
+class ListingFilterForm(FilterForm):
     branch = forms.ModelChoiceField(
         label=gettext_lazy("branch"),
         queryset=Branch.objects.all(),
@@ -33,9 +31,7 @@ class FilterForm(forms.Form):
         empty_label=gettext_lazy("any"),
         widget=UnfoldAdminSelectWidget,
     )
-    category = forms.ModelChoiceField(
-        label=gettext_lazy("category"), queryset=Category.objects.all(), required=False
-    )
+    category = category_field(label=gettext_lazy("category"))
     language = forms.CharField(
         label=gettext_lazy("language"), required=False, max_length=12, widget=UnfoldAdminTextInputWidget
     )
@@ -43,24 +39,10 @@ class FilterForm(forms.Form):
         label=gettext_lazy("to be had now"), required=False, widget=UnfoldBooleanWidget
     )
 
-    def __init__(self, *args: Any, site: admin.AdminSite, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # There may be thousands: found by typing.
-        self.fields["category"].widget = AutocompleteSelect(Book._meta.get_field("category"), site)
-        self.fields["category"].widget.choices = self.fields["category"].choices  # type: ignore[attr-defined]
-
-    def chosen(self) -> dict[str, Any]:
-        """Return what was chosen; a value that is none is passed over, and the page says so."""
-        self.is_valid()
-        # The search for categories cannot draw what is no key.
-        self.data = {name: value for name, value in self.data.items() if name not in self.errors}
-        given = {name: value for name, value in self.cleaned_data.items() if value}
-        return given | {name: given[name].pk for name in ("branch", "category") if name in given}
-
 
 def lists_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
     """Return the page; who may see books may see it."""
-    form = FilterForm(request.GET, site=model_admin.admin_site)
+    form = ListingFilterForm(request.GET)
     chosen = form.chosen()
     lists = [
         {

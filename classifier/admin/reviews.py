@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,12 +16,13 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from classifier import reasons
+from classifier.admin.filtering import FilterForm, category_field
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.models import Review, ReviewItem, SimilarBook
 from classifier.review_selectors import ReviewFilters, waiting_items
 from classifier.services.review import clear_rejections, judge, undo_last
 from classifier.services.review_queue import next_for
-from library.catalogue.models import Book, Branch, Category
+from library.catalogue.models import Branch
 from library.desk.users import signed_in
 from library.errors import LibraryError
 
@@ -31,20 +31,19 @@ _ANY = ("", gettext_lazy("any"))
 _VERDICTS = Review.Verdict
 
 
-def category_search(site: admin.AdminSite) -> AutocompleteSelect:
-    """Return a field that finds a category by typing: there may be thousands."""
-    # The book's field leaves out those that were given up.
-    return AutocompleteSelect(Book._meta.get_field("category"), site)
-
-
-class FilterForm(forms.Form):
-    branch = forms.ChoiceField(label=gettext_lazy("branch"), required=False, widget=UnfoldAdminSelectWidget)
+class ReviewFilterForm(FilterForm):
+    branch = forms.ModelChoiceField(
+        label=gettext_lazy("branch"),
+        queryset=Branch.objects.all(),
+        to_field_name="code",
+        required=False,
+        empty_label=gettext_lazy("any"),
+        widget=UnfoldAdminSelectWidget,
+    )
     language = forms.CharField(
         label=gettext_lazy("language"), required=False, max_length=12, widget=UnfoldAdminTextInputWidget
     )
-    category = forms.ModelChoiceField(
-        label=gettext_lazy("category suggested"), queryset=Category.objects.all(), required=False
-    )
+    category = category_field(label=gettext_lazy("category suggested"))
     reason = forms.ChoiceField(
         label=gettext_lazy("reason"),
         required=False,
@@ -52,34 +51,12 @@ class FilterForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
     )
 
-    def __init__(self, *args: Any, site: admin.AdminSite, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        branches = Branch.objects.values_list("code", "name")
-        self.fields["branch"].choices = [_ANY, *branches]  # type: ignore[attr-defined]
-        self.fields["category"].widget = category_search(site)
-        self.fields["category"].widget.choices = self.fields["category"].choices  # type: ignore[attr-defined]
-
-    def filters(self) -> ReviewFilters:
-        """Return what was chosen; a value that is none is passed over, and the page says so."""
-        self.is_valid()
-        # The search for categories cannot draw what is no key.
-        self.data = {name: value for name, value in self.data.items() if name not in self.errors}
-        given = {name: value for name, value in self.cleaned_data.items() if value}
-        if "category" in given:
-            given["category"] = given["category"].pk
-        return ReviewFilters(**given)
-
 
 class VerdictForm(forms.Form):
     suggestion = forms.IntegerField()
     verdict = forms.ChoiceField(choices=Review.Verdict.choices)
-    category = forms.ModelChoiceField(queryset=Category.objects.all(), required=False)
+    category = category_field()
     note = forms.CharField(max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
-
-    def __init__(self, *args: Any, site: admin.AdminSite, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["category"].widget = category_search(site)
-        self.fields["category"].widget.choices = self.fields["category"].choices  # type: ignore[attr-defined]
 
     def judge(self, *, reviewer: Any, now: Any) -> Review:
         """Record what was chosen; the form must be valid."""
@@ -141,11 +118,11 @@ class ReviewAdmin(ReadOnlyAdmin):
         if request.method == "POST":
             self._act(request)
             return HttpResponseRedirect(request.get_full_path())
-        form = FilterForm(request.GET, site=self.admin_site, auto_id="filter_%s")
-        filters = form.filters()
+        form = ReviewFilterForm(request.GET, auto_id="filter_%s")
+        filters = ReviewFilters(**form.chosen())
         reviewer = signed_in(request.user)
         item = next(iter(next_for(reviewer=reviewer, now=timezone.now(), filters=filters)), None)
-        verdict = VerdictForm(site=self.admin_site)
+        verdict = VerdictForm()
         context = {
             **self.admin_site.each_context(request),
             "title": _("Review"),
@@ -181,7 +158,7 @@ class ReviewAdmin(ReadOnlyAdmin):
                 review = undo_last(reviewer=signed_in(request.user), now=now)
                 said = _("Undone: %s.") % review
             else:
-                form = VerdictForm(_with_other(request), site=self.admin_site)
+                form = VerdictForm(_with_other(request))
                 if not form.is_valid():
                     self.message_user(request, form.errors.as_text(), messages.ERROR)
                     return
