@@ -17,6 +17,7 @@ from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import PERSONAL_FIELDS, Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.serializers import validated
 
 
 class FeedbackSerializer(serializers.ModelSerializer):
@@ -58,9 +59,7 @@ class FeedbackViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveMode
     @transaction.atomic
     def create(self, request: Request) -> Response:
         """Say of a title that it is liked or not wanted, in the place of what was said of it before."""
-        given = GivenFeedbackSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        feedback = give_feedback(**given.validated_data, now=timezone.now())
+        feedback = give_feedback(**validated(GivenFeedbackSerializer, request), now=timezone.now())
         self.audit(Action.CHANGED, object_key=feedback.pk)
         return Response(self.get_serializer(feedback).data, status=status.HTTP_201_CREATED)
 

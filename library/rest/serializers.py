@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError as ModelError
 from django.db.models import Model
 from rest_framework import serializers
+from rest_framework.request import Request
 
 
 class RecordSerializer(serializers.ModelSerializer):
@@ -24,3 +25,10 @@ class RecordSerializer(serializers.ModelSerializer):
         except ModelError as error:
             raise serializers.ValidationError({"non_field_errors": error.messages}) from error
         return attrs
+
+
+def validated(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    """Return what a request says, checked."""
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data

@@ -11,12 +11,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from library.circulation.api.loans import validated
 from library.circulation.models import FineEntry, Loan
 from library.circulation.services.fines import pay_fine, waive_fine
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.serializers import validated
 
 
 class FineEntrySerializer(serializers.ModelSerializer):

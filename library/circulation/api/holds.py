@@ -10,7 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from library.catalogue.models import Book, Branch
-from library.circulation.api.loans import validated
 from library.circulation.models import Hold
 from library.circulation.services.holds import (
     cancel_hold,
@@ -23,6 +22,7 @@ from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.serializers import validated
 
 
 class HoldSerializer(serializers.ModelSerializer):

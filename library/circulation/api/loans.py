@@ -26,7 +26,7 @@ from library.people.api.audit import Action, AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
-from library.rest.serializers import RecordSerializer
+from library.rest.serializers import RecordSerializer, validated
 from library.rest.views import RecordViewSet
 
 
@@ -164,10 +164,3 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
         loan = renew(loan=self.get_object(), now=timezone.now())
         self.audit(Action.CHANGED, object_key=loan.pk)
         return Response(self.get_serializer(loan).data)
-
-
-def validated(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
-    """Return what a request says, checked."""
-    serializer = serializer_class(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
