@@ -19,7 +19,8 @@ def _recommendations(borrower: Borrower) -> list[dict[str, Any]]:
         rank="rank",
         title="book__title",
         score="score",
-        reason="reason",
+        sources="sources",
+        because="because__title",
         created_at="created_at",
     )
 

@@ -1,7 +1,6 @@
 """Rows of the library as records of the pipeline."""
 
 from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -140,13 +139,10 @@ def loans_a_borrower(*, until: int) -> dict[int, int]:
     return dict(loans.values_list("borrower").annotate(number=Count("pk")))
 
 
-def unwanted_titles() -> dict[int, set[str]]:
-    """Return the control numbers of the titles that borrowers do not want, by the borrower's primary key."""
-    rows = Feedback.objects.filter(verdict=Feedback.Verdict.NOT_THIS).order_by("pk")
-    found: dict[int, set[str]] = defaultdict(set)
-    for borrower, number in rows.values_list("borrower_id", "book__control_number"):
-        found[borrower].add(number)
-    return dict(found)
+def opinions() -> list[tuple[int, str, str]]:
+    """Return what borrowers said of titles: the borrower's primary key, the control number, the verdict."""
+    rows = Feedback.objects.order_by("pk")
+    return list(rows.values_list("borrower_id", "book__control_number", "verdict"))
 
 
 def parents() -> dict[str, str]:

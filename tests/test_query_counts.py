@@ -17,9 +17,9 @@ from django_celery_beat.models import (
 )
 from rest_framework.authtoken.models import Token
 
-from classifier.models import Change, Listing, Reclassification
+from classifier.models import Change, Listing, Reclassification, TitleLinks
 from library.catalogue.models import Book, Branch
-from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
+from library.circulation.models import ClosedDay, FineEntry, Hold, Loan, Notice
 from library.desk.roles import ADMINISTRATORS
 from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import write_entry
@@ -30,12 +30,12 @@ from tests.classifier.factories import (
     make_drift_report,
     make_feedback,
     make_item,
+    make_links,
     make_listing,
     make_misfiled,
     make_recommendation,
     make_review,
     make_run,
-    make_similar_book,
     make_suggestion,
     make_version,
 )
@@ -90,7 +90,9 @@ BUDGETS = {
     "/api/v1/suggestions/": 4,
     "/api/v1/recommendations/": 7,
     "/api/v1/feedback/": 7,
-    "/api/v1/books/{book}/similar/": 5,
+    "/api/v1/books/{other}/similar/": 6,
+    # Loans, opinions, links, the categories read, three lists, books, and the titles of the reasons.
+    "/api/v1/borrowers/{borrower}/recommendations/": 16,
     "/api/v1/popular/": 4,
     # The branch and the category, and those below it.
     "/api/v1/popular/?branch={branch}&category={category}&language=en&available=true": 7,
@@ -124,8 +126,9 @@ BUDGETS = {
     "/admin/classifier/modelversion/": 8,
     "/admin/classifier/reclassification/": 8,
     "/admin/classifier/recommendation/": 7,
+    "/admin/classifier/recommendation/for/?card_number={card}": 18,
     "/admin/classifier/review/": 8,
-    "/admin/classifier/review/next/": 17,
+    "/admin/classifier/review/next/": 18,
     "/admin/classifier/run/": 7,
     "/admin/classifier/suggestion/": 8,
     "/admin/django_celery_beat/clockedschedule/": 7,
@@ -171,7 +174,7 @@ def add_rows(book, start, stop):
         make_taxonomy_change(category=category)
         make_recommendation(borrower=borrower, book=other)
         make_feedback(borrower=borrower, book=other)
-        make_similar_book(book=book, rank=number, other=other)
+        make_links(book=other, following={book: {"text": 0.5}}, alike={book: {"text": 0.5}})
         for kind in Listing.Kind:
             make_listing(kind=kind, book=make_copy(branch=branch).book)
         there = Branch.objects.earliest("pk")
@@ -182,7 +185,7 @@ def add_rows(book, start, stop):
         waits = make_suggestion(category=category).book
         make_suggestion(book=waits, rank=2)
         make_copy(book=waits, branch=branch)
-        make_similar_book(book=waits, rank=1, other=other)
+        make_links(book=waits, alike={other: {"text": 0.5}})
         make_item(book=waits)
         make_review()
         add_rows_of_packages(number)
@@ -216,6 +219,9 @@ def counted(client, book):
         "book": book.pk,
         "category": book.category_id,
         "branch": Branch.objects.earliest("pk").pk,
+        "other": TitleLinks.objects.latest("book").pk,
+        "borrower": (loan := Loan.objects.latest("pk")).borrower_id,
+        "card": loan.borrower.card_number,
         "batch": Change.objects.values_list("reclassification", flat=True).first(),
     }
     for address in BUDGETS:

@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from classifier import reasons
 from classifier.admin.filtering import FilterForm, category_field
 from classifier.admin.suggestions import ReadOnlyAdmin
-from classifier.models import Review, ReviewItem, SimilarBook
+from classifier.models import Review, ReviewItem
 from classifier.review_selectors import ReviewFilters, waiting_items
 from classifier.services.review import clear_rejections, judge, undo_last
 from classifier.services.review_queue import next_for
@@ -137,14 +137,14 @@ class ReviewAdmin(ReadOnlyAdmin):
             "list_url": reverse("admin:classifier_review_changelist"),
         }
         if item:
+            from classifier.reader_selectors import similar_titles  # loads numpy
+
             suggestions = list(item.book.suggestions.all())
             context |= {
                 "suggestions": suggestions,
                 "evidence": reasons.as_html(suggestions[0]) if suggestions else "",
                 "waits_for": [ReviewItem.REASONS[name] for name in item.reasons],
-                "similar": SimilarBook.objects.filter(book=item.book).select_related("other__category")[
-                    :_SIMILAR
-                ],
+                "similar": similar_titles(book=item.book_id, n=_SIMILAR),
             }
         answer = render(request, "classifier/review.html", context)
         # Going back must not show a book that was judged, or is another's.

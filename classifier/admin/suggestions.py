@@ -26,14 +26,12 @@ from unfold.decorators import display
 
 from classifier import reasons
 from classifier.admin.listings import lists_page
-from classifier.models import Recommendation, Suggestion
+from classifier.models import Suggestion
 from classifier.services.review import SuggestionReplacedError, accept_suggestion
 from library.catalogue.admin import BookAdmin
 from library.catalogue.models import Book
 from library.desk.users import signed_in
 from library.errors import LibraryError
-from library.people.admin.audit import AuditedAdmin
-from library.people.selectors import without_personal_data
 
 
 def may_file_books(request: HttpRequest) -> bool:
@@ -251,14 +249,3 @@ class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
                 guessed,
             )
             self.message_user(request, text % guessed, messages.WARNING)
-
-
-@admin.register(Recommendation)
-class RecommendationAdmin(AuditedAdmin, ReadOnlyAdmin):
-    list_display = ["borrower", "rank", "book", "score", "reason"]
-    list_filter = [("borrower", AutocompleteSelectFilter), ("book", AutocompleteSelectFilter)]
-    list_filter_submit = True
-    search_fields = ["borrower__card_number", "book__title"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Recommendation]:
-        return without_personal_data(super().get_queryset(request).select_related("book"))

@@ -7,9 +7,14 @@ from classifier.api.batches import ChangeViewSet, ReclassificationViewSet
 from classifier.api.feedback import FeedbackViewSet
 from classifier.api.listings import LatestView, PopularView, TreasuresView, TrendingView
 from classifier.api.misfiled import MisfiledViewSet
+from classifier.api.recommendations import (
+    BorrowerRecommendationsView,
+    RecommendationViewSet,
+    SimilarBooksView,
+)
 from classifier.api.reviews import ReviewViewSet
 from classifier.api.runs import RunViewSet
-from classifier.api.suggestions import RecommendationViewSet, SimilarBooksView, SuggestionViewSet
+from classifier.api.suggestions import SuggestionViewSet
 from classifier.api.taxonomy import TaxonomyChangeViewSet
 from classifier.api.versions import AlarmViewSet, ModelVersionViewSet
 
@@ -29,6 +34,11 @@ router.register("feedback", FeedbackViewSet)
 urlpatterns = [
     *router.urls,
     path("books/<int:book_id>/similar/", SimilarBooksView.as_view(), name="book-similar"),
+    path(
+        "borrowers/<int:pk>/recommendations/",
+        BorrowerRecommendationsView.as_view({"get": "read"}),
+        name="borrower-recommendations",
+    ),
     path("popular/", PopularView.as_view(), name="popular"),
     path("trending/", TrendingView.as_view(), name="trending"),
     path("latest/", LatestView.as_view(), name="latest"),

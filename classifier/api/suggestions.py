@@ -1,27 +1,21 @@
-"""Suggestions, recommendations and similar titles in the REST API, all read from rows."""
+"""Suggestions in the REST API, read from rows."""
 
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
-from rest_framework import generics, mixins, serializers, viewsets
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from classifier.models import Recommendation, SimilarBook, Suggestion
+from classifier.models import Suggestion
 from classifier.services.review import accept_suggestion
 from library.catalogue.api import BookSerializer
-from library.catalogue.models import Book
 from library.desk.users import signed_in
-from library.people.api.audit import AuditedViewSet
-from library.people.selectors import without_personal_data
-from library.rest.permissions import PersonalDataPermissions
 
 
 class MayFileBooks(BasePermission):
@@ -144,55 +138,3 @@ class SuggestionViewSet(viewsets.ReadOnlyModelViewSet):
             now=timezone.now(),
         )
         return Response(BookSerializer(book, context=self.get_serializer_context()).data)
-
-
-class RecommendationSerializer(serializers.ModelSerializer):
-    card_number = serializers.CharField(source="borrower.card_number", read_only=True)
-    title = serializers.CharField(source="book.title", read_only=True)
-
-    class Meta:
-        model = Recommendation
-        fields = ["id", "borrower", "card_number", "rank", "book", "title", "score", "reason", "created_at"]
-
-
-class RecommendationFilter(django_filters.FilterSet):
-    borrower = django_filters.NumberFilter(field_name="borrower_id")
-    card_number = django_filters.CharFilter(field_name="borrower__card_number")
-    book = django_filters.NumberFilter(field_name="book_id")
-
-    class Meta:
-        model = Recommendation
-        fields: list[str] = []
-
-
-class RecommendationViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
-    queryset = without_personal_data(Recommendation.objects.select_related("book"))
-    serializer_class = RecommendationSerializer
-    permission_classes = [PersonalDataPermissions]
-    filterset_class = RecommendationFilter
-    search_fields = ["borrower__card_number", "book__title"]
-    ordering_fields = ["rank", "score"]
-
-
-class SimilarBookSerializer(serializers.ModelSerializer):
-    book = BookSerializer(source="other", read_only=True)
-
-    class Meta:
-        model = SimilarBook
-        fields = ["rank", "score", "book"]
-
-
-@extend_schema(parameters=[OpenApiParameter("book_id", int, OpenApiParameter.PATH)])
-class SimilarBooksView(generics.ListAPIView):
-    """Titles near a book, the nearest first."""
-
-    queryset = SimilarBook.objects.select_related("other__category").order_by("rank")
-    serializer_class = SimilarBookSerializer
-    filter_backends: list[type] = []
-
-    def get_queryset(self) -> QuerySet[SimilarBook]:
-        return super().get_queryset().filter(book=self.kwargs["book_id"])
-
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        get_object_or_404(Book.objects.only("pk"), pk=self.kwargs["book_id"])
-        return super().list(request, *args, **kwargs)

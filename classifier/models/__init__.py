@@ -4,9 +4,10 @@ from classifier.models.batches import TRUSTED_SOURCES, Change, Chunk, Reading, R
 from classifier.models.feedback import Feedback
 from classifier.models.listings import Listing
 from classifier.models.misfiled import Misfiled
+from classifier.models.recommendations import Recommendation, TitleLinks
 from classifier.models.reviews import Review, ReviewItem
 from classifier.models.runs import Run
-from classifier.models.suggestions import Recommendation, SimilarBook, Suggestion
+from classifier.models.suggestions import Suggestion
 from classifier.models.taxonomy import FollowedBook
 from classifier.models.versions import Alarm, DriftReport, ModelVersion
 
@@ -27,6 +28,6 @@ __all__ = [
     "Review",
     "ReviewItem",
     "Run",
-    "SimilarBook",
     "Suggestion",
+    "TitleLinks",
 ]

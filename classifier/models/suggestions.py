@@ -1,4 +1,4 @@
-"""What a version of the model suggests, and what is recommended."""
+"""What a version of the model suggests."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,7 +6,6 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.models.versions import ModelVersion
 from library.catalogue.models import Book, Category
-from library.people.models import Borrower
 
 
 class Suggestion(models.Model):
@@ -45,48 +44,3 @@ class Suggestion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.book}: {self.category} ({self.probability:.0%})"
-
-
-class Recommendation(models.Model):
-    """A title for a borrower; the rows of a borrower are the current list, rank 1 first."""
-
-    borrower = models.ForeignKey(
-        Borrower, models.CASCADE, related_name="recommendations", verbose_name=_("borrower")
-    )
-    rank = models.PositiveSmallIntegerField(_("rank"))
-    book = models.ForeignKey(Book, models.CASCADE, related_name="+", verbose_name=_("book"))
-    score = models.FloatField(_("score"))
-    reason = models.CharField(_("reason"), max_length=500)
-    created_at = models.DateTimeField(_("created"))
-
-    class Meta:
-        verbose_name = _("recommendation")
-        verbose_name_plural = _("recommendations")
-        ordering = ["borrower", "rank"]
-        constraints = [
-            models.UniqueConstraint(fields=["borrower", "rank"], name="recommendation_borrower_rank"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.borrower}: {self.book}"
-
-
-class SimilarBook(models.Model):
-    """A title near another one; kept as rows so that a web process answers without the model."""
-
-    book = models.ForeignKey(Book, models.CASCADE, related_name="similar", verbose_name=_("book"))
-    rank = models.PositiveSmallIntegerField(_("rank"))
-    other = models.ForeignKey(Book, models.CASCADE, related_name="+", verbose_name=_("similar title"))
-    score = models.FloatField(_("score"))
-
-    class Meta:
-        verbose_name = _("similar title")
-        verbose_name_plural = _("similar titles")
-        ordering = ["book", "rank"]
-        constraints = [
-            models.UniqueConstraint(fields=["book", "rank"], name="similar_book_rank"),
-            models.CheckConstraint(condition=~Q(book=models.F("other")), name="similar_not_itself"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.book} ~ {self.other}"

@@ -8,7 +8,7 @@ Ji et al., A Critical Study on Data Leakage in Recommender System Offline Evalua
 day for all).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -21,6 +21,8 @@ from classifier.pipeline.features import Progress, no_progress
 from classifier.pipeline.ranking import catalogue_shown, ranking_scores
 from classifier.pipeline.recommend import Recommender
 from classifier.pipeline.records import Bool, Int64, LoanTable
+from classifier.pipeline.regression import Content
+from classifier.pipeline.together import readers
 
 AGAIN = "any titles"
 """Looked for where titles had before may come again."""
@@ -74,7 +76,7 @@ class LookBack:
         TooFewLoansError
             If all loans are of one moment, or there are none.
         """
-        known = loans.borrower < (loans.n_borrowers if loans.known is None else loans.known)
+        known = loans.is_known
         times = np.sort(loans.borrowed_at[known])
         until = int(times[min(len(times) - 1, int(len(times) * share))]) if len(times) else 0
         before, after = known & (loans.borrowed_at < until), known & (loans.borrowed_at >= until)
@@ -88,7 +90,7 @@ class LookBack:
             times_borrowed=None,
             known=None,
         )
-        had, later = _had(loans, before, book_ids), _had(loans, after, book_ids)
+        had, later = (_had(loans, rows, book_ids) for rows in (before, after))
         return cls(
             until=until,
             past=past,
@@ -103,8 +105,9 @@ def backtest(
     loans: LoanTable,
     *,
     book_ids: Sequence[str],
-    text: sp.csr_matrix | None,
-    authors: Sequence[str] | None,
+    content: Mapping[str, Content],
+    authors: Sequence[str] | None = None,
+    titles: Sequence[str] | None = None,
     settings: RecommendConfig,
     share: float = 0.8,
     k: int = 10,
@@ -115,7 +118,7 @@ def backtest(
     Parameters
     ----------
     loans : LoanTable
-    book_ids, text, authors
+    book_ids, content, authors, titles
         As `Recommender.fit` takes them.
     settings : RecommendConfig
     share : float
@@ -139,12 +142,16 @@ def backtest(
     """
     back = LookBack.of(loans, book_ids=book_ids, share=share)
     recommender = Recommender(settings=settings)
-    recommender.fit(back.past, book_ids=book_ids, text=text, authors=authors, progress=progress)
-    n, readers = len(back.readers), back.readers
-    lists = _lists(recommender, n, until=back.until, k=k, again=False, progress=progress)
-    again = _lists(recommender, n, until=back.until, k=k, again=True, progress=progress)
+    recommender.fit(
+        back.past, book_ids=book_ids, content=content, authors=authors, titles=titles, progress=progress
+    )
+    has_read = back.readers
     most = most_popular(back.popularity, back.had, k=k)
-    lists[~readers] = again[~readers] = most[~readers]
+    lists, again = np.full_like(most, -1), np.full_like(most, -1)
+    for found, has_had in ((lists, False), (again, True)):
+        of_readers = recommender.lists(n=k, include_borrowed=has_had, progress=progress)
+        found[: len(of_readers)] = of_readers
+    lists[~has_read] = again[~has_read] = most[~has_read]
     wanted = looked_for(back)
     scores = {
         method: {name: ranking_scores(lists=found, wanted=rows) for name, rows in wanted.items()}
@@ -155,13 +162,13 @@ def backtest(
     scores["popularity"][AGAIN] = ranking_scores(lists=anything, wanted=back.later)
     return {
         "learned_from": len(back.past),
-        "looked_at": int(np.sum(loans.borrower < (loans.known or loans.n_borrowers))) - len(back.past),
+        "looked_at": int(loans.is_known.sum()) - len(back.past),
         "until": back.until,
         "scores": {
             method: {name: found.as_dict() for name, found in of.items()} for method, of in scores.items()
         },
         "shown": {
-            method: catalogue_shown(lists=found[readers], popularity=back.popularity)
+            method: catalogue_shown(lists=found[has_read], popularity=back.popularity)
             for method, found in (("ours", lists), ("popularity", most))
         },
     }
@@ -181,23 +188,12 @@ def looked_for(back: LookBack) -> dict[str, sp.csr_matrix]:
 
 def _had(loans: LoanTable, rows: Bool, book_ids: Sequence[str]) -> sp.csr_matrix:
     """Return who had what, (n_borrowers, n_books), once however often."""
-    position = {book: i for i, book in enumerate(book_ids)}
-    column = np.array([position.get(book, -1) for book in loans.book_ids], np.int64)[loans.book[rows]]
-    kept = column >= 0
-    shape = (loans.n_borrowers, len(book_ids))
-    ones = np.ones(int(kept.sum()), np.float32)
-    had = sp.csr_matrix((ones, (loans.borrower[rows][kept], column[kept])), shape=shape)
-    had.data[:] = 1
+    some = replace(
+        loans, book=loans.book[rows], borrower=loans.borrower[rows], borrowed_at=loans.borrowed_at[rows]
+    )
+    had = readers(some.of_books(book_ids)).T.tocsr()
+    had.resize(loans.n_borrowers, len(book_ids))
     return had
-
-
-def _lists(recommender: Recommender, n: int, *, until: int, k: int, again: bool, progress: Progress) -> Int64:
-    """Return the lists of all borrowers, (n, k); -1 where a list is shorter."""
-    position = {book: i for i, book in enumerate(recommender.book_ids)}
-    lists = np.full((n, k), -1, np.int64)
-    for item in recommender.recommend(n=k, now=until, include_borrowed=again, progress=progress):
-        lists[item.borrower, item.rank - 1] = position[item.book]
-    return lists
 
 
 def most_popular(popularity: Int64, had: sp.csr_matrix, *, k: int) -> Int64:

@@ -1,6 +1,6 @@
 """What goes into the pipeline: books, and who borrowed them together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,11 +69,51 @@ class LoanTable:
         return int(self.borrower.max()) + 1 if len(self) else 0
 
     @property
+    def n_known(self) -> int:
+        """How many of them are not made up."""
+        return self.n_borrowers if self.known is None else self.known
+
+    @property
+    def is_known(self) -> Bool:
+        """Which loans are of borrowers that are not made up, (n_loans,)."""
+        return np.asarray(self.borrower < self.n_known)
+
+    @property
     def popularity(self) -> Int64:
         """How often each of `book_ids` was borrowed."""
         if self.times_borrowed is not None:
             return self.times_borrowed
         return np.bincount(self.book, minlength=len(self.book_ids))
+
+    def of_books(self, book_ids: Sequence[str]) -> "LoanTable":
+        """Return the loans of some books, with `book` pointing into `book_ids`."""
+        index = {book: i for i, book in enumerate(book_ids)}
+        position: Int64 = np.array([index.get(book, -1) for book in self.book_ids], np.int64)
+        book = position[self.book] if len(self) else np.empty(0, np.int64)
+        kept = book >= 0
+        times = np.zeros(len(book_ids), np.int64)
+        times[position[position >= 0]] = self.popularity[position >= 0]
+        return LoanTable(
+            book_ids=book_ids,
+            book=book[kept].astype(np.int32),
+            borrower=self.borrower[kept],
+            borrowed_at=self.borrowed_at[kept],
+            times_borrowed=times,
+            known=self.known,
+        )
+
+    def histories(self) -> Iterator[tuple[int, Int64, Int64]]:
+        """Yield each borrower that is not made up, what they had, each title once, and when last."""
+        kept = np.flatnonzero(self.is_known)
+        order = kept[np.lexsort((self.borrowed_at[kept], self.book[kept], self.borrower[kept]))]
+        borrower, book = self.borrower[order].astype(np.int64), self.book[order].astype(np.int64)
+        last = np.append((np.diff(borrower) != 0) | (np.diff(book) != 0), np.ones(min(1, len(order)), bool))
+        borrower, book, times = borrower[last], book[last], self.borrowed_at[order][last]
+        ends = np.flatnonzero(np.diff(borrower, append=-1)) + 1
+        start = 0
+        for end in ends.tolist():
+            yield int(borrower[start]), book[start:end], times[start:end]
+            start = end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

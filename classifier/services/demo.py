@@ -104,7 +104,7 @@ def _sample_suggestions(files: DemoFiles) -> list[dict[str, Any]]:
 
 
 def _sample_recommendations() -> list[dict[str, Any]]:
-    first = Recommendation.objects.filter(rank=1).select_related("book").order_by("borrower_id")
+    first = Recommendation.objects.filter(rank=1).select_related("book", "because").order_by("borrower_id")
     return [
         {"borrower": r.borrower.card_number, "title": r.book.title, "reason": r.reason}
         for r in _spread(list(without_personal_data(first)))

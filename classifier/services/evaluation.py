@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from classifier.errors import ClassifierError, SettingError
 from classifier.pipeline.backtest import backtest
 from classifier.pipeline.errors import PipelineError
-from classifier.pipeline.modalities.text import TextModality
 from classifier.selectors import all_books, catalogue
 from classifier.services.configuration import library_config
-from classifier.services.features import feature_cache
+from classifier.services.linking import what_is_in
 from library.console import Progress, no_progress
 
 
@@ -50,14 +47,12 @@ def evaluate_recommender(
     library = catalogue(all_books())
     try:
         config = library_config(settings)
-        modality = TextModality.from_config(config)
-        modality.cache = feature_cache()
-        text = modality.fit_block(library, rng=np.random.default_rng(0)).values if library.books else None
         found = backtest(
             library.loans,
             book_ids=[book.id for book in library.books],
-            text=text,
+            content=what_is_in(library, config=config, progress=progress) if library.books else {},
             authors=[book.authors for book in library.books],
+            titles=[book.title for book in library.books],
             settings=config.recommend,
             share=share,
             k=n,

@@ -19,7 +19,7 @@ from classifier.models import TRUSTED_SOURCES, ModelVersion
 from classifier.pipeline.config import Config
 from classifier.pipeline.folder import FORMAT
 from classifier.review_selectors import rejected
-from classifier.selectors import BOOK_FIELDS, all_books, known_loans, times_forgotten, unwanted_titles
+from classifier.selectors import BOOK_FIELDS, all_books, known_loans, opinions, times_forgotten
 from classifier.services.configuration import library_config
 from library.catalogue.models import Category
 from library.circulation.models import CoBorrowing, Loan
@@ -60,9 +60,9 @@ def _about(kind: str, now: datetime) -> Any:
     if kind in ("order_reviews", "undo"):
         # What was asked for lately depends on the day. A run is never left out: see `repetition`.
         return now.date().isoformat()
-    unwanted = sorted((borrower, sorted(titles)) for borrower, titles in unwanted_titles().items())
-    # Loans fade as time goes by, by hundredths a week.
-    return library_config().to_dict(), now.isocalendar()[:2], unwanted
+    # What is popular and new depends on the day, and how titles are seen on the version.
+    active = ModelVersion.objects.filter(state="active").values_list("name", flat=True).first()
+    return library_config().to_dict(), now.date().isoformat(), active, opinions()
 
 
 def _books() -> Iterable[tuple[Any, ...]]:

@@ -11,7 +11,9 @@ from django.db import transaction
 from django.db.models import Count, Exists, Min, OuterRef, Q
 from scipy.special import gammaincinv
 
-from classifier.models import Listing, SimilarBook
+from classifier.models import Listing, TitleLinks
+from classifier.pipeline.shortlist import unpacked
+from classifier.reader_selectors import nearest_first
 from classifier.services.pace import COUNTING
 from library.catalogue.models import Book, Copy
 from library.circulation.models import LeftOutLoans, LoanEvent
@@ -24,6 +26,8 @@ FIRST_LOAD = timedelta(days=1)
 PRIOR = 5.0
 """Loans that speak for "as ever" before any is counted: after none, it takes five to be surely more."""
 SURE = 0.95
+NEAR = 10
+"""Titles like one that say how often it could be borrowed."""
 _KIND = Listing.Kind
 _COLUMNS = ("kind", "branch_id", "book_id", "score", "times", "expected", "since")
 Counts = tuple[int, int]
@@ -202,13 +206,13 @@ def _treasures() -> Iterator[tuple[int, list[Entry]]]:
     popular = dict(lists.filter(kind=_KIND.POPULAR).values_list("book", "times").iterator())
     new = set(lists.filter(kind=_KIND.LATEST).values_list("book", flat=True).iterator())
     on_shelf = Copy.objects.filter(book=OuterRef("book"), status=Copy.Status.AVAILABLE)
-    # Put together here: a database that has no figures yet of rows just written may join them row by row.
-    rows = SimilarBook.objects.filter(Exists(on_shelf)).order_by("book").values_list("book", "other")
-    for book, near in groupby(rows.iterator(), key=lambda row: row[0]):
+    rows = TitleLinks.objects.filter(Exists(on_shelf)).order_by("book").values_list("book", "alike")
+    for book, content in rows.iterator():
         if book in popular or book in new:
             continue
-        lent = [popular.get(other) or 0 for _, other in near]
-        if sum(lent) >= settings.POPULARITY_MIN * len(lent):
+        other, parts = unpacked(bytes(content))
+        lent = [popular.get(title) or 0 for title in other[nearest_first(other, parts)[:NEAR]].tolist()]
+        if lent and sum(lent) >= settings.POPULARITY_MIN * len(lent):
             score = sum(lent) / len(lent)
             yield book, [Entry(_KIND.TREASURE, None, book, score, times=int(score))]
 

@@ -20,6 +20,7 @@ PREVIEWING = _("looking at what would change")
 MISFILED = _("looking for misfiled books")
 TAKING_BACK = _("taking back")
 COUNTING = _("counting loans")
+LINKING = _("saving links of titles")
 #: By kind: its phases in order, and what share of the time each takes on the demo and on a real library.
 USUAL: dict[str, dict[str, float]] = {
     "train": {
@@ -45,12 +46,16 @@ USUAL: dict[str, dict[str, float]] = {
     "recommend": {
         READING: 0.03,
         _("reading books"): 0.04,
+        _("comparing books"): 0.1,
         _("comparing loans"): 0.01,
         _("comparing texts"): 0.03,
-        _("learning what follows"): 0.24,
-        _("recommending"): 0.29,
-        SAVING: 0.34,
+        _("comparing covers"): 0.03,
+        _("comparing themes"): 0.04,
+        _("learning what follows"): 0.3,
+        LINKING: 0.15,
         COUNTING: 0.02,
+        _("recommending"): 0.15,
+        SAVING: 0.1,
     },
     "order_reviews": {
         READING: 0.1,

@@ -1,37 +1,46 @@
-"""Titles to recommend to each borrower, and titles like each book."""
+"""Titles to recommend to each borrower, kept until what they rest on changes."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
+from heapq import merge
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from django.db import connection, models, transaction
-from django.db.models import Max
+from django.db import connection, transaction
+from django.db.models import Count, Max
 
 from classifier.errors import ClassifierError, SettingError
-from classifier.models import Recommendation, SimilarBook
+from classifier.models import Feedback, Listing, Recommendation
 from classifier.pipeline.errors import PipelineError
-from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.recommend import Recommended, Recommender
-from classifier.selectors import all_books, catalogue_and_borrowers, loans_a_borrower, unwanted_titles
+from classifier.pipeline.records import Int64
+from classifier.pipeline.shortlist import Pick
+from classifier.reader_selectors import FILLERS, NEWEST, listed_titles, new_in
+from classifier.selectors import all_books, book_keys, catalogue_and_borrowers, loans_a_borrower, opinions
 from classifier.services.configuration import library_config
-from classifier.services.features import feature_cache
-from classifier.services.listings import refresh_listings
+from classifier.services.linking import save_links, what_is_in
 from classifier.services.outputs import written_whole
 from classifier.services.pace import SAVING
 from classifier.services.reporting import Finish, no_finish
 from library.catalogue.models import Book
 from library.circulation.models import Loan
+from library.circulation.selectors.retention import forgets_at_return
 from library.console import Progress, no_progress
 from library.people.models import AuditEntry, Borrower
+from library.people.selectors import without_personal_data
 from library.people.services.audit import system_user, write_entry
-from library.tabular import CsvWriter
+from library.tabular import KEYS_A_QUERY, CsvWriter, batches
 
-SIMILAR = 10
 _COLUMNS = ["borrower", "rank", "book", "score", "reason"]
-_BATCH = 2000  # rows an INSERT
+_FILLED_UP = ("new", "popular", "latest")
+"""Sources that hang on the lists for nobody in particular, not on what is linked with a borrower's titles."""
+Opinions = Mapping[str, Mapping[int, Sequence[int]]]
+"""By verdict and borrower, titles."""
 
 
 def recommend(
@@ -43,12 +52,15 @@ def recommend(
     progress: Progress = no_progress,
     finish: Finish = no_finish,
 ) -> dict[str, Any]:
-    """Replace every borrower's recommendations and every book's similar titles.
+    """Learn which titles follow which, and bring every borrower's stored list up to date.
+
+    A list whose borrower's loans, opinions and linked titles are as they were is left alone, unless it was
+    filled up with what is new or popular. Nothing is stored for who is forgotten at return: their titles are
+    worked out when they are asked for.
 
     Parameters
     ----------
     now : datetime
-        Loans fade from here backwards.
     n : int
         Titles a borrower.
     include_borrowed : bool
@@ -60,7 +72,8 @@ def recommend(
     Returns
     -------
     dict
-        ``borrowers`` with recommendations, ``recommendations`` and ``similar_titles`` kept.
+        ``borrowers`` with recommendations, how many of these lists were ``made_anew``, ``recommendations``
+        kept and ``linked_titles``.
 
     Raises
     ------
@@ -73,28 +86,35 @@ def recommend(
         raise SettingError(f"{n} titles a borrower recommend nothing; it must be 1 or more.", n=n)
     newest = Loan.objects.aggregate(pk=Max("pk"))["pk"] or 0
     loans_before = loans_a_borrower(until=newest)
-    wanted, borrowers = catalogue_and_borrowers(all_books())
+    # By their keys: of titles as good as each other the first comes first, and keys are what is on request.
+    wanted, borrowers = catalogue_and_borrowers(all_books().order_by("pk"))
     if not wanted.books:
         raise ClassifierError("The catalogue is empty. Import books first: manage.py import_books FILE")
     config = library_config()
-    ids = [book.id for book in wanted.books]
-    progress("reading books", 0, 1)
     try:
-        modality = TextModality.from_config(config)
-        modality.cache = feature_cache()
-        text = modality.fit_block(wanted, rng=np.random.default_rng(0)).values
-        progress("reading books", 1, 1)
-        recommender = Recommender(settings=config.recommend)
-        authors = [book.authors for book in wanted.books]
-        recommender.fit(wanted.loans, book_ids=ids, text=text, authors=authors, progress=progress)
+        recommender = Recommender(settings=config.recommend).fit(
+            wanted.loans,
+            book_ids=[book.id for book in wanted.books],
+            content=what_is_in(wanted, config=config, progress=progress),
+            authors=[book.authors for book in wanted.books],
+            titles=[book.title for book in wanted.books],
+            progress=progress,
+        )
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
+    keys = book_keys(recommender.book_ids)
+    digests = save_links(recommender=recommender, keys=keys, now=now, progress=progress)
+    readers = _Readers.of(recommender, borrowers=borrowers, keys=keys)
+    bases = readers.bases(digests, about=(config.to_dict()["recommend"], n, include_borrowed))
+    kept = _kept(bases, n=n)
     found = list(
         recommender.recommend(
             n=n,
-            now=now.timestamp(),
             include_borrowed=include_borrowed,
-            excluded=_positions(unwanted_titles(), borrowers, ids),
+            liked=readers.opinions[Feedback.Verdict.LIKED],
+            unwanted=readers.opinions[Feedback.Verdict.NOT_THIS],
+            filling=_Filling(readers.pks),
+            only={number for number, pk in enumerate(borrowers) if pk in bases and pk not in kept},
             progress=progress,
         )
     )
@@ -103,18 +123,16 @@ def recommend(
         _wait_for_who_forgets()
         loans_now = loans_a_borrower(until=newest)
         fewer = {pk for pk, number in loans_before.items() if loans_now.get(pk, 0) < number}
-        names = _Names(borrowers, forgotten=fewer, unwanted=unwanted_titles())
-        found = [item for item in found if names.know(item)]
-        kept = _replace(Recommendation, (names.recommendation(item, now) for item in found))
-        pairs = (row for row in recommender.similar(n=SIMILAR) if {row[0], row[2]} <= names.books.keys())
-        similar = _replace(SimilarBook, (names.similar(*row) for row in pairs))
-        refresh_listings(now=now, progress=progress)
+        made = _replace(found, readers=readers, bases=bases, kept=kept - fewer, forgotten=fewer, now=now)
         if output is not None:
-            _write(output, found, names, now)
+            _write(output, now)
+        rows = Recommendation.objects.aggregate(
+            borrowers=Count("borrower", distinct=True), recommendations=Count("pk")
+        )
         result = {
-            "borrowers": len({item.borrower for item in found}),
-            "recommendations": kept,
-            "similar_titles": similar,
+            **rows,
+            "made_anew": made,
+            "linked_titles": len(digests),
             "output": str(output) if output else None,
         }
         progress(SAVING, 1, 1)
@@ -122,72 +140,150 @@ def recommend(
     return result
 
 
-class _Names:
-    """From the pipeline's numbers and ids back to rows, and to words.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Readers:
+    """The borrowers behind the pipeline's numbers, and the titles behind its places.
 
-    Parameters
+    Attributes
     ----------
+    recommender : Recommender
     borrowers : list of int
-        Primary keys, as `catalogue_and_borrowers` returned them.
-    forgotten : set of int
-        Those of whom a loan was forgotten since, or who are left out of statistics since: the titles may be
-        in what we computed.
-    unwanted : mapping of int to set of str
-        By primary key, the titles that a borrower does not want, some of them said so since.
+        Primary keys.
+    pks : int array (n_books,)
+        Primary keys; -1 of one that is gone.
+    opinions : mapping
+        By verdict and the borrower's number, places of titles.
     """
 
-    def __init__(
-        self, borrowers: list[int], *, forgotten: set[int], unwanted: Mapping[int, set[str]]
-    ) -> None:
-        self.people = borrowers
-        self.unwanted = unwanted
-        cards = Borrower.objects.values_list("id", "card_number")
-        self.cards = {pk: card for pk, card in cards if pk not in forgotten}
-        books = Book.objects.values_list("control_number", "id", "title")
-        self.books = {number: (key, title) for number, key, title in books.iterator()}
+    recommender: Recommender
+    borrowers: list[int]
+    pks: Int64
+    opinions: Opinions
 
-    def know(self, item: Recommended) -> bool:
-        """Say whether the borrower and the titles are still there, and wanted: some go while we compute."""
-        titles = {item.book, item.because} - {""}
-        borrower = self.people[item.borrower]
-        wanted = item.book not in self.unwanted.get(borrower, ())
-        return borrower in self.cards and titles <= self.books.keys() and wanted
+    @classmethod
+    def of(cls, recommender: Recommender, *, borrowers: list[int], keys: Mapping[str, int]) -> Self:
+        place = {book: i for i, book in enumerate(recommender.book_ids)}
+        number = {pk: i for i, pk in enumerate(borrowers)}
+        said: dict[str, dict[int, list[int]]] = {verdict: {} for verdict in Feedback.Verdict}
+        for borrower, title, verdict in opinions():
+            if borrower in number and title in place:
+                said[verdict].setdefault(number[borrower], []).append(place[title])
+        pks = np.array([keys.get(book, -1) for book in recommender.book_ids], np.int64)
+        return cls(recommender=recommender, borrowers=borrowers, pks=pks, opinions=said)
 
-    def recommendation(self, item: Recommended, now: datetime) -> Recommendation:
-        return Recommendation(
-            borrower_id=self.people[item.borrower],
-            rank=item.rank,
-            book_id=self.books[item.book][0],
-            score=item.score,
-            reason=self.reason(item),
-            created_at=now,
+    def bases(self, digests: Mapping[int, int], *, about: Any) -> dict[int, int]:
+        """Return what each stored list hangs on, by the borrower's primary key.
+
+        Parameters
+        ----------
+        digests : mapping of int to int
+            Of the links of titles, by their primary keys.
+        about : object
+            What is the same for all lists.
+        """
+        at_return = set(Borrower.objects.filter(forgets_at_return()).values_list("pk", flat=True))
+        of_title = np.array([digests.get(pk, 0) for pk in self.pks.tolist()], np.int64)
+        common = repr(about).encode()
+        found = {}
+        for number, had, times in self.recommender.loans.histories():
+            if self.borrowers[number] in at_return:
+                continue
+            digest = blake2b(common, digest_size=8)
+            said = [np.array(sorted(of.get(number, ())), np.int64) for of in self.opinions.values()]
+            for titles in (had, *said):
+                digest.update(self.pks[titles].tobytes() + of_title[titles].tobytes() + b"|")
+            digest.update(times.tobytes())
+            found[self.borrowers[number]] = int.from_bytes(digest.digest(), "big", signed=True)
+        return found
+
+
+class _Filling:
+    """What fills lists up, as `classifier.reader_selectors.filling` does one by one."""
+
+    def __init__(self, pks: Int64) -> None:
+        self._pks = pks
+        self._place = {pk: place for place, pk in enumerate(pks.tolist())}
+        self._category = dict(
+            Book.objects.filter(category__isnull=False).values_list("pk", "category").iterator()
         )
+        # By category, the newest first, each with where it stands among all.
+        self._newest: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for rank, (title, category) in enumerate(listed_titles(kind=Listing.Kind.LATEST, most=None)):
+            if title in self._place and category is not None:
+                self._newest[category].append((rank, title))
+        self._rest = [
+            Pick(title=self._place[title], score=0.0, sources=(source,))
+            for kind, source in FILLERS
+            for title, _category in listed_titles(kind=kind)
+            if title in self._place
+        ]
 
-    def similar(self, book: str, rank: int, other: str, score: float) -> SimilarBook:
-        return SimilarBook(book_id=self.books[book][0], rank=rank, other_id=self.books[other][0], score=score)
-
-    def reason(self, item: Recommended) -> str:
-        if item.source == "popular":
-            return "Much borrowed in this library"
-        if item.source == "again":
-            return "Borrowed before"
-        title = self.books[item.because][1]
-        title = title if len(title) <= 300 else f"{title[:299]}…"
-        return (
-            f"Borrowed by readers of “{title}”" if item.source == "loans" else f"Like “{title}”, by its text"
-        )
+    def __call__(self, titles: Int64) -> Iterator[Pick]:
+        keys = self._pks[titles].tolist()
+        read = Counter(self._category[pk] for pk in keys if pk in self._category)
+        newest = islice(merge(*(self._newest[category] for category in read)), NEWEST)
+        for pick in new_in(read, ((title, self._category[title]) for _rank, title in newest)):
+            yield Pick(title=self._place[pick.title], score=0.0, sources=pick.sources)
+        yield from self._rest
 
 
-def _positions(
-    unwanted: Mapping[int, set[str]], borrowers: list[int], ids: list[str]
-) -> dict[int, list[int]]:
-    """Return the titles that borrowers do not want in the pipeline's numbers."""
-    index = {number: position for position, number in enumerate(ids)}
-    numbers = {pk: number for number, pk in enumerate(borrowers) if pk in unwanted}
-    return {
-        number: sorted(index[title] for title in unwanted[pk] if title in index)
-        for pk, number in numbers.items()
+def _kept(bases: Mapping[int, int], *, n: int) -> set[int]:
+    """Return the borrowers whose stored lists stand: whole, made from the same, and not filled up."""
+    rows = Recommendation.objects.order_by().values("borrower", "basis")
+    whole = rows.annotate(titles=Count("pk")).filter(titles=n).values_list("borrower", "basis")
+    filled_up = Recommendation.objects.filter(sources__in=_FILLED_UP).values_list("borrower", flat=True)
+    stand = {borrower for borrower, basis in whole.iterator() if bases.get(borrower) == basis}
+    return stand.difference(filled_up.distinct())
+
+
+def _replace(
+    found: Iterable[Recommended],
+    *,
+    readers: _Readers,
+    bases: Mapping[int, int],
+    kept: set[int],
+    forgotten: set[int],
+    now: datetime,
+) -> int:
+    """Put new lists in the place of all that are not to be kept, and return how many.
+
+    Left out is whoever had a loan forgotten since, is gone, or is to be forgotten at return or left out of
+    statistics since, and what was deleted or refused since: some of that happens while we compute.
+    """
+    before = set(Recommendation.objects.order_by().values_list("borrower", flat=True).distinct())
+    for some in batches(sorted(before - kept), KEYS_A_QUERY):
+        Recommendation.objects.filter(borrower__in=some).delete()
+    people = Borrower.objects.filter(left_out=False).exclude(forgets_at_return())
+    there = set(people.values_list("pk", flat=True).iterator()) - forgotten
+    books = set(Book.objects.values_list("pk", flat=True).iterator())
+    keys = dict(zip(readers.recommender.book_ids, readers.pks.tolist(), strict=True))
+    unwanted = {
+        (borrower, keys.get(title))
+        for borrower, title, verdict in opinions()
+        if verdict == Feedback.Verdict.NOT_THIS
     }
+
+    def rows() -> Iterator[Recommendation]:
+        for item in found:
+            borrower = readers.borrowers[item.borrower]
+            book, because = keys[item.book], keys[item.because] if item.because else None
+            if borrower in there and (borrower, book) not in unwanted and {book, because} - {None} <= books:
+                yield Recommendation(
+                    borrower_id=borrower,
+                    rank=item.rank,
+                    book_id=book,
+                    score=item.score,
+                    sources=",".join(item.sources),
+                    because_id=because,
+                    basis=bases[borrower],
+                    created_at=now,
+                )
+
+    made: set[int] = set()
+    for some_rows in batches(rows(), KEYS_A_QUERY):
+        Recommendation.objects.bulk_create(some_rows)
+        made.update(row.borrower_id for row in some_rows)
+    return len(made)
 
 
 def _wait_for_who_forgets() -> None:
@@ -202,23 +298,17 @@ def _wait_for_who_forgets() -> None:
             cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def _replace(model: type[models.Model], rows: Iterator[Any]) -> int:
-    """Delete all rows of a model, insert the new ones in batches, and return how many."""
-    model._default_manager.all().delete()
-    kept = 0
-    while batch := list(islice(rows, _BATCH)):
-        model._default_manager.bulk_create(batch)
-        kept += len(batch)
-    return kept
-
-
-def _write(output: Path, found: list[Recommended], names: _Names, now: datetime) -> None:
+def _write(output: Path, now: datetime) -> None:
+    """Write the stored lists to a file."""
+    lists = without_personal_data(Recommendation.objects.select_related("book", "because"))
     with written_whole(output) as file:
         writer = CsvWriter(file)
         writer.writerow(_COLUMNS)
-        for item in found:
-            card = names.cards[names.people[item.borrower]]
-            writer.writerow([card, item.rank, item.book, f"{item.score:.6f}", names.reason(item)])
+        listed = set()
+        for row in lists.order_by("borrower", "rank").iterator():
+            card, book = row.borrower.card_number, row.book.control_number
+            writer.writerow([card, row.rank, book, f"{row.score:.6f}", row.reason])
+            listed.add(row.borrower_id)
         # Before the file takes its name: it tells what people read.
         write_entry(
             user=system_user(),
@@ -226,5 +316,5 @@ def _write(output: Path, found: list[Recommended], names: _Names, now: datetime)
             path="manage.py recommend --output",
             now=now,
             model=Borrower,
-            listed=sorted({names.people[item.borrower] for item in found}),
+            listed=sorted(listed),
         )

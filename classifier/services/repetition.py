@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from classifier.errors import ClassifierError
-from classifier.models import ModelVersion, Recommendation, Run, SimilarBook, Suggestion
+from classifier.models import ModelVersion, Recommendation, Run, Suggestion, TitleLinks
 from classifier.services.fingerprints import fingerprint_of
 from classifier.services.versions import load_version
 
@@ -61,5 +61,5 @@ def _stands(run: Run) -> bool:
         return is_active and bool(result["rows"] == Suggestion.objects.count())
     if run.kind in (Run.Kind.ORDER_REVIEWS, Run.Kind.UNDO):
         return False  # reviews and loans come all day; what is undone cannot be undone again
-    kept = Recommendation.objects.count(), SimilarBook.objects.count()
-    return kept == (result["recommendations"], result["similar_titles"])
+    kept = Recommendation.objects.count(), TitleLinks.objects.count()
+    return kept == (result["recommendations"], result.get("linked_titles"))

@@ -197,11 +197,11 @@ def _hit_rate(
     today = np.minimum(moment, newest)[seen.borrower]
     cut, _pairs = _cut(seen, returned[kept], today, months)
     ids = [book.id for book in library.books]
-    recommender = Recommender(settings=config.recommend).fit(cut, book_ids=ids, text=text)
+    recommender = Recommender(settings=config.recommend).fit(cut, book_ids=ids, content={"text": text})
     wanted = dict(zip(table.borrower[last].tolist(), table.book[last].tolist(), strict=True))
     hits = sum(
         item.borrower in wanted and table.book_ids[wanted[item.borrower]] == item.book
-        for item in recommender.recommend(n=TITLES, now=newest)
+        for item in recommender.recommend(n=TITLES)
     )
     return hits / max(1, len(wanted))
 

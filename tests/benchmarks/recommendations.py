@@ -30,8 +30,9 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.ranking import catalogue_shown, ranking_scores
 from classifier.pipeline.recommend import Recommender
-from classifier.pipeline.records import LoanTable
+from classifier.pipeline.records import Catalogue, LoanTable
 from classifier.pipeline.together import borrowed_together, readers
+from classifier.pipeline.training import train
 
 K = 10
 _CHUNK = 512
@@ -86,15 +87,26 @@ def main() -> None:
         score = made()
         took = time.monotonic() - began
         report(name, ranked(score, back, known, again=False), ranked(score, back, known, again=True), took)
-    for name, more in (
-        ("ours, of whoever shares", ["recommend.min_borrowers=1"]),
-        ("ours, without words", ["recommend.text_weight=0", "recommend.near_by_text=1"]),
-        ("ours", []),
+    content = {"text": text} | themes(replace(library, loans=back.past))
+    for name, more, sources in (
+        ("ours, of whoever shares", ["recommend.min_borrowers=1"], content),
+        ("ours, without words and themes", [], {}),
+        ("ours, without themes", [], {"text": text}),
+        ("ours, titles nobody has had as others", ["recommend.new_title_factor=1"], content),
+        ("ours, words weighing half", ["recommend.text_weight=1"], content),
+        ("ours, without a factor for popularity", ["recommend.popular_power=0"], content),
+        ("ours, of five who share", ["recommend.min_borrowers=5"], content),
+        ("ours", [], content),
     ):
         settings = Config().with_settings([*options.settings, *more]).recommend
         began = time.monotonic()
-        authors = [book.authors for book in library.books]
-        ours = Recommender(settings=settings).fit(back.past, book_ids=ids, text=text, authors=authors)
+        ours = Recommender(settings=settings).fit(
+            back.past,
+            book_ids=ids,
+            content=sources,
+            authors=[book.authors for book in library.books],
+            titles=[book.title for book in library.books],
+        )
         took = time.monotonic() - began
         report(name, *(listed(ours, back, again=again) for again in (False, True)), took)
     Console(width=150).print(table)
@@ -134,11 +146,22 @@ def attack(loans: LoanTable, *, targets: int = 600) -> None:
     Console().print(table)
 
 
+def themes(library: Catalogue) -> dict[str, np.ndarray]:
+    """Return how a classifier encodes the books; it learns from loans before the day alone."""
+    if not any(book.category for book in library.books):
+        return {}
+    model = train(library, config=Config(), seed=0).model
+    codes = [
+        model.codes(replace(library, books=library.books[start : start + 2000], loans=LoanTable()))
+        for start in range(0, len(library.books), 2000)
+    ]
+    return {"theme": np.concatenate(codes)}
+
+
 def listed(recommender: Recommender, back: LookBack, *, again: bool) -> np.ndarray:
-    position = {book: i for i, book in enumerate(recommender.book_ids)}
     lists = np.full((back.had.shape[0], K), -1)
-    for item in recommender.recommend(n=K, now=back.until, include_borrowed=again):
-        lists[item.borrower, item.rank - 1] = position[item.book]
+    found = recommender.lists(n=K, include_borrowed=again)
+    lists[: len(found)] = found
     return lists
 
 

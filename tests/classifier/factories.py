@@ -1,7 +1,10 @@
 """Rows of the classifier for tests."""
 
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
+
+import numpy as np
 
 from classifier.models import (
     Alarm,
@@ -16,15 +19,18 @@ from classifier.models import (
     Review,
     ReviewItem,
     Run,
-    SimilarBook,
     Suggestion,
+    TitleLinks,
 )
 from classifier.pipeline.folder import confirm_folder, write_folder
+from classifier.pipeline.shortlist import SOURCES, packed
 from classifier.services.folders import folder_of
 from classifier.services.parameters import checked_parameters, digest_of
+from library.catalogue.models import Book
 from tests.factories import NOW, make_book, make_borrower, make_category
 
 _numbers = count(1)
+Links = Mapping[Book, Mapping[str, float]]
 
 
 def make_version(**fields: Any) -> ModelVersion:
@@ -71,7 +77,7 @@ def make_recommendation(**fields: Any) -> Recommendation:
     for name, make in {"borrower": make_borrower, "book": make_book}.items():
         if name not in fields:
             fields[name] = make()
-    defaults = {"rank": 1, "score": 0.5, "reason": "Borrowed together", "created_at": NOW}
+    defaults = {"rank": 1, "score": 0.5, "sources": "popular", "basis": 0, "created_at": NOW}
     return Recommendation.objects.create(**defaults | fields)
 
 
@@ -83,12 +89,19 @@ def make_feedback(**fields: Any) -> Feedback:
     return Feedback.objects.create(**{"verdict": "not_this", "at": NOW} | fields)
 
 
-def make_similar_book(**fields: Any) -> SimilarBook:
-    """Return a saved nearest title."""
-    for name in ("book", "other"):
-        if name not in fields:
-            fields[name] = make_book()
-    return SimilarBook.objects.create(**{"rank": 1, "score": 0.5} | fields)
+def make_links(*, book: Book, following: Links | None = None, alike: Links | None = None) -> TitleLinks:
+    """Return the saved links of a title: by source, what each adds to other titles, or how alike they are."""
+    return TitleLinks.objects.create(
+        book=book, following=_packed(following or {}), alike=_packed(alike or {}), digest=next(_numbers)
+    )
+
+
+def _packed(links: Links) -> bytes:
+    parts = [[by.get(source, 0.0) for source in SOURCES] for by in links.values()]
+    return packed(
+        other=np.array([book.pk for book in links], np.int64),
+        parts=np.array(parts, np.float32).reshape(len(links), len(SOURCES)),
+    )
 
 
 def make_listing(**fields: Any) -> Listing:

@@ -7,7 +7,7 @@ from django.contrib.messages import get_messages
 
 from classifier.models import Suggestion
 from library.catalogue.models import Book
-from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion, make_version
+from tests.classifier.factories import make_links, make_recommendation, make_suggestion, make_version
 from tests.factories import make_book, make_category
 from tests.logins import desk, make_librarian
 
@@ -274,7 +274,7 @@ def test_an_accepted_suggestion_has_no_button_any_more():
 def test_a_librarian_deletes_a_book_together_with_what_was_suggested():
     suggestion = make_suggestion()
     make_recommendation(book=suggestion.book)
-    make_similar_book(book=suggestion.book)
+    make_links(book=suggestion.book)
     page = f"/admin/catalogue/book/{suggestion.book_id}/delete/"
     desk(make_librarian()).post(page, {"post": "yes"})
     assert not Book.objects.filter(pk=suggestion.book_id).exists()

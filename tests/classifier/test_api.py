@@ -4,8 +4,8 @@ import pytest
 from django.core.management import call_command
 
 from library.catalogue.models import Book
-from tests.classifier.factories import make_recommendation, make_similar_book, make_suggestion
-from tests.factories import make_book, make_category
+from tests.classifier.factories import make_links, make_recommendation, make_suggestion
+from tests.factories import make_book, make_category, make_copy
 from tests.logins import api, make_librarian, make_reader
 
 pytestmark = pytest.mark.django_db
@@ -89,17 +89,34 @@ def test_recommendations_are_for_those_who_may_see_borrowers():
     assert api(make_reader()).get("/api/v1/recommendations/").status_code == 403
     answer = api(make_librarian()).get(f"/api/v1/recommendations/?borrower={mine.borrower_id}")
     assert [row["id"] for row in answer.json()["results"]] == [mine.pk]
-    assert answer.json()["results"][0]["reason"] == "Borrowed together"
+    assert answer.json()["results"][0]["reason"] == "Much borrowed in this library"
 
 
 def test_similar_titles_come_nearest_first():
     book = make_book()
-    far = make_similar_book(book=book, rank=2, score=0.1)
-    near = make_similar_book(book=book, rank=1, score=0.8)
-    make_similar_book()
-    answer = api(make_reader()).get(f"/api/v1/books/{book.pk}/similar/")
-    found = [(row["rank"], row["score"], row["book"]["id"]) for row in answer.json()["results"]]
-    assert found == [(1, 0.8, near.other_id), (2, 0.1, far.other_id)]
+    far, near = make_book(), make_copy().book
+    make_links(book=book, alike={far: {"cover": 0.125, "text": 0.25}, near: {"loans": 0.75, "text": 0.125}})
+    make_links(book=near, alike={far: {"text": 1}})
+    reader = api(make_reader())
+
+    def similar(query=""):
+        rows = reader.get(f"/api/v1/books/{book.pk}/similar/{query}").json()["results"]
+        wanted = ("rank", "score", "sources", "available")
+        return [(row["book"]["id"], *(row[name] for name in wanted)) for row in rows]
+
+    first = (near.pk, 1, 0.875, ["loans"], True)
+    assert similar() == [first, (far.pk, 2, 0.375, ["text", "cover"], False)]
+    assert similar("?n=1") == similar("?available=true") == [first]
+    assert similar("?offset=1") == [(far.pk, 2, 0.375, ["text", "cover"], False)]
+    assert similar("?by=cover") == [(far.pk, 1, 0.125, ["cover"], False)]
+    assert similar("?by=content") == [
+        (far.pk, 1, 0.375, ["text", "cover"], False), (near.pk, 2, 0.125, ["text"], True),
+    ]  # fmt: skip
+    assert similar("?by=theme") == []
+    refused = reader.get(f"/api/v1/books/{book.pk}/similar/?by=smell")
+    assert (refused.status_code, refused.json()["errors"]) == (
+        400, {"by": ["“smell” is none of content, loans, text, cover, theme."]},
+    )  # fmt: skip
 
 
 def test_similar_titles_of_an_unknown_book_are_not_found():

@@ -164,7 +164,7 @@ def test_for_machines_there_is_one_json_object_on_standard_output_and_nothing_el
         ),
         (
             ["recommend", "-n", "2", "--output", tmp_path / "r.csv"],
-            {"borrowers", "recommendations", "similar_titles", "output"},
+            {"borrowers", "recommendations", "made_anew", "linked_titles", "output"},
         ),
         (["evaluate"], {"version", "active", "metrics"}),
     ]
@@ -225,7 +225,7 @@ def test_people_read_what_was_classified_and_recommended(run):
     )
     code, said, error = run("recommend")
     assert (code, error) == (0, "")
-    assert said.startswith("borrowers: 12\nrecommendations: 120\nsimilar titles: ")
+    assert said.startswith("borrowers: 12\nrecommendations: 120\nmade anew: 12\nlinked titles: ")
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from classifier.models import Feedback, Recommendation, SimilarBook
+from classifier.models import Feedback, Recommendation, TitleLinks
 from classifier.pipeline.config import Config
 from classifier.pipeline.recommend import Recommender
 from classifier.selectors import loans, times_forgotten
@@ -62,8 +62,8 @@ def contents():
 
 def nearest_titles():
     table, _borrowers = loans()
-    fitted = Recommender(settings=Config().recommend).fit(table, book_ids=BOOKS, text=None)
-    return np.round(fitted.by_loans_.toarray(), 5).tolist(), fitted.popularity_.tolist()
+    fitted = Recommender(settings=Config().recommend).fit(table, book_ids=BOOKS, content={})
+    return np.round(fitted.following_.whole(len(BOOKS)).toarray(), 3).tolist(), fitted.popular_.tolist()
 
 
 def library_of(rows, *, without):
@@ -197,9 +197,9 @@ def test_lists_and_similar_titles_are_those_of_the_library_without():
 
     def kept():
         recommend(now=NOW)
-        similar = SimilarBook.objects.order_by("book", "rank").values_list("book", "rank", "other", "score")
+        links = TitleLinks.objects.order_by("book").values_list("book", "following", "alike")
         lists = Recommendation.objects.order_by("borrower", "rank")
-        return list(similar), list(lists.values_list("borrower", "rank", "book", "score", "reason"))
+        return list(links), list(lists.values_list("borrower", "rank", "book", "score", "sources"))
 
     left_out = kept()
     assert borrower.pk not in {row[0] for row in left_out[1]}

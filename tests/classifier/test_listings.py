@@ -17,7 +17,7 @@ from classifier.services.listings import PRIOR, refresh_listings, told, trend
 from library.catalogue.models import Book, Branch
 from library.circulation.models import LeftOutLoans, LoanEvent
 from library.circulation.services.erasure import erase_borrower
-from tests.classifier.factories import make_similar_book
+from tests.classifier.factories import make_links
 from tests.classifier.libraries import make_library
 from tests.databases import both_databases, undone
 from tests.factories import NOW, make_book, make_borrower, make_branch, make_copy, make_loan
@@ -276,8 +276,7 @@ def neighbours():
 
 
 def near(book, others):
-    for rank, other in enumerate(others, start=1):
-        make_similar_book(book=book, other=other, rank=rank)
+    make_links(book=book, alike={other: {"text": 0.5} for other in others})
 
 
 @both_databases

@@ -5,7 +5,7 @@ import pytest
 from classifier.models import Review, ReviewItem
 from library.catalogue.models import Book
 from library.desk.roles import ANALYSTS
-from tests.classifier.factories import make_item, make_review, make_similar_book, make_suggestion
+from tests.classifier.factories import make_item, make_links, make_review, make_suggestion
 from tests.factories import make_book, make_branch, make_category, make_copy
 from tests.logins import desk, make_librarian, make_user
 
@@ -30,7 +30,7 @@ def best():
     book = make_book(title="Optics", description="Of light", cover="covers/a.png", language="en")
     best = make_suggestion(book=book, category=category, probability=0.625)
     make_suggestion(book=book, category=make_category(notation="610"), rank=2, probability=0.25)
-    make_similar_book(book=book, other=make_book(title="Lenses", category=category))
+    make_links(book=book, alike={make_book(title="Lenses", category=category): {"text": 0.5}})
     make_item(book=book, unsure=True, place=1)
     return best
 

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from classifier.models import ModelVersion, Recommendation, SimilarBook, Suggestion
+from classifier.models import ModelVersion, Recommendation, Suggestion, TitleLinks
 from library.catalogue.models import Book
 from library.circulation.models import Loan
 from library.people.models import Borrower
@@ -64,7 +64,7 @@ def test_each_borrower_with_a_loan_has_ten_recommendations(finished_demo, opened
     with opened(finished_demo.folder):
         readers = Loan.objects.values("borrower").distinct().count()
         assert Recommendation.objects.count() == 10 * readers
-        assert SimilarBook.objects.values("book").distinct().count() == 1000
+        assert TitleLinks.objects.count() == 1000
 
 
 def test_the_samples_shown_are_what_is_kept(finished_demo, opened):

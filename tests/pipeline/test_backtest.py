@@ -21,7 +21,7 @@ def loans(*rows, known=None):
 
 
 def measured(table, *, settings=(), **options):
-    given = {"text": None, "authors": None, "share": 0.8, "k": 2} | options
+    given = {"content": {}, "share": 0.8, "k": 2} | options
     return backtest(table, book_ids=IDS, settings=Config().with_settings(settings).recommend, **given)
 
 

@@ -97,15 +97,17 @@ POSITIVE = [
     "network.width", "network.hidden", "svm.max_books", "text.min_books", "text.gram_min", "text.max_terms",
     "loans.factors", "loans.neighbours", "training.max_holdout", "recommend.neighbours",
     "recommend.min_borrowers", "recommend.near_by_loans", "recommend.near_by_text",
+    "recommend.near_by_cover", "recommend.near_by_theme",
 ]  # fmt: skip
 POSITIVE_REAL = [
     "network.learning_rate", "network.dense_learning_rate", "svm.C", "recommend.half_life_years",
-    "recommend.penalty", "recommend.author_share",
+    "recommend.penalty", "recommend.author_share", "recommend.new_title_factor",
 ]  # fmt: skip
 NOT_NEGATIVE = ["network.epochs", "network.batch", "training.refit_below"]
 NOT_NEGATIVE_REAL = [
-    "network.modality_loss", "network.weight_decay", "recommend.text_weight", "recommend.popularity_weight",
-    "recommend.text_share", "recommend.again_weight",
+    "network.modality_loss", "network.weight_decay", "recommend.text_weight", "recommend.cover_weight",
+    "recommend.theme_weight", "recommend.text_share", "recommend.cover_share", "recommend.theme_share",
+    "recommend.again_weight", "recommend.popular_power", "recommend.unwanted_weight",
 ]  # fmt: skip
 WRONG = {
     **{key: ["-0.1", "1", "1.5", "nan", "inf"] for key in SHARES},

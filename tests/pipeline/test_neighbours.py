@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.pipeline import neighbours
-from classifier.pipeline.neighbours import nearest
+from classifier.pipeline.neighbours import largest, nearest, nearest_dense
 
 
 def matrices(*, min_size: int = 0):
@@ -55,3 +55,34 @@ def test_it_is_told_how_far_it_is():
     told = []
     nearest(sp.csr_matrix(np.eye(3, dtype=np.float32)), 2, on_step=lambda *step: told.append(step))
     assert told == [(0, 3), (3, 3)]
+
+
+@given(rows=matrices(min_size=1), k=st.integers(1, 5), chunk=st.integers(1, 5))
+def test_dense_rows_are_compared_by_their_cosines(rows, k, chunk):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "_CHUNK", chunk)
+        found = nearest_dense(rows, k)
+    length = np.linalg.norm(rows, axis=1)
+    unit = rows / np.where(length > 0, length, 1)[:, None]
+    products = unit @ unit.T
+    np.fill_diagonal(products, 0)
+    assert_largest(found, products, k)
+
+
+def test_many_dense_rows_are_compared_with_those_of_their_cell(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = np.repeat(np.eye(9, dtype=np.float32), 9, axis=0) + 0.01 * rng.random((81, 9)).astype(np.float32)
+    every = nearest_dense(rows, 4)
+    monkeypatch.setattr(neighbours, "_ALL", 10)
+    by_cell = nearest_dense(rows, 4)
+    kind = np.arange(81) // 9
+    for found in (every, by_cell):
+        at = found.tocoo()
+        assert (kind[at.row] == kind[at.col]).all()
+    assert by_cell.nnz == every.nnz == 81 * 4
+
+
+def test_of_equal_values_the_first_are_kept():
+    row = sp.csr_matrix(np.array([[1, 2, 1, 1, 0, -1]], np.float32))
+    assert largest(row, 2).toarray().tolist() == [[1, 2, 0, 0, 0, 0]]
+    assert largest(row, 9).toarray().tolist() == [[1, 2, 1, 1, 0, 0]]

@@ -106,6 +106,7 @@ _NAMED: dict[str, Expected] = {
     "api-schema": {"get": (PUBLIC, 200)},
     "api-docs": {"get": (PUBLIC, 200)},
     "book-similar": {"get": (SIGNED_IN, 200)},
+    "borrower-recommendations": {"get": (("people.view_borrower", "classifier.view_recommendation"), 200)},
     **{name: {"get": (SIGNED_IN, 200)} for name in ("popular", "trending", "latest", "treasures")},
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
@@ -148,6 +149,9 @@ _NAMED: dict[str, Expected] = {
     "admin:app_list": {"get": (STAFF, 200)},
     "admin:autocomplete": {"get": (("people.view_borrower",), 200)},
     "admin:auth_user_password_change": {"get": (("auth.change_user",), 200)},
+    "admin:classifier_recommendation_for": {
+        "get": (("people.view_borrower", "classifier.view_recommendation"), 200)
+    },
     "admin:classifier_feedback_add": {"get": ((NOBODY,), 200)},
     "feedback-list": {
         "get": (("classifier.view_feedback",), 200),

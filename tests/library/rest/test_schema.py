@@ -29,6 +29,7 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/borrowers/",
         "/api/v1/borrowers/{id}/",
         "/api/v1/borrowers/{id}/export/",
+        "/api/v1/borrowers/{id}/recommendations/",
         "/api/v1/branches/",
         "/api/v1/branches/{id}/",
         "/api/v1/categories/",
