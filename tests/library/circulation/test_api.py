@@ -3,6 +3,7 @@ import pytest
 from library.circulation.models import Loan
 from tests.factories import NOW, make_borrower, make_copy, make_loan
 from tests.logins import api, make_librarian, make_reader
+from tests.problems import faults
 
 pytestmark = pytest.mark.django_db
 
@@ -56,11 +57,7 @@ def test_a_loan_that_cannot_be_is_refused_with_the_reason(changes, message):
     changes = {name: lent.pk if value == "lent" else value for name, value in changes.items()}
     answer = api(make_librarian()).post(LOANS, new_loan(**changes), format="json")
     assert answer.status_code == 400
-    assert answer.json() == {
-        "code": "invalid",
-        "detail": "Some values are not valid: see errors.",
-        "errors": {"non_field_errors": [message]},
-    }
+    assert faults(answer.json()) == {"": [message]}
     assert Loan.objects.count() == 1
 
 
@@ -88,7 +85,7 @@ def test_a_returned_loan_cannot_be_opened_again_while_the_copy_is_out():
     returned = make_loan(returned_at=NOW)
     make_loan(copy=returned.copy, borrowed_at=NOW)
     answer = api(make_librarian()).patch(f"{LOANS}{returned.pk}/", {"returned_at": None}, format="json")
-    assert answer.json()["errors"] == {"non_field_errors": ["This copy is already on loan."]}
+    assert faults(answer.json()) == {"": ["This copy is already on loan."]}
 
 
 @pytest.mark.parametrize("name", ["borrower", "copy", "book"])

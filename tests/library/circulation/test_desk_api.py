@@ -11,6 +11,7 @@ from library.circulation.services.checkout import checkout
 from library.circulation.services.holds import place_hold
 from tests.factories import make_borrower, make_branch, make_copy, make_policy
 from tests.logins import api, make_librarian, make_reader
+from tests.problems import faults
 
 pytestmark = pytest.mark.django_db
 
@@ -75,7 +76,7 @@ def lend_past_the_limit():
 
 def test_an_unknown_barcode_is_named(client):
     code, problem = post(client, f"{LOANS}checkin/", barcode="nope")
-    assert (code, list(problem["errors"])) == (400, ["barcode"])
+    assert (code, list(faults(problem))) == (400, ["/barcode"])
 
 
 def test_a_copy_comes_back_and_is_told_where_to_go(client):
