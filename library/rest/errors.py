@@ -9,6 +9,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.utils.text import camel_case_to_spaces
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
@@ -50,13 +51,13 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     status, told = what or (0, {})
     if answered is not None:
         status = answered.status_code
-        told = told or {
-            "code": getattr(answered.data["detail"], "code", ""), "detail": answered.data["detail"]
-        }  # fmt: skip
+        told = told or _told(error, answered.data["detail"])
     headers = dict(answered.headers) if answered else {}
     headers.pop("Content-Type", None)
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER)
+    # Whatever form the answer would have had, as the schema has its own.
+    request.accepted_renderer = JSONRenderer()
     document = problem(status=status, path=request.path, **told)
     return Response(document, status=status, headers=headers, content_type=MEDIA_TYPE)
 
@@ -81,6 +82,15 @@ def _described(error: Exception, *, is_query: bool) -> tuple[int, dict[str, Any]
         logger.error("The database is away", exc_info=error)
         return 503, {"code": "database_away", "detail": database_away()}
     return None
+
+
+def _told(error: Exception, detail: Any) -> dict[str, Any]:
+    """Return what REST framework tells of its own errors."""
+    return {
+        "code": getattr(detail, "code", ""),
+        "detail": detail,
+        "extra": getattr(error, "extra", None),
+    }
 
 
 def database_away() -> str:

@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from environs import Env, validate
 
+from library.settings.api import *  # noqa: F403
 from library.settings.unfold import UNFOLD as UNFOLD
 
 env = Env()
@@ -150,7 +151,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework.authtoken",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -178,6 +178,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "library.desk.middleware.PagePolicy",
+    # Close to the endpoints, as its transaction is to hold what they do and nothing else.
+    "library.rest.idempotency.Idempotency",
     # Last, as it takes the place of the answer to a sign-in that has to wait.
     "axes.middleware.AxesMiddleware",
 ]
@@ -210,6 +212,20 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # secure_delete: what is forgotten is overwritten, and does not stay in free pages of the file.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
+
+# Where all web processes count requests together (API_RATES). Files need no server, and do not write to the
+# database for each request that only reads it; several machines need a Redis between them.
+CACHE_URL = env.str("CACHE_URL", "")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": str(DATA_DIR / "cache" / "requests"),
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The first lets nobody through, and stops those who have to wait.
@@ -254,10 +270,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("REQUEST_BYTES", 5_000_000, validate=valid
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "library.rest.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
+    "DEFAULT_THROTTLE_CLASSES": ["library.rest.throttles.CallerRate", "library.rest.throttles.ScopeRate"],
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "rest_framework.filters.SearchFilter",
@@ -365,6 +382,10 @@ CELERY_BEAT_SCHEDULE = {
     "prune the audit log monthly": {
         "task": "library.people.tasks.prune_audit",
         "schedule": crontab(hour=4, minute=0, day_of_month=1),
+    },
+    "prune kept answers hourly": {
+        "task": "library.rest.tasks.prune_answers",
+        "schedule": crontab(minute=45),
     },
     # Before titles are recommended anew.
     "forget loans nightly": {

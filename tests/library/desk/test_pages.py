@@ -81,7 +81,7 @@ def test_the_login_page_speaks_chinese(client):
     [
         "auth/user",
         "auth/group",
-        "authtoken/tokenproxy",
+        "rest/apitoken",
         "django_celery_beat/periodictask",
         "django_celery_beat/crontabschedule",
     ],

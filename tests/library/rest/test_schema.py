@@ -95,6 +95,8 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/taxonomy-changes/{id}/",
         "/api/v1/taxonomy-changes/{id}/undo/",
         "/api/v1/token/",
+        "/api/v1/tokens/",
+        "/api/v1/tokens/{id}/",
         "/api/v1/treasures/",
         "/api/v1/trending/",
     ]
