@@ -66,6 +66,35 @@ def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResul
         return receive(copy=lock_copy(copy=copy), branch=branch, now=now, who_forgets=who)
 
 
+def checkin_loan(*, loan: Loan, branch: Branch | None, now: datetime) -> CheckinResult:
+    """Take back the copy of a loan, if it is still out on that loan.
+
+    Parameters
+    ----------
+    loan : Loan
+    branch : Branch or None
+        The desk's; None in a library without branches.
+    now : datetime
+
+    Returns
+    -------
+    CheckinResult
+
+    Raises
+    ------
+    CirculationRefused
+        `not_on_loan`, and what `checkin` raises.
+    """
+    with transaction.atomic():
+        who = lock_who_forgets(copy=loan.copy)
+        copy = lock_copy(copy=loan.copy)
+        # Whoever ends a loan locks its copy first.
+        if not Loan.objects.filter(pk=loan.pk, returned_at=None).exists():
+            ended = _("The loan has ended: the copy %s was returned.") % copy
+            refuse_if([Reason("not_on_loan", ended)])
+        return receive(copy=copy, branch=branch, now=now, who_forgets=who)
+
+
 def receive(*, copy: Copy, branch: Branch | None, now: datetime, who_forgets: int | None) -> CheckinResult:
     """Take back a copy that is locked, within the caller's transaction; see `lock_who_forgets`."""
     queue = lock_queue(book_id=copy.book_id)

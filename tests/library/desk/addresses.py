@@ -113,6 +113,10 @@ _NAMED: dict[str, Expected] = {
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
     "loan-checkout": {"post": (("circulation.add_loan",), 400)},
+    "loan-checkin-copy": {"post": (("circulation.add_loan",), 400)},
+    "loan-allows-renewal": {"get": (("circulation.view_loan",), 200)},
+    "borrower-account": {"get": (("people.view_borrower", "circulation.view_loan"), 200)},
+    # The copy comes back at the desk's page, which is tried first.
     "loan-checkin": {"post": (("circulation.add_loan",), 400)},
     "loan-renew": {"post": (("circulation.add_loan",), 200)},
     "hold-cancel": {"post": (("circulation.add_hold",), 200)},
