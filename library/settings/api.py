@@ -1,6 +1,7 @@
 """Settings of the REST API that are the API's alone."""
 
 import re
+from ipaddress import ip_network
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
@@ -66,3 +67,24 @@ def checked_rates(rates: dict[str, str]) -> dict[str, str]:
 API_RATES = checked_rates(
     env.dict("API_RATES", {"anonymous": "60/minute", "token": "600/minute", "classify": "60/minute"})
 )
+
+
+def checked_networks(networks: list[str]) -> list[str]:
+    """Return addresses and networks, each of which is one."""
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"METRICS_NETWORKS: {error}. Write such as 10.0.0.0/8,::1.") from error
+    return networks
+
+
+# Who may read the metrics. Nobody outside needs to know how busy a library is.
+METRICS_NETWORKS = checked_networks(env.list("METRICS_NETWORKS", ["127.0.0.0/8", "::1"]))
+#: What /api/v1/status/ and the metrics tell of, by app: functions that return numbers and names by name.
+FIGURES = {
+    "catalogue": "library.catalogue.selectors.figures",
+    "people": "library.people.selectors.figures",
+    "circulation": "library.circulation.selectors.figures",
+    "classifier": "classifier.selectors.figures",
+}

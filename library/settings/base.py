@@ -166,6 +166,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -180,8 +181,9 @@ MIDDLEWARE = [
     "library.desk.middleware.PagePolicy",
     # Close to the endpoints, as its transaction is to hold what they do and nothing else.
     "library.rest.idempotency.Idempotency",
-    # Last, as it takes the place of the answer to a sign-in that has to wait.
+    # After all but the clock, as it takes the place of the answer to a sign-in that has to wait.
     "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "library.urls"

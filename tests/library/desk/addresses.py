@@ -99,7 +99,12 @@ _DECIDES = ("classifier.view_modelversion", "classifier.change_modelversion")
 
 _NAMED: dict[str, Expected] = {
     "home": {"get": (PUBLIC, 200)},
-    "health": {"get": (PUBLIC, 200)},
+    "health": {"get": (PUBLIC, 302)},
+    "health-live": {"get": (PUBLIC, 200)},
+    "health-ready": {"get": (PUBLIC, 200)},
+    # By address.
+    "metrics": {"get": (PUBLIC, 200)},
+    "api-status": {"get": (SIGNED_IN, 200)},
     "cover": {"get": (PUBLIC, 200)},
     "recording": {"get": (PUBLIC, 200)},
     "set_language": {"post": (PUBLIC, 302)},

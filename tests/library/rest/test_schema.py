@@ -89,6 +89,7 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/runs/",
         "/api/v1/runs/{id}/",
         "/api/v1/runs/{id}/cancel/",
+        "/api/v1/status/",
         "/api/v1/suggestions/",
         "/api/v1/suggestions/{id}/",
         "/api/v1/suggestions/{id}/accept/",
