@@ -25,10 +25,11 @@ OURS = (
 def run(data_folder, *arguments, **environment):
     """Run Python with the production settings and nothing else of this process's own."""
     inherited = {name: value for name, value in os.environ.items() if name not in OURS}
+    (static := data_folder / "static").mkdir(exist_ok=True)
     own = {
         "DJANGO_SETTINGS_MODULE": "library.settings.production",
         "LIBRARY_DATA_DIR": str(data_folder),
-        "STATIC_ROOT": str(data_folder),
+        "STATIC_ROOT": str(static),
         "SECRET_KEY": KEY,
         "ALLOWED_HOSTS": "library.example",
         "BORROWER_KEYS": Fernet.generate_key().decode(),

@@ -3,6 +3,7 @@
 import re
 from ipaddress import ip_network
 
+from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, validate
 
@@ -88,3 +89,10 @@ FIGURES = {
     "circulation": "library.circulation.selectors.figures",
     "classifier": "classifier.selectors.figures",
 }
+
+# Pages of other origins that may use the API, which browsers ask before they let them: none unless named.
+# With a token only: a session's cookie is never taken from them.
+CORS_ALLOWED_ORIGINS: list[str] = env.list("API_ORIGINS", [])
+CORS_URLS_REGEX = r"^/api/.*$"
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key"]
+CORS_EXPOSE_HEADERS = ["Deprecation", "Idempotency-Replayed", "Link", "Location", "Retry-After", "Sunset"]

@@ -157,9 +157,9 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
         self.audit(Action.CHANGED, object_key=loan.pk)
         return Response(self.get_serializer(loan).data, status=status.HTTP_201_CREATED)
 
+    @deprecated(since=date(2026, 11, 27), sunset=date(2027, 6, 1), instead="/api/v1/loans/")
     @extend_schema(request=CheckoutSerializer, responses={201: LoanSerializer})
     @action(detail=False, methods=["post"])
-    @deprecated(since=date(2026, 11, 27), sunset=date(2027, 6, 1), instead="/api/v1/loans/")
     def checkout(self, request: Request) -> Response:
         """The same as POST to the list."""
         return self.create(request)
