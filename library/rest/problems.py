@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import JsonResponse
 from django.urls import reverse
+from django.utils.encoding import escape_uri_path
 from django.utils.translation import gettext_lazy as _
 
 MEDIA_TYPE = "application/problem+json"
@@ -67,7 +68,7 @@ def problem(
         "title": str(title),
         "status": status,
         "detail": str(detail or title),
-        "instance": path,
+        "instance": escape_uri_path(path),
         "code": code,
     }
     if errors is not None:

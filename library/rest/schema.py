@@ -70,6 +70,16 @@ _KEY = {
 }
 
 
+class ApiSchema(AutoSchema):
+    """Lets a field that is null where there is nothing to read be told so."""
+
+    def _get_serializer_field_meta(self, field: Any, direction: str) -> dict[str, Any]:
+        meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)
+        if getattr(field, "read_only", False) and field.default is None:
+            meta["nullable"] = True
+        return meta
+
+
 class TokenScheme(OpenApiAuthenticationExtension):
     target_class = "library.rest.authentication.TokenAuthentication"
     name = "token"

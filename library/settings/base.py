@@ -281,7 +281,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
     "DEFAULT_THROTTLE_CLASSES": ["library.rest.throttles.CallerRate", "library.rest.throttles.ScopeRate"],
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "library.rest.filters.StrictFilters",
         "rest_framework.filters.SearchFilter",
         "library.rest.filters.StableOrdering",
     ],
@@ -289,7 +289,7 @@ REST_FRAMEWORK = {
     # JSON only: the browsable pages would list every book in a drop-down. /api/docs/ is for people.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["library.rest.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "library.rest.schema.ApiSchema",
     "EXCEPTION_HANDLER": "library.rest.errors.error_response",
     # How many proxies stand in front, each adding to X-Forwarded-For. With too few named, all of the world
     # is one address to the throttles; with too many, anyone can claim any address.
