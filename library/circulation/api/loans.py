@@ -18,7 +18,7 @@ from rest_framework.serializers import BaseSerializer
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import Loan
 from library.circulation.selectors.overdue import is_overdue
-from library.circulation.services.checkin import CheckinResult, checkin, checkin_loan
+from library.circulation.services.checkin import CheckinResult, checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.renewals import reasons_against_renewing, renew
 from library.circulation.services.routing import Action as Destination
@@ -181,7 +181,7 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
         """Take back the copy of this loan, and say where it goes."""
         loan = self.get_object()
         branch = validated(AtBranchSerializer, request)["branch"]
-        return self._taken_back(checkin_loan(loan=loan, branch=branch, now=timezone.now()))
+        return self._taken_back(checkin(copy=loan.copy, branch=branch, now=timezone.now(), loan=loan))
 
     def _taken_back(self, result: CheckinResult) -> Response:
         if result.loan:

@@ -42,7 +42,7 @@ class CheckinResult:
     fine: Decimal
 
 
-def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResult:
+def checkin(*, copy: Copy, branch: Branch | None, now: datetime, loan: Loan | None = None) -> CheckinResult:
     """Take a copy back, whether it was out, lost, on its way or only found lying about.
 
     Parameters
@@ -51,6 +51,8 @@ def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResul
     branch : Branch or None
         The desk's; None in a library without branches.
     now : datetime
+    loan : Loan, optional
+        The one that is to end by it, if it has to be this one.
 
     Returns
     -------
@@ -59,37 +61,14 @@ def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResul
     Raises
     ------
     CirculationRefused
-        `withdrawn`; `before_checkout` if the clock says it comes back before it went.
+        `withdrawn`; `before_checkout` if the clock says it comes back before it went; `not_on_loan` if `loan`
+        has ended.
     """
     with transaction.atomic():
         who = lock_who_forgets(copy=copy)
-        return receive(copy=lock_copy(copy=copy), branch=branch, now=now, who_forgets=who)
-
-
-def checkin_loan(*, loan: Loan, branch: Branch | None, now: datetime) -> CheckinResult:
-    """Take back the copy of a loan, if it is still out on that loan.
-
-    Parameters
-    ----------
-    loan : Loan
-    branch : Branch or None
-        The desk's; None in a library without branches.
-    now : datetime
-
-    Returns
-    -------
-    CheckinResult
-
-    Raises
-    ------
-    CirculationRefused
-        `not_on_loan`, and what `checkin` raises.
-    """
-    with transaction.atomic():
-        who = lock_who_forgets(copy=loan.copy)
-        copy = lock_copy(copy=loan.copy)
+        copy = lock_copy(copy=copy)
         # Whoever ends a loan locks its copy first.
-        if not Loan.objects.filter(pk=loan.pk, returned_at=None).exists():
+        if loan and not Loan.objects.filter(pk=loan.pk, returned_at=None).exists():
             ended = _("The loan has ended: the copy %s was returned.") % copy
             refuse_if([Reason("not_on_loan", ended)])
         return receive(copy=copy, branch=branch, now=now, who_forgets=who)

@@ -129,8 +129,7 @@ def bodies(operation):
     """What is sent and what is answered, by the status."""
     if "requestBody" in operation:
         yield "request", operation["requestBody"]
-    for status, answer in operation["responses"].items():
-        yield status, answer
+    yield from operation["responses"].items()
 
 
 def test_every_request_and_answer_has_an_example_that_fits(schema):
