@@ -21,6 +21,7 @@ class Scope(TextChoices):
 
 #: In the place of a scope in the setting: any token will do.
 ANY = ""
+VERSION = "/api/v1/"
 
 
 class MissingScope(PermissionDenied):
@@ -49,8 +50,11 @@ def scope_of(*, path: str, method: str) -> str | None:
     str or None
         ``""`` if any token will do, None if none will.
     """
-    parts = path.split("/")
-    scope: str | None = settings.API_SCOPES.get(parts[3] if len(parts) > 3 else "")
+    name = path.removeprefix(VERSION)
+    if name == path:
+        # The schema and its pages are anybody's.
+        return ANY
+    scope: str | None = settings.API_SCOPES.get(name.partition("/")[0])
     if scope == "catalogue":
         return Scope.CATALOGUE_READ if method in SAFE_METHODS else Scope.CATALOGUE_WRITE
     return scope

@@ -136,6 +136,13 @@ def test_a_request_takes_the_scope_and_the_permission():
     assert (writing.status_code, loans.status_code) == (201, 200)
 
 
+@pytest.mark.django_db
+def test_any_token_opens_the_schema_the_state_and_the_users_own_tokens():
+    client = bearer(made(make_user(CLIENTS), "stats")[1])
+    for address in ("/api/schema/", "/api/v1/status/", TOKENS):
+        assert client.get(address).status_code == 200
+
+
 def test_every_endpoint_names_its_scope():
     addresses = {"/" + route for _name, route in walk(get_resolver()) if route.startswith("api/v1/")}
     assert len(addresses) > 60
