@@ -9,7 +9,7 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Count, QuerySet
 
-from classifier.models import TRUSTED_SOURCES, Feedback
+from classifier.models import TRUSTED_SOURCES, Feedback, ModelVersion, Run
 from classifier.pipeline.notation import implied_parents
 from classifier.pipeline.records import BookRecord, Catalogue, Int64, LoanTable
 from classifier.review_selectors import category_key
@@ -237,3 +237,15 @@ def _record(row: tuple, media: Path) -> BookRecord:
         audio=media / audio if audio else None,
         category=category_key(scheme, notation) if source in TRUSTED_SOURCES else None,
     )
+
+
+def figures() -> dict[str, Any]:
+    """Return what is queued and running, and the active version, for the state of the installation."""
+    runs = Run.objects.filter(status__in=Run.ACTIVE).order_by()
+    counts = dict(runs.values_list("status").annotate(Count("pk")))
+    active = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).values_list("name", flat=True)
+    return {
+        "queued_runs": counts.get(Run.Status.QUEUED, 0),
+        "running_runs": counts.get(Run.Status.RUNNING, 0),
+        "active_version": active.first(),
+    }

@@ -25,10 +25,11 @@ OURS = (
 def run(data_folder, *arguments, **environment):
     """Run Python with the production settings and nothing else of this process's own."""
     inherited = {name: value for name, value in os.environ.items() if name not in OURS}
+    (static := data_folder / "static").mkdir(exist_ok=True)
     own = {
         "DJANGO_SETTINGS_MODULE": "library.settings.production",
         "LIBRARY_DATA_DIR": str(data_folder),
-        "STATIC_ROOT": str(data_folder),
+        "STATIC_ROOT": str(static),
         "SECRET_KEY": KEY,
         "ALLOWED_HOSTS": "library.example",
         "BORROWER_KEYS": Fernet.generate_key().decode(),
@@ -109,14 +110,14 @@ import library.wsgi
 from django.conf import settings
 from django.test import Client
 client = Client(headers={"host": "library.example"})
-plain, safe = client.get("/health/"), client.get("/health/", secure=True)
+plain, safe = client.get("/health/live"), client.get("/health/live", secure=True)
 tongue = client.post("/i18n/setlang/", {"language": "zh-hans", "next": "/"}, secure=True)
 cookie = tongue.cookies[settings.LANGUAGE_COOKIE_NAME]
 print(json.dumps({
     "plain": [plain.status_code, plain["Location"]],
     "safe": [safe.status_code, dict(safe.items())],
     "cookie": bool(cookie["secure"]),
-    "foreign": client.get("/health/", secure=True, headers={"host": "evil.example"}).status_code,
+    "foreign": client.get("/health/live", secure=True, headers={"host": "evil.example"}).status_code,
     "settings": {name: getattr(settings, name) for name in (
         "DEBUG", "SESSION_COOKIE_NAME", "SESSION_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY",
         "SESSION_COOKIE_SAMESITE", "SESSION_EXPIRE_AT_BROWSER_CLOSE", "CSRF_COOKIE_NAME",
@@ -130,7 +131,7 @@ def test_answers_insist_on_https_and_cookies_travel_over_nothing_else(data_folde
     asked = run(data_folder, "-c", ASK)
     assert asked.returncode == 0, asked.stderr
     told = json.loads(asked.stdout)
-    assert told["plain"] == [301, "https://library.example/health/"]
+    assert told["plain"] == [301, "https://library.example/health/live"]
     status, headers = told["safe"]
     assert status == 200
     assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"

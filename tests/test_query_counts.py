@@ -15,7 +15,6 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from rest_framework.authtoken.models import Token
 
 from classifier.models import Change, Listing, Reclassification, TitleLinks
 from library.catalogue.models import Book, Branch
@@ -23,6 +22,7 @@ from library.circulation.models import ClosedDay, FineEntry, Hold, Loan, Notice
 from library.desk.roles import ADMINISTRATORS
 from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import write_entry
+from library.rest.models import ApiToken
 from tests.classifier.factories import (
     make_alarm,
     make_batch,
@@ -102,7 +102,7 @@ BUDGETS = {
     "/admin/": 7,
     "/admin/auth/group/": 7,
     "/admin/auth/user/": 8,
-    "/admin/authtoken/tokenproxy/": 7,
+    "/admin/rest/apitoken/": 7,
     "/admin/axes/accessattempt/": 10,
     "/admin/catalogue/book/": 7,
     "/admin/catalogue/book/{book}/change/": 10,
@@ -197,7 +197,7 @@ def add_rows_of_packages(number):
     user = User.objects.create_user(f"user {number}")
     make_run(status="succeeded", asked_by=user)
     user.groups.add(Group.objects.create(name=f"group {number}"))
-    Token.objects.create(user=user)
+    ApiToken.objects.create(user=user, digest=number, created_at=NOW, expires_at=NOW)
     AccessAttempt.objects.create(username=f"user {number}", attempt_time=NOW, failures_since_start=1)
     schedules = {
         "interval": IntervalSchedule.objects.create(every=number, period="days"),

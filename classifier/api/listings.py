@@ -40,7 +40,7 @@ class FilterSerializer(serializers.Serializer):
     category = serializers.PrimaryKeyRelatedField(
         queryset=Category.objects.all(), required=False, help_text="With the categories below it."
     )
-    language = serializers.CharField(required=False)
+    language = serializers.CharField(required=False, allow_blank=True)
     available = serializers.BooleanField(
         required=False, default=False, help_text="Only titles with a copy that can be had now."
     )

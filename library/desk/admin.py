@@ -17,7 +17,6 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES
@@ -58,7 +57,6 @@ restyled = {User: DeskUserAdmin, Group: DeskGroupAdmin, PeriodicTask: DeskTaskAd
     model: in_our_look(model)
     for model in (
         AccessAttempt,
-        TokenProxy,
         IntervalSchedule,
         CrontabSchedule,
         ClockedSchedule,

@@ -6,7 +6,6 @@ from library.desk import views
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("health/", views.health, name="health"),
     path("media/covers/<path:path>", views.media, {"folder": "covers"}, name="cover"),
     path("media/audio/<path:path>", views.media, {"folder": "audio"}, name="recording"),
 ]

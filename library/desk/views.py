@@ -1,7 +1,6 @@
 """The pages around the admin."""
 
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -12,14 +11,6 @@ from django.views.static import serve
 def home(request: HttpRequest) -> HttpResponse:
     """Show where the desk and the API are."""
     return render(request, "desk/home.html")
-
-
-@require_safe
-def health(request: HttpRequest) -> HttpResponse:
-    """Answer ``ok`` if the database answers; for a container's health check."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return HttpResponse("ok", content_type="text/plain")
 
 
 @require_safe

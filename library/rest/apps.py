@@ -1,6 +1,12 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RestConfig(AppConfig):
     name = "library.rest"
     label = "rest"
+    verbose_name = _("REST API")
+
+    def ready(self) -> None:
+        # Found by being imported, which takes the models.
+        from library.rest import schema  # noqa: F401

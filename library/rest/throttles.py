@@ -1,7 +1,18 @@
-"""Who is counted as one and the same when attempts are counted."""
+"""Who is counted as one and the same when requests are counted, and how many are answered."""
 
+from typing import TYPE_CHECKING
+
+from django.conf import settings
 from django.http import HttpRequest
-from rest_framework.throttling import BaseThrottle
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
+
+from library.rest.models import ApiToken
+from library.rest.scopes import scope_of
+
+if TYPE_CHECKING:
+    # Which loads this module, as the settings name it.
+    from rest_framework.views import APIView
 
 
 def client_address(request: HttpRequest) -> str:
@@ -20,3 +31,43 @@ def client_address(request: HttpRequest) -> str:
     """
     address: str = BaseThrottle().get_ident(request)  # type: ignore[arg-type]
     return address
+
+
+class CallerRate(SimpleRateThrottle):
+    """So many requests of one token, one user's session, or one stranger's address (``API_RATES``)."""
+
+    scope = "caller"
+
+    def __init__(self) -> None:
+        """Leave the rate to the request."""
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        self.rate = settings.API_RATES.get(self.group_of(request))
+        self.num_requests, self.duration = self.parse_rate(self.rate)
+        return super().allow_request(request, view)
+
+    def get_cache_key(self, request: Request, view: "APIView") -> str:
+        kind, who = caller(request)
+        return self.cache_format % {"scope": f"{self.group_of(request)}-{kind}", "ident": who}
+
+    def group_of(self, request: Request) -> str:
+        """Return the name of the rate that holds."""
+        return caller(request)[0]
+
+
+class ScopeRate(CallerRate):
+    """The same, of one scope alone."""
+
+    scope = "scope"
+
+    def group_of(self, request: Request) -> str:
+        return scope_of(path=request.path, method=request.method or "") or ""
+
+
+def caller(request: Request) -> tuple[str, str]:
+    """Return as what a request is counted, and whose."""
+    if isinstance(request.auth, ApiToken):
+        return "token", str(request.auth.pk)
+    if request.user.is_authenticated:
+        return "session", str(request.user.pk)
+    return "anonymous", client_address(request)

@@ -1,14 +1,18 @@
-"""The API's own addresses: a token, the schema and its pages. The apps bring theirs in ``api.py``."""
+"""The API's own addresses: tokens, the schema and its pages. The apps bring theirs in ``api.py``."""
 
 from csp.constants import UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from library.rest.views import TokenView
+from library.rest.status import StatusView
+from library.rest.token_views import TokenListView, TokenRevokeView, TokenView
 
 urlpatterns = [
     path("v1/token/", TokenView.as_view(), name="api-token"),
+    path("v1/tokens/", TokenListView.as_view(), name="api-tokens"),
+    path("v1/tokens/<int:pk>/", TokenRevokeView.as_view(), name="api-token-revoke"),
+    path("v1/status/", StatusView.as_view(), name="api-status"),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     # Its script has an address of its own: the content security policy lets none run that stands in a page.
     # It does bring styles.

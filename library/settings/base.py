@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from environs import Env, validate
 
+from library.settings.api import *  # noqa: F403
 from library.settings.unfold import UNFOLD as UNFOLD
 
 env = Env()
@@ -150,7 +151,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework.authtoken",
+    "corsheaders",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -166,18 +167,26 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    # Before all that answer by themselves, as pages of other origins are to read problems too.
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    # After the language, as problems are told in it; before all that could refuse.
+    "library.rest.middleware.Problems",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "library.desk.middleware.PagePolicy",
-    # Last, as it takes the place of the answer to a sign-in that has to wait.
+    # Close to the endpoints, as its transaction is to hold what they do and nothing else.
+    "library.rest.idempotency.Idempotency",
+    # After all but the clock, as it takes the place of the answer to a sign-in that has to wait.
     "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "library.urls"
@@ -208,6 +217,20 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # secure_delete: what is forgotten is overwritten, and does not stay in free pages of the file.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
+
+# Where all web processes count requests together (API_RATES). Files need no server, and do not write to the
+# database for each request that only reads it; several machines need a Redis between them.
+CACHE_URL = env.str("CACHE_URL", "")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": str(DATA_DIR / "cache" / "requests"),
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The first lets nobody through, and stops those who have to wait.
@@ -247,23 +270,26 @@ STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(DATA_DIR / "static")))
 MEDIA_URL = "media/"
 MEDIA_ROOT = DATA_DIR / "media"
+# The longest request of the API, and the most of a form beside its files.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("REQUEST_BYTES", 5_000_000, validate=validate.Range(min=1))
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "library.rest.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
+    "DEFAULT_THROTTLE_CLASSES": ["library.rest.throttles.CallerRate", "library.rest.throttles.ScopeRate"],
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "library.rest.filters.StrictFilters",
         "rest_framework.filters.SearchFilter",
         "library.rest.filters.StableOrdering",
     ],
     "DEFAULT_PAGINATION_CLASS": "library.rest.pages.Pages",
     # JSON only: the browsable pages would list every book in a drop-down. /api/docs/ is for people.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["library.rest.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "library.rest.schema.ApiSchema",
     "EXCEPTION_HANDLER": "library.rest.errors.error_response",
     # How many proxies stand in front, each adding to X-Forwarded-For. With too few named, all of the world
     # is one address to the throttles; with too many, anyone can claim any address.
@@ -274,6 +300,13 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Library",
     "DESCRIPTION": "Catalogue, loans, suggested categories and recommendations.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "library.rest.schema.add_problems",
+        "library.rest.schema.add_idempotency_key",
+        "library.rest.schema.add_examples",
+    ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
@@ -361,6 +394,10 @@ CELERY_BEAT_SCHEDULE = {
     "prune the audit log monthly": {
         "task": "library.people.tasks.prune_audit",
         "schedule": crontab(hour=4, minute=0, day_of_month=1),
+    },
+    "prune kept answers hourly": {
+        "task": "library.rest.tasks.prune_answers",
+        "schedule": crontab(minute=45),
     },
     # Before titles are recommended anew.
     "forget loans nightly": {

@@ -19,3 +19,6 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 # Sent to a list in memory (Django's test runner sees to it).
 NOTICES_BY_EMAIL = True
+# Tests ask more often than people; those about it set it.
+API_RATES.clear()
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -106,6 +106,7 @@ UNFOLD = {
                 "title": _("Administration"),
                 "items": [
                     sidebar_link(_("Users"), "person", "auth.user"),
+                    sidebar_link(_("API tokens"), "key", "rest.apitoken"),
                     sidebar_link(_("Audit log"), "policy", "people.auditentry"),
                 ],
             },

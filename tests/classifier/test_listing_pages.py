@@ -13,6 +13,7 @@ from library.desk.roles import ANALYSTS, CIRCULATION, CLIENTS
 from tests.classifier.factories import make_listing
 from tests.factories import NOW, make_book, make_branch, make_category, make_copy
 from tests.logins import api, desk, make_librarian, make_reader, make_user
+from tests.problems import faults
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/catalogue/book/lists/"
@@ -175,7 +176,7 @@ def test_the_api_narrows_a_list_and_cuts_it_into_pages():
 def test_the_api_refuses_what_is_no_branch_category_or_answer(query):
     answer = api(make_reader()).get(f"/api/v1/latest/?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
-    assert list(answer.json()["errors"]) == [query.partition("=")[0]]
+    assert list(faults(answer.json())) == [query.partition("=")[0]]
 
 
 def test_a_list_says_nothing_of_people_and_is_read_only():

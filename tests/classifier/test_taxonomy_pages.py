@@ -11,6 +11,7 @@ from library.desk.roles import ANALYSTS
 from tests.classifier.factories import make_version
 from tests.factories import NOW, make_book, make_category, make_taxonomy_change
 from tests.logins import api, desk, make_librarian, make_user
+from tests.problems import faults
 
 pytestmark = pytest.mark.django_db
 
@@ -157,7 +158,7 @@ def test_the_api_says_what_is_missing_and_splits_retires_and_moves(pair):
     a, b = pair
     client = api(make_librarian())
     answer = client.post(f"{API}apply/", {"kind": "merge"}, format="json")
-    assert answer.json()["errors"].keys() == {"sources", "into"}
+    assert faults(answer.json()).keys() == {"/sources", "/into"}
     child = {"notation": "a.1", "books": ["x"]}
     for wish in (
         {"kind": "split", "category": a.pk, "children": [child]},

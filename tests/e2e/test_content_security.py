@@ -15,6 +15,7 @@ from tests.library.desk.addresses import expectations, filled, is_allowed, make_
 NO_PAGES = (
     "media/",
     "health/",
+    "metrics",
     "api/schema/",
     "api/v1/",
     "admin/search/",

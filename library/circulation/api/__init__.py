@@ -1,7 +1,9 @@
 """Circulation in the REST API: for those who may see who borrows what."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from library.circulation.api.account import AccountViewSet
 from library.circulation.api.fines import FineViewSet
 from library.circulation.api.holds import HoldViewSet
 from library.circulation.api.loans import LoanViewSet
@@ -16,4 +18,7 @@ router.register("notices", NoticeViewSet)
 router.register("loan-policies", LoanPolicyViewSet)
 router.register("closed-days", ClosedDayViewSet)
 
-urlpatterns = router.urls
+urlpatterns = [
+    *router.urls,
+    path("borrowers/<int:pk>/account/", AccountViewSet.as_view({"get": "account"}), name="borrower-account"),
+]

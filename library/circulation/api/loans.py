@@ -1,5 +1,6 @@
 """Loans in the REST API: for those who may see who borrows what."""
 
+from datetime import date
 from typing import Any
 
 import django_filters
@@ -17,14 +18,15 @@ from rest_framework.serializers import BaseSerializer
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import Loan
 from library.circulation.selectors.overdue import is_overdue
-from library.circulation.services.checkin import checkin
+from library.circulation.services.checkin import CheckinResult, checkin
 from library.circulation.services.checkout import checkout
-from library.circulation.services.renewals import renew
+from library.circulation.services.renewals import reasons_against_renewing, renew
 from library.circulation.services.routing import Action as Destination
 from library.circulation.services.settling import settle_loans
 from library.people.api.audit import Action, AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
+from library.rest.deprecation import deprecated
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import RecordSerializer, validated
 from library.rest.views import RecordViewSet
@@ -70,13 +72,16 @@ class LoanSerializer(RecordSerializer):
         return instance
 
 
-class DeskSerializer(serializers.Serializer):
-    """A copy at a desk, by what is printed on it."""
-
-    barcode = serializers.SlugRelatedField(slug_field="barcode", queryset=Copy.objects.all())
+class AtBranchSerializer(serializers.Serializer):
     branch = serializers.SlugRelatedField(
         slug_field="code", queryset=Branch.objects.all(), required=False, allow_null=True, default=None
     )
+
+
+class DeskSerializer(AtBranchSerializer):
+    """A copy at a desk, by what is printed on it."""
+
+    barcode = serializers.SlugRelatedField(slug_field="barcode", queryset=Copy.objects.all())
 
 
 class CheckoutSerializer(DeskSerializer):
@@ -91,6 +96,18 @@ class CheckinResultSerializer(serializers.Serializer):
     hold = serializers.IntegerField(source="hold.pk", default=None, allow_null=True)
     loan = LoanSerializer(read_only=True, allow_null=True)
     fine = serializers.DecimalField(max_digits=8, decimal_places=2)
+
+
+class ReasonSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class AllowsRenewalSerializer(serializers.Serializer):
+    allows_renewal = serializers.BooleanField()
+    reasons = ReasonSerializer(many=True, help_text="All that stand in the way.")
+    renewals = serializers.IntegerField()
+    renewals_allowed = serializers.IntegerField(allow_null=True)
 
 
 class LoanFilter(django_filters.FilterSet):
@@ -118,10 +135,6 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
     search_fields = ["copy__barcode", "copy__book__title", "borrower__card_number"]
     ordering_fields = ["borrowed_at", "due_at", "returned_at"]
 
-    def perform_create(self, serializer: BaseSerializer) -> None:
-        loan = serializer.save()
-        settle_loans(lent=[loan], returned=[loan] if loan.returned_at else [], copy_ids=[loan.copy_id])
-
     def perform_update(self, serializer: BaseSerializer) -> None:
         before: Any = serializer.instance
         copy_id, was_out = before.copy_id, before.returned_at is None
@@ -131,10 +144,9 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
         )
 
     @extend_schema(request=CheckoutSerializer, responses={201: LoanSerializer})
-    @action(detail=False, methods=["post"])
     @transaction.atomic
-    def checkout(self, request: Request) -> Response:
-        """Lend a copy to a borrower. A refusal is a 409 with all reasons in `extra.reasons`."""
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Check a copy out to a borrower. A refusal is a 409 with all reasons in `extra.reasons`."""
         given = validated(CheckoutSerializer, request)
         loan = checkout(
             copy=given["barcode"],
@@ -145,16 +157,47 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
         self.audit(Action.CHANGED, object_key=loan.pk)
         return Response(self.get_serializer(loan).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=DeskSerializer, responses=CheckinResultSerializer)
+    @deprecated(since=date(2026, 11, 27), sunset=date(2027, 6, 1), instead="/api/v1/loans/")
+    @extend_schema(request=CheckoutSerializer, responses={201: LoanSerializer})
     @action(detail=False, methods=["post"])
+    def checkout(self, request: Request) -> Response:
+        """The same as POST to the list."""
+        return self.create(request)
+
+    @extend_schema(
+        request=DeskSerializer, responses=CheckinResultSerializer, operation_id="loans_checkin_copy_create"
+    )
+    @action(detail=False, methods=["post"], url_path="checkin")
     @transaction.atomic
-    def checkin(self, request: Request) -> Response:
-        """Take a copy back, and say where it goes."""
+    def checkin_copy(self, request: Request) -> Response:
+        """Take a copy back by its barcode, lent or only found lying about, and say where it goes."""
         given = validated(DeskSerializer, request)
-        result = checkin(copy=given["barcode"], branch=given["branch"], now=timezone.now())
+        return self._taken_back(checkin(copy=given["barcode"], branch=given["branch"], now=timezone.now()))
+
+    @extend_schema(request=AtBranchSerializer, responses=CheckinResultSerializer)
+    @action(detail=True, methods=["post"])
+    @transaction.atomic
+    def checkin(self, request: Request, pk: str) -> Response:
+        """Take back the copy of this loan, and say where it goes."""
+        loan = self.get_object()
+        branch = validated(AtBranchSerializer, request)["branch"]
+        return self._taken_back(checkin(copy=loan.copy, branch=branch, now=timezone.now(), loan=loan))
+
+    def _taken_back(self, result: CheckinResult) -> Response:
         if result.loan:
             self.audit(Action.CHANGED, object_key=result.loan.pk)
         return Response(CheckinResultSerializer(result).data)
+
+    @extend_schema(responses=AllowsRenewalSerializer)
+    @action(detail=True, methods=["get"])
+    def allows_renewal(self, request: Request, pk: str) -> Response:
+        """Say whether the loan could be renewed now, and all that stands in the way; nothing is changed."""
+        loan = self.get_object()
+        reasons = reasons_against_renewing(loan=loan, now=timezone.now())
+        self.audit(Action.VIEWED, object_key=loan.pk)
+        told = {"allows_renewal": not reasons, "reasons": reasons}
+        told |= {"renewals": loan.renewals, "renewals_allowed": loan.renewals_allowed}
+        return Response(AllowsRenewalSerializer(told).data)
 
     @extend_schema(request=None, responses=LoanSerializer)
     @action(detail=True, methods=["post"])

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from django.db.models import F
 
 from library.catalogue.models import Copy
-from library.circulation.models import Loan
+from library.circulation.models import Hold, Loan
 from library.tabular import KEYS_A_QUERY, batches
 
 
@@ -28,3 +28,11 @@ def copies_of_books(*, book_ids: Collection[int]) -> dict[int, list[int]]:
         for pk, book_id in found.values_list("pk", "book_id"):
             copies[book_id].append(pk)
     return copies
+
+
+def figures() -> dict[str, int]:
+    """Return how much is out and waited for, for the state of the installation."""
+    return {
+        "open_loans": Loan.objects.filter(returned_at=None).count(),
+        "active_holds": Hold.objects.filter(status__in=Hold.ACTIVE).count(),
+    }

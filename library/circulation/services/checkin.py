@@ -42,7 +42,7 @@ class CheckinResult:
     fine: Decimal
 
 
-def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResult:
+def checkin(*, copy: Copy, branch: Branch | None, now: datetime, loan: Loan | None = None) -> CheckinResult:
     """Take a copy back, whether it was out, lost, on its way or only found lying about.
 
     Parameters
@@ -51,6 +51,8 @@ def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResul
     branch : Branch or None
         The desk's; None in a library without branches.
     now : datetime
+    loan : Loan, optional
+        The one that is to end by it, if it has to be this one.
 
     Returns
     -------
@@ -59,11 +61,17 @@ def checkin(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResul
     Raises
     ------
     CirculationRefused
-        `withdrawn`; `before_checkout` if the clock says it comes back before it went.
+        `withdrawn`; `before_checkout` if the clock says it comes back before it went; `not_on_loan` if `loan`
+        has ended.
     """
     with transaction.atomic():
         who = lock_who_forgets(copy=copy)
-        return receive(copy=lock_copy(copy=copy), branch=branch, now=now, who_forgets=who)
+        copy = lock_copy(copy=copy)
+        # Whoever ends a loan locks its copy first.
+        if loan and not Loan.objects.filter(pk=loan.pk, returned_at=None).exists():
+            ended = _("The loan has ended: the copy %s was returned.") % copy
+            refuse_if([Reason("not_on_loan", ended)])
+        return receive(copy=copy, branch=branch, now=now, who_forgets=who)
 
 
 def receive(*, copy: Copy, branch: Branch | None, now: datetime, who_forgets: int | None) -> CheckinResult:

@@ -1,5 +1,6 @@
 """A loan is renewed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -7,9 +8,9 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from library.catalogue.models import Copy
-from library.circulation.models import Loan, LoanEvent
+from library.circulation.models import Hold, Loan, LoanEvent
 from library.circulation.selectors.calendar import due_at, library_date
-from library.circulation.selectors.holds import is_spoken_for
+from library.circulation.selectors.holds import is_spoken_for, queue_of
 from library.circulation.selectors.policies import policy_in_force
 from library.circulation.services.checkout import terms_of
 from library.circulation.services.events import record_event
@@ -41,38 +42,67 @@ def renew(*, loan: Loan, now: datetime) -> Loan:
     NoPolicyError
         For a loan without terms only.
     """
-    ended = Reason("not_on_loan", _("The loan has ended: the copy %s was returned.") % loan.copy)
     if loan.borrower_id is None:
-        raise CirculationRefused([ended])
+        raise CirculationRefused([_ended(loan)])
     with transaction.atomic():
         borrower = lock_borrower(pk=loan.borrower_id)
         copy = lock_copy(copy=loan.copy)
         queue = lock_queue(book_id=copy.book_id)
         found = lock_loan(loan=loan, copy=copy, borrower=borrower)
         if found is None:
-            raise CirculationRefused([ended])
+            raise CirculationRefused([_ended(loan)])
         loan = found
         loan.borrower, loan.copy = borrower, copy
-        if loan.renewals_allowed is None:
-            policy = policy_in_force(
-                branch_id=loan.branch_id or copy.branch_id,
-                borrower_category_id=borrower.category_id,
-                item_type_id=copy.item_type_id,
-            )
-            for name, value in terms_of(policy).items():
-                setattr(loan, name, value)
-        reasons = reasons_against(borrower=borrower)
-        if loan.lost_at or copy.status == Copy.Status.LOST:
-            reasons.append(Reason("lost", _("The copy %s is lost: check it in first.") % copy))
-        if loan.renewals >= (loan.renewals_allowed or 0):
-            text = _("The loan was renewed %(count)s times; the rule allows %(most)s.")
-            values = {"count": loan.renewals, "most": loan.renewals_allowed}
-            reasons.append(Reason("renewals_exhausted", text % values))
-        today = library_date(at=now)
-        if is_spoken_for(book_id=copy.book_id, borrower_id=borrower.pk, queue=queue, wanted=0, today=today):
-            reasons.append(Reason("held_for_another", _("The title is held for another borrower.")))
-        refuse_if(reasons)
+        _take_terms(loan)
+        refuse_if(_reasons(loan, queue, now))
         return _renew(loan, copy, now)
+
+
+def reasons_against_renewing(*, loan: Loan, now: datetime) -> list[Reason]:
+    """Return why `renew` would refuse now, and change nothing.
+
+    Raises
+    ------
+    NoPolicyError
+        For a loan without terms only.
+    """
+    if loan.borrower_id is None or loan.returned_at is not None:
+        return [_ended(loan)]
+    _take_terms(loan)
+    return _reasons(loan, queue_of(book=loan.copy.book), now)
+
+
+def _ended(loan: Loan) -> Reason:
+    return Reason("not_on_loan", _("The loan has ended: the copy %s was returned.") % loan.copy)
+
+
+def _take_terms(loan: Loan) -> None:
+    """Let a loan without terms have those of the rule that holds today."""
+    if loan.renewals_allowed is None:
+        assert loan.borrower is not None
+        policy = policy_in_force(
+            branch_id=loan.branch_id or loan.copy.branch_id,
+            borrower_category_id=loan.borrower.category_id,
+            item_type_id=loan.copy.item_type_id,
+        )
+        for name, value in terms_of(policy).items():
+            setattr(loan, name, value)
+
+
+def _reasons(loan: Loan, queue: Sequence[Hold], now: datetime) -> list[Reason]:
+    borrower, copy = loan.borrower, loan.copy
+    assert borrower is not None
+    reasons = reasons_against(borrower=borrower)
+    if loan.lost_at or copy.status == Copy.Status.LOST:
+        reasons.append(Reason("lost", _("The copy %s is lost: check it in first.") % copy))
+    if loan.renewals >= (loan.renewals_allowed or 0):
+        text = _("The loan was renewed %(count)s times; the rule allows %(most)s.")
+        values = {"count": loan.renewals, "most": loan.renewals_allowed}
+        reasons.append(Reason("renewals_exhausted", text % values))
+    today = library_date(at=now)
+    if is_spoken_for(book_id=copy.book_id, borrower_id=borrower.pk, queue=queue, wanted=0, today=today):
+        reasons.append(Reason("held_for_another", _("The title is held for another borrower.")))
+    return reasons
 
 
 def _renew(loan: Loan, copy: Copy, now: datetime) -> Loan:

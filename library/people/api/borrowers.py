@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -18,7 +17,7 @@ from library.people.api.audit import Action, AuditedRecordViewSet
 from library.people.models import Borrower, BorrowerCategory
 from library.people.selectors import export_borrower, search_borrowers
 from library.people.services.borrowers import save_borrower
-from library.rest.filters import StableOrdering
+from library.rest.filters import StableOrdering, StrictFilters
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
@@ -86,7 +85,7 @@ class BorrowerViewSet(AuditedRecordViewSet, RecordViewSet):
     queryset = Borrower.objects.all()
     serializer_class = BorrowerSerializer
     permission_classes = [PersonalDataPermissions]
-    filter_backends = [DjangoFilterBackend, BorrowerSearch, StableOrdering]
+    filter_backends = [StrictFilters, BorrowerSearch, StableOrdering]
     filterset_fields = ["card_number"]
     ordering_fields = ["card_number"]
 

@@ -3,6 +3,7 @@ import pytest
 from library.catalogue.models import Book, Category, Copy
 from tests.factories import make_book, make_category, make_copy
 from tests.logins import api, make_librarian, make_reader
+from tests.problems import faults
 
 pytestmark = pytest.mark.django_db
 
@@ -114,7 +115,7 @@ def test_a_control_number_is_used_once():
     make_book(control_number="9")
     answer = api(make_librarian()).post(BOOKS, {"control_number": "9", "title": "Again"}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
-    assert list(answer.json()["errors"]) == ["control_number"]
+    assert list(faults(answer.json())) == ["/control_number"]
 
 
 def test_a_category_is_not_its_own_parent():
@@ -123,8 +124,8 @@ def test_a_category_is_not_its_own_parent():
         f"/api/v1/categories/{category.pk}/", {"parent": category.pk}, format="json"
     )
     assert answer.status_code == 400
-    assert answer.json()["errors"] == {
-        "parent": ["A category moves by a taxonomy change: POST /api/v1/taxonomy-changes/apply/."]
+    assert faults(answer.json()) == {
+        "/parent": ["A category moves by a taxonomy change: POST /api/v1/taxonomy-changes/apply/."]
     }
 
 

@@ -6,11 +6,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from library.catalogue.models import Copy
-from library.circulation.models import Hold, Loan
+from library.circulation.models import FineEntry, Hold, Loan
+from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.holds import place_hold
-from tests.factories import make_borrower, make_branch, make_copy, make_policy
+from library.circulation.services.renewals import renew
+from library.people.models import AuditEntry
+from tests.factories import NOW, make_borrower, make_branch, make_copy, make_loan, make_policy
 from tests.logins import api, make_librarian, make_reader
+from tests.problems import faults
 
 pytestmark = pytest.mark.django_db
 
@@ -40,19 +44,110 @@ def place(copy=None, **fields):
 def test_a_copy_is_lent_by_barcode_and_card(client):
     branch, copy, borrower = make_branch(), make_copy(), make_borrower()
     desk = {"barcode": copy.barcode, "card_number": borrower.card_number, "branch": branch.code}
-    code, row = post(client, f"{LOANS}checkout/", **desk)
+    code, row = post(client, LOANS, **desk)
     loan = Loan.objects.get()
     assert (code, row["id"], row["barcode"], row["branch"]) == (201, loan.pk, copy.barcode, branch.pk)
     assert (loan.copy, loan.borrower, loan.branch) == (copy, borrower, branch)
+
+
+def test_the_old_address_lends_and_says_until_when(client):
+    copy, borrower = make_copy(), make_borrower()
+    desk = {"barcode": copy.barcode, "card_number": borrower.card_number}
+    answer = client.post(f"{LOANS}checkout/", desk, format="json")
+    assert (answer.status_code, answer.json()["id"]) == (201, Loan.objects.get().pk)
+    assert answer["Deprecation"] == "@1795737600"
+    assert answer["Sunset"] == "Tue, 01 Jun 2027 00:00:00 GMT"
+    links = '</api/v1/loans/>; rel="successor-version", </api/docs/>; rel="deprecation"'
+    assert answer["Link"] == links
+    again = client.post(f"{LOANS}checkout/", desk, format="json")
+    assert (again.status_code, "Deprecation" in again) == (409, False)
+
+
+def test_the_copy_of_a_loan_comes_back_once(client):
+    branch, loan = make_branch(), lend()
+    code, row = post(client, f"{LOANS}{loan.pk}/checkin/", branch=branch.code)
+    assert (code, row["action"], row["loan"]["id"]) == (200, "shelve", loan.pk)
+    later = lend(loan.copy)
+    code, problem = post(client, f"{LOANS}{loan.pk}/checkin/")
+    assert (code, problem["extra"]["reasons"][0]["code"]) == (409, "not_on_loan")
+    later.refresh_from_db()
+    assert later.returned_at is None
+
+
+def test_it_is_told_whether_a_loan_can_be_renewed_and_nothing_changes(client):
+    make_policy(renewals_allowed=1)
+    loan = lend()
+    address = f"{LOANS}{loan.pk}/allows_renewal/"
+    told = {"allows_renewal": True, "reasons": [], "renewals": 0, "renewals_allowed": 1}
+    assert client.get(address).json() == told
+    renew(loan=loan, now=timezone.now())
+    place(loan.copy)
+    loan.borrower.blocked = "moved away"
+    loan.borrower.save()
+    told = client.get(address).json()
+    reasons = ["blocked", "renewals_exhausted", "held_for_another"]
+    assert (told["allows_renewal"], [reason["code"] for reason in told["reasons"]]) == (False, reasons)
+    _code, problem = post(client, f"{LOANS}{loan.pk}/renew/")
+    assert problem["extra"]["reasons"] == told["reasons"]
+    checkin(copy=loan.copy, branch=None, now=timezone.now())
+    (reason,) = client.get(address).json()["reasons"]
+    assert reason["code"] == "not_on_loan"
+    assert Loan.objects.get().renewals == 1
+    assert AuditEntry.objects.filter(action="viewed", object_key=loan.pk).count() == 3
+
+
+def test_a_borrowers_account_says_what_is_out_waited_for_owed_and_in_the_way(client, settings):
+    borrower = make_borrower(card_number="P1", name="Zyxwvut", blocked="moved away")
+    later, loan = make_loan(borrower=borrower, due_at=NOW + timedelta(days=9)), make_loan(borrower=borrower)
+    loan.due_at = NOW
+    loan.save()
+    returned = make_loan(borrower=borrower, returned_at=NOW)
+    hold = Hold.objects.create(book=make_copy().book, borrower=borrower, position=1, placed_at=NOW)
+    Hold.objects.create(book=hold.book, borrower=borrower, position=2, placed_at=NOW, status="cancelled")
+    FineEntry.objects.create(loan=returned, borrower=borrower, kind="charge", amount=12, at=NOW)
+    account = client.get(f"/api/v1/borrowers/{borrower.pk}/account/").json()
+    assert (account["borrower"], account["card_number"]) == (borrower.pk, "P1")
+    assert [row["id"] for row in account["loans"]] == [loan.pk, later.pk]
+    assert [row["id"] for row in account["holds"]] == [hold.pk]
+    assert account["owed"] == "12.00"
+    assert account["fines"] == [{"loan": returned.pk, "title": returned.copy.book.title, "owed": "12.00"}]
+    assert [reason["code"] for reason in account["blocks"]] == ["blocked", "overdue_fines"]
+    assert "Zyxwvut" not in str(account)
+    (entry,) = AuditEntry.objects.all()
+    assert (entry.action, entry.object_type, entry.object_key) == (
+        "viewed",
+        "people.borrower",
+        str(borrower.pk),
+    )
+
+
+def test_an_account_takes_as_many_queries_for_much_as_for_little(client):
+    borrower = make_borrower()
+    counts = []
+    for _ in range(2):
+        for _ in range(3):
+            loan = make_loan(borrower=borrower)
+            FineEntry.objects.create(loan=loan, borrower=borrower, kind="charge", amount=1, at=NOW)
+            Hold.objects.create(book=loan.copy.book, borrower=borrower, position=1, placed_at=NOW)
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(f"/api/v1/borrowers/{borrower.pk}/account/").status_code == 200
+        counts.append(len(queries))
+    # The first time, what the client may do is looked up too.
+    assert counts == [9, 7]
+
+
+def test_an_account_is_for_those_who_may_see_borrowers_and_loans(client):
+    borrower = make_borrower()
+    address = f"/api/v1/borrowers/{borrower.pk}/account/"
+    assert api(make_reader()).get(address).status_code == 403
+    assert client.get("/api/v1/borrowers/0/account/").status_code == 404
 
 
 def test_a_refusal_is_a_conflict_with_all_reasons(client):
     make_policy(max_loans=0)
     loan = lend_past_the_limit()
     borrower = make_borrower(blocked="moved away")
-    code, problem = post(
-        client, f"{LOANS}checkout/", barcode=loan.copy.barcode, card_number=borrower.card_number
-    )
+    code, problem = post(client, LOANS, barcode=loan.copy.barcode, card_number=borrower.card_number)
     assert (code, problem["code"]) == (409, "circulation_refused")
     reasons = problem["extra"]["reasons"]
     assert reasons == [
@@ -75,7 +170,7 @@ def lend_past_the_limit():
 
 def test_an_unknown_barcode_is_named(client):
     code, problem = post(client, f"{LOANS}checkin/", barcode="nope")
-    assert (code, list(problem["errors"])) == (400, ["barcode"])
+    assert (code, list(faults(problem))) == (400, ["/barcode"])
 
 
 def test_a_copy_comes_back_and_is_told_where_to_go(client):

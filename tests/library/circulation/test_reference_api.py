@@ -13,6 +13,7 @@ from library.desk.roles import ADMINISTRATORS, ANALYSTS, CIRCULATION
 from library.people.models import AuditEntry
 from tests.factories import NOW, make_borrower, make_branch, make_copy, make_item_type, make_loan, make_policy
 from tests.logins import api, desk, make_librarian, make_reader, make_user
+from tests.problems import faults
 
 pytestmark = pytest.mark.django_db
 
@@ -108,13 +109,9 @@ def test_rules_are_read_by_the_desk_and_written_by_administrators(client, admin)
     assert (answer.status_code, LoanPolicy.objects.get(item_type=films).loan_days) == (200, 3)
     assert client.get(f"{RULES}?item_type={films.pk}").json()["results"][0]["loan_days"] == 3
     code, problem = post(admin, RULES, **rule)
-    assert (code, problem["errors"]) == (
+    assert (code, faults(problem)) == (
         400,
-        {
-            "non_field_errors": [
-                "There is a rule for this branch, borrower category and item type: change that one."
-            ]
-        },
+        {"": ["There is a rule for this branch, borrower category and item type: change that one."]},
     )
 
 
@@ -124,9 +121,8 @@ def test_closed_days_are_read_by_the_desk_and_written_by_administrators(client, 
     assert post(admin, DAYS, date="2024-12-25")[0] == 201
     code, row = post(admin, DAYS, date="2024-12-25", branch=branch.pk)
     assert (code, row["branch_code"]) == (201, branch.code)
-    assert post(admin, DAYS, date="2024-12-25", branch=branch.pk)[1]["errors"] == {
-        "non_field_errors": ["This day is entered already."]
-    }
+    again = post(admin, DAYS, date="2024-12-25", branch=branch.pk)[1]
+    assert faults(again) == {"": ["This day is entered already."]}
     ClosedDay.objects.create(date="2024-12-31")
     rows = client.get(f"{DAYS}?date_before=2024-12-30").json()["results"]
     assert [row["branch"] for row in rows] == [None, branch.pk]
@@ -141,7 +137,7 @@ def test_what_the_rules_name_is_read_by_the_desk_and_written_by_administrators(c
     answer = admin.patch(f"{address}{row['id']}/", {"name": "South"}, format="json")
     assert answer.json()["name"] == "South"
     assert [each["name"] for each in client.get(f"{address}?code=north").json()["results"]] == ["South"]
-    assert post(admin, address, **record)[1]["errors"].keys() == {"code"}
+    assert faults(post(admin, address, **record)[1]).keys() == {"/code"}
 
 
 def test_notices_are_read_by_those_who_see_loans(client):

@@ -20,12 +20,12 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from rest_framework.authtoken.models import Token
 
 from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.models import AuditEntry
 from library.people.services.audit import write_entry
+from library.rest.models import ApiToken
 from tests.classifier.factories import (
     make_alarm,
     make_change,
@@ -90,6 +90,7 @@ _API: dict[str, tuple[str, bool, bool]] = {
 _SHOWN_ONLY = {"circulation.hold", "circulation.notice"}
 #: Whose permission to change is for something else: a run is cancelled by it, a version promoted.
 _NEVER_SAVED = {
+    "rest.apitoken",
     "classifier.run", "classifier.modelversion", "classifier.reclassification", "classifier.misfiled",
 }  # fmt: skip
 _DESK = ("circulation.add_loan", "people.view_borrower")
@@ -98,11 +99,18 @@ _DECIDES = ("classifier.view_modelversion", "classifier.change_modelversion")
 
 _NAMED: dict[str, Expected] = {
     "home": {"get": (PUBLIC, 200)},
-    "health": {"get": (PUBLIC, 200)},
+    "health": {"get": (PUBLIC, 302)},
+    "health-live": {"get": (PUBLIC, 200)},
+    "health-ready": {"get": (PUBLIC, 200)},
+    # By address.
+    "metrics": {"get": (PUBLIC, 200)},
+    "api-status": {"get": (SIGNED_IN, 200)},
     "cover": {"get": (PUBLIC, 200)},
     "recording": {"get": (PUBLIC, 200)},
     "set_language": {"post": (PUBLIC, 302)},
     "api-token": {"post": (PUBLIC, 400), "get": (PUBLIC, 405)},
+    "api-tokens": {"get": (SIGNED_IN, 200)},
+    "api-token-revoke": {"delete": (SIGNED_IN, 404)},
     "api-schema": {"get": (PUBLIC, 200)},
     "api-docs": {"get": (PUBLIC, 200)},
     "book-similar": {"get": (SIGNED_IN, 200)},
@@ -111,8 +119,12 @@ _NAMED: dict[str, Expected] = {
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
     "loan-checkout": {"post": (("circulation.add_loan",), 400)},
-    "loan-checkin": {"post": (("circulation.add_loan",), 400)},
-    "loan-renew": {"post": (("circulation.add_loan",), 200)},
+    "loan-checkin-copy": {"post": (("circulation.add_loan",), 400)},
+    "loan-allows-renewal": {"get": (("circulation.view_loan",), 200)},
+    "borrower-account": {"get": (("people.view_borrower", "circulation.view_loan"), 200)},
+    "loan-checkin": {"post": (("circulation.add_loan",), 200)},
+    # It came back by the one before.
+    "loan-renew": {"post": (("circulation.add_loan",), 409)},
     "hold-cancel": {"post": (("circulation.add_hold",), 200)},
     "hold-suspend": {"post": (("circulation.add_hold",), 409)},
     "hold-resume": {"post": (("circulation.add_hold",), 409)},
@@ -303,6 +315,7 @@ def filled(name: str, route: str, samples: dict[str, Any]) -> str:
             "fines": "circulation.fineentry",
             "models": "classifier.modelversion",
             "taxonomy-changes": "catalogue.taxonomychange",
+            "tokens": "rest.apitoken",
         }
         label = plural.get(found[1]) or next(
             (x for x in samples if x.endswith("." + found[1].rstrip("s"))), None
@@ -375,6 +388,7 @@ def make_samples() -> dict[str, Any]:
         make_misfiled(),
         make_taxonomy_change(),
         user,
+        ApiToken.objects.create(user=user, name="sample", created_at=NOW, expires_at=NOW),
         Group.objects.create(name="sample"),
         AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),
         write_entry(user=None, action=AuditEntry.Action.VIEWED, path="/", now=NOW, model=type(borrower)),
@@ -386,6 +400,5 @@ def make_samples() -> dict[str, Any]:
     ]
     samples = {record._meta.label_lower: record.pk for record in records}
     return samples | {
-        "authtoken.tokenproxy": Token.objects.create(user=user).user_id,
         "circulation.overdueloan": loan.pk,
     }

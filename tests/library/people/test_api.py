@@ -4,6 +4,7 @@ from library.people.models import Borrower, BorrowerCategory
 from library.people.selectors import search_borrowers
 from tests.factories import make_borrower
 from tests.logins import api, make_librarian, make_reader
+from tests.problems import faults
 
 pytestmark = pytest.mark.django_db
 
@@ -78,7 +79,7 @@ def test_a_change_is_found_at_once():
 )
 def test_a_value_that_is_not_valid_is_refused(field, value):
     answer = api(make_librarian()).post(BORROWERS, PERSON | {field: value}, format="json")
-    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert (answer.status_code, list(faults(answer.json()))) == (400, [f"/{field}"])
     assert not Borrower.objects.exists()
 
 

@@ -4,6 +4,8 @@ from rest_framework.test import APIRequestFactory
 
 from library.catalogue.api import BookViewSet
 from library.rest.filters import StableOrdering
+from tests.logins import api, make_librarian
+from tests.problems import faults
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,31 @@ from library.rest.filters import StableOrdering
 def test_rows_that_tie_are_ordered_by_their_key(query, ordering):
     request = Request(APIRequestFactory().get(f"/?{query}"))
     assert StableOrdering().get_ordering(request, BookViewSet.queryset, BookViewSet()) == ordering
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        ("open=perhaps", "open"),
+        ("overdue=1", "overdue"),
+        (f"borrower={2**63}", "borrower"),
+        ("book=-1e30", "book"),
+        ("borrower=x", "borrower"),
+        ("borrower=nan", "borrower"),
+        ("page_size=x", "page_size"),
+        ("page_size=0", "page_size"),
+        ("page_size=\u00b2", "page_size"),
+    ],
+)
+def test_a_filter_that_is_none_is_refused_and_not_passed_over(query, place):
+    answer = api(make_librarian()).get(f"/api/v1/loans/?{query}")
+    assert (answer.status_code, list(faults(answer.json()))) == (400, [place])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "query", ["open=true", "open=False", "open=", "borrower=9223372036854775807", "page_size=999"]
+)
+def test_a_filter_that_is_one_is_taken(query):
+    assert api(make_librarian()).get(f"/api/v1/loans/?{query}").status_code == 200

@@ -1,14 +1,15 @@
 import re
 
+import jsonschema
 import pytest
 import yaml
 from django.core.management import call_command
 from openapi_spec_validator import validate
 
 
-@pytest.fixture
-def schema(tmp_path):
-    file = tmp_path / "schema.yml"
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory):
+    file = tmp_path_factory.mktemp("schema") / "schema.yml"
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(file))
     return yaml.safe_load(file.read_text())
 
@@ -28,6 +29,7 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/borrower-categories/{id}/",
         "/api/v1/borrowers/",
         "/api/v1/borrowers/{id}/",
+        "/api/v1/borrowers/{id}/account/",
         "/api/v1/borrowers/{id}/export/",
         "/api/v1/borrowers/{id}/recommendations/",
         "/api/v1/branches/",
@@ -61,6 +63,8 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/loans/checkin/",
         "/api/v1/loans/checkout/",
         "/api/v1/loans/{id}/",
+        "/api/v1/loans/{id}/allows_renewal/",
+        "/api/v1/loans/{id}/checkin/",
         "/api/v1/loans/{id}/renew/",
         "/api/v1/misfiled/",
         "/api/v1/misfiled/{id}/",
@@ -87,6 +91,7 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/runs/",
         "/api/v1/runs/{id}/",
         "/api/v1/runs/{id}/cancel/",
+        "/api/v1/status/",
         "/api/v1/suggestions/",
         "/api/v1/suggestions/{id}/",
         "/api/v1/suggestions/{id}/accept/",
@@ -96,6 +101,8 @@ def test_the_schema_names_every_address_of_the_api(schema):
         "/api/v1/taxonomy-changes/{id}/",
         "/api/v1/taxonomy-changes/{id}/undo/",
         "/api/v1/token/",
+        "/api/v1/tokens/",
+        "/api/v1/tokens/{id}/",
         "/api/v1/treasures/",
         "/api/v1/trending/",
     ]
@@ -111,3 +118,69 @@ def test_the_documentation_page_needs_no_foreign_host(client):
     page = client.get("/api/docs/").content.decode()
     assert "swagger-ui-bundle.js" in page
     assert re.findall(r"(?:src|href)=\"(?:https?:)?//", page) == []
+
+
+def operations(schema):
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
+def bodies(operation):
+    """What is sent and what is answered, by the status."""
+    if "requestBody" in operation:
+        yield "request", operation["requestBody"]
+    yield from operation["responses"].items()
+
+
+def test_every_request_and_answer_has_an_example_that_fits(schema):
+    wrong = []
+    for name, operation in operations(schema):
+        for what, body in bodies(operation):
+            for kind, media in body.get("content", {}).items():
+                if "example" not in media:
+                    wrong.append((name, what, kind))
+                    continue
+                described = media["schema"] | {"components": schema["components"]}
+                errors = jsonschema.Draft202012Validator(described).iter_errors(media["example"])
+                wrong += [(name, what, error.json_path, error.message[:80]) for error in errors]
+    assert wrong == []
+
+
+def test_an_operation_that_succeeds_says_how(schema):
+    without = [
+        name
+        for name, operation in operations(schema)
+        if not any(status.startswith("2") for status in operation["responses"])
+    ]
+    assert without == []
+
+
+def test_problems_are_declared_on_every_operation(schema):
+    for name, operation in operations(schema):
+        declared = set(operation["responses"])
+        assert {"429", "503", "default"} <= declared, name
+        if name != "post /api/v1/token/":
+            assert {"401", "403"} <= declared, name
+        for status, answer in operation["responses"].items():
+            if not status.startswith("2"):
+                (media,) = answer["content"].items()
+                assert media[0] == "application/problem+json"
+                assert media[1]["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_every_post_but_that_for_a_token_can_be_sent_again(schema):
+    key = {"$ref": "#/components/parameters/IdempotencyKey"}
+    without = [
+        name
+        for name, operation in operations(schema)
+        if name.startswith("post ") and key not in operation.get("parameters", [])
+    ]
+    assert without == ["post /api/v1/token/"]
+
+
+def test_the_schema_tells_of_what_is_deprecated_and_of_tokens(schema):
+    old = [name for name, operation in operations(schema) if operation.get("deprecated")]
+    assert old == ["post /api/v1/loans/checkout/"]
+    assert schema["openapi"] == "3.1.1"
+    assert schema["components"]["securitySchemes"]["token"]["scheme"] == "bearer"

@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
-from rest_framework.authtoken.models import Token
 from rest_framework.settings import api_settings
 
 from library.desk.roles import ADMINISTRATORS
+from library.rest.models import ApiToken
 from library.rest.throttles import client_address
 from tests.logins import desk, make_user
 
@@ -41,7 +41,7 @@ def test_after_five_failures_even_the_right_password_waits_everywhere(wrong_at):
     answer = sign_in(TOKEN, "right")
     assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
     assert answer["Retry-After"] == "900"
-    assert not Token.objects.exists()
+    assert not ApiToken.objects.exists()
 
 
 def test_the_page_says_what_to_do_in_both_languages():

@@ -1,0 +1,12 @@
+"""Celery tasks: each calls one service."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from library.rest import answers
+
+
+@shared_task
+def prune_answers() -> dict[str, int]:
+    """Remove the answers that are kept no longer."""
+    return answers.prune_answers(now=timezone.now())

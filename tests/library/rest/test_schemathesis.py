@@ -1,0 +1,102 @@
+"""What the schema allows, and what it does not, sent to every endpoint as every role.
+
+No answer may be a fault, and none may be other than the schema says.
+"""
+
+from itertools import cycle, repeat
+
+import pytest
+import schemathesis
+from django.core.wsgi import get_wsgi_application
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import FailureGroup, load_all_checks
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from library.desk.roles import ADMINISTRATORS, ROLES
+from library.rest.scopes import Scope
+from library.rest.tokens import issue_token
+from tests.databases import undone
+from tests.factories import make_book, make_category
+from tests.logins import make_user
+from tests.test_query_counts import add_rows
+
+load_all_checks()
+#: All checks but this: a record that is referred to has to be there, which a schema cannot say.
+EXCLUDED = [positive_data_acceptance]
+#: Of each endpoint, once as the schema has it and once not.
+LONG_EXAMPLES = 10
+
+
+@pytest.fixture
+def described(db):
+    """The schema of a library with some of everything."""
+    add_rows(make_book(category=make_category(parent=make_category())), 1, 4)
+    return schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application())
+
+
+@pytest.fixture
+def headers(described):
+    """What each role sends."""
+    issued = {}
+    for role in ROLES:
+        _row, token = issue_token(
+            user=make_user(role), name="t", scopes=Scope.values, days=1, now=timezone.now()
+        )
+        issued[role] = {"Authorization": f"Bearer {token}"}
+    return issued
+
+
+def ask(operation, mode, headers, *, examples, derandomize):
+    """Send so many requests; return how many were sent, and what was wrong with the answers."""
+    sent, wrong = 0, []
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=examples,
+        phases=[Phase.generate],
+        derandomize=derandomize,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    def send(case):
+        nonlocal sent
+        sent += 1
+        with undone():
+            try:
+                case.call_and_validate(headers=headers, excluded_checks=EXCLUDED)
+            except FailureGroup as group:
+                wrong.extend(f"{type(failure).__name__} {failure}" for failure in group.exceptions)
+
+    send()
+    return sent, wrong
+
+
+def ask_all(described, senders, **how):
+    """Ask every endpoint for what is valid and for what is not, by the senders in turn."""
+    sent, wrong = 0, {}
+    for found in described.get_all_operations():
+        operation = found.ok()
+        has_values = operation.body or operation.query or operation.path_parameters
+        # What there is nothing of to get wrong is sent as it should be only.
+        for mode in GenerationMode if has_values else [GenerationMode.POSITIVE]:
+            number, failures = ask(operation, mode, next(senders), **how)
+            sent += number
+            if failures:
+                wrong[operation.label, mode.value] = failures
+    assert wrong == {}
+    return sent
+
+
+def test_a_request_of_each_kind_to_every_endpoint_by_one_role_after_the_other(described, headers):
+    senders = cycle([headers[ADMINISTRATORS], *headers.values()])
+    assert ask_all(described, senders, examples=1, derandomize=True) > 150
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ROLES)
+def test_thousands_of_requests_by_each_role(described, headers, role):
+    sent = ask_all(described, repeat(headers[role]), examples=LONG_EXAMPLES, derandomize=False)
+    print(f"{sent} requests by {role}")
+    assert sent >= 10_000 / len(ROLES)
