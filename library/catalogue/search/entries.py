@@ -1,0 +1,68 @@
+"""What a book is found by."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from library.catalogue.search.text import folded, han_words, isbn13, runs, squeezed, tokens
+
+#: Of `Book`: what is searched. A change of any makes the entry anew.
+COLUMNS = (*("id", "title", "subtitle", "authors", "publisher", "isbn", "control_number", "description"),)
+#: Characters of a description that are searched: ten pages, and a fraction of what a tsvector takes.
+DESCRIPTION_SEARCHED = 20_000
+#: Before a whole title or number, and before a Chinese word. No text has them: folding makes them ASCII.
+KEY, WORD = "＝", "＋"
+#: Of a whole title, so that it fits into a lexeme of PostgreSQL.
+LONGEST_KEY = 200
+
+
+class BookText(NamedTuple):
+    """The values of `COLUMNS`."""
+
+    id: int
+    title: str
+    subtitle: str
+    authors: str
+    publisher: str
+    isbn: str
+    control_number: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The tokens of a book by what they weigh: the title most, then the authors, the edition, the rest."""
+
+    pk: int
+    title: list[str]
+    authors: list[str]
+    edition: list[str]
+    description: list[str]
+    #: Whole title, whole authors and numbers, and the Chinese words of title and authors.
+    keys: list[str]
+
+
+def entry_of(text: BookText) -> Entry:
+    """Return what a book is found by."""
+    title, authors = folded(text.title), folded(text.authors)
+    numbers = [folded(number) for number in (text.isbn, text.control_number)]
+    whole = {
+        key_of(value) for value in (title, authors, *numbers, isbn13(text.isbn) or "") if squeezed(value)
+    }
+    return Entry(
+        pk=text.id,
+        title=tokens(title),
+        authors=tokens(authors),
+        edition=tokens(" ".join([folded(text.subtitle), folded(text.publisher), *numbers])),
+        description=tokens(folded(text.description[:DESCRIPTION_SEARCHED])),
+        keys=sorted(whole | {WORD + word for word in _words(title) | _words(authors)}),
+    )
+
+
+def key_of(text: str) -> str:
+    """Return the key of a folded title, name or number as a whole."""
+    return KEY + squeezed(text)[:LONGEST_KEY]
+
+
+def _words(text: str) -> set[str]:
+    found = (word for run in runs(text) if run.is_han for word in han_words(run.text))
+    return {word for word in found if len(word) > 1}
