@@ -189,6 +189,9 @@ class Copy(models.Model):
         LOST = "lost", _("lost")
         WITHDRAWN = "withdrawn", _("withdrawn")
 
+    #: What will not come back to the shelves by itself.
+    GONE = (Status.LOST, Status.WITHDRAWN)
+
     barcode = models.CharField(_("barcode"), max_length=100, unique=True)
     book = models.ForeignKey(Book, models.CASCADE, related_name="copies", verbose_name=_("book"))
     branch = models.ForeignKey(

@@ -30,7 +30,7 @@ class BookText(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The tokens of a book by what they weigh: the title most, then the authors, the edition, the rest."""
+    """The tokens of a book by where they stand."""
 
     pk: int
     title: list[str]
@@ -44,17 +44,16 @@ class Entry:
 def entry_of(text: BookText) -> Entry:
     """Return what a book is found by."""
     title, authors = folded(text.title), folded(text.authors)
-    numbers = [folded(number) for number in (text.isbn, text.control_number)]
-    whole = {
-        key_of(value) for value in (title, authors, *numbers, isbn13(text.isbn) or "") if squeezed(value)
-    }
+    isbn = isbn13(text.isbn) or folded(text.isbn)
+    whole = [value for value in (title, authors, isbn, folded(text.control_number)) if squeezed(value)]
+    keys = {key_of(value) for value in whole} | {WORD + word for word in _words(title) | _words(authors)}
     return Entry(
         pk=text.id,
         title=tokens(title),
         authors=tokens(authors),
-        edition=tokens(" ".join([folded(text.subtitle), folded(text.publisher), *numbers])),
+        edition=tokens(folded(f"{text.subtitle} {text.publisher}")),
         description=tokens(folded(text.description[:DESCRIPTION_SEARCHED])),
-        keys=sorted(whole | {WORD + word for word in _words(title) | _words(authors)}),
+        keys=sorted(keys),
     )
 
 

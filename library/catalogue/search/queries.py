@@ -12,8 +12,9 @@ from library.catalogue.search.text import Run, cut, folded, grams, han_words, is
 MOST_CHARACTERS = 200
 #: One letter may begin a tenth of all words.
 SHORTEST_BEGINNING = 2
-#: From so many digits and letters on, what is typed may be the beginning of an ISBN or a control number.
-SHORTEST_NUMBER = 4
+#: From so many digits and letters on, what is typed may be the beginning of an ISBN or a control number; with
+#: fewer, all books of a country have it.
+SHORTEST_NUMBER = 6
 #: Characters that join words and tell nothing of a book: pairs with them are not asked for.
 _JOINING = frozenset("的地得了着与和及之或在是")
 
@@ -24,7 +25,6 @@ class Where(Enum):
     KEYS = "keys"
     TITLE = "title"
     NAMES = "title and authors"
-    HEAD = "all but the description"
     ANYWHERE = "anywhere"
 
 
@@ -50,8 +50,8 @@ def conditions(text: str) -> list[Condition]:
     """Return the conditions that books may meet to be found, the best first.
 
     The whole title or number; a number's beginning; the words in a row in the title, as whole words and then
-    as they are typed; all of them in the title; in the title or the authors; in anything but the description;
-    anywhere. Whoever meets one of them meets the last, but for the beginning of a number.
+    as they are typed; all of them in the title; in the title or the authors; anywhere. Whoever meets one of
+    them meets the last, but for a number.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def conditions(text: str) -> list[Condition]:
         *(Condition(Where.KEYS, (token,)) for token in _numbers(whole)),
         _phrase(tuple(_in_a_row(found, is_open=False)), words),
         _phrase(tuple(_in_a_row(found, is_open)), ()),
-        *(Condition(where, loose) for where in (Where.TITLE, Where.NAMES, Where.HEAD, Where.ANYWHERE)),
+        *(Condition(where, loose) for where in (Where.TITLE, Where.NAMES, Where.ANYWHERE)),
     ]
     return list(dict.fromkeys(best_first))  # of one word, several are the same
 

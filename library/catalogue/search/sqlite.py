@@ -31,7 +31,6 @@ _COLUMNS = {
     Where.KEYS: "{keys} : ",
     Where.TITLE: "{title} : ",
     Where.NAMES: "{title authors} : ",
-    Where.HEAD: "{title authors edition} : ",
     Where.ANYWHERE: "",
 }
 

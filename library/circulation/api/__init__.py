@@ -1,7 +1,9 @@
 """Circulation in the REST API: for those who may see who borrows what."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from library.circulation.api.availability import AvailabilityView
 from library.circulation.api.fines import FineViewSet
 from library.circulation.api.holds import HoldViewSet
 from library.circulation.api.loans import LoanViewSet
@@ -16,4 +18,7 @@ router.register("notices", NoticeViewSet)
 router.register("loan-policies", LoanPolicyViewSet)
 router.register("closed-days", ClosedDayViewSet)
 
-urlpatterns = router.urls
+urlpatterns = [
+    path("books/<int:book_id>/availability/", AvailabilityView.as_view(), name="book-availability"),
+    *router.urls,
+]

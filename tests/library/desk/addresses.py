@@ -106,6 +106,10 @@ _NAMED: dict[str, Expected] = {
     "api-schema": {"get": (PUBLIC, 200)},
     "api-docs": {"get": (PUBLIC, 200)},
     "book-similar": {"get": (SIGNED_IN, 200)},
+    "book-availability": {"get": (SIGNED_IN, 200)},
+    # As open as the files of covers; the sample has none.
+    "book-cover": {"get": (PUBLIC, 404)},
+    **{f"category-{name}": {"get": (SIGNED_IN, 200)} for name in ("tree", "children", "ancestors")},
     **{name: {"get": (SIGNED_IN, 200)} for name in ("popular", "trending", "latest", "treasures")},
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
@@ -230,6 +234,7 @@ _NAMED: dict[str, Expected] = {
 QUERIES = {"admin:autocomplete": "?app_label=circulation&model_name=loan&field_name=borrower&term="}
 ARGUMENTS = {
     "cover": {"path": "a.jpg"},
+    "book-cover": {"size": "small"},
     "recording": {"path": "a.wav"},
     "admin:app_list": {"app_label": "catalogue"},
     "admin/(?P<url>.*)$": {"url": "nowhere/"},

@@ -1,0 +1,71 @@
+"""Copies, and what they are sorted by, in the REST API."""
+
+import django_filters
+
+from library.catalogue.models import Branch, Copy, ItemType
+from library.rest.serializers import RecordSerializer
+from library.rest.views import RecordViewSet
+
+
+class BranchSerializer(RecordSerializer):
+    class Meta:
+        model = Branch
+        fields = ["id", "code", "name"]
+
+
+class ItemTypeSerializer(RecordSerializer):
+    class Meta:
+        model = ItemType
+        fields = ["id", "code", "name"]
+
+
+class CopySerializer(RecordSerializer):
+    class Meta:
+        model = Copy
+        fields = [
+            "id",
+            "barcode",
+            "book",
+            "branch",
+            "item_type",
+            "shelf_location",
+            "call_number",
+            "status",
+            "last_seen_at",
+            "checkouts",
+            "renewals",
+        ]
+        # Circulation writes these.
+        read_only_fields = ["status", "last_seen_at", "checkouts", "renewals"]
+
+
+class BranchViewSet(RecordViewSet):
+    queryset = Branch.objects.all()
+    serializer_class = BranchSerializer
+    filterset_fields = ["code"]
+    search_fields = ["code", "name"]
+    ordering_fields = ["code", "name"]
+
+
+class ItemTypeViewSet(RecordViewSet):
+    queryset = ItemType.objects.all()
+    serializer_class = ItemTypeSerializer
+    filterset_fields = ["code"]
+    search_fields = ["code", "name"]
+    ordering_fields = ["code", "name"]
+
+
+class CopyFilter(django_filters.FilterSet):
+    book = django_filters.NumberFilter(field_name="book_id")
+
+    class Meta:
+        model = Copy
+        fields = ["barcode", "branch", "item_type", "status"]
+
+
+class CopyViewSet(RecordViewSet):
+    queryset = Copy.objects.all()
+    serializer_class = CopySerializer
+    filterset_class = CopyFilter
+    search_fields = ["barcode"]
+    ordering_fields = ["barcode"]
