@@ -10,13 +10,16 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from library.catalogue.importing.books import import_books
 from library.catalogue.models import Book, SearchEntry
 from library.catalogue.search import MOST_HITS, in_order, matching, ranked
 from library.catalogue.search.text import folded
-from library.catalogue.services import index_books, rebuild_search, save_book
-from tests.conftest import default_database
+from library.catalogue.services import CategoryRetiredError, index_books, rebuild_search, save_book
+from tests.conftest import default_database, old_database
 from tests.databases import both_databases, undone
-from tests.factories import make_book
+from tests.factories import NOW, make_book, make_category
+from tests.files import write_csv
+from tests.logins import desk, make_librarian
 
 
 def titles(text, books=None):
@@ -149,6 +152,66 @@ def test_the_index_follows_the_catalogue(database):
     assert (titles("light"), titles("waves")) == (["Light"], [])
     Book.objects.all().delete()
     assert not SearchEntry.objects.exists()
+
+
+@both_databases
+def test_what_is_refused_is_not_found_either(database):
+    with pytest.raises(CategoryRetiredError):
+        make_book(title="Optics", category=make_category(retired_at=NOW))
+    assert titles("optics") == []
+    assert not SearchEntry.objects.exists()
+
+
+@both_databases
+def test_an_import_fills_the_index(database, tmp_path):
+    make_book(control_number="1", title="Optics", authors="Newton")
+    file = write_csv(tmp_path / "a.csv", "id,title", ("1", "Waves"), ("2", "Tides"))
+    import_books(path=file, dry_run=True, now=NOW)
+    assert (titles("waves"), titles("tides"), titles("optics")) == ([], [], ["Optics"])
+    import_books(path=file, now=NOW)
+    assert (titles("waves newton"), titles("tides"), titles("optics")) == (["Waves"], ["Tides"], [])
+
+
+@pytest.mark.django_db
+def test_the_admin_keeps_the_index_and_searches_by_it():
+    client = desk(make_librarian())
+    for other in ("Opticks and other things", "Bridges"):
+        make_book(title=other, description="Opticks")
+    form = {"title": "Opticks", "control_number": "9", "copies-TOTAL_FORMS": 0, "copies-INITIAL_FORMS": 0}
+    form |= {"suggestions-TOTAL_FORMS": 0, "suggestions-INITIAL_FORMS": 0}
+    assert client.post("/admin/catalogue/book/add/", form).status_code == 302
+
+    def listed(**query):
+        found = client.get("/admin/catalogue/book/", {"q": "opticks", **query}).context["cl"].result_list
+        return [book.title for book in found]
+
+    assert listed() == ["Opticks", "Opticks and other things", "Bridges"]
+    assert listed(o="2") == ["Bridges", "Opticks", "Opticks and other things"]  # as the title's head says
+    term = {"app_label": "catalogue", "model_name": "copy", "field_name": "book", "term": "opti"}
+    suggested = client.get("/admin/autocomplete/", term).json()["results"]
+    assert [row["text"] for row in suggested] == ["Opticks", "Opticks and other things", "Bridges"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def before_search(request, tmp_path, django_db_setup, django_db_blocker):
+    """A database as it was before, with a book."""
+    with django_db_blocker.unblock(), old_database(request, tmp_path, "catalogue", "0004"):
+        yield
+
+
+def test_books_there_are_can_be_found(before_search):
+    # By the columns it had then.
+    columns = "subtitle, authors, publisher, language, isbn, description, cover, audio, category_source"
+    insert = f"INSERT INTO catalogue_book (control_number, title, {columns}) VALUES (%s, %s{', %s' * 9})"
+    with connection.cursor() as cursor:
+        rows = [(f"B{n}", f"Optics {n}", *[""] * 8, "none") for n in range(1_100)]
+        cursor.executemany(insert, rows)
+    call_command("migrate", "catalogue", verbosity=0)
+    assert titles("optics 1099") == ["Optics 1099"]
+    assert matching(books=Book.objects.all(), text="optics").count() == 1_100
+    call_command("migrate", "catalogue", "0004", verbosity=0)
+    call_command("migrate", "catalogue", verbosity=0)
+    assert SearchEntry.objects.count() == 1_100
 
 
 @both_databases
