@@ -11,7 +11,7 @@ from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from library.catalogue.api.serializers import BOOK, CatalogueBookSerializer
+from library.catalogue.api.serializers import CatalogueBookSerializer
 from library.catalogue.models import Book, Branch, Category
 from library.catalogue.search import MOST_HITS, matching, ranked
 from library.catalogue.selectors import held, with_those_below
@@ -118,22 +118,11 @@ _SEARCH = OpenApiParameter(
         OpenApiExample("an ISBN", value="978-0-486-60205-9"),
     ],
 )
-_WRITTEN = OpenApiExample(
-    "a book",
-    value={
-        name: BOOK[name] for name in ("control_number", "title", "authors", "language", "isbn", "category")
-    },
-    request_only=True,
-)
 
 
 @extend_schema_view(
     list=extend_schema(parameters=[_SEARCH, FIELDS_PARAMETER]),
     retrieve=extend_schema(parameters=[FIELDS_PARAMETER]),
-    create=extend_schema(examples=[_WRITTEN]),
-    partial_update=extend_schema(
-        examples=[OpenApiExample("another title", value={"title": "Opticks"}, request_only=True)]
-    ),
 )
 class BookViewSet(RecordViewSet):
     """The titles of the catalogue, each with its copies by branch."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from library.catalogue.models import Category
 from library.catalogue.selectors import CategoryNode, ancestors, category_tree
+from library.rest.examples import example
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
 
@@ -19,16 +20,32 @@ from library.rest.views import RecordViewSet
 #: of stack.
 MOST_LEVELS = 50
 
-_NODE = {
-    "id": 5, "scheme": "ddc", "notation": "500", "label_en": "Science", "label_zh": "自然科学",
-    "parent": None, "books": 2, "books_below": 9,
-}  # fmt: skip
-_CHILD = {
-    "id": 12, "scheme": "ddc", "notation": "535", "label_en": "Light", "label_zh": "光学",
-    "parent": 5, "books": 7, "books_below": 7,
-}  # fmt: skip
+_PARENT: dict[str, Any] = {
+    "id": 5,
+    "scheme": "ddc",
+    "notation": "500",
+    "label_en": "Science",
+    "label_zh": "自然科学",
+}
+_PARENT |= {"parent": None, "books": 2, "books_below": 9}
+_CHILD: dict[str, Any] = {
+    "id": 12,
+    "scheme": "ddc",
+    "notation": "535",
+    "label_en": "Light",
+    "label_zh": "光学",
+}
+_CHILD |= {"parent": 5, "books": 7, "books_below": 7}
 
 
+@example(
+    "a category",
+    {
+        "id": 12, "scheme": "ddc", "notation": "535", "label_en": "Light", "label_zh": "光学", "parent": 5,
+        "retired_at": None, "replaced_by": None,
+    },
+    written=["scheme", "notation", "label_en", "label_zh", "parent"],
+)  # fmt: skip
 class CategorySerializer(RecordSerializer):
     class Meta:
         model = Category
@@ -43,6 +60,7 @@ class CategorySerializer(RecordSerializer):
         return parent
 
 
+@example("a category and its books", _CHILD)
 class CategoryCountsSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     scheme = serializers.CharField()
@@ -54,6 +72,7 @@ class CategoryCountsSerializer(serializers.Serializer):
     books_below = serializers.IntegerField(help_text="Filed under it or under one below it.")
 
 
+@example("a tree", _PARENT | {"children": [_CHILD | {"children": []}]})
 class CategoryTreeSerializer(CategoryCountsSerializer):
     """For the schema alone: what the tree is made of is shown as it is."""
 
@@ -74,11 +93,6 @@ class CategoryViewSet(RecordViewSet):
     @extend_schema(
         parameters=[OpenApiParameter("scheme", str, description="Only categories of this scheme.")],
         responses=CategoryTreeSerializer(many=True),
-        examples=[
-            OpenApiExample(
-                "a tree", value=_NODE | {"children": [_CHILD | {"children": []}]}, response_only=True
-            )
-        ],
         filters=False,
     )
     @action(detail=False, pagination_class=None)
@@ -89,7 +103,6 @@ class CategoryViewSet(RecordViewSet):
 
     @extend_schema(
         responses=CategoryCountsSerializer(many=True),
-        examples=[OpenApiExample("a child", value=_CHILD, response_only=True)],
         filters=False,
     )
     @action(detail=True, pagination_class=None)
@@ -100,7 +113,6 @@ class CategoryViewSet(RecordViewSet):
 
     @extend_schema(
         responses=CategoryCountsSerializer(many=True),
-        examples=[OpenApiExample("the topmost", value=_NODE, response_only=True)],
         filters=False,
     )
     @action(detail=True, pagination_class=None)

@@ -3,22 +3,34 @@
 import django_filters
 
 from library.catalogue.models import Branch, Copy, ItemType
+from library.rest.examples import example
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
 
 
+@example("a branch", {"id": 1, "code": "main", "name": "Main library"}, written=["code", "name"])
 class BranchSerializer(RecordSerializer):
     class Meta:
         model = Branch
         fields = ["id", "code", "name"]
 
 
+@example("an item type", {"id": 2, "code": "film", "name": "Film"}, written=["code", "name"])
 class ItemTypeSerializer(RecordSerializer):
     class Meta:
         model = ItemType
         fields = ["id", "code", "name"]
 
 
+@example(
+    "a copy",
+    {
+        "id": 31, "barcode": "K0031", "book": 7, "branch": 1, "item_type": None, "shelf_location": "2nd",
+        "call_number": "QC 355", "status": "available", "last_seen_at": "2026-01-31T09:00:00Z",
+        "checkouts": 4, "renewals": 1,
+    },
+    written=["barcode", "book", "branch", "call_number"],
+)  # fmt: skip
 class CopySerializer(RecordSerializer):
     class Meta:
         model = Copy

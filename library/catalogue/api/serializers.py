@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from library.catalogue.models import Book
 from library.catalogue.selectors import availability
 from library.catalogue.services import librarian_source, save_book
+from library.rest.examples import example
 from library.rest.fields import ChosenFields
 from library.rest.serializers import RecordSerializer
 
@@ -109,6 +110,7 @@ class BranchAvailabilitySerializer(serializers.Serializer):
     available = serializers.IntegerField()
 
 
+@example("one can be had", AVAILABILITY)
 class AvailabilitySerializer(serializers.Serializer):
     copies = serializers.IntegerField(help_text="All but those lost and withdrawn.")
     available = serializers.IntegerField(help_text="How many of them can be had now.")
@@ -126,8 +128,10 @@ class _Books(serializers.ListSerializer):
         return super().to_representation(books)
 
 
-@extend_schema_serializer(
-    examples=[OpenApiExample("a book", value=BOOK | {"availability": AVAILABILITY}, response_only=True)]
+@example(
+    "a book",
+    BOOK | {"availability": AVAILABILITY},
+    written=["control_number", "title", "authors", "language", "isbn", "category"],
 )
 class CatalogueBookSerializer(ChosenFields, BookSerializer):
     """A book with its copies, and with those fields alone that were asked for."""

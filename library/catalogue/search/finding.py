@@ -15,7 +15,7 @@ Row = TypeVar("Row", bound=Model)
 
 #: So many books a search gives in the order of how well they fit. Nobody reads further; who wants all that
 #: match takes another order.
-MOST_HITS = 1_000
+MOST_HITS = 500
 
 
 def ranked(*, books: QuerySet[Row], text: str) -> list[int]:

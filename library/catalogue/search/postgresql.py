@@ -5,6 +5,7 @@ weighs more has a tsvector of its own.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from library.catalogue.search.entries import Entry
@@ -51,7 +52,8 @@ def write(cursor: Any, entries: list[Entry]) -> None:
         names = {*entry.title, *entry.authors}
         document = {*names, *entry.edition, *entry.description}
         places = [f"'{token}':{place}" for place, token in enumerate(entry.title, start=1)]
-        title = " ".join([*places, *(f"'{key}'" for key in entry.keys)])
+        pairs = {_pair(one, then) for one, then in pairwise(entry.title)}
+        title = " ".join([*places, _set({*pairs, *entry.keys})])
         rows.append((entry.pk, len(entry.title), title, _set(names), _set(document)))
     cursor.execute(_WRITE, [list(column) for column in zip(*rows, strict=True)])
 
@@ -76,12 +78,19 @@ def hits(condition: Condition, *, but_for: Sequence[Condition] = ()) -> tuple[st
 
 def _tsquery(condition: Condition) -> str:
     joined = (" <-> " if condition.phrase else " & ").join(_lexeme(token) for token in condition.tokens)
-    return " & ".join([f"({joined})", *(f"'{key}'" for key in condition.keys)])
+    # An index knows no places either: to find a row of usual words, it has to know which follow one another.
+    pairs = pairwise(condition.tokens) if condition.phrase else ()
+    followed = [_lexeme(Token(_pair(one.text, then.text), then.begins)) for one, then in pairs]
+    return " & ".join([f"({joined})", *followed, *(f"'{key}'" for key in condition.keys)])
 
 
 def _lexeme(token: Token) -> str:
     # A token is letters and digits, so nothing in it ends the quotes.
     return f"'{token.text}'" + (":*" if token.begins else "")
+
+
+def _pair(one: str, then: str) -> str:
+    return f"{one}_{then}"
 
 
 def _set(tokens: set[str]) -> str:

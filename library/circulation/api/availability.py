@@ -1,7 +1,7 @@
 """Where a title can be had, and how many wait for it."""
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,8 +11,10 @@ from library.catalogue.api.serializers import AVAILABILITY, AvailabilitySerializ
 from library.catalogue.models import Book
 from library.catalogue.selectors import availability
 from library.circulation.selectors.holds import number_waiting
+from library.rest.examples import example
 
 
+@example("one can be had", AVAILABILITY | {"holds_waiting": 0})
 class TitleAvailabilitySerializer(AvailabilitySerializer):
     holds_waiting = serializers.IntegerField(
         help_text="Holds that no copy is set aside for, suspended ones too: a new one stands behind them."
@@ -28,9 +30,6 @@ class AvailabilityView(APIView):
     @extend_schema(
         parameters=[OpenApiParameter("book_id", int, OpenApiParameter.PATH, description="The book.")],
         responses=TitleAvailabilitySerializer,
-        examples=[
-            OpenApiExample("one can be had", value=AVAILABILITY | {"holds_waiting": 0}, response_only=True)
-        ],
     )
     def get(self, request: Request, book_id: int) -> Response:
         """Return the copies of a title by branch, and how many holds wait."""
