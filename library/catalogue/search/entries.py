@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from library.catalogue.search.text import folded, han_words, isbn13, runs, squeezed, tokens
+from library.catalogue.search.text import cut, folded, han_words, isbn13, runs, squeezed, tokens
 
 #: Of `Book`: what is searched. A change of any makes the entry anew.
 COLUMNS = (*("id", "title", "subtitle", "authors", "publisher", "isbn", "control_number", "description"),)
 #: Characters of a description that are searched: ten pages, and a fraction of what a tsvector takes.
 DESCRIPTION_SEARCHED = 20_000
-#: Before a whole title or number, and before a Chinese word. No text has them: folding makes them ASCII.
-KEY, WORD = "＝", "＋"
+#: Before a whole title or number, a Chinese word, and two tokens in a row. No text has them, as folding makes
+#: them ASCII, so what begins like a token is a token.
+KEY, WORD, PAIR = "＝", "＋", "＆"
 #: Of a whole title, so that it fits into a lexeme of PostgreSQL.
 LONGEST_KEY = 200
 
@@ -46,7 +47,7 @@ def entry_of(text: BookText) -> Entry:
     title, authors = folded(text.title), folded(text.authors)
     isbn = isbn13(text.isbn) or folded(text.isbn)
     whole = [value for value in (title, authors, isbn, folded(text.control_number)) if squeezed(value)]
-    keys = {key_of(value) for value in whole} | {WORD + word for word in _words(title) | _words(authors)}
+    keys = {*map(key_of, whole), *word_keys(title), *word_keys(authors)}
     return Entry(
         pk=text.id,
         title=tokens(title),
@@ -62,6 +63,7 @@ def key_of(text: str) -> str:
     return KEY + squeezed(text)[:LONGEST_KEY]
 
 
-def _words(text: str) -> set[str]:
-    found = (word for run in runs(text) if run.is_han for word in han_words(run.text))
-    return {word for word in found if len(word) > 1}
+def word_keys(text: str) -> list[str]:
+    """Return the keys of the Chinese words of a folded text, but for those of one character."""
+    words = (word for run in runs(text) if run.is_han for word in han_words(run.text))
+    return [WORD + cut(word) for word in words if len(word) > 1]

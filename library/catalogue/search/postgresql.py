@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from library.catalogue.search.entries import Entry
+from library.catalogue.search.entries import PAIR, Entry
 from library.catalogue.search.queries import Condition, Token, Where
 
 # A table of its own: searching reads narrow rows, and reading books reads no tsvector.
@@ -90,7 +90,7 @@ def _lexeme(token: Token) -> str:
 
 
 def _pair(one: str, then: str) -> str:
-    return f"{one}_{then}"
+    return f"{PAIR}{one}_{then}"
 
 
 def _set(tokens: set[str]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
-from library.catalogue.search.entries import KEY, WORD, key_of
+from library.catalogue.search.entries import KEY, key_of, word_keys
 from library.catalogue.search.text import Run, cut, folded, grams, han_words, isbn13, runs
 
 #: What is typed beyond is passed over: no title is as long, and a query must not cost what its sender likes.
@@ -71,7 +71,7 @@ def conditions(text: str) -> list[Condition]:
     is_open = typed == text and not typed[-1].isspace()
     whole = key_of(folded(typed))
     loose = tuple(_scattered(found, is_open))
-    words = tuple(WORD + word for run in found if run.is_han for word in han_words(run.text) if len(word) > 1)
+    words = tuple(word_keys(folded(typed)))
     best_first = [
         Condition(Where.KEYS, (Token(whole),)),
         *(Condition(Where.KEYS, (token,)) for token in _numbers(whole)),
