@@ -16,7 +16,6 @@ from library.catalogue.selectors import with_those_below
 
 _KIND = Listing.Kind
 _COUNTED_BY_BRANCH = (_KIND.POPULAR, _KIND.TRENDING)
-_GONE = (Copy.Status.LOST, Copy.Status.WITHDRAWN)
 
 
 def listed(
@@ -54,7 +53,7 @@ def listed(
     if available or kind == _KIND.TREASURE:
         rows = rows.filter(Exists(copies.filter(status=Copy.Status.AVAILABLE)))
     elif branch is not None and by_branch is None:
-        rows = rows.filter(Exists(copies.exclude(status__in=_GONE)))
+        rows = rows.filter(Exists(copies.exclude(status__in=Copy.GONE)))
     if category is not None:
         rows = rows.filter(book__category__in=with_those_below(category=category))
     if language:

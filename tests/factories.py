@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 from library.catalogue.models import Book, Branch, Category, Copy, ItemType, TaxonomyChange
+from library.catalogue.services import save_book
 from library.circulation.models import Loan, LoanPolicy
 from library.people.models import Borrower, BorrowerCategory
 from library.people.services.borrowers import save_borrower
@@ -28,12 +29,14 @@ def make_taxonomy_change(**fields: Any) -> TaxonomyChange:
 
 
 def make_book(**fields: Any) -> Book:
-    """Return a saved book; one that is given a category has it from a librarian unless told otherwise."""
+    """Return a saved book that a search finds; its category is a librarian's unless told otherwise."""
     number = next(_numbers)
     defaults: dict[str, Any] = {"control_number": f"B{number}", "title": f"Title {number}"}
     if fields.get("category"):
         defaults["category_source"] = Book.CategorySource.LIBRARIAN
-    return Book.objects.create(**defaults | fields)
+    book = Book(**defaults | fields)
+    save_book(book=book)
+    return book
 
 
 def make_copy(**fields: Any) -> Copy:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ORDER_VAR
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.db.models import Count, ImageField, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,7 +20,8 @@ from library.catalogue import covers
 from library.catalogue.files import FileRefusedError, digest_name
 from library.catalogue.models import Book, Branch, Category, Copy, ItemType
 from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
-from library.catalogue.services import CategoryRetiredError, check_open, librarian_source
+from library.catalogue.search import in_order, matching, ranked
+from library.catalogue.services import CategoryRetiredError, librarian_source, save_book
 
 
 @admin.register(Category)
@@ -135,7 +137,9 @@ class BookAdmin(ModelAdmin):
     list_per_page = 50
     # Counting the whole table again beside every search would cost more than the search.
     show_full_result_count = False
-    search_fields = ["title", "subtitle", "authors", "isbn", "control_number"]
+    # The field shows the search box; what is searched is the index.
+    search_fields = ["title"]
+    search_help_text = _("Title, authors, ISBN, control number or words of the description")
     autocomplete_fields = ["category"]
     readonly_fields = ["category_source", "created_at"]
     fieldsets = [
@@ -156,8 +160,16 @@ class BookAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:
         if "category" in form.changed_data:
             obj.category_source = librarian_source(category=obj.category)
-        super().save_model(request, obj, form, change)
-        check_open(categories=[obj.category_id])
+        save_book(book=obj)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Book], search_term: str
+    ) -> tuple[QuerySet[Book], bool]:
+        if not search_term.strip():
+            return queryset, False
+        if ORDER_VAR in request.GET:
+            return matching(books=queryset, text=search_term), False
+        return in_order(books=queryset, keys=ranked(books=queryset, text=search_term)), False
 
     def changeform_view(
         self,

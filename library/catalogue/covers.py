@@ -57,18 +57,52 @@ def store_cover(*, folder: Path, name: str, media_root: Path, dry_run: bool = Fa
     return StoredFile(kept, is_new=True)
 
 
-def small_jpeg(*, content: bytes) -> bytes:
+def cover_file(*, name: str, long_side: int, media_root: Path, cache: Path) -> Path:
+    """Return the file of a stored cover in a size, made the first time it is asked for.
+
+    It is named by the SHA-256 of the stored cover, so another cover has another file, and any may be deleted.
+
+    Parameters
+    ----------
+    name : str
+        Of the stored cover, below `media_root`.
+    long_side : int
+        Pixels at most.
+    media_root : Path
+    cache : Path
+        The folder of the files that are made.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileRefusedError
+        If there is no such cover any more, or it is none that can be shown.
+    """
+    content = read_file(folder=media_root, name=name, noun="cover", most_bytes=MOST_BYTES)
+    path = cache / digest_name(content=content, kind=str(long_side), suffix=".jpg")
+    if not path.exists():
+        jpeg = small_jpeg(content=content, long_side=long_side)
+        write_aside(path, lambda aside: aside.write_bytes(jpeg))
+    return path
+
+
+def small_jpeg(*, content: bytes, long_side: int = LONG_SIDE) -> bytes:
     """Decode an image and make a small JPEG of it that carries pixels and nothing else.
 
     Parameters
     ----------
     content : bytes
         A file as strangers send it.
+    long_side : int
+        Pixels at most.
 
     Returns
     -------
     bytes
-        At most 512 pixels a side, upright, without what cameras and editors write beside the picture
+        No larger than that, upright, without what cameras and editors write beside the picture
         (place, owner, comments, thumbnails).
 
     Raises
@@ -80,11 +114,11 @@ def small_jpeg(*, content: bytes) -> bytes:
         message = _("The cover has %(bytes)s bytes; %(most)s are the most. Save it smaller.")
         raise FileRefusedError(message % {"bytes": f"{len(content):,}", "most": f"{MOST_BYTES:,}"})
     jpeg = io.BytesIO()
-    _small(content).save(jpeg, "JPEG", quality=85)
+    _small(content, long_side).save(jpeg, "JPEG", quality=85)
     return jpeg.getvalue()
 
 
-def _small(content: bytes) -> Image.Image:
+def _small(content: bytes, long_side: int) -> Image.Image:
     too_large = _("The cover has more than %(most)s pixels. Save it smaller.") % {"most": f"{MOST_PIXELS:,}"}
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -93,7 +127,7 @@ def _small(content: bytes) -> Image.Image:
                 raise FileRefusedError(too_large)
             # The colours of a palette cannot be averaged.
             picture = image.convert("RGBA") if image.mode == "P" else image
-            picture.thumbnail((LONG_SIDE, LONG_SIDE))
+            picture.thumbnail((long_side, long_side))
             upright = ImageOps.exif_transpose(picture)
             if upright.has_transparency_data:
                 page = Image.new("RGBA", upright.size, "white")

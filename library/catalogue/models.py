@@ -121,6 +121,30 @@ class Book(models.Model):
         return self.title
 
 
+class SearchEntry(models.Model):
+    """What a book is found by: see `library.catalogue.search`, which alone reads and writes it.
+
+    The kind of database decides what else the table has. It goes with its book, by the database's own means.
+    """
+
+    book = models.OneToOneField(
+        Book,
+        models.DO_NOTHING,
+        primary_key=True,
+        related_name="+",
+        db_column="rowid",
+        verbose_name=_("book"),
+    )
+
+    class Meta:
+        verbose_name = _("search entry")
+        verbose_name_plural = _("search entries")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.book_id}"
+
+
 class Branch(models.Model):
     """A place of the library that lends."""
 
@@ -164,6 +188,9 @@ class Copy(models.Model):
         IN_TRANSIT = "in_transit", _("in transit")
         LOST = "lost", _("lost")
         WITHDRAWN = "withdrawn", _("withdrawn")
+
+    #: What will not come back to the shelves by itself.
+    GONE = (Status.LOST, Status.WITHDRAWN)
 
     barcode = models.CharField(_("barcode"), max_length=100, unique=True)
     book = models.ForeignKey(Book, models.CASCADE, related_name="copies", verbose_name=_("book"))

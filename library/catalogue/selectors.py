@@ -1,6 +1,9 @@
 """Reads of the catalogue."""
 
 from collections.abc import Collection, Mapping
+from typing import Any, TypedDict
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from library.catalogue.models import Book, Category, Copy
 from library.tabular import KEYS_A_QUERY, batches
@@ -72,3 +75,129 @@ def with_those_below(*, category: int) -> list[int]:
 def figures() -> dict[str, int]:
     """Return how much the catalogue keeps, for the state of the installation."""
     return {"books": Book.objects.count(), "copies": Copy.objects.count()}
+
+
+def held(
+    *, books: QuerySet[Book], branch: int | None = None, available: bool | None = None
+) -> QuerySet[Book]:
+    """Return those of the books that have a copy.
+
+    Parameters
+    ----------
+    books : QuerySet
+    branch : int, optional
+        Key: only copies of this branch count.
+    available : bool, optional
+        True: only copies that can be had now count. False: books with none that can.
+
+    Returns
+    -------
+    QuerySet
+    """
+    copies = Copy.objects.filter(book=OuterRef("pk"))
+    if branch is not None:
+        copies = copies.filter(branch=branch)
+    at_hand = Exists(copies.filter(status=Copy.Status.AVAILABLE))
+    if available is None:
+        return books.filter(Exists(copies.exclude(status__in=Copy.GONE)))
+    return books.filter(at_hand if available else ~at_hand)
+
+
+def availability(*, books: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Return how many copies there are of books and how many can be had now, in one query.
+
+    Parameters
+    ----------
+    books : collection of int
+        Primary keys.
+
+    Returns
+    -------
+    dict
+        By key of the book: ``copies`` and ``available``, and in ``branches`` the same of each that has any,
+        with its key ``branch`` (None for copies that belong to none), ``code`` and ``name``, by code. What is
+        lost or withdrawn does not count.
+    """
+    found: dict[int, dict[str, Any]] = {pk: {"copies": 0, "available": 0, "branches": []} for pk in books}
+    rows = (
+        Copy.objects.filter(book__in=books)
+        .exclude(status__in=Copy.GONE)
+        .order_by("book", F("branch__code").asc(nulls_last=True))
+        .values_list("book", "branch", "branch__code", "branch__name")
+        .annotate(copies=Count("pk"), available=Count("pk", filter=Q(status=Copy.Status.AVAILABLE)))
+    )
+    for book, branch, code, name, copies, at_hand in rows:
+        found[book]["copies"] += copies
+        found[book]["available"] += at_hand
+        of_branch = {"branch": branch, "code": code, "name": name, "copies": copies, "available": at_hand}
+        found[book]["branches"].append(of_branch)
+    return found
+
+
+class CategoryNode(TypedDict):
+    """A category in the tree, with how many books are filed under it and under it or below."""
+
+    id: int
+    scheme: str
+    notation: str
+    label_en: str
+    label_zh: str
+    parent: int | None
+    books: int
+    books_below: int
+    children: list["CategoryNode"]
+
+
+def category_tree(*, scheme: str | None = None) -> dict[int, CategoryNode]:
+    """Return the open categories by key, each with its children, in two queries.
+
+    Parameters
+    ----------
+    scheme : str, optional
+        Only categories of this scheme.
+
+    Returns
+    -------
+    dict
+        Children stand in the order of their notation. `books_below` counts those of the category itself too.
+    """
+    rows = Category.objects.filter(**Category.OPEN)
+    if scheme is not None:
+        rows = rows.filter(scheme=scheme)
+    counted = dict(
+        Book.objects.filter(category__isnull=False)
+        .order_by()
+        .values_list("category")
+        .annotate(books=Count("pk"))
+    )
+    nodes: dict[int, CategoryNode] = {}
+    for row in rows.order_by("scheme", "notation"):
+        own = counted.get(row.pk, 0)
+        nodes[row.pk] = {
+            "id": row.pk,
+            "scheme": row.scheme,
+            "notation": row.notation,
+            "label_en": row.label_en,
+            "label_zh": row.label_zh,
+            "parent": row.parent_id,
+            "books": own,
+            "books_below": own,
+            "children": [],
+        }
+    for node in nodes.values():
+        above = ancestors(node["id"], nodes)
+        if above:
+            nodes[above[0]]["children"].append(node)
+        for key in above:
+            nodes[key]["books_below"] += node["books"]
+    return nodes
+
+
+def ancestors(category: int, nodes: Mapping[int, CategoryNode]) -> list[int]:
+    """Return the keys of the categories above one, the nearest first."""
+    found: list[int] = []
+    above = nodes[category]["parent"]
+    while above is not None and above in nodes and above not in found:  # a circle would not end
+        found.append(above)
+        above = nodes[above]["parent"]
+    return found

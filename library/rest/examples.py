@@ -1,7 +1,11 @@
-"""Examples for the schema, made of the schema: a value for each field, by its name or else by its kind."""
+"""Examples for the schema: those given, and those made of the schema, by the name or the kind of a field."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+
+Serializer = TypeVar("Serializer", bound=type)
 
 #: By the name of a field, what it could hold in a library.
 _BY_NAME: dict[str, Any] = {
@@ -55,6 +59,26 @@ _BY_FORMAT: dict[str, Any] = {
 _BY_TYPE: dict[str, Any] = {"boolean": False, "integer": 1, "number": 0.5, "string": "text", "null": None}
 #: Lists of lists of records end somewhere.
 _DEEPEST = 8
+
+
+def example(
+    name: str, value: dict[str, Any], *, written: Collection[str] = ()
+) -> Callable[[Serializer], Serializer]:
+    """Return a decorator that gives a serializer an example.
+
+    Parameters
+    ----------
+    name : str
+    value : dict
+        As it is answered.
+    written : collection of str
+        The fields that are sent to make or change one; without any, none is sent.
+    """
+    examples = [OpenApiExample(name, value=value, response_only=True)]
+    if written:
+        sent = {field: value[field] for field in written}
+        examples.append(OpenApiExample(f"{name}, as it is sent", value=sent, request_only=True))
+    return extend_schema_serializer(examples=examples)
 
 
 def example_of(

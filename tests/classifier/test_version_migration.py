@@ -2,41 +2,22 @@
 
 import json
 
-import dj_database_url
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from classifier.models import ModelVersion
-from tests.conftest import default_database
-
-BEFORE = ("classifier", "0004")
+from tests.conftest import old_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def old_database(request, tmp_path, django_db_setup, django_db_blocker):
+def before_states(request, tmp_path, django_db_setup, django_db_blocker):
     """A database as it was before, empty."""
-    with django_db_blocker.unblock():
-        if request.param == "sqlite":
-            config = dj_database_url.parse(f"sqlite:///{tmp_path}/old.sqlite3")
-            options = connections.databases["default"]["OPTIONS"]
-            with default_database(config | {"OPTIONS": options}):
-                call_command("migrate", *BEFORE, verbosity=0)
-                yield
-            return
-        config = dj_database_url.parse(request.getfixturevalue("postgresql_url"))
-        with default_database(config), connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE before_states")
-        try:
-            with default_database(config | {"NAME": "before_states"}):
-                call_command("migrate", *BEFORE, verbosity=0)
-                yield
-        finally:
-            with default_database(config), connection.cursor() as cursor:
-                cursor.execute("DROP DATABASE before_states WITH (FORCE)")
+    with django_db_blocker.unblock(), old_database(request, tmp_path, "classifier", "0004"):
+        yield
 
 
-def test_the_active_one_stays_it_those_before_it_are_retired_and_a_rollback_knows_its_way(old_database):
+def test_the_active_one_stays_it_those_before_it_are_retired_and_a_rollback_knows_its_way(before_states):
     figures = json.dumps({"fused": {"accuracy": 0.5}})
     rows = [
         (name, f"2026-01-0{day} 00:00:00+00:00", name == "c", figures)

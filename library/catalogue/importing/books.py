@@ -9,8 +9,8 @@ from typing import Any
 from library.catalogue.importing.fields import read_values
 from library.catalogue.importing.file_store import FileStore, file_stores
 from library.catalogue.models import Book
-from library.catalogue.selectors import category_ids, retired_notations
-from library.catalogue.services import add_first_copies, check_open, ensure_categories
+from library.catalogue.selectors import book_ids, category_ids, retired_notations
+from library.catalogue.services import add_first_copies, check_open, ensure_categories, index_books
 from library.console import Progress, no_progress
 from library.tabular import ImportReport, Row, batches, clean_line, kept_or_undone, longest, quoted, read_rows
 
@@ -218,6 +218,8 @@ class _Import:
                 changed, update_conflicts=True, unique_fields=["control_number"], update_fields=self.fields
             )
             check_open(categories=[book.category_id for book in changed])  # they may be given up meanwhile
+            written = book_ids(control_numbers=[book.control_number for book in changed])
+            index_books(pks=written.values())
         self.report.add_made("copies", add_first_copies(control_numbers=new))
 
     def _apply(self, book: Book, values: dict[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """Writes to the catalogue, a module a noun."""
 
+from library.catalogue.services.books import index_books, rebuild_search, save_book
 from library.catalogue.services.categories import (
     CategoryRetiredError,
     check_open,
@@ -14,5 +15,8 @@ __all__ = [
     "add_first_copies",
     "check_open",
     "ensure_categories",
+    "index_books",
     "librarian_source",
+    "rebuild_search",
+    "save_book",
 ]

@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from library.circulation.api.account import AccountViewSet
+from library.circulation.api.availability import AvailabilityView
 from library.circulation.api.fines import FineViewSet
 from library.circulation.api.holds import HoldViewSet
 from library.circulation.api.loans import LoanViewSet
@@ -21,4 +22,5 @@ router.register("closed-days", ClosedDayViewSet)
 urlpatterns = [
     *router.urls,
     path("borrowers/<int:pk>/account/", AccountViewSet.as_view({"get": "account"}), name="borrower-account"),
+    path("books/<int:book_id>/availability/", AvailabilityView.as_view(), name="book-availability"),
 ]

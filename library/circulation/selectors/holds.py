@@ -16,6 +16,11 @@ def queue_of(*, book: Book) -> list[Hold]:
     return in_order(Hold.objects.filter(book=book, status__in=Hold.ACTIVE))
 
 
+def number_waiting(*, book: int) -> int:
+    """Return how many active holds of a title have no copy yet, by the key of the book."""
+    return Hold.objects.filter(book=book, status__in=Hold.ACTIVE, copy=None).count()
+
+
 def in_order(holds: Iterable[Hold]) -> list[Hold]:
     """Return holds as they stand in the queue."""
     return sorted(holds, key=lambda hold: (hold.position, hold.pk))

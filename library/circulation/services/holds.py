@@ -26,9 +26,6 @@ from library.circulation.services.routing import Routing, route_copy
 from library.circulation.services.standing import reasons_against
 from library.people.models import Borrower
 
-#: Statuses of copies that will not come back to the shelves by themselves.
-GONE = (Copy.Status.LOST, Copy.Status.WITHDRAWN)
-
 
 def place_hold(*, book: Book, borrower: Borrower, pickup_branch: Branch | None, now: datetime) -> Hold:
     """Put a borrower at the end of the queue for a title.
@@ -245,7 +242,7 @@ def _change(hold: Hold, status: Hold.Status, **changes: object) -> None:
 
 
 def _no_copy_or_over_limit(book: Book, borrower: Borrower, branch: Branch | None) -> list[Reason]:
-    copies = Copy.objects.filter(book=book).exclude(status__in=GONE).order_by()
+    copies = Copy.objects.filter(book=book).exclude(status__in=Copy.GONE).order_by()
     item_types = set(copies.values_list("item_type", flat=True))
     if not item_types:
         return [Reason("not_available", _("No copy of this title can be lent."))]

@@ -297,3 +297,18 @@ def test_each_address_of_the_desk_keeps_its_budget_however_many_wait(client, wai
     counted("reorder", f"{address}reorder/", position=waiting + 1)
     counted("cancel", f"{address}cancel/")
     assert counts == BUDGETS
+
+
+def test_a_title_says_where_it_can_be_had_and_how_many_wait():
+    copy = make_copy(branch=make_branch(code="main", name="Main"))
+    lend(copy)
+    place(copy)
+    place(copy)
+    suspended = place(copy)
+    Hold.objects.filter(pk=suspended.pk).update(status="suspended")
+    Hold.objects.filter(pk=place(copy).pk).update(status="cancelled")
+    reader = api(make_reader())
+    answer = reader.get(f"/api/v1/books/{copy.book_id}/availability/")
+    main = {"branch": copy.branch_id, "code": "main", "name": "Main", "copies": 1, "available": 0}
+    assert answer.json() == {"copies": 1, "available": 0, "branches": [main], "holds_waiting": 3}
+    assert reader.get("/api/v1/books/0/availability/").status_code == 404

@@ -115,6 +115,10 @@ _NAMED: dict[str, Expected] = {
     "api-docs": {"get": (PUBLIC, 200)},
     "book-similar": {"get": (SIGNED_IN, 200)},
     "borrower-recommendations": {"get": (("people.view_borrower", "classifier.view_recommendation"), 200)},
+    "book-availability": {"get": (SIGNED_IN, 200)},
+    # As open as the files of covers; the sample has none.
+    "book-cover": {"get": (PUBLIC, 404)},
+    **{f"category-{name}": {"get": (SIGNED_IN, 200)} for name in ("tree", "children", "ancestors")},
     **{name: {"get": (SIGNED_IN, 200)} for name in ("popular", "trending", "latest", "treasures")},
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
@@ -246,6 +250,7 @@ _NAMED: dict[str, Expected] = {
 QUERIES = {"admin:autocomplete": "?app_label=circulation&model_name=loan&field_name=borrower&term="}
 ARGUMENTS = {
     "cover": {"path": "a.jpg"},
+    "book-cover": {"size": "small"},
     "recording": {"path": "a.wav"},
     "admin:app_list": {"app_label": "catalogue"},
     "admin/(?P<url>.*)$": {"url": "nowhere/"},

@@ -1,42 +1,25 @@
 """Names that were kept as plain text before there was encryption."""
 
-import dj_database_url
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from library.people.models import Borrower, BorrowerTerm, KeyCanary
 from library.people.selectors import search_borrowers
 from library.people.services.keys import confirm_keys
-from tests.conftest import default_database
+from tests.conftest import old_database
 from tests.library.people.keyrings import token
 from tests.library.people.test_fields import everything_in_the_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def old_database(request, tmp_path, django_db_setup, django_db_blocker):
+def before_encryption(request, tmp_path, django_db_setup, django_db_blocker):
     """A database as it was before, empty."""
-    with django_db_blocker.unblock():
-        if request.param == "sqlite":
-            config = dj_database_url.parse(f"sqlite:///{tmp_path}/old.sqlite3")
-            options = connections.databases["default"]["OPTIONS"]
-            with default_database(config | {"OPTIONS": options}):
-                call_command("migrate", "people", "0002", verbosity=0)
-                yield
-            return
-        config = dj_database_url.parse(request.getfixturevalue("postgresql_url"))
-        with default_database(config), connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE before_encryption")
-        try:
-            with default_database(config | {"NAME": "before_encryption"}):
-                call_command("migrate", "people", "0002", verbosity=0)
-                yield
-        finally:
-            with default_database(config), connection.cursor() as cursor:
-                cursor.execute("DROP DATABASE before_encryption WITH (FORCE)")
+    with django_db_blocker.unblock(), old_database(request, tmp_path, "people", "0002"):
+        yield
 
 
-def test_names_there_are_become_encrypted_and_found_and_leave_no_trace(old_database):
+def test_names_there_are_become_encrypted_and_found_and_leave_no_trace(before_encryption):
     rows = [("P1", "Zdeňka Quuxington"), ("P2", ""), ("P3", "欧阳修")] + [
         (f"Q{number}", f"Many{number} Quuxington") for number in range(600)
     ]
@@ -57,7 +40,7 @@ def test_names_there_are_become_encrypted_and_found_and_leave_no_trace(old_datab
     assert [word for word in ("Quux", "Zdeňka", "Many", "欧阳") if word.encode() in raw] == []
 
 
-def test_a_database_without_borrowers_gets_its_canary(old_database):
+def test_a_database_without_borrowers_gets_its_canary(before_encryption):
     call_command("migrate", "people", verbosity=0)
     confirm_keys()
     assert (KeyCanary.objects.count(), BorrowerTerm.objects.count()) == (1, 0)

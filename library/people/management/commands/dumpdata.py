@@ -18,4 +18,6 @@ class Command(DjangoCommand):
             path=" ".join(("manage.py dumpdata", *app_labels)),
             now=timezone.now(),
         )
+        # Each kind of database has an index of its own, which rebuild_search makes after loaddata.
+        options["exclude"] = [*options["exclude"], "catalogue.SearchEntry"]
         super().handle(*app_labels, **options)

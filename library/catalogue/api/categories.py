@@ -1,0 +1,138 @@
+"""Categories in the REST API: one by one, and as the tree that they are."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from library.catalogue.models import Category
+from library.catalogue.selectors import CategoryNode, ancestors, category_tree
+from library.rest.examples import example
+from library.rest.serializers import RecordSerializer
+from library.rest.views import RecordViewSet
+
+#: Deeper ones are asked for by `children`: no scheme in use has them, and nobody's JSON reader is to run out
+#: of stack.
+MOST_LEVELS = 50
+
+_PARENT: dict[str, Any] = {
+    "id": 5,
+    "scheme": "ddc",
+    "notation": "500",
+    "label_en": "Science",
+    "label_zh": "自然科学",
+}
+_PARENT |= {"parent": None, "books": 2, "books_below": 9}
+_CHILD: dict[str, Any] = {
+    "id": 12,
+    "scheme": "ddc",
+    "notation": "535",
+    "label_en": "Light",
+    "label_zh": "光学",
+}
+_CHILD |= {"parent": 5, "books": 7, "books_below": 7}
+
+
+@example(
+    "a category",
+    {
+        "id": 12, "scheme": "ddc", "notation": "535", "label_en": "Light", "label_zh": "光学", "parent": 5,
+        "retired_at": None, "replaced_by": None,
+    },
+    written=["scheme", "notation", "label_en", "label_zh", "parent"],
+)  # fmt: skip
+class CategorySerializer(RecordSerializer):
+    class Meta:
+        model = Category
+        fields = ["id", "scheme", "notation", "label_en", "label_zh", "parent", "retired_at", "replaced_by"]
+        read_only_fields = ["retired_at", "replaced_by"]
+
+    def validate_parent(self, parent: Category | None) -> Category | None:
+        if self.instance and parent != self.instance.parent:
+            raise serializers.ValidationError(
+                _("A category moves by a taxonomy change: POST /api/v1/taxonomy-changes/apply/.")
+            )
+        return parent
+
+
+@example("a category and its books", _CHILD)
+class CategoryCountsSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    scheme = serializers.CharField()
+    notation = serializers.CharField()
+    label_en = serializers.CharField(allow_blank=True)
+    label_zh = serializers.CharField(allow_blank=True)
+    parent = serializers.IntegerField(allow_null=True)  # type: ignore[assignment]
+    books = serializers.IntegerField(help_text="Filed under it.")
+    books_below = serializers.IntegerField(help_text="Filed under it or under one below it.")
+
+
+@example("a tree", _PARENT | {"children": [_CHILD | {"children": []}]})
+class CategoryTreeSerializer(CategoryCountsSerializer):
+    """For the schema alone: what the tree is made of is shown as it is."""
+
+    children = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "array", "items": {"$ref": "#/components/schemas/CategoryTree"}})
+    def get_children(self, node: CategoryNode) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+
+class CategoryViewSet(RecordViewSet):
+    queryset = Category.objects.all()
+    serializer_class = CategorySerializer
+    filterset_fields = {"scheme": ["exact"], "notation": ["exact", "startswith"], "retired_at": ["isnull"]}
+    search_fields = ["notation", "label_en", "label_zh"]
+    ordering_fields = ["notation", "label_en", "label_zh"]
+
+    @extend_schema(
+        parameters=[OpenApiParameter("scheme", str, description="Only categories of this scheme.")],
+        responses=CategoryTreeSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=False, pagination_class=None)
+    def tree(self, request: Request) -> Response:
+        """Return the open categories, nested, each with its number of books; fifty levels at most."""
+        nodes = category_tree(scheme=request.query_params.get("scheme"))
+        return Response([_nested(node) for node in nodes.values() if node["parent"] not in nodes])
+
+    @extend_schema(
+        responses=CategoryCountsSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def children(self, request: Request, pk: str) -> Response:
+        """Return the open categories right below one, each with its number of books."""
+        _nodes, node = self._place()
+        return Response([_alone(child) for child in node["children"]])
+
+    @extend_schema(
+        responses=CategoryCountsSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def ancestors(self, request: Request, pk: str) -> Response:
+        """Return the categories above one, the topmost first, each with its number of books."""
+        nodes, node = self._place()
+        return Response([_alone(nodes[above]) for above in reversed(ancestors(node["id"], nodes))])
+
+    def _place(self) -> tuple[dict[int, CategoryNode], CategoryNode]:
+        category = self.get_object()
+        nodes = category_tree()
+        if category.pk not in nodes:
+            raise NotFound(_("This category was retired."))
+        return nodes, nodes[category.pk]
+
+
+def _alone(node: CategoryNode) -> dict[str, Any]:
+    return {name: value for name, value in node.items() if name != "children"}
+
+
+def _nested(node: CategoryNode, levels: int = MOST_LEVELS) -> dict[str, Any]:
+    children = [_nested(child, levels - 1) for child in node["children"]] if levels > 1 else []
+    return _alone(node) | {"children": children}

@@ -1,0 +1,45 @@
+"""What the schema says of the catalogue."""
+
+import re
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+
+OURS = re.compile(r"/api/v1/(categories|copies|branches|item-types|books)/(?!.*similar)")
+
+
+@pytest.fixture(scope="module")
+def operations():
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    return {
+        f"{method} {path}": operation
+        for path, methods in paths.items()
+        if OURS.match(path)
+        for method, operation in methods.items()
+    }
+
+
+def contents(operation):
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    return [content for body in bodies for content in body.get("content", {}).values()]
+
+
+def test_every_operation_has_an_example_a_schema_and_a_word(operations):
+    assert len(operations) == 25
+    without = [
+        name
+        for name, operation in operations.items()
+        if not any(found.get("examples") for found in contents(operation) + operation.get("parameters", []))
+        or not all("schema" in content for content in contents(operation))
+        or not operation.get("description")
+    ]
+    assert without == []
+
+
+def test_the_list_of_books_says_what_it_takes(operations):
+    parameters = {found["name"] for found in operations["get /api/v1/books/"]["parameters"]}
+    assert parameters == {
+        *("search", "fields", "ordering", "page", "page_size", "pagination", "cursor"),
+        *("category", "notation", "uncategorised", "year_min", "year_max", "has_cover", "branch"),
+        *("available", "language", "category_source", "isbn"),
+    }
