@@ -4,12 +4,18 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from classifier.api.batches import ChangeViewSet, ReclassificationViewSet
+from classifier.api.classification import ClassifyBatchView, ClassifyView
 from classifier.api.feedback import FeedbackViewSet
 from classifier.api.listings import LatestView, PopularView, TreasuresView, TrendingView
 from classifier.api.misfiled import MisfiledViewSet
-from classifier.api.reviews import ReviewViewSet
+from classifier.api.reviews import ReviewViewSet, SuggestionReviewView
 from classifier.api.runs import RunViewSet
-from classifier.api.suggestions import RecommendationViewSet, SimilarBooksView, SuggestionViewSet
+from classifier.api.suggestions import (
+    BookSuggestionsView,
+    RecommendationViewSet,
+    SimilarBooksView,
+    SuggestionViewSet,
+)
 from classifier.api.taxonomy import TaxonomyChangeViewSet
 from classifier.api.versions import AlarmViewSet, ModelVersionViewSet
 
@@ -29,6 +35,10 @@ router.register("feedback", FeedbackViewSet)
 urlpatterns = [
     *router.urls,
     path("books/<int:book_id>/similar/", SimilarBooksView.as_view(), name="book-similar"),
+    path("books/<int:book_id>/suggestions/", BookSuggestionsView.as_view(), name="book-suggestions"),
+    path("suggestions/<int:pk>/review/", SuggestionReviewView.as_view(), name="suggestion-review"),
+    path("classify/", ClassifyView.as_view(), name="classify"),
+    path("classify/batch/", ClassifyBatchView.as_view(), name="classify-batch"),
     path("popular/", PopularView.as_view(), name="popular"),
     path("trending/", TrendingView.as_view(), name="trending"),
     path("latest/", LatestView.as_view(), name="latest"),

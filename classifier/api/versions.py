@@ -54,7 +54,7 @@ class ModelVersionSerializer(serializers.ModelSerializer):
 
 class OneModelVersionSerializer(ModelVersionSerializer):
     class Meta(ModelVersionSerializer.Meta):
-        fields = [*ModelVersionSerializer.Meta.fields, "comparison", "profile", "config"]
+        fields = [*ModelVersionSerializer.Meta.fields, "metrics", "comparison", "profile", "config"]
 
 
 class PinSerializer(serializers.Serializer):

@@ -128,7 +128,10 @@ class LoansModality(Modality):
         # Directions matter, not how often a book is borrowed; sqrt(d) gives entries of about 1.
         features = np.asarray(normalize(features) * np.float32(np.sqrt(self.settings.factors)))
         near = nearest(
-            folding.matrix[wanted], self.settings.neighbours, known=folding.known, itself=folding.place[wanted]
+            folding.matrix[wanted],
+            self.settings.neighbours,
+            known=folding.known,
+            itself=folding.place[wanted],
         ).tocoo()
         links = sp.csr_matrix((near.data, (at[near.row], folding.position[near.col])), shape=links.shape)
         return features, normalize(links, norm="l1", copy=False)
