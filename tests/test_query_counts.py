@@ -91,6 +91,7 @@ BUDGETS = {
     "/api/v1/recommendations/": 7,
     "/api/v1/feedback/": 7,
     "/api/v1/books/{book}/similar/": 5,
+    "/api/v1/books/{book}/suggestions/": 5,
     "/api/v1/popular/": 4,
     # The branch and the category, and those below it.
     "/api/v1/popular/?branch={branch}&category={category}&language=en&available=true": 7,

@@ -136,7 +136,7 @@ def start(*, replacing: bool = False) -> None:
 
 
 def take_lock() -> int | None:
-    """Return the lock of who starts the process, as a descriptor that may be handed on; None if it is held."""
+    """Return the lock of who starts the process, as a descriptor to hand on; None if it is held."""
     descriptor = os.open(folder() / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

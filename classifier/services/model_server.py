@@ -5,10 +5,10 @@ process like itself, which takes over the socket as soon as it is ready. Questio
 together: most of what one book costs alone is the same for many.
 
 A question has ``books``, each with the fields of a `BookRecord` (``id`` is a control number, or null of a
-book that is not in the catalogue; files are named below MEDIA_ROOT) and perhaps ``upload``, a cover in base64;
-``ranks``; ``evidence``, whether it is wanted; ``rejected`` and ``current`` as `TrainedModel.explain` takes
-them. The answer has the ``version``, the ``threshold`` below which it abstains (null: always), and of each of
-the ``books`` a list of ``category`` (key), ``probability`` and ``evidence``.
+book that is not in the catalogue; files are named below MEDIA_ROOT) and perhaps ``upload``, a cover in
+base64; ``ranks``; ``evidence``, whether it is wanted; ``rejected`` and ``current`` as `TrainedModel.explain`
+takes them. The answer has the ``version``, the ``threshold`` below which it abstains (null: always), and of
+each of the ``books`` a list of ``category`` (key), ``probability`` and ``evidence``.
 """
 
 import logging
@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -59,7 +59,7 @@ FRESH = 3600
 AGAIN = 60
 """Seconds until another process is started in its place, if the last one did not take it."""
 _LOOK = 1.0  # seconds between two looks at what is active
-_LAST = 1.0  # seconds without a new connection after which nobody has the old socket any more
+_LAST = 0.2  # seconds without a new connection after which nobody comes to the old socket any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,22 +126,25 @@ class ModelServer:
     Parameters
     ----------
     holding : Holding
+    clock : callable
+        Returns seconds.
     """
 
-    def __init__(self, *, holding: Holding) -> None:
+    def __init__(self, *, holding: Holding, clock: Callable[[], float] = time.monotonic) -> None:
         self.holding = holding
         self.ending = threading.Event()
         self._waiting: queue.Queue[_Asked] = queue.Queue()
         self._left: list[_Asked] = []
-        self._began = self._asked_at = time.monotonic()
+        self._clock = clock
+        self._began = self._asked_at = clock()
         self._replaced_at = float("-inf")
         self._path = model_client.socket_path()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
     def bind(self) -> None:
         """Take the place of whoever has the socket: from now on, all new questions come here."""
         aside = self._path.with_name(f"{os.getpid()}.sock")
         aside.unlink(missing_ok=True)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         mask = os.umask(0o177)
         try:
             with model_client.address(aside) as where:
@@ -212,7 +215,7 @@ class ModelServer:
         with suppress(OSError, EOFError), connection, connection.makefile("rwb") as stream:
             connection.settimeout(model_client.PATIENCE)
             question = model_client.receive(stream)
-            self._asked_at = time.monotonic()
+            self._asked_at = self._clock()
             with tempfile.TemporaryDirectory(prefix="library-cover-") as name:
                 asked = _Asked(question=question, books=list(_records(question, Path(name))))
                 self._waiting.put(asked)
@@ -235,9 +238,11 @@ class ModelServer:
             return self.answers([asked])[0]
         except PipelineError as error:
             return {"error": error.message}
-        except Exception as error:
+        except Exception:
             logger.exception("A question could not be answered")
-            return {"error": f"{type(error).__name__}: {error}"}
+            return {
+                "error": _("The model failed with this question. The log in the folder “serving” says why.")
+            }
 
     def _next(self) -> list[_Asked]:
         """Return what is to be answered next, together; what does not fit is left for the time after."""
@@ -258,11 +263,11 @@ class ModelServer:
 
     def _watch(self) -> None:
         while not self.ending.wait(_LOOK):
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """End where nobody needs this process any more; start another where it is out of date."""
-        now = time.monotonic()
+        now = self._clock()
         if not self._is_mine():
             self.ending.set()
         elif now - self._asked_at > IDLE:
