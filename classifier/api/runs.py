@@ -87,7 +87,18 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
 
     @extend_schema(
         request=AskSerializer,
-        responses={202: OpenApiResponse(AskedSerializer, description="A worker will do it.")},
+        responses={
+            202: OpenApiResponse(AskedSerializer, description="A worker will do it."),
+            400: OpenApiResponse(OpenApiTypes.OBJECT, description="`setting_error`: no such parameter."),
+        },
+        examples=[
+            OpenApiExample("Train", value={"kind": "train"}, request_only=True),
+            OpenApiExample(
+                "Classify every book anew",
+                value={"kind": "reclassify", "parameters": {"include_categorised": True}, "force": True},
+                request_only=True,
+            ),
+        ],
         parameters=[
             OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[202], description="The run.")
         ],
@@ -107,7 +118,13 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         address = reverse("run-detail", args=[asked.run.pk], request=request)
         return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": address})
 
-    @extend_schema(request=None, responses={202: RunSerializer})
+    @extend_schema(
+        request=None,
+        responses={
+            202: RunSerializer,
+            409: OpenApiResponse(OpenApiTypes.OBJECT, description="`run_over_error`: it is over."),
+        },
+    )
     @action(detail=True, methods=["post"], permission_classes=[MayCancel])
     def cancel(self, request: Request, pk: str) -> Response:
         """Cancel a queued run at once, and a running one at its next step."""

@@ -85,7 +85,11 @@ def ask(question: Mapping[str, Any]) -> Message:
         except OSError:
             if told := _failed_lately():
                 raise ServingError(told) from None
-            start()
+            try:
+                start()
+            except OSError as error:
+                reason = _("The process that holds the model cannot be started: %s") % error
+                raise ServingError(reason) from error
             time.sleep(_WAIT)
             continue
         with suppress(OSError, EOFError), connection, connection.makefile("rwb") as stream:
@@ -93,7 +97,9 @@ def ask(question: Mapping[str, Any]) -> Message:
             send(stream, question)
             answer = receive(stream)
             if "error" in answer:
-                raise ServingError(answer["error"])
+                raise ServingError(
+                    answer["error"] or _("The model failed with this question; serving/log says why.")
+                )
             return answer
         if tries == TRIES:
             break
@@ -225,8 +231,8 @@ def _is_away() -> bool:
 
 
 def _failed_lately() -> str:
-    file = folder() / _FAILED
     try:
+        file = folder() / _FAILED
         if time.time() - file.stat().st_mtime < AFTER_FAILURE:
             return str(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -8,7 +8,8 @@ A question has ``books``, each with the fields of a `BookRecord` (``id`` is a co
 book that is not in the catalogue; files are named below MEDIA_ROOT) and perhaps ``upload``, a cover in
 base64; ``ranks``; ``evidence``, whether it is wanted; ``rejected`` and ``current`` as `TrainedModel.explain`
 takes them. The answer has the ``version``, the ``threshold`` below which it abstains (null: always), and of
-each of the ``books`` a list of ``category`` (key), ``probability`` and ``evidence``.
+each of the ``books`` a list of ``category`` (key), ``probability`` and ``evidence``; or it is an ``error``,
+empty where only the log says which.
 """
 
 import logging
@@ -240,9 +241,7 @@ class ModelServer:
             return {"error": error.message}
         except Exception:
             logger.exception("A question could not be answered")
-            return {
-                "error": _("The model failed with this question. The log in the folder “serving” says why.")
-            }
+            return {"error": ""}
 
     def _next(self) -> list[_Asked]:
         """Return what is to be answered next, together; what does not fit is left for the time after."""

@@ -40,29 +40,31 @@ def fill(options: argparse.Namespace) -> None:
 
     django.setup()
     from django.core.management import call_command
+    from django.db import connection
     from django.utils import timezone
     from large_library import Size, load
     from reclassify import fill_shelf
 
     from classifier.services.training import train
     from library.catalogue.models import Category
+    from library.circulation.models import LoanPolicy
     from library.demo.categories import CATEGORIES
 
     call_command("migrate", verbosity=0)
     began = time.monotonic()
-    load(
-        Size(max(1000, options.books // 4), options.books, options.loans),
-        now=datetime(2026, 1, 1, tzinfo=UTC),
-    )
     Category.objects.bulk_create(Category(notation=row.notation) for row in CATEGORIES)
+    LoanPolicy.objects.all().delete()
+    with connection.cursor() as cursor:  # the lower keys are for the rest
+        for table in ("catalogue_book", "catalogue_copy", "people_borrower", "circulation_loan"):
+            cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 100000000)")
     for seed in range(SHELVES):
         fill_shelf(seed, titles=1000, learned=True, now=timezone.now())
-    print(
-        f"{options.books:,} books and {options.loans:,} loans: {time.monotonic() - began:.0f} s", flush=True
-    )
-    began = time.monotonic()
     train(now=timezone.now(), settings=SETTINGS)
-    print(f"trained in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"made and trained in {time.monotonic() - began:.0f} s", flush=True)
+    began = time.monotonic()
+    size = Size(options.books // 4, options.books, options.loans)
+    load(size, now=datetime(2026, 1, 1, tzinfo=UTC), anew=False)
+    print(f"{size.books:,} more books, {size.loans:,} loans: {time.monotonic() - began:.0f} s", flush=True)
 
 
 def token() -> str:

@@ -197,6 +197,12 @@ def test_why_none_can_start_is_told_to_who_asks(data_folder):
         ask(question("Orbit"))
 
 
+def test_what_keeps_it_from_being_started_is_told(data_folder):
+    (data_folder / "serving").write_text("no folder")
+    with pytest.raises(ServingError, match=r"cannot be started: .*serving"):
+        ask(question("Orbit"))
+
+
 def test_messages_are_what_was_sent():
     near, far = socket.socketpair()
     with near, far, near.makefile("rwb") as one, far.makefile("rwb") as other:
