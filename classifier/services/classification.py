@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from classifier.category_selectors import categories_of, keys_today
+from classifier.models import ModelVersion
 from classifier.review_selectors import rejected
 from classifier.services import model_client
 from classifier.services.promotion import active_version
@@ -83,7 +84,8 @@ def classify_books(
     ServingError
         If the process that holds the model cannot be asked.
     """
-    active_version()
+    if not ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).exists():
+        active_version()  # says what to do; the figures of a version are too large to be read each time
     known = {book.pk: book for book in books if isinstance(book, Book)}
     new = [book for book in books if isinstance(book, NewBook)]
     answer = model_client.ask(

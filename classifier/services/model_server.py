@@ -24,7 +24,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, Self
@@ -46,7 +46,7 @@ from classifier.selectors import loans
 from classifier.services import model_client
 from classifier.services.model_client import Message
 from classifier.services.promotion import active_version
-from classifier.services.versions import load_serving
+from classifier.services.versions import forget_loaded, load_serving
 from library.errors import LibraryError
 
 logger = logging.getLogger(__name__)
@@ -95,11 +95,12 @@ class Holding:
         torch.set_num_threads(1)
         active = active_version()
         version, model = load_serving(now=timezone.now())
+        forget_loaded()
         model.extractor.cache = FeatureCache()  # nothing is kept of what is asked
         held = cls(
             active=active.name,
             version=version.name,
-            model=model,
+            model=replace(model, judged=model.serving),  # the other one, as large, answers nobody
             loans=loans()[0],
             threshold=model.threshold(precision=settings.SUGGESTION_PRECISION),
         )

@@ -60,6 +60,11 @@ def load_version(*, version: ModelVersion) -> TrainedModel:
     return model
 
 
+def forget_loaded() -> None:
+    """Let go of what `load_version` keeps for whoever asks again."""
+    _load.cache_clear()
+
+
 def load_serving(*, now: datetime) -> tuple[ModelVersion, TrainedModel]:
     """Return the version that classifies now, and its model.
 
