@@ -148,9 +148,9 @@ class _ClassifyView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        # Django counts the body of a form itself, its files apart.
         length = int(request.META.get("CONTENT_LENGTH") or 0)
-        if request.content_type == "application/json" and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        # Django counts the body of a form itself, its files apart.
+        if not is_form(request) and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise BodyTooLargeError
 
     def classified(self, request: Request, books: list[Book | NewBook]) -> Any:
@@ -194,8 +194,7 @@ class ClassifyView(_ClassifyView):
         A book of the catalogue is given by its id, and judged by its loans too, which may be an hour old. Of
         another, give what is known: as JSON with the cover in base64, or as a form with the cover as a file.
         """
-        form = request.content_type.startswith("multipart/")
-        asked = (UploadedBookSerializer if form else AskedBookSerializer)(data=request.data)
+        asked = (UploadedBookSerializer if is_form(request) else AskedBookSerializer)(data=request.data)
         asked.is_valid(raise_exception=True)
         books, missing = books_asked([asked.validated_data])
         if missing:
@@ -235,6 +234,11 @@ class ClassifyBatchView(_ClassifyView):
         if missing:
             raise ValidationError({"books": missing})  # type: ignore[dict-item]  # numbers, as a ListField has them
         return Response({"results": self.classified(request, books)})
+
+
+def is_form(request: Request) -> bool:
+    """Return whether a request comes as a form with files."""
+    return request.content_type.startswith("multipart/")
 
 
 def label_of(category: Category) -> str:

@@ -53,8 +53,8 @@ logger = logging.getLogger(__name__)
 
 TOGETHER = 64
 """Books that are answered together at most: more are hardly cheaper, and the first would wait."""
-IDLE = 900
-"""Seconds without a question after which it ends: a quarter of an hour is a break in cataloguing."""
+IDLE = 3600
+"""Seconds without a question after which it ends: longer than a break in cataloguing, as a start is slow."""
 FRESH = 3600
 """Seconds after which the loans are read anew, if anybody asks; what a nightly run says is a day old."""
 AGAIN = 60

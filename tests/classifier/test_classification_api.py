@@ -1,5 +1,6 @@
 """Asking what a book is about, over the API and the socket behind it."""
 
+import json
 from base64 import b64encode
 
 import pytest
@@ -17,7 +18,7 @@ from library.catalogue.models import Book, Category
 from library.catalogue.services.wishes import Merge, Retire
 from tests.classifier.factories import make_review, make_stored_version, make_suggestion
 from tests.classifier.libraries import UNCATEGORISED, WORDS
-from tests.classifier.served import serving, trained_library
+from tests.classifier.served import serving
 from tests.factories import NOW, make_book
 from tests.files import png_header
 from tests.logins import api, make_reader
@@ -27,18 +28,8 @@ ONE, BATCH = "/api/v1/classify/", "/api/v1/classify/batch/"
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    return tmp_path_factory.mktemp("version")
-
-
 @pytest.fixture
-def truth(data_folder, kept):
-    return trained_library(kept)
-
-
-@pytest.fixture
-def served(truth):
+def served(trained):
     with serving():
         yield
 
@@ -87,7 +78,7 @@ def test_a_book_of_the_catalogue_is_told_what_a_run_would_say_of_it(served):
             assert str(evidence[name])[:40] == str(row.evidence[name])[:40]
 
 
-def test_loans_count_for_a_book_of_the_catalogue(truth):
+def test_loans_count_for_a_book_of_the_catalogue(trained):
     lent = Book.objects.filter(copies__loans__isnull=False).first()
     with serving():
         (best, *_rest) = ask({"id": lent.pk}).json()["suggestions"]
@@ -205,14 +196,14 @@ def test_a_book_that_cannot_be_is_told_with_its_number(book, field):
     }
 
 
-def test_a_batch_is_answered_in_its_order_and_a_book_named_twice_twice(served, truth):
-    wanted = list(truth)
+def test_a_batch_is_answered_in_its_order_and_a_book_named_twice_twice(served, trained):
+    wanted = list(trained)
     books = {book.control_number: book.pk for book in Book.objects.filter(category=None)}
     asked = [*({"id": books[number]} for number in wanted), {"title": "Soup"}, {"id": books[wanted[0]]}]
     results = ask({"books": asked}, f"{BATCH}?limit=1").json()["results"]
     assert [row["book"] for row in results] == [*(books[n] for n in wanted), None, books[wanted[0]]]
     best = [row["suggestions"][0]["notation"] for row in results]
-    assert best == [*truth.values(), "COO", truth[wanted[0]]]
+    assert best == [*trained.values(), "COO", trained[wanted[0]]]
     assert results[-1] == results[0]
 
 
@@ -224,8 +215,9 @@ def test_a_batch_has_a_book_and_no_more_than_can_be_answered_at_once(books):
 
 def test_a_body_that_is_too_large_is_refused_unread(settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    body = json.dumps({"title": "x" * 1000})
     for address in (ONE, BATCH):
-        answer = ask({"title": "x" * 1000}, address)
+        answer = ask(body, address, format=None, content_type="application/json; charset=utf-8")
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 

@@ -16,20 +16,14 @@ from classifier.services.model_client import ask, connected, receive, send, sock
 from classifier.services.model_server import FRESH, IDLE, Holding, ModelServer, serve
 from tests.classifier.factories import make_version
 from tests.classifier.libraries import WORDS
-from tests.classifier.served import serving, trained_library
+from tests.classifier.served import serving
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    return tmp_path_factory.mktemp("version")
-
-
 @pytest.fixture
-def holding(data_folder, kept):
-    trained_library(kept)
+def holding(trained):
     return Holding.of_today()
 
 

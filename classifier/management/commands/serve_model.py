@@ -13,7 +13,7 @@ from library.console import Progress
 class Command(BaseCommand):
     help = (
         "Hold the model in memory and answer the web processes of this installation, which start it by "
-        "themselves when they need it. It ends when nobody has asked for a quarter of an hour."
+        "themselves when they need it. It ends when nobody has asked for an hour."
     )
     example = "manage.py serve_model"
 
