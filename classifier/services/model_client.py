@@ -118,7 +118,7 @@ def start(*, replacing: bool = False) -> None:
     if lock is None:
         return
     try:
-        if _failed_lately() or not (replacing or _is_away()):
+        if _failed_lately() or not (replacing or is_away()):
             return
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,
@@ -222,7 +222,8 @@ def _exactly(stream: Stream, size: int) -> bytes:
     return found
 
 
-def _is_away() -> bool:
+def is_away() -> bool:
+    """Return whether there is no process that takes questions."""
     try:
         connected(timeout=1).close()
     except OSError:

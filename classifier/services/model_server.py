@@ -59,6 +59,7 @@ FRESH = 3600
 """Seconds after which the loans are read anew, if anybody asks; what a nightly run says is a day old."""
 AGAIN = 60
 """Seconds until another process is started in its place, if the last one did not take it."""
+_NO_LOANS = LoanTable()
 _LOOK = 1.0  # seconds between two looks at what is active
 _LAST = 0.2  # seconds without a new connection after which nobody comes to the old socket any more
 
@@ -73,19 +74,20 @@ class Holding:
         Name of the version that was active; where its files are damaged, another one serves.
     version : str
     model : TrainedModel
-    loans : LoanTable
     threshold : float
+    loans : LoanTable, optional
+        None while they are being read.
     """
 
     active: str
     version: str
     model: TrainedModel
-    loans: LoanTable
     threshold: float
+    loans: LoanTable | None = None
 
     @classmethod
     def of_today(cls) -> Self:
-        """Load the version that classifies, and the loans.
+        """Load the version that classifies; without the loans, which take long in a large library.
 
         Raises
         ------
@@ -101,12 +103,24 @@ class Holding:
             active=active.name,
             version=version.name,
             model=replace(model, judged=model.serving),  # the other one, as large, answers nobody
-            loans=loans()[0],
             threshold=model.threshold(precision=settings.SUGGESTION_PRECISION),
         )
-        # What is only read or worked out at the first question, the dictionary of Chinese words too.
-        model.explain(Catalogue(books=[BookRecord(id="\0", title="first 第一本书")], loans=held.loans))
+        held.warm()
         return held
+
+    def with_loans(self) -> Self:
+        """Return the same with the loans of today."""
+        held = replace(self, loans=loans()[0])
+        held.warm()
+        return held
+
+    def warm(self) -> None:
+        """Work out what is only read at the first question: the dictionary of Chinese words, who had what."""
+        self.model.explain(self.asked_about([BookRecord(id="\0", title="first 第一本书")]))
+
+    def asked_about(self, books: Sequence[BookRecord]) -> Catalogue:
+        """Return books as the model is asked about them."""
+        return Catalogue(books=books, loans=_NO_LOANS if self.loans is None else self.loans)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,6 +151,9 @@ class ModelServer:
         self.ending = threading.Event()
         self._waiting: queue.Queue[_Asked] = queue.Queue()
         self._left: list[_Asked] = []
+        self._has_loans = threading.Event()
+        if holding.loans is not None:
+            self._has_loans.set()
         self._clock = clock
         self._began = self._asked_at = clock()
         self._replaced_at = float("-inf")
@@ -177,6 +194,17 @@ class ModelServer:
         for handler in handlers:
             handler.join(model_client.PATIENCE)
 
+    def read_loans(self) -> None:
+        """Read the loans; until then only books that are not in the catalogue are answered."""
+        try:
+            self.holding = self.holding.with_loans()
+            self._has_loans.set()
+        except DatabaseError:
+            logger.exception("The loans could not be read")
+            self.end()
+        finally:
+            connections.close_all()
+
     def end(self) -> None:
         """Take no new questions; who asks the next one starts another process."""
         lock = model_client.take_lock()
@@ -193,7 +221,7 @@ class ModelServer:
         rejected = {book: keys for one in asked for book, keys in one.question["rejected"].items()}
         suggest = held.model.explain if first["evidence"] else held.model.suggest
         found = suggest(
-            Catalogue(books=books, loans=held.loans),
+            held.asked_about(books),
             ranks=first["ranks"],
             rejected=rejected,
             current=first["current"],
@@ -218,6 +246,9 @@ class ModelServer:
             connection.settimeout(model_client.PATIENCE)
             question = model_client.receive(stream)
             self._asked_at = self._clock()
+            of_catalogue = any(book["id"] for book in question["books"])
+            if of_catalogue and not self._has_loans.wait(model_client.PATIENCE):
+                return
             with tempfile.TemporaryDirectory(prefix="library-cover-") as name:
                 asked = _Asked(question=question, books=list(_records(question, Path(name))))
                 self._waiting.put(asked)
@@ -311,15 +342,20 @@ def serve(*, lock: int | None) -> None:
     if lock is None and (lock := model_client.take_lock()) is None:
         raise ServingError(_("Another process that holds the model is just starting."))
     try:
-        server = ModelServer(holding=Holding.of_today())
+        holding = Holding.of_today()
     except LibraryError as error:
         model_client.note_failure(error.message)
         raise
+    # Who takes the place of another is ready for all questions before.
+    is_first = model_client.is_away()
+    server = ModelServer(holding=holding if is_first else holding.with_loans())
     server.bind()
     model_client.note_failure(None)
     os.close(lock)
     connections.close_all()
     signal.signal(signal.SIGTERM, lambda *_signal: server.end())
+    if is_first:
+        threading.Thread(target=server.read_loans, daemon=True).start()
     server.serve()
 
 

@@ -33,7 +33,7 @@ def trained_library(kept: Path) -> dict[str, str]:
 @contextmanager
 def serving() -> Iterator[ModelServer]:
     """Answer as the process would that holds the active version; nobody watches what is active."""
-    server = ModelServer(holding=Holding.of_today())
+    server = ModelServer(holding=Holding.of_today().with_loans())
     server.look = lambda: None
     server.bind()
     thread = threading.Thread(target=server.serve)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def holding(trained):
-    return Holding.of_today()
+    return Holding.of_today().with_loans()
 
 
 def question(*words, **more):
@@ -60,6 +60,23 @@ def test_questions_at_once_get_their_own_answers_and_one_that_fails_spoils_no_ot
             else:
                 assert named(answer.result()) == ["local/HIS" if name == "merged" else name]
     assert answer.exception() is not None
+
+
+def test_books_of_the_catalogue_wait_for_the_loans_and_others_do_not(holding):
+    known = question(WORDS["AST"])
+    known["books"][0]["id"] = "b000"
+    server = ModelServer(holding=replace(holding, loans=None))
+    server.look = lambda: None
+    server.bind()
+    with ThreadPoolExecutor(2) as threads:
+        running = threads.submit(server.serve)
+        waiting = threads.submit(ask, known)
+        assert named(ask(question(WORDS["COO"]))) == ["local/COO"]
+        assert not waiting.done()
+        server.read_loans()
+        assert named(waiting.result()) == ["local/AST"]
+        server.end()
+        running.result()
 
 
 def test_what_waits_is_answered_together_but_for_what_does_not_fit(holding):
