@@ -24,29 +24,23 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import torch
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier.errors import ServingError
 from classifier.models import ModelVersion
-from classifier.pipeline.cache import FeatureCache
 from classifier.pipeline.errors import PipelineError
-from classifier.pipeline.model import TrainedModel
-from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
-from classifier.selectors import loans
+from classifier.pipeline.records import BookRecord
 from classifier.services import model_client
+from classifier.services.holding import Holding
 from classifier.services.model_client import Message
-from classifier.services.promotion import active_version
-from classifier.services.versions import forget_loaded, load_serving
 from library.errors import LibraryError
 
 logger = logging.getLogger(__name__)
@@ -59,68 +53,8 @@ FRESH = 3600
 """Seconds after which the loans are read anew, if anybody asks; what a nightly run says is a day old."""
 AGAIN = 60
 """Seconds until another process is started in its place, if the last one did not take it."""
-_NO_LOANS = LoanTable()
 _LOOK = 1.0  # seconds between two looks at what is active
 _LAST = 0.2  # seconds without a new connection after which nobody comes to the old socket any more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """What the process holds.
-
-    Attributes
-    ----------
-    active : str
-        Name of the version that was active; where its files are damaged, another one serves.
-    version : str
-    model : TrainedModel
-    threshold : float
-    loans : LoanTable, optional
-        None while they are being read.
-    """
-
-    active: str
-    version: str
-    model: TrainedModel
-    threshold: float
-    loans: LoanTable | None = None
-
-    @classmethod
-    def of_today(cls) -> Self:
-        """Load the version that classifies; without the loans, which take long in a large library.
-
-        Raises
-        ------
-        ClassifierError
-            If there is none, or it cannot be loaded.
-        """
-        torch.set_num_threads(1)
-        active = active_version()
-        version, model = load_serving(now=timezone.now())
-        forget_loaded()
-        model.extractor.cache = FeatureCache()  # nothing is kept of what is asked
-        held = cls(
-            active=active.name,
-            version=version.name,
-            model=replace(model, judged=model.serving),  # the other one, as large, answers nobody
-            threshold=model.threshold(precision=settings.SUGGESTION_PRECISION),
-        )
-        held.warm()
-        return held
-
-    def with_loans(self) -> Self:
-        """Return the same with the loans of today."""
-        held = replace(self, loans=loans()[0])
-        held.warm()
-        return held
-
-    def warm(self) -> None:
-        """Work out what is only read at the first question: the dictionary of Chinese words, who had what."""
-        self.model.explain(self.asked_about([BookRecord(id="\0", title="first 第一本书")]))
-
-    def asked_about(self, books: Sequence[BookRecord]) -> Catalogue:
-        """Return books as the model is asked about them."""
-        return Catalogue(books=books, loans=_NO_LOANS if self.loans is None else self.loans)
 
 
 @dataclass(slots=True, kw_only=True)

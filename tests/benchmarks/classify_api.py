@@ -225,8 +225,8 @@ def alone() -> str:
     """Return the memory of a web process that loads the model itself."""
     code = (
         "import library.wsgi, psutil\n"
-        "from classifier.services.model_server import Holding\n"
-        "held = Holding.of_today()\n"
+        "from classifier.services.holding import Holding\n"
+        "held = Holding.of_today().with_loans()\n"
         "memory = psutil.Process().memory_full_info()\n"
         "print(f'{memory.rss / 1e6:.0f} MB ({memory.uss / 1e6:.0f} its own)')"
     )

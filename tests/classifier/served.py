@@ -8,7 +8,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from classifier.services.model_server import Holding, ModelServer
+from classifier.services.holding import Holding
+from classifier.services.model_server import ModelServer
 from classifier.services.training import train
 from tests.classifier.factories import make_version
 from tests.classifier.libraries import QUICK, make_library

@@ -12,8 +12,9 @@ import pytest
 from classifier.errors import ClassifierError, NoModelError, ServingError
 from classifier.models import ModelVersion
 from classifier.services import model_client, model_server
+from classifier.services.holding import Holding
 from classifier.services.model_client import ask, connected, receive, send, socket_path, take_lock
-from classifier.services.model_server import FRESH, IDLE, Holding, ModelServer, serve
+from classifier.services.model_server import FRESH, IDLE, ModelServer, serve
 from tests.classifier.factories import make_version
 from tests.classifier.libraries import WORDS
 from tests.classifier.served import serving
