@@ -35,6 +35,10 @@ class DamagedModelError(ClassifierError):
     """A version's files are missing, altered, or of another format; the message names the file."""
 
 
+class ServingError(ClassifierError):
+    """The process that holds the model cannot be asked at the moment."""
+
+
 class PromotionRefusedError(ConflictError):
     """This version cannot be made active, or pinned, as things stand."""
 

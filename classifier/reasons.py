@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from classifier.category_selectors import categories_of
 from classifier.models import Misfiled, Suggestion
 from library.catalogue.models import Book, Category
 
@@ -95,8 +95,4 @@ def _categories(evidence: dict[str, Any]) -> dict[str, Category]:
     """Return the categories that are named, by key; those deleted since are missing."""
     keys = {key for key, _probability in evidence["says"].values()}
     keys |= {key for near in evidence["nearest"].values() for _number, key, _likeness in near}
-    wanted = Q(pk__in=[])
-    for key in keys:
-        scheme, _slash, notation = key.partition("/")
-        wanted |= Q(scheme=scheme, notation=notation)
-    return {f"{c.scheme}/{c.notation}": c for c in Category.objects.filter(wanted)}
+    return categories_of(keys)

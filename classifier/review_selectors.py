@@ -4,7 +4,7 @@ Apart from `classifier.selectors`, so that a web process loads no numpy.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,10 +104,18 @@ def uses_since(*, since: datetime) -> dict[int, int]:
     return dict(events.values_list("book").annotate(uses=Count("pk")).iterator())
 
 
-def rejected() -> dict[str, list[str]]:
-    """Return by control number the `category_key` of each category that a librarian rejected for a book."""
+def rejected(*, books: Collection[int] | None = None) -> dict[str, list[str]]:
+    """Return by control number the `category_key` of each category that a librarian rejected for a book.
+
+    Parameters
+    ----------
+    books : collection of int, optional
+        Primary keys; left out, of all books.
+    """
     found: dict[str, list[str]] = defaultdict(list)
     rows = Review.objects.filter(verdict=Review.Verdict.REJECT, withdrawn_at=None).order_by("pk")
+    if books is not None:
+        rows = rows.filter(book__in=books)
     for number, scheme, notation in rows.values_list(
         "book__control_number", "suggested__scheme", "suggested__notation"
     ):

@@ -1,6 +1,7 @@
 """Files for tests: CSV, images and what begins like a recording."""
 
 import csv
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,3 +39,15 @@ def write_recording(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(RECORDINGS[path.suffix])
     return path
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says how large it is, and nothing more."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return len(content).to_bytes(4) + kind + content + zlib.crc32(kind + content).to_bytes(4)
+
+    size = width.to_bytes(4) + height.to_bytes(4)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size + b"\x08\x02\0\0\0") + chunk(b"IDAT", zlib.compress(b"\0"))
+    )

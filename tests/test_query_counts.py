@@ -103,6 +103,7 @@ BUDGETS = {
     "/api/v1/books/{other}/similar/": 6,
     # Loans, opinions, links, the categories read, three lists, books, and the titles of the reasons.
     "/api/v1/borrowers/{borrower}/recommendations/": 16,
+    "/api/v1/books/{book}/suggestions/": 5,
     "/api/v1/popular/": 4,
     # The branch and the category, and those below it.
     "/api/v1/popular/?branch={branch}&category={category}&language=en&available=true": 7,

@@ -31,6 +31,7 @@ WRITTEN = {
 #: By address of what is done to one record.
 DONE = {
     "suggestions/{suggestion}/accept/": 17,
+    "suggestions/{rejected}/review/": 20,
     "misfiled/{moved}/move/": 19,
     "misfiled/{right}/dismiss/": 11,
     "reclassifications/{batch}/accept/": 19,
@@ -69,6 +70,7 @@ def done(client):
     change = make_change()
     rows = {
         "suggestion": make_suggestion(book=make_book()).pk,
+        "rejected": make_suggestion(book=make_book()).pk,
         "moved": make_misfiled().pk,
         "right": make_misfiled().pk,
         "batch": change.reclassification_id,
@@ -76,7 +78,11 @@ def done(client):
         "run": make_run().pk,
     }
     said = {"borrower": make_borrower().pk, "book": make_book().pk, "verdict": "not_this"}
-    body = {"models/{version}/pin/": json({"pinned": True}), "feedback/": json(said)}
+    body = {
+        "suggestions/{rejected}/review/": json({"verdict": "reject"}),
+        "models/{version}/pin/": json({"pinned": True}),
+        "feedback/": json(said),
+    }
     counts = {}
     for address in DONE:
         with CaptureQueriesContext(connection) as queries:

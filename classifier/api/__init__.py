@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from classifier.api.batches import ChangeViewSet, ReclassificationViewSet
+from classifier.api.classification import ClassifyBatchView, ClassifyView
 from classifier.api.feedback import FeedbackViewSet
 from classifier.api.listings import LatestView, PopularView, TreasuresView, TrendingView
 from classifier.api.misfiled import MisfiledViewSet
@@ -12,9 +13,9 @@ from classifier.api.recommendations import (
     RecommendationViewSet,
     SimilarBooksView,
 )
-from classifier.api.reviews import ReviewViewSet
+from classifier.api.reviews import ReviewViewSet, SuggestionReviewView
 from classifier.api.runs import RunViewSet
-from classifier.api.suggestions import SuggestionViewSet
+from classifier.api.suggestions import BookSuggestionsView, SuggestionViewSet
 from classifier.api.taxonomy import TaxonomyChangeViewSet
 from classifier.api.versions import AlarmViewSet, ModelVersionViewSet
 
@@ -39,6 +40,10 @@ urlpatterns = [
         BorrowerRecommendationsView.as_view({"get": "read"}),
         name="borrower-recommendations",
     ),
+    path("books/<int:book_id>/suggestions/", BookSuggestionsView.as_view(), name="book-suggestions"),
+    path("suggestions/<int:pk>/review/", SuggestionReviewView.as_view(), name="suggestion-review"),
+    path("classify/", ClassifyView.as_view(), name="classify"),
+    path("classify/batch/", ClassifyBatchView.as_view(), name="classify-batch"),
     path("popular/", PopularView.as_view(), name="popular"),
     path("trending/", TrendingView.as_view(), name="trending"),
     path("latest/", LatestView.as_view(), name="latest"),

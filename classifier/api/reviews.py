@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
-from rest_framework import mixins, serializers, status, viewsets
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, inline_serializer
+from rest_framework import generics, mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from classifier.api.suggestions import SuggestionSerializer
-from classifier.models import Review, ReviewItem
+from classifier.models import Review, ReviewItem, Suggestion
 from classifier.review_selectors import ReviewFilters, review_figures, waiting_items
 from classifier.services.review import judge, undo_last
 from classifier.services.review_queue import MAX_AT_ONCE, next_for
@@ -20,6 +21,7 @@ from library.catalogue.api import BookSerializer
 from library.catalogue.models import Branch, Category
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.serializers import validated
 
 
 class MayReview(BasePermission):
@@ -60,15 +62,23 @@ class ReviewSerializer(serializers.ModelSerializer):
         ]
 
 
-class VerdictSerializer(serializers.Serializer):
-    suggestion = serializers.IntegerField(help_text="The suggestion that is judged, as `next` gave it.")
-    verdict = serializers.ChoiceField(choices=Review.Verdict.choices)
+class OwnVerdictSerializer(serializers.Serializer):
+    """A verdict on the suggestion of the address."""
+
+    verdict = serializers.ChoiceField(
+        choices=[choice for choice in Review.Verdict.choices if choice[0] != Review.Verdict.UNKNOWN]
+    )
     category = serializers.PrimaryKeyRelatedField(
         queryset=Category.objects.all(),
         default=None,
         help_text="The right one: for `correct`, where it must be.",
     )
     note = serializers.CharField(max_length=200, default="", allow_blank=True)
+
+
+class VerdictSerializer(OwnVerdictSerializer):
+    suggestion = serializers.IntegerField(help_text="The suggestion that is judged, as `next` gave it.")
+    verdict = serializers.ChoiceField(choices=Review.Verdict.choices)
 
 
 class NextSerializer(serializers.Serializer):
@@ -177,3 +187,43 @@ class ReviewViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     def figures(self, request: Request) -> Response:
         """Count what was reviewed and what waits; of no person."""
         return Response(review_figures())
+
+
+class SuggestionReviewView(generics.GenericAPIView):
+    """What a librarian says of one suggestion."""
+
+    queryset = Suggestion.objects.all()
+    serializer_class = OwnVerdictSerializer
+    permission_classes = [MayReview]
+    filter_backends: list[type] = []
+    pagination_class = None
+
+    @extend_schema(
+        responses={
+            201: ReviewSerializer,
+            400: OpenApiResponse(
+                OpenApiTypes.OBJECT, description="A correction names a category, the others none."
+            ),
+            404: OpenApiResponse(OpenApiTypes.OBJECT, description="Replaced since: read the book's again."),
+            409: OpenApiResponse(OpenApiTypes.OBJECT, description="Another reviewer has taken the book."),
+        },
+        examples=[
+            OpenApiExample("Right", value={"verdict": "accept"}, request_only=True),
+            OpenApiExample("Another one is", value={"verdict": "correct", "category": 7}, request_only=True),
+            OpenApiExample("Wrong", value={"verdict": "reject", "note": "about film"}, request_only=True),
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Judge a suggestion: accept it, correct it, or reject it, which is not suggested for the book again.
+
+        What `POST /reviews/` does, for a book that need not have been taken with `next`.
+        """
+        given = validated(OwnVerdictSerializer, request)
+        review = judge(
+            suggestion=self.get_object().pk,
+            **given,
+            reviewer=signed_in(request.user),
+            now=timezone.now(),
+            from_queue=False,
+        )
+        return Response(ReviewSerializer(review).data, status=status.HTTP_201_CREATED)

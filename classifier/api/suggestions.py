@@ -3,9 +3,18 @@
 from typing import Any
 
 import django_filters
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers, viewsets
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_field,
+)
+from rest_framework import generics, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -15,6 +24,7 @@ from rest_framework.views import APIView
 from classifier.models import Suggestion
 from classifier.services.review import accept_suggestion
 from library.catalogue.api import BookSerializer
+from library.catalogue.models import Book
 from library.desk.users import signed_in
 
 
@@ -138,3 +148,44 @@ class SuggestionViewSet(viewsets.ReadOnlyModelViewSet):
             now=timezone.now(),
         )
         return Response(BookSerializer(book, context=self.get_serializer_context()).data)
+
+
+@extend_schema(
+    parameters=[OpenApiParameter("book_id", int, OpenApiParameter.PATH)],
+    responses={
+        200: SuggestionSerializer(many=True),
+        404: OpenApiResponse(OpenApiTypes.OBJECT, description="There is no such book."),
+    },
+    examples=[
+        OpenApiExample(
+            "The best one",
+            value={
+                "id": 31,
+                "book": 7,
+                "title": "Galaxies",
+                "rank": 1,
+                "category": 52,
+                "notation": "520",
+                "probability": 0.93,
+                "abstained": False,
+                "evidence": {"decision": 6.1, "baseline": -0.2, "shares": {"text": 5.2, "cover": 1.1}},
+                "model_version": "20261101-021500-a1b2",
+                "created_at": "2026-11-02T02:00:00Z",
+            },
+            response_only=True,
+        )
+    ],
+)
+class BookSuggestionsView(generics.ListAPIView):
+    """The categories that the last run suggests for a book, the likeliest first."""
+
+    queryset = Suggestion.objects.select_related("book", "category", "model_version").order_by("rank")
+    serializer_class = SuggestionSerializer
+    filter_backends: list[type] = []
+
+    def get_queryset(self) -> QuerySet[Suggestion]:
+        return super().get_queryset().filter(book=self.kwargs["book_id"])
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        get_object_or_404(Book.objects.only("pk"), pk=self.kwargs["book_id"])
+        return super().list(request, *args, **kwargs)

@@ -2,7 +2,8 @@
 
 from django.db.models import F
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
@@ -54,7 +55,7 @@ class ModelVersionSerializer(serializers.ModelSerializer):
 
 class OneModelVersionSerializer(ModelVersionSerializer):
     class Meta(ModelVersionSerializer.Meta):
-        fields = [*ModelVersionSerializer.Meta.fields, "comparison", "profile", "config"]
+        fields = [*ModelVersionSerializer.Meta.fields, "metrics", "comparison", "profile", "config"]
 
 
 class PinSerializer(serializers.Serializer):
@@ -75,13 +76,28 @@ class ModelVersionViewSet(viewsets.ReadOnlyModelViewSet):
     def get_serializer_class(self) -> type[ModelVersionSerializer]:
         return ModelVersionSerializer if self.action == "list" else OneModelVersionSerializer
 
-    @extend_schema(request=None, responses=OneModelVersionSerializer)
+    @extend_schema(
+        request=None,
+        responses={
+            200: OneModelVersionSerializer,
+            400: OpenApiResponse(
+                OpenApiTypes.OBJECT, description="`damaged_model_error`: the file at fault."
+            ),
+            409: OpenApiResponse(OpenApiTypes.OBJECT, description="`promotion_refused_error`: and why."),
+        },
+    )
     @action(detail=True, methods=["post"], permission_classes=[MayDecide])
     def promote(self, request: Request, pk: str) -> Response:
         """Make this version the one that classifies, whatever the gate says."""
         return self._serving(request, promote(version=self.get_object(), now=timezone.now()))
 
-    @extend_schema(request=None, responses=OneModelVersionSerializer)
+    @extend_schema(
+        request=None,
+        responses={
+            200: OneModelVersionSerializer,
+            400: OpenApiResponse(OpenApiTypes.OBJECT, description="`no_model_error`: nothing to go back to."),
+        },
+    )
     @action(detail=False, methods=["post"], permission_classes=[MayDecide])
     def rollback(self, request: Request) -> Response:
         """Go back to the version that the active one replaced; the answer is that version."""

@@ -29,6 +29,7 @@ from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
 
 from classifier.pipeline.calibration import Temperature
@@ -191,7 +192,7 @@ class FusionClassifier:
         return Encoded(
             codes=[network.encode(blocks) for network in self.networks_],
             linked={
-                name: block.links @ self.beliefs_.astype(np.float32)
+                name: _told(block.links, self.beliefs_)
                 for name, block in blocks.items()
                 if block.links is not None
             },
@@ -345,6 +346,13 @@ def _best(
 def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
     """Return every set of modalities but the empty one, the largest first."""
     return [s for size in range(len(names), 0, -1) for s in combinations(names, size)]
+
+
+def _told(links: sp.csr_matrix, beliefs: Any) -> Any:
+    """Return what is believed of linked books, weighted, (n_books, n_classes); no other beliefs are read."""
+    used, column = np.unique(links.indices, return_inverse=True)
+    compact = sp.csr_matrix((links.data, column, links.indptr), shape=(links.shape[0], len(used)))
+    return compact @ beliefs[used].astype(np.float32)
 
 
 def shares(weights: Float64) -> Float64:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,8 @@ class LoanTable:
     known : int, optional
         Borrowers from this number on are made up: each stands for one of those who had a pair of titles,
         and of whom nothing else is remembered. Left out, none is.
+    memo : dict
+        What was worked out of the loans and will be asked for again, by who did; it goes with the table.
     """
 
     book_ids: Sequence[str] = ()
@@ -59,6 +62,7 @@ class LoanTable:
     borrowed_at: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
     times_borrowed: Int64 | None = None
     known: int | None = None
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.book)

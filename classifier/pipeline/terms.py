@@ -187,11 +187,12 @@ class TermGroup:
 
     def transform(self, counts: Counts) -> sp.csr_matrix:
         """Return the weighted rows of books, (n_books, n_terms); unknown terms are left out."""
-        columns = self.columns(counts.terms)
-        known = np.flatnonzero(columns >= 0)
-        rows = counts.matrix[:, known]
-        shape = (rows.shape[0], len(self.index))
-        rows = sp.csr_matrix((rows.data, columns[known][rows.indices], rows.indptr), shape=shape)
+        matrix = counts.matrix
+        columns = self.columns(counts.terms)[matrix.indices]  # (n_values,)
+        known = columns >= 0
+        starts = np.concatenate([[0], np.cumsum(known)])[matrix.indptr]
+        shape = (matrix.shape[0], len(self.index))
+        rows = sp.csr_matrix((matrix.data[known], columns[known], starts), shape=shape)
         if 0 in shape:
             return rows
         rows.sort_indices()  # in this order the lengths below are summed

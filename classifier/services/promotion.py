@@ -23,6 +23,24 @@ from classifier.services.folders import check_files
 State = ModelVersion.State
 
 
+def active_version() -> ModelVersion:
+    """Return the version that classifies.
+
+    Raises
+    ------
+    NoModelError
+        If nothing has been trained or promoted yet.
+    """
+    version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
+    if version is not None:
+        return version
+    if candidate := ModelVersion.objects.filter(pruned_at=None).first():
+        raise NoModelError(
+            _("No version of the model is active. Promote one: manage.py promote %s") % candidate.name
+        )
+    raise NoModelError(_("There is no trained model yet. Train one first: manage.py train"))
+
+
 def promote(*, version: ModelVersion, now: datetime) -> ModelVersion:
     """Make a version the one that classifies; promoting the active one changes nothing.
 

@@ -4,6 +4,7 @@ Locked in this order: the suggestion, the book, its place in the queue.
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -66,14 +67,7 @@ def accept_suggestion(*, suggestion: Suggestion, reviewer: User, now: datetime) 
         If classifying again has replaced the suggestion meanwhile.
     """
     with transaction.atomic():
-        current = _locked(suggestion=suggestion.pk)
-        best = Suggestion.objects.filter(book=current.book_id, rank__lt=current.rank).order_by("rank").first()
-        if best is None:
-            return _record(current, verdict=Review.Verdict.ACCEPT, reviewer=reviewer, now=now).book
-        best.book = current.book
-        return _record(
-            best, verdict=Review.Verdict.CORRECT, category=current.category, reviewer=reviewer, now=now
-        ).book
+        return _accept(_locked(suggestion=suggestion.pk), reviewer=reviewer, now=now).book
 
 
 def refile(
@@ -122,8 +116,9 @@ def judge(
     now: datetime,
     category: Category | None = None,
     note: str = "",
+    from_queue: bool = True,
 ) -> Review:
-    """Say what is to become of a book that the queue has given to a reviewer.
+    """Say what is to become of a book that the queue has given to a reviewer, or that nobody has taken.
 
     Parameters
     ----------
@@ -137,13 +132,15 @@ def judge(
     category : Category, optional
         For correct alone, where it must be; the suggested one counts as accepted.
     note : str
+    from_queue : bool
+        Whether the book must be locked for this reviewer; else it must not be locked for another.
 
     Raises
     ------
     SuggestionReplacedError
         If classifying again has replaced the suggestion meanwhile.
     NotYoursError
-        If the book is not locked for this reviewer, or was reviewed meanwhile.
+        If the book is not locked for this reviewer, or was reviewed meanwhile; or if another has it.
     ReviewError
         If a category is missing or given needlessly, or the verdict is none.
     """
@@ -156,11 +153,15 @@ def judge(
         if category == current.category:
             verdict, category = Review.Verdict.ACCEPT, None
         item = ReviewItem.objects.select_for_update().filter(book=current.book, reviewed_at=None).first()
-        if item is None or item.locked_by_id != reviewer.pk:
+        is_mine = item is not None and item.locked_by_id == reviewer.pk
+        is_locked = item is not None and item.locked_until is not None and now <= item.locked_until
+        if not is_mine and (from_queue or is_locked):
             raise NotYoursError(book=current.book_id)
         seconds = None
-        if item.locked_at and item.locked_until and now <= item.locked_until:
+        if item and item.locked_at and is_mine and is_locked:
             seconds = max(0, round((now - item.locked_at).total_seconds()))
+        if verdict == Review.Verdict.ACCEPT:
+            return _accept(current, reviewer=reviewer, now=now, note=note, seconds=seconds)
         return _record(
             current,
             verdict=verdict,
@@ -250,6 +251,15 @@ def _locked(*, suggestion: int) -> Suggestion:
         raise SuggestionReplacedError(suggestion=suggestion)
     current.book = Book.objects.select_for_update().get(pk=current.book_id)
     return current
+
+
+def _accept(current: Suggestion, **said: Any) -> Review:
+    """Record that a suggestion is right; to accept another than the best one is to correct that."""
+    best = Suggestion.objects.filter(book=current.book_id, rank__lt=current.rank).order_by("rank").first()
+    if best is None:
+        return _record(current, verdict=Review.Verdict.ACCEPT, **said)
+    best.book = current.book
+    return _record(best, verdict=Review.Verdict.CORRECT, category=current.category, **said)
 
 
 def _record(

@@ -23,25 +23,8 @@ from classifier.services.alarms import clear_alarms, raise_alarm
 from classifier.services.features import feature_cache
 from classifier.services.folders import confirmed, tidy
 from classifier.services.folders import folder_of as folder_of
+from classifier.services.promotion import active_version as active_version
 from classifier.services.promotion import earlier_versions
-
-
-def active_version() -> ModelVersion:
-    """Return the version that classifies.
-
-    Raises
-    ------
-    NoModelError
-        If nothing has been trained or promoted yet.
-    """
-    version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
-    if version is not None:
-        return version
-    if candidate := ModelVersion.objects.filter(pruned_at=None).first():
-        raise NoModelError(
-            _("No version of the model is active. Promote one: manage.py promote %s") % candidate.name
-        )
-    raise NoModelError("There is no trained model yet. Train one first: manage.py train")
 
 
 def version_named(name: str) -> ModelVersion:
@@ -75,6 +58,11 @@ def load_version(*, version: ModelVersion) -> TrainedModel:
         ) from error
     model.extractor.cache = feature_cache()
     return model
+
+
+def forget_loaded() -> None:
+    """Let go of what `load_version` keeps for whoever asks again."""
+    _load.cache_clear()
 
 
 def load_serving(*, now: datetime) -> tuple[ModelVersion, TrainedModel]:

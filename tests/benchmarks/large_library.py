@@ -92,8 +92,11 @@ class Size:
         return Size(*(max(1, int(number * share)) for number in (self.borrowers, self.books, self.loans)))
 
 
-def load(size: Size, *, now: datetime) -> None:
-    """Empty the tables and fill them anew; foreign keys are not asked, and indexes made afterwards."""
+def load(size: Size, *, now: datetime, anew: bool = True) -> None:
+    """Empty the tables and fill them anew; foreign keys are not asked, and indexes made afterwards.
+
+    With `anew` false what is there stays; it must have other keys.
+    """
     names = [key_ring().encrypt(f"Reader {number}") for number in range(NAMES)]
     values = {
         "borrowers": size.borrowers,
@@ -108,7 +111,8 @@ def load(size: Size, *, now: datetime) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica; SET synchronous_commit = off")
-        cursor.execute(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE")
+        if anew:
+            cursor.execute(f"TRUNCATE {', '.join(TABLES)} RESTART IDENTITY CASCADE")
         cursor.execute(
             """SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
             WHERE indrelid = ANY(%s::regclass[])

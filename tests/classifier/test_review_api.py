@@ -106,3 +106,39 @@ def test_analysts_read_numbers_and_no_reviews():
     for address in ("/api/v1/reviews/", "/api/v1/reviews/undo/"):
         assert client.post(address).status_code == 403
     assert api(make_reader()).get("/api/v1/reviews/figures/").status_code == 403
+
+
+def test_a_suggestion_is_judged_at_its_own_address_without_taking_the_book():
+    first = make_suggestion(book=make_book(), probability=0.6)
+    second = make_suggestion(book=first.book, rank=2, probability=0.3)
+    client = api(make_librarian())
+
+    def judged(suggestion, **said):
+        return client.post(f"/api/v1/suggestions/{suggestion.pk}/review/", said, format="json")
+
+    answer = judged(second, verdict="accept", note="sure")
+    assert answer.status_code == 201
+    # To accept another than the best one is to correct that.
+    said = answer.json()
+    assert (said["verdict"], said["suggested"], said["category"], said["note"], said["seconds"]) == (
+        "correct", first.category_id, second.category_id, "sure", None
+    )  # fmt: skip
+    assert Book.objects.get(pk=first.book_id).category_id == second.category_id
+    right = make_category()
+    assert judged(first, verdict="correct", category=right.pk).json()["category"] == right.pk
+    assert judged(first, verdict="reject").json()["verdict"] == "reject"
+    assert judged(first, verdict="reject").status_code == 404
+    assert judged(second, verdict="unknown").json()["code"] == "invalid"
+    assert judged(second, verdict="correct").json()["code"] == "review_error"
+    assert Review.objects.count() == 3
+
+
+def test_a_book_that_another_reviewer_has_taken_is_not_judged_beside_the_queue():
+    best = make_suggestion()
+    make_item(book=best.book)
+    mine, other = api(make_librarian()), api(make_user(ADMINISTRATORS))
+    mine.get("/api/v1/reviews/next/")
+    address = f"/api/v1/suggestions/{best.pk}/review/"
+    answer = other.post(address, {"verdict": "accept"}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_yours_error")
+    assert mine.post(address, {"verdict": "accept"}, format="json").status_code == 201

@@ -146,6 +146,7 @@ def test_the_api_lists_versions_the_figures_of_each_and_why(versions):
         ("new", 0.9, 0.85, "old")
     ]
     one = client.get(f"{ENDPOINT}{versions[1].pk}/").json()
+    assert (one["metrics"]["fused"], "metrics" in first[0]) == (FIGURES, False)
     assert one["comparison"]["mcnemar"]["won"] == 31
     assert (one["passed"], one["reasons"], one["trained_by"]) == (False, ["It is the first version."], run.pk)
 

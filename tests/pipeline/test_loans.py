@@ -258,3 +258,27 @@ def test_lent_books_that_were_none_of_those_at_fit_are_not_linked_to():
     assert links.shape == (3, 3)
     assert not links.diagonal().any()
     np.testing.assert_allclose(links.sum(axis=1), 1, rtol=1e-5)
+
+
+@given(st.lists(st.integers(0, 29), min_size=1, max_size=5))
+def test_a_book_is_read_alike_with_others_or_alone_from_a_table_read_once(numbers):
+    pairs = grouped_loans()
+    modality, asked = fitted(pairs), catalogue(pairs)
+    books = [BookRecord(id=f"b{number}") for number in numbers]
+    together = modality.block(replace(asked, books=books))
+    (folding,) = asked.loans.memo.values()
+    for row, book in enumerate(books):
+        alone = modality.block(replace(asked, books=[book]))
+        np.testing.assert_allclose(alone.values[0], together.values[row], rtol=1e-5)
+        assert (alone.links != together.links[row]).nnz == 0
+    assert list(asked.loans.memo.values()) == [folding]
+
+
+def test_what_was_worked_out_of_a_table_does_not_outlive_another_fit():
+    pairs = grouped_loans()
+    modality, asked = fitted(pairs), catalogue(pairs)
+    before = modality.transform(asked)
+    modality.fit(catalogue(grouped_loans(seed=1)), rng=np.random.default_rng(0))
+    fresh = modality.transform(catalogue(pairs))
+    np.testing.assert_array_equal(modality.transform(asked), fresh)
+    assert not np.array_equal(before, fresh)

@@ -10,6 +10,7 @@ References
 Deerwester et al., Indexing by Latent Semantic Analysis, JASIS 41(6), 1990 (factors and folding in).
 """
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -112,32 +113,76 @@ class LoansModality(Modality):
         n = len(catalogue.books)
         features = np.zeros((n, self.settings.factors), np.float32)
         links = sp.csr_matrix((n, self.n_books), dtype=np.float32)
-        matrix = book_borrower_matrix(catalogue.loans)
-        row_of = {book: row for row, book in enumerate(catalogue.loans.book_ids)}
-        pairs = [(row_of[book], known) for book, known in self.known.items() if book in row_of]
+        folding: _Folding | None = catalogue.loans.memo.get(self)
+        if folding is None or folding.projection is not self.projection:
+            folding = catalogue.loans.memo[self] = self._folding(catalogue.loans)
+        row_of = folding.row_of
         asked = [(i, row_of[book.id]) for i, book in enumerate(catalogue.books) if book.id in row_of]
-        if not pairs or not asked:
+        if not asked or not len(folding.borrowers):
             return features, links
-        rows, known = map(np.array, zip(*pairs, strict=True))
-        borrowers = matrix[rows].T @ self.projection[known]  # (n_borrowers, factors), gone with this call
         at, wanted = map(np.array, zip(*asked, strict=True))
-        folded = matrix[wanted] @ borrowers  # of length 1 at most: the share of the readers that factors know
+        folded = folding.matrix[wanted] @ folding.borrowers
+        # Of length 1 at most: the share of the readers that factors know.
         folded[np.linalg.norm(folded, axis=1) < _ROUNDING] = 0
         features[at] = folded
         # Directions matter, not how often a book is borrowed; sqrt(d) gives entries of about 1.
         features = np.asarray(normalize(features) * np.float32(np.sqrt(self.settings.factors)))
-        return features, self._links(matrix, at, wanted, rows, self.position[known], n)
-
-    def _links(
-        self, matrix: sp.csr_matrix, at: Int64, wanted: Int64, rows: Int64, position: Int64, n: int
-    ) -> sp.csr_matrix:
-        """Return the nearest titles of the rows `wanted` among `rows`; they stand at `at` and `position`."""
-        there = position >= 0  # a book with loans may have been none of the books at `fit`
-        rows, position = rows[there], position[there]
-        place = np.full(matrix.shape[0], -1)
-        place[rows] = np.arange(len(rows))
         near = nearest(
-            matrix[wanted], self.settings.neighbours, known=matrix[rows], itself=place[wanted]
+            folding.matrix[wanted],
+            self.settings.neighbours,
+            known=folding.known,
+            itself=folding.place[wanted],
         ).tocoo()
-        links = sp.csr_matrix((near.data, (at[near.row], position[near.col])), shape=(n, self.n_books))
-        return normalize(links, norm="l1", copy=False)
+        links = sp.csr_matrix((near.data, (at[near.row], folding.position[near.col])), shape=links.shape)
+        return features, normalize(links, norm="l1", copy=False)
+
+    def _folding(self, loans: LoanTable) -> "_Folding":
+        """Work out what books that come later are folded in through; without borrowers if none is known."""
+        matrix = book_borrower_matrix(loans)
+        row_of = {book: row for row, book in enumerate(loans.book_ids)}
+        pairs = [(row_of[book], known) for book, known in self.known.items() if book in row_of]
+        rows, known = np.array(pairs, np.int64).reshape(-1, 2).T
+        borrowers = matrix[rows].T @ self.projection[known] if pairs else self.projection[:0]
+        there = self.position[known] >= 0  # a book with loans may have been none of the books at `fit`
+        place = np.full(matrix.shape[0], -1)
+        place[rows[there]] = np.arange(there.sum())
+        return _Folding(
+            projection=self.projection,
+            matrix=matrix,
+            row_of=row_of,
+            borrowers=borrowers,
+            known=matrix[rows[there]].tocsc(),
+            position=self.position[known[there]],
+            place=place,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Folding:
+    """What a table of loans says to a fitted modality, whatever book it is asked about.
+
+    Attributes
+    ----------
+    projection : float array (n_known, factors)
+        What the modality had learned then.
+    matrix : CSR matrix (n_titles, n_borrowers)
+        See `book_borrower_matrix`.
+    row_of : dict of str to int
+        Row of each title.
+    borrowers : float array (n_borrowers, factors)
+        Empty where the loans are of no title that has factors.
+    known : CSC matrix (n_known, n_borrowers)
+        Rows of the titles that were among the books at `fit`.
+    position : int array (n_known,)
+        Where they stood among them.
+    place : int array (n_titles,)
+        Where each title stands among the known; -1 where it does not.
+    """
+
+    projection: Float32
+    matrix: sp.csr_matrix
+    row_of: dict[str, int]
+    borrowers: Float32
+    known: sp.csc_matrix
+    position: Int64
+    place: Int64

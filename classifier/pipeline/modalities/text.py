@@ -241,13 +241,17 @@ class TextModality(Modality):
         ):  # fmt: skip
             own[name] = pieces.matrix @ own[name]
 
+        ends = np.cumsum([len(group.index) for group in self.groups.values()])
+        first = dict(zip(self.groups, [0, *ends[:-1].tolist()], strict=True))
+
         def source(field: str, of: Counts, *groups: str) -> Source:
-            n = len(of.terms)
-            parts = [
-                own[name] if name in groups else sp.csr_matrix((n, len(group.index)), dtype=np.float32)
-                for name, group in self.groups.items()
-            ]
-            return Source(field, of, sp.hstack(parts, format="csr"))
+            parts = [own[name].tocoo() for name in self.groups if name in groups]
+            starts = [first[name] for name in self.groups if name in groups]
+            rows = np.concatenate([part.row for part in parts])
+            columns = np.concatenate([part.col + start for part, start in zip(parts, starts, strict=True)])
+            values = np.concatenate([part.data for part in parts])
+            shape = (len(of.terms), int(ends[-1]))
+            return Source(field, of, sp.csr_matrix((values, (rows, columns)), shape=shape))
 
         return [
             source("title", counted.title, "word", "title", "title gram"),

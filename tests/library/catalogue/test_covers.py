@@ -1,7 +1,6 @@
 import io
 import os
 import warnings
-import zlib
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from PIL import Image
 
 from library.catalogue.covers import store_cover
 from library.catalogue.files import FileRefusedError, StoredFile
-from tests.files import write_image
+from tests.files import png_header, write_image
 
 
 @pytest.fixture
@@ -27,18 +26,6 @@ def store(tmp_path):
 
 def kept_files(tmp_path: Path) -> list[Path]:
     return [path for path in (tmp_path / "media").rglob("*") if path.is_file()]
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that says how large it is, and nothing more."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return len(content).to_bytes(4) + kind + content + zlib.crc32(kind + content).to_bytes(4)
-
-    size = width.to_bytes(4) + height.to_bytes(4)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size + b"\x08\x02\0\0\0") + chunk(b"IDAT", zlib.compress(b"\0"))
-    )
 
 
 def test_a_large_cover_is_kept_as_a_small_jpeg_of_the_same_shape(store, tmp_path):

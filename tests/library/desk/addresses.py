@@ -119,9 +119,13 @@ _NAMED: dict[str, Expected] = {
     # As open as the files of covers; the sample has none.
     "book-cover": {"get": (PUBLIC, 404)},
     **{f"category-{name}": {"get": (SIGNED_IN, 200)} for name in ("tree", "children", "ancestors")},
+    "book-suggestions": {"get": (SIGNED_IN, 200)},
+    "classify": {"post": (SIGNED_IN, 400)},
+    "classify-batch": {"post": (SIGNED_IN, 400)},
     **{name: {"get": (SIGNED_IN, 200)} for name in ("popular", "trending", "latest", "treasures")},
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
+    "suggestion-review": {"post": (("classifier.add_review", "catalogue.change_book"), 400)},
     "loan-checkout": {"post": (("circulation.add_loan",), 400)},
     "loan-checkin-copy": {"post": (("circulation.add_loan",), 400)},
     "loan-allows-renewal": {"get": (("circulation.view_loan",), 200)},
@@ -238,6 +242,7 @@ _NAMED: dict[str, Expected] = {
     },
     "run-detail": {"get": (("classifier.view_run",), 200), "put": (("classifier.change_run",), 405)},
     "run-cancel": {"post": (("classifier.change_run",), 409)},
+    "run-events": {"get": (("classifier.view_run",), 200)},
     "admin:classifier_suggestion_accept": {
         "post": (("classifier.view_suggestion", "catalogue.change_book"), 302),
         "get": (STAFF, 405),
