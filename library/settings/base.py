@@ -162,6 +162,7 @@ INSTALLED_APPS = [
     "library.catalogue",
     "library.people",
     "library.circulation",
+    "library.analytics",
     "classifier",
 ]
 
@@ -366,6 +367,12 @@ CELERY_BEAT_SCHEDULE = {
     "forget loans nightly": {
         "task": "library.circulation.tasks.forget_loans",
         "schedule": crontab(hour=1, minute=0),
+    },
+    # A minute's work at most; the pages say how fresh they are.
+    "refresh statistics hourly": {
+        "task": "library.analytics.tasks.refresh_statistics",
+        "schedule": crontab(minute=20),
+        "options": {"expire_seconds": 3000},
     },
     "retrain weekly": {
         "task": "classifier.tasks.ask",
