@@ -8,13 +8,13 @@ The numbers of a day are read before the day is counted, and kept with it. What 
 differ at the next refresh, which counts the day again. Whoever writes locks the row of `Statistics`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils.timezone import get_default_timezone
@@ -83,10 +83,10 @@ def refresh_statistics(*, now: datetime, progress: Progress = no_progress) -> di
         row.pk: Signature(row.events, row.with_category, row.with_loan) for row in CountedDay.objects.all()
     }
     days = sorted(day for day in found.keys() | counted.keys() if found.get(day) != counted.get(day))
-    for some in batches(days, KEYS_A_QUERY):
+    for changed in batches(days, KEYS_A_QUERY):
         with _alone():
             # From here on they are to be counted, whatever happens to this process.
-            CountedDay.objects.filter(day__in=some).delete()
+            CountedDay.objects.filter(day__in=changed).delete()
     titles = _count_titles(days, progress)
     done = 0
     for _month, some in groupby(days, key=lambda day: (day.year, day.month)):
@@ -188,14 +188,20 @@ def _count_days(days: list[date], found: dict[date, Signature]) -> None:
     events = _in_days(days).annotate(day=_day()).filter(day__in=days)
     for model, (column, path) in TABLES.items():
         model._default_manager.filter(day__in=days).delete()
-        rows = events.values_list("day", "branch", path).annotate(**_METRICS)
-        model._default_manager.bulk_create(
-            _rows(model, ("day", "branch_id", column, *_METRICS), rows.iterator()), batch_size=ROWS_A_QUERY
+        _insert(
+            model,
+            ("day", "branch_id", column, *_METRICS),
+            events.values_list("day", "branch", path).annotate(**_METRICS),
         )
     CountedDay.objects.filter(day__in=days).delete()
     CountedDay.objects.bulk_create(CountedDay(day=day, **numbers._asdict()) for day, numbers in found.items())
 
 
-def _rows(model: type[DayCount], columns: tuple[str, ...], rows: Iterable[Any]) -> Iterator[DayCount]:
-    for row in rows:
-        yield model(**dict(zip(columns, row, strict=True)))
+def _insert(model: type[DayCount], columns: tuple[str, ...], rows: QuerySet[Any, Any]) -> None:
+    """Write the rows of a query into a table within the database, which takes a tenth of the time."""
+    sql, values = rows.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(  # the text has nothing of the data in it
+            f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) {sql}",
+            values,
+        )

@@ -27,8 +27,9 @@
     const axis = { axisLabel: { color: colours.text, hideOverlap: true }, nameTextStyle: { color: colours.text },
       axisLine: { lineStyle: { color: colours.lines } }, splitLine: { lineStyle: { color: colours.lines } } };
     const values = { ...axis, type: "value", name: chart.unit, axisLabel: { ...axis.axisLabel, formatter: number } };
-    const labels = { ...axis, type: "category", data: chart.labels, name: chart.horizontal ? "" : chart.labelName,
-      nameLocation: "middle", nameGap: 30, splitLine: { show: false } };
+    const across = { nameLocation: "middle", nameGap: 30 };
+    const labels = { ...axis, ...across, type: "category", data: chart.labels, name: chart.horizontal ? "" : chart.labelName,
+      splitLine: { show: false }, axisLabel: { ...axis.axisLabel, alignMinLabel: "left", alignMaxLabel: "right" } };
     const base = {
       animation: false, aria: { enabled: true, label: { description: chart.description } }, color: colours.series,
       textStyle: { color: colours.text, fontFamily: "inherit" }, legend: { show: false },
@@ -38,7 +39,7 @@
         borderColor: colours.lines, textStyle: { color: colours.text } },
     };
     const kinds = { line: lines, bar: bars, heatmap: fields, scatter: points };
-    return kinds[chart.kind](chart, { colours, base, axis, values, labels, number, withUnit });
+    return kinds[chart.kind](chart, { colours, base, axis, across, values, labels, number, withUnit });
   }
 
   function lines(chart, { base, values, labels, colours }) {
@@ -58,13 +59,13 @@
       tooltip: { ...base.tooltip, trigger: "axis" }, dataZoom: [{ type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false }] };
   }
 
-  function bars(chart, { base, values, labels, colours }) {
+  function bars(chart, { base, across, values, labels, colours }) {
     const series = chart.series.map((one, place) => ({ type: "bar", name: one.name, data: one.values,
       stack: chart.stacked ? "all" : undefined, barMaxWidth: 36, color: colours.series[place % colours.series.length] }));
     // The first bar is on top, as in the table.
     const axes = chart.horizontal
-      ? { xAxis: values, yAxis: { ...labels, inverse: true, axisLabel: { ...labels.axisLabel, width: 180, overflow: "truncate" } } }
-      : { xAxis: labels, yAxis: values };
+      ? { xAxis: { ...values, ...across }, yAxis: { ...labels, inverse: true, axisLabel: { color: colours.text, width: 240, overflow: "truncate" } } }
+      : { xAxis: { ...labels, axisLabel: { color: colours.text, hideOverlap: true } }, yAxis: values };
     const zoomed = chart.horizontal ? { yAxisIndex: 0 } : { xAxisIndex: 0 };
     return { ...base, ...axes, series, aria: { ...base.aria, decal: { show: chart.series.length > 1 } },
       tooltip: { ...base.tooltip, trigger: "axis", axisPointer: { type: "shadow" } },
@@ -82,10 +83,10 @@
       series: [{ type: "heatmap", name: chart.title, data, itemStyle: { borderColor: colours.ground, borderWidth: 1 } }] };
   }
 
-  function points(chart, { base, values, colours, number }) {
+  function points(chart, { base, across: below, values, colours, number }) {
     const [across, up] = chart.series;
     const data = chart.labels.map((name, at) => ({ name, value: [across.values[at], up.values[at]] }));
-    return { ...base, xAxis: { ...values, name: across.name, nameLocation: "middle", nameGap: 30 }, yAxis: { ...values, name: up.name },
+    return { ...base, xAxis: { ...values, ...below, name: across.name }, yAxis: { ...values, name: up.name },
       tooltip: { ...base.tooltip, formatter: ({ name, value }) => `${name}\n${across.name}: ${number(value[0])}\n${up.name}: ${number(value[1])}` },
       series: [{ type: "scatter", name: chart.title, data, symbolSize: 9, color: colours.series[0], itemStyle: { opacity: 0.75 } }] };
   }

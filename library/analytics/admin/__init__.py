@@ -1,0 +1,5 @@
+"""The statistics in the admin."""
+
+from library.analytics.admin.statistics import StatisticsAdmin
+
+__all__ = ["StatisticsAdmin"]
