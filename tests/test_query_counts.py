@@ -141,6 +141,20 @@ BUDGETS = {
     "/admin/circulation/notice/": 7,
     "/admin/circulation/notice/letters/": 6,
     "/admin/people/borrowercategory/": 7,
+    "/admin/analytics/statistics/": 20,
+    "/admin/analytics/statistics/?category={category}&branch={branch}": 20,
+    "/admin/analytics/statistics/titles/": 16,
+    "/admin/analytics/statistics/collection/": 14,
+    "/admin/analytics/statistics/seasons/": 8,
+    "/admin/analytics/statistics/returns/": 12,
+    "/admin/analytics/statistics/borrowers/": 12,
+    "/admin/analytics/statistics/forecast/": 12,
+    "/admin/analytics/statistics/purchase/": 14,
+    "/admin/analytics/statistics/weeding/": 12,
+    "/admin/analytics/statistics/shelf/": 12,
+    "/api/v1/stats/loans/?group_by=branch": 8,
+    "/api/v1/stats/most-loaned/": 8,
+    "/api/v1/stats/categories/?category={category}": 12,
 }
 
 

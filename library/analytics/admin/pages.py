@@ -1,11 +1,11 @@
 """The pages of the statistics: which figures stand on each, as a page, on paper and as CSV."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from library.analytics.admin.figures import borrowers, collection, foretold, lis
 from library.analytics.admin.scope import ScopeForm
 from library.analytics.selectors.loans import NotCountedError, freshness
 from library.desk.charts import CHART_MEDIA, Chart
-from library.tabular import CsvWriter
+from library.tabular.streaming import csv_stream
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -108,7 +108,8 @@ def statistics_page(
     if wanted := request.GET.get("csv"):
         if wanted not in page.figures:
             raise Http404
-        return csv_of(f"{name}-{wanted}.csv", page.figures[wanted](replace(asked, limit=None)))
+        whole = page.figures[wanted](replace(asked, limit=None))
+        return csv_stream(name=f"{name}-{wanted}.csv", records=whole.records)
     figures, remarks = [], []
     for figure, build in page.figures.items():
         query = request.GET.copy()
@@ -137,32 +138,6 @@ def statistics_page(
         "print_address": f"{request.path}?{for_paper.urlencode()}",
     }
     return render(request, "analytics/paper.html" if on_paper else "analytics/page.html", context)
-
-
-def csv_of(name: str, figure: Chart | Listing) -> StreamingHttpResponse:
-    """Return a figure as CSV to be saved, sent row by row."""
-
-    def lines() -> Iterator[str]:
-        sink = _Sink()
-        writer = CsvWriter(sink)  # type: ignore[arg-type]  # all it asks for is write
-        # The mark tells spreadsheets that it is UTF-8.
-        yield "\ufeff"
-        for record in figure.records:
-            writer.writerow(record)
-            yield sink.text
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-class _Sink:
-    """Keeps the line that was written last."""
-
-    text = ""
-
-    def write(self, text: str) -> None:
-        self.text = text
 
 
 def _chosen(form: ScopeForm, name: str) -> Any:

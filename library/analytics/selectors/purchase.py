@@ -40,18 +40,19 @@ def wanted_titles(*, scope: Scope) -> list[Wanted]:
     active = Hold.objects.filter(
         scope.places(branch="pickup_branch", category="book__category"), status__in=Hold.ACTIVE
     ).order_by()
-    rows = active.values_list("book").annotate(number=Count("pk"))
-    holds = dict(rows.filter(number__gte=settings.POPULARITY_MIN))
-    copies = Copy.objects.filter(scope.places(), book__in=holds).exclude(status__in=GONE).order_by()
+    rows = active.values("book").annotate(number=Count("pk")).filter(number__gte=settings.POPULARITY_MIN)
+    holds = dict(rows.values_list("book", "number"))
+    wanted = rows.values("book")
+    copies = Copy.objects.filter(scope.places(), book__in=wanted).exclude(status__in=GONE).order_by()
     held = dict(copies.values_list("book").annotate(Count("pk")))
-    books = Book.objects.in_bulk(holds)
+    books = {book.pk: book for book in Book.objects.filter(pk__in=wanted)}
     most = settings.HOLDS_PER_COPY
     found = [
         Wanted(books[book], number, held.get(book, 0), math.ceil(number / most) - held.get(book, 0))
         for book, number in holds.items()
-        if number > most * held.get(book, 0)
+        if book in books and number > most * held.get(book, 0)
     ]
-    return sorted(found, key=lambda wanted: (-wanted.holds, wanted.book.control_number))
+    return sorted(found, key=lambda found: (-found.holds, found.book.control_number))
 
 
 def holds_of_all(*, scope: Scope) -> tuple[int, int]:

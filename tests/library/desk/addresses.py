@@ -22,6 +22,8 @@ from django_celery_beat.models import (
 )
 from rest_framework.authtoken.models import Token
 
+from library.analytics.admin.pages import PAGES
+from library.analytics.models import Statistics
 from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.models import AuditEntry
@@ -107,6 +109,15 @@ _NAMED: dict[str, Expected] = {
     "api-docs": {"get": (PUBLIC, 200)},
     "book-similar": {"get": (SIGNED_IN, 200)},
     **{name: {"get": (SIGNED_IN, 200)} for name in ("popular", "trending", "latest", "treasures")},
+    **{
+        f"admin:analytics_statistics_{page}": {"get": (("analytics.view_statistics",), 200)}
+        for page in PAGES
+        if page != "overview"
+    },
+    **{
+        f"stats-{name}": {"get": (("analytics.view_statistics",), 200)}
+        for name in ("loans", "most-loaned", "categories")
+    },
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
     "loan-checkout": {"post": (("circulation.add_loan",), 400)},
@@ -371,6 +382,7 @@ def make_samples() -> dict[str, Any]:
         make_misfiled(),
         make_taxonomy_change(),
         user,
+        Statistics.objects.create(pk=1),
         Group.objects.create(name="sample"),
         AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),
         write_entry(user=None, action=AuditEntry.Action.VIEWED, path="/", now=NOW, model=type(borrower)),
