@@ -135,6 +135,10 @@ class LoansRowSerializer(serializers.Serializer):
         "could be recognised.",
     )
 
+    def to_representation(self, row: dict[str, Any]) -> dict[str, Any]:
+        told = super().to_representation(row)
+        return {name: value for name, value in told.items() if name in row}
+
 
 class LentBookSerializer(serializers.ModelSerializer):
     class Meta:

@@ -94,8 +94,9 @@ def counts(
     keys = [f"{column}_id"] if column else []
     sums = {f"sum_{metric}": Sum(metric) for metric in metrics}
     found: dict[int | None, dict[date, dict[str, int]]] = defaultdict(dict)
-    for row in rows.values(*when, *keys).annotate(**sums):
-        numbers = {metric: row[f"sum_{metric}"] for metric in metrics}
+    by = [*when, *keys]
+    for row in rows.values(*by).annotate(**sums) if by else [rows.aggregate(**sums)]:
+        numbers = {metric: row[f"sum_{metric}"] or 0 for metric in metrics}
         if any(numbers.values()):
             found[row[keys[0]] if keys else None][row.get("period", scope.start)] = numbers
     starts = [scope.start]
