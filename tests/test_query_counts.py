@@ -18,6 +18,7 @@ from django_celery_beat.models import (
 from rest_framework.authtoken.models import Token
 
 from classifier.models import Change, Listing, Reclassification
+from library.analytics.models import ScheduledReport
 from library.catalogue.models import Book, Branch
 from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import ADMINISTRATORS
@@ -152,6 +153,7 @@ BUDGETS = {
     "/admin/analytics/statistics/purchase/": 14,
     "/admin/analytics/statistics/weeding/": 12,
     "/admin/analytics/statistics/shelf/": 12,
+    "/admin/analytics/scheduledreport/": 8,
     "/api/v1/stats/loans/?group_by=branch": 8,
     "/api/v1/stats/most-loaned/": 8,
     "/api/v1/stats/categories/?category={category}": 12,
@@ -183,6 +185,8 @@ def add_rows(book, start, stop):
         make_batch(run=make_run(kind="reclassify", status="succeeded"))
         make_misfiled(book=other)
         make_taxonomy_change(category=category)
+        about = {"branch": branch, "category": category}
+        ScheduledReport.objects.create(page="overview", email="head@library.example", every="week", **about)
         make_recommendation(borrower=borrower, book=other)
         make_feedback(borrower=borrower, book=other)
         make_similar_book(book=book, rank=number, other=other)

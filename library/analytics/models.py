@@ -155,3 +155,49 @@ class BorrowerMonth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}: {self.new} + {self.returning}"
+
+
+class ScheduledReport(models.Model):
+    """A page of the statistics that somebody gets by e-mail, week by week or month by month."""
+
+    class Page(models.TextChoices):
+        OVERVIEW = "overview", _("Overview")
+        TITLES = "titles", _("Most and least borrowed")
+        COLLECTION = "collection", _("Use of the collection")
+        RETURNS = "returns", _("Returns")
+        BORROWERS = "borrowers", _("New and returning borrowers")
+        FORECAST = "forecast", _("Demand forecast")
+        PURCHASE = "purchase", _("Purchase suggestions")
+        WEEDING = "weeding", _("Weeding candidates")
+
+    class Every(models.TextChoices):
+        WEEK = "week", _("week")
+        MONTH = "month", _("month")
+
+    class Language(models.TextChoices):
+        ENGLISH = "en", "English"
+        CHINESE = "zh-hans", "简体中文"
+
+    page = models.CharField(_("report"), max_length=20, choices=Page)
+    email = models.EmailField(_("e-mail"))
+    every = models.CharField(
+        _("every"), max_length=5, choices=Every, help_text=_("It is sent when a week or a month is over.")
+    )
+    language = models.CharField(_("language"), max_length=7, choices=Language, default=Language.ENGLISH)
+    branch = models.ForeignKey(
+        Branch, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("branch")
+    )
+    category = models.ForeignKey(
+        Category, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("category")
+    )
+    #: The first day of the period that was told of last; null: none was.
+    sent_for = models.DateField(_("sent for"), null=True, editable=False)
+    problem = models.CharField(_("problem"), max_length=100, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("scheduled report")
+        verbose_name_plural = _("scheduled reports")
+        ordering = ["email", "page", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_page_display()} → {self.email}"

@@ -381,6 +381,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=20),
         "options": {"expire_seconds": 3000},
     },
+    # After the hour's statistics.
+    "send reports daily": {
+        "task": "library.analytics.tasks.send_reports",
+        "schedule": crontab(hour=6, minute=30),
+    },
     "retrain weekly": {
         "task": "classifier.tasks.ask",
         "kwargs": {"kind": "train"},

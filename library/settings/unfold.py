@@ -122,6 +122,7 @@ UNFOLD = {
                     statistics_link(_("Purchase suggestions"), "add_shopping_cart", "purchase"),
                     statistics_link(_("Weeding candidates"), "content_cut", "weeding"),
                     statistics_link(_("Shelf list"), "shelves", "shelf"),
+                    sidebar_link(_("Scheduled reports"), "forward_to_inbox", "analytics.scheduledreport"),
                 ],
             },
             {

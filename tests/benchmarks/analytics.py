@@ -156,6 +156,9 @@ def run(options: argparse.Namespace) -> None:
         f"{own}titles/{days}&category=1&branch=1",
         f"{own}titles/{days}&csv=never",
         f"{own}shelf/?csv=shelf",
+        "/api/v1/stats/loans/?from=2025-01-01&to=2025-12-31&group_by=category",
+        "/api/v1/stats/most-loaned/?from=2025-01-01&to=2025-12-31",
+        "/api/v1/stats/categories/?from=2025-01-01&to=2025-12-31",
         *options.addresses,
     ]
     pages = Table(title="Pages")
@@ -164,6 +167,7 @@ def run(options: argparse.Namespace) -> None:
     client.get(own)
     for address in addresses:
         took, queries, size = asked(client, address)
+        print(f"{address}: {took * 1000:,.0f} ms", flush=True)
         pages.add_row(address, f"{took * 1000:,.0f}", str(queries), f"{size / 1000:,.0f}")
     console = Console(width=120)
     console.print(works)

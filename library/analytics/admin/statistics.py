@@ -9,7 +9,8 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 
-from library.analytics.admin.pages import PAGES, statistics_page
+from library.analytics.admin.pages import statistics_page
+from library.analytics.figures.catalogue import PAGES
 from library.analytics.models import Statistics
 
 

@@ -10,4 +10,5 @@ from library.catalogue.models import Copy
 def shelf_list(*, scope: Scope) -> QuerySet[Copy]:
     """Return the copies of the scope's branch and category by shelf location and call number."""
     copies = copies_held(scope=scope).filter(scope.places(branch="", category="book__category"))
-    return copies.select_related("book").order_by("shelf_location", "call_number", "barcode")
+    copies = copies.select_related("book").defer("book__description")
+    return copies.order_by("shelf_location", "call_number", "barcode")

@@ -65,7 +65,8 @@ def never_loaned(*, scope: Scope) -> QuerySet[Book]:
     Never is since ever, at any branch; of the scope, branch and category count.
     """
     lent = TitleUse.objects.filter(book=OuterRef("pk"), checkouts__gt=0)
-    return titles_held(scope=scope).filter(~Exists(lent)).order_by("created_at", "pk")
+    books = titles_held(scope=scope).filter(~Exists(lent)).order_by("created_at", "pk")
+    return books.defer("description")  # long, and no list tells it
 
 
 def least_loaned(*, scope: Scope) -> QuerySet[TitleUse]:
@@ -76,7 +77,8 @@ def least_loaned(*, scope: Scope) -> QuerySet[TitleUse]:
     rows = TitleUse.objects.filter(checkouts__gte=1, checkouts__lt=settings.POPULARITY_MIN)
     rows = rows.filter(scope.places(branch="", category="book__category"))
     held = Exists(copies_held(scope=scope).filter(book=OuterRef("book")))
-    return rows.filter(held).select_related("book").order_by("last_checkout", "pk")
+    rows = rows.filter(held).select_related("book").defer("book__description")
+    return rows.order_by("last_checkout", "pk")
 
 
 def copies_held(*, scope: Scope) -> QuerySet[Copy]:

@@ -58,7 +58,7 @@ def weeding_candidates(*, scope: Scope, now: datetime) -> QuerySet[Book]:
         created_at__lt=_years_before(now, settings.WEEDING_YEARS_UNBORROWED),
     )
     order = F("use__last_checkout").asc(nulls_first=True)
-    return books.select_related("use", "category").order_by(order, "pk")
+    return books.select_related("use", "category").defer("description").order_by(order, "pk")
 
 
 def with_reasons(

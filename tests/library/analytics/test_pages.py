@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from library.analytics.admin.pages import PAGES
+from library.analytics.figures.catalogue import PAGES
 from library.analytics.services.refresh import refresh_statistics
 from library.desk.roles import ANALYSTS, CIRCULATION
 from tests.factories import NOW

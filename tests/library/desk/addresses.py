@@ -22,8 +22,8 @@ from django_celery_beat.models import (
 )
 from rest_framework.authtoken.models import Token
 
-from library.analytics.admin.pages import PAGES
-from library.analytics.models import Statistics
+from library.analytics.figures.catalogue import PAGES
+from library.analytics.models import ScheduledReport, Statistics
 from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.models import AuditEntry
@@ -383,6 +383,7 @@ def make_samples() -> dict[str, Any]:
         make_taxonomy_change(),
         user,
         Statistics.objects.create(pk=1),
+        ScheduledReport.objects.create(page="overview", email="head@library.example", every="week"),
         Group.objects.create(name="sample"),
         AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),
         write_entry(user=None, action=AuditEntry.Action.VIEWED, path="/", now=NOW, model=type(borrower)),

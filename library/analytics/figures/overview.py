@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.dates import MONTHS_3, WEEKDAYS
 from django.utils.translation import gettext as _
 
-from library.analytics.admin.asked import Asked
+from library.analytics.figures.asked import Asked
 from library.analytics.selectors.loans import Group, Numbers, Table, by_season, counts, groups
 from library.analytics.selectors.returns import out_now, overdue_by_branch
 from library.analytics.selectors.scope import period_name, periods

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from library.analytics.admin.asked import Asked
+from library.analytics.figures.asked import Asked
 from library.analytics.selectors.loans import counts
 from library.analytics.selectors.months import borrower_months
 from library.analytics.selectors.scope import period_name

@@ -7,7 +7,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from library.analytics.admin.asked import Asked, Listing
+from library.analytics.figures.asked import Asked, Listing
 from library.analytics.selectors.forecast import COVERAGE, LEAST, Forecast, forecast
 from library.analytics.selectors.history import monthly_checkouts
 from library.analytics.selectors.scope import next_period, period_name

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from django.utils.translation import gettext as _
 
-from library.analytics.admin.asked import Asked
+from library.analytics.figures.asked import Asked
 from library.analytics.selectors.collection import Use, titles_by_decade, use_by_category
 from library.analytics.selectors.tree import shown_under
 from library.desk.charts import Chart, Series, bar_chart, scatter

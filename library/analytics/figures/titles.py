@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from library.analytics.admin.asked import Asked, Link, Listing
+from library.analytics.figures.asked import Asked, Link, Listing
 from library.analytics.selectors.titles import least_loaned, most_loaned, never_loaned
 from library.catalogue.models import Book
 from library.desk.charts import Chart, Series, bar_chart
@@ -40,7 +40,7 @@ def least(asked: Asked) -> Listing:
     """Return the titles that were lent, but seldom."""
     uses = least_loaned(scope=asked.scope)
     rows = (
-        [*book_cells(use.book), use.last_checkout.year if use.last_checkout else ""]
+        [*book_cells(use.book, asked), use.last_checkout.year if use.last_checkout else ""]
         for use in limited(uses, asked)
     )
     return Listing(
@@ -68,7 +68,9 @@ def never(asked: Asked) -> Listing:
             "Titles with a copy that were lent at no branch since ever, those longest in the catalogue first."
         ),
         header=[*book_headings(), _("in the catalogue since")],
-        rows=([*book_cells(book), book.created_at.date().isoformat()] for book in limited(books, asked)),
+        rows=(
+            [*book_cells(book, asked), book.created_at.date().isoformat()] for book in limited(books, asked)
+        ),
         total=books.count() if asked.limit else 0,
     )
 
@@ -83,11 +85,17 @@ def book_headings() -> list[str]:
     return [_("control number"), _("title"), _("authors"), _("year")]
 
 
-def book_cells(book: Book) -> list[object]:
-    """Return what a list tells of a title, the title as a link."""
-    address = reverse("admin:catalogue_book_change", args=[book.pk])
+def book_cells(book: Book, asked: Asked) -> list[object]:
+    """Return what a list tells of a title; on a page, which is short, with a link to it."""
     year = "" if book.year is None else str(book.year)
-    return [book.control_number, Link(book.title, address), book.authors, year]
+    return [book.control_number, titled(book, asked), book.authors, year]
+
+
+def titled(book: Book, asked: Asked) -> object:
+    """Return a title, on a page as a link to the book."""
+    if asked.limit is None:
+        return book.title
+    return Link(book.title, reverse("admin:catalogue_book_change", args=[book.pk]))
 
 
 def _called(book: Book) -> str:

@@ -4,8 +4,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from library.analytics.admin.asked import Asked, Link, Listing
-from library.analytics.admin.figures.titles import book_cells, book_headings, limited
+from library.analytics.figures.asked import Asked, Listing
+from library.analytics.figures.titles import book_cells, book_headings, limited, titled
 from library.analytics.selectors.purchase import holds_of_all, wanted_titles
 from library.analytics.selectors.shelf import shelf_list
 from library.analytics.selectors.weeding import weeding_candidates, with_reasons
@@ -36,7 +36,9 @@ def wanted(asked: Asked) -> Listing:
             "copies": copies,
         },
         header=[*book_headings(), _("holds"), _("copies"), _("copies to buy")],
-        rows=[[*book_cells(row.book), row.holds, row.copies, row.to_buy] for row in found[: asked.limit]],
+        rows=[
+            [*book_cells(row.book, asked), row.holds, row.copies, row.to_buy] for row in found[: asked.limit]
+        ],
         total=len(found),
     )
 
@@ -47,7 +49,7 @@ def weeding(asked: Asked) -> Listing:
     candidates = with_reasons(scope=asked.scope, books=books, now=asked.now, limit=asked.limit)
     rows = (
         [
-            *book_cells(found.book),
+            *book_cells(found.book, asked),
             str(found.book.category or ""),
             found.copies,
             found.last or _("never"),
@@ -78,7 +80,7 @@ def shelf(asked: Asked) -> Listing:
         [
             copy.call_number,
             copy.shelf_location,
-            Link(copy.book.title, book_cells(copy.book)[1].address),  # type: ignore[attr-defined]
+            titled(copy.book, asked),
             copy.book.authors,
             copy.barcode,
             copy.get_status_display(),
