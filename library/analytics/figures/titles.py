@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from library.analytics.figures.asked import Asked, Link, Listing
 from library.analytics.selectors.titles import least_loaned, most_loaned, never_loaned
 from library.catalogue.models import Book
+from library.circulation.selectors.calendar import library_date
 from library.desk.charts import Chart, Series, bar_chart
 
 #: Bars that are read at a glance; CSV has more.
@@ -61,6 +62,10 @@ def least(asked: Asked) -> Listing:
 def never(asked: Asked) -> Listing:
     """Return the titles that were never lent."""
     books = never_loaned(scope=asked.scope)
+    rows = (
+        [*book_cells(book, asked), library_date(at=book.created_at).isoformat()]
+        for book in limited(books, asked)
+    )
     return Listing(
         name="never",
         title=_("Never borrowed"),
@@ -68,9 +73,7 @@ def never(asked: Asked) -> Listing:
             "Titles with a copy that were lent at no branch since ever, those longest in the catalogue first."
         ),
         header=[*book_headings(), _("in the catalogue since")],
-        rows=(
-            [*book_cells(book, asked), book.created_at.date().isoformat()] for book in limited(books, asked)
-        ),
+        rows=rows,
         total=books.count() if asked.limit else 0,
     )
 

@@ -29,7 +29,7 @@
     const values = { ...axis, type: "value", name: chart.unit, axisLabel: { ...axis.axisLabel, formatter: number } };
     const across = { nameLocation: "middle", nameGap: 30 };
     const labels = { ...axis, ...across, type: "category", data: chart.labels, name: chart.horizontal ? "" : chart.labelName,
-      splitLine: { show: false }, axisLabel: { ...axis.axisLabel, alignMinLabel: "left", alignMaxLabel: "right" } };
+      splitLine: { show: false } };
     const base = {
       animation: false, aria: { enabled: true, label: { description: chart.description } }, color: colours.series,
       textStyle: { color: colours.text, fontFamily: "inherit" }, legend: { show: false },
@@ -55,7 +55,10 @@
       const height = one.high.map((high, at) => (high === null ? null : high - one.low[at]));
       return [line, { ...edge, data: one.low }, { ...edge, data: height, areaStyle: { opacity: 0.2 } }];
     });
-    return { ...base, xAxis: { ...labels, boundaryGap: false }, yAxis: values, series,
+    // The first and the last stay within the drawing.
+    const ends = { showMinLabel: true, showMaxLabel: true, alignMinLabel: "left", alignMaxLabel: "right" };
+    const below = { ...labels, boundaryGap: false, axisLabel: { ...labels.axisLabel, ...ends } };
+    return { ...base, xAxis: below, yAxis: values, series,
       tooltip: { ...base.tooltip, trigger: "axis" }, dataZoom: [{ type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false }] };
   }
 
@@ -65,7 +68,7 @@
     // The first bar is on top, as in the table.
     const axes = chart.horizontal
       ? { xAxis: { ...values, ...across }, yAxis: { ...labels, inverse: true, axisLabel: { color: colours.text, width: 240, overflow: "truncate" } } }
-      : { xAxis: { ...labels, axisLabel: { color: colours.text, hideOverlap: true } }, yAxis: values };
+      : { xAxis: labels, yAxis: values };
     const zoomed = chart.horizontal ? { yAxisIndex: 0 } : { xAxisIndex: 0 };
     return { ...base, ...axes, series, aria: { ...base.aria, decal: { show: chart.series.length > 1 } },
       tooltip: { ...base.tooltip, trigger: "axis", axisPointer: { type: "shadow" } },
