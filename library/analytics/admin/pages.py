@@ -4,9 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBadRequest, HttpResponseBase
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from library.analytics.admin.scope import ScopeForm
@@ -24,7 +23,7 @@ SHOWN = 50
 
 
 def statistics_page(
-    model_admin: "StatisticsAdmin", request: HttpRequest, *, name: str, now: datetime | None = None
+    model_admin: "StatisticsAdmin", request: HttpRequest, *, name: str, now: datetime
 ) -> HttpResponseBase:
     """Return a page of the statistics; the caller has asked whether the person may see them.
 
@@ -36,15 +35,18 @@ def statistics_page(
     request : HttpRequest
     name : str
         One of `PAGES`.
-    now : datetime, optional
+    now : datetime
     """
-    page, at = PAGES[name], now or timezone.now()
-    form = ScopeForm(request.GET, now=at)
-    asked = Asked(scope=form.scope(), interval=form.interval_chosen(), now=at, limit=SHOWN)
+    page = PAGES[name]
+    form = ScopeForm(request.GET, now=now)
+    asked = Asked(scope=form.scope(), interval=form.interval_chosen(), now=now, limit=SHOWN)
     if wanted := request.GET.get("csv"):
         if wanted not in page.figures:
             raise Http404
-        whole = page.figures[wanted](replace(asked, limit=None))
+        try:
+            whole = page.figures[wanted](replace(asked, limit=None))
+        except NotCountedError as error:
+            return HttpResponseBadRequest(error.message, content_type="text/plain; charset=utf-8")
         return csv_stream(name=f"{name}-{wanted}.csv", records=whole.records)
     figures, remarks = [], []
     for figure, build in page.figures.items():

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import path
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 
@@ -47,6 +48,6 @@ class StatisticsAdmin(ModelAdmin):
         def view(request: HttpRequest) -> HttpResponseBase:
             if not self.has_view_permission(request):
                 raise PermissionDenied
-            return statistics_page(self, request, name=name)
+            return statistics_page(self, request, name=name, now=timezone.now())
 
         return view

@@ -1,31 +1,31 @@
-"""The statistics in the REST API: a fixed list of groups, intervals and metrics, as JSON or CSV."""
+"""The addresses: each checks what is asked for, reads, and sends JSON or CSV."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponseBase
-from django.urls import path
-from django.utils import timezone
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiTypes, extend_schema
-from rest_framework import serializers
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from library.analytics.api.answers import (
+    AnswerSerializer,
+    CategoryUseSerializer,
+    LentBookSerializer,
+    LoansSerializer,
+    MostLoanedSerializer,
+)
+from library.analytics.api.queries import LoansQuerySerializer, ScopeSerializer, TitlesQuerySerializer
 from library.analytics.selectors.collection import use_by_category
-from library.analytics.selectors.loans import GROUPS, METRICS, counts, freshness, groups
-from library.analytics.selectors.scope import INTERVALS, Scope, last_year
+from library.analytics.selectors.loans import counts, freshness, groups
+from library.analytics.selectors.scope import Scope
 from library.analytics.selectors.titles import most_loaned
-from library.catalogue.models import Book, Branch, Category
+from library.catalogue.models import Book
 from library.tabular.streaming import csv_stream
-
-#: One by one, more days of each group would be a file for a database.
-MOST_DAYS = 800
-MOST_TITLES = 1_000
 
 
 class SeesStatistics(BasePermission):
@@ -45,147 +45,13 @@ class CsvRenderer(BaseRenderer):
         raise NotImplementedError("Views send CSV themselves.")
 
 
-class ScopeSerializer(serializers.Serializer):
-    """What is counted, in the address."""
-
-    def get_fields(self) -> dict[str, serializers.Field]:
-        # Not written as attributes: "from" is a word of Python's.
-        return {
-            "from": serializers.DateField(
-                required=False,
-                source="start",
-                help_text="The first day; without it, the first of this month a year ago.",
-            ),
-            "to": serializers.DateField(
-                required=False, source="end", help_text="The last day; without it, today."
-            ),
-            "branch": serializers.PrimaryKeyRelatedField(
-                queryset=Branch.objects.all(), required=False, help_text="Only what happened there."
-            ),
-            "category": serializers.PrimaryKeyRelatedField(
-                queryset=Category.objects.all(),
-                required=False,
-                help_text="Only books filed under it now, or under a category below it.",
-            ),
-            **super().get_fields(),
-        }
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        unknown = self.initial_data.keys() - self.fields.keys() - {"format"}
-        if unknown:
-            known = ", ".join(self.fields)
-            text = _("There is no such parameter. There are: %(known)s.") % {"known": known}
-            raise serializers.ValidationError({name: [text] for name in sorted(unknown)})
-        start, end = last_year(now=timezone.now())
-        attrs = {"start": start, "end": end} | attrs
-        if attrs["start"] > attrs["end"]:
-            raise serializers.ValidationError({"to": [_("The last day is before the first.")]})
-        return attrs
-
-
-class LoansQuerySerializer(ScopeSerializer):
-    group_by = serializers.ChoiceField(choices=list(GROUPS), default="none")
-    interval = serializers.ChoiceField(
-        choices=[*INTERVALS, "total"],
-        default="month",
-        help_text="Weeks begin on Monday; `total` puts all days together.",
-    )
-    metrics = serializers.CharField(
-        default="checkouts",
-        help_text=f"With commas between: {', '.join(METRICS)}. Late is the checkins after the due date.",
-    )
-
-    def validate_metrics(self, text: str) -> list[str]:
-        names = [name.strip() for name in text.split(",")]
-        if wrong := [name for name in names if name not in METRICS]:
-            values = {"wrong": ", ".join(wrong), "known": ", ".join(METRICS)}
-            text = _("There is no metric %(wrong)s. There are: %(known)s.")
-            raise serializers.ValidationError(text % values)
-        return list(dict.fromkeys(names))
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        attrs = super().validate(attrs)
-        if attrs["interval"] == "day" and (attrs["end"] - attrs["start"]).days > MOST_DAYS:
-            text = _("That is too many days to show one by one: choose weeks.")
-            raise serializers.ValidationError({"interval": [text]})
-        return attrs
-
-
-class TitlesQuerySerializer(ScopeSerializer):
-    limit = serializers.IntegerField(default=50, min_value=1, max_value=MOST_TITLES)
-
-
-class GroupSerializer(serializers.Serializer):
-    key = serializers.IntegerField(allow_null=True, help_text="Null: of none, or others and unknown.")
-    code = serializers.CharField()
-    name = serializers.CharField()
-
-
-class LoansRowSerializer(serializers.Serializer):
-    period = serializers.DateField(help_text="Its first day.")
-    group = GroupSerializer(help_text="Without `group_by`, all.")
-    checkouts = serializers.IntegerField(required=False, allow_null=True)
-    renewals = serializers.IntegerField(required=False, allow_null=True)
-    checkins = serializers.IntegerField(required=False, allow_null=True)
-    late = serializers.IntegerField(required=False, allow_null=True)
-    holds = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        help_text="Only the metrics asked for are there; null where so few are in the group that somebody "
-        "could be recognised.",
-    )
-
-    def to_representation(self, row: dict[str, Any]) -> dict[str, Any]:
-        told = super().to_representation(row)
-        return {name: value for name, value in told.items() if name in row}
-
-
-class LentBookSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = Book
-        fields = ["id", "control_number", "title", "authors"]
-
-
-class MostLoanedRowSerializer(serializers.Serializer):
-    book = LentBookSerializer()
-    checkouts = serializers.IntegerField()
-
-
-class CategoryUseRowSerializer(serializers.Serializer):
-    group = GroupSerializer(help_text="The category; those below it have rows of their own.")
-    copies = serializers.IntegerField(help_text="Held now, without lost and withdrawn ones.")
-    checkouts = serializers.IntegerField()
-    turnover = serializers.FloatField(allow_null=True, help_text="Checkouts a copy.")
-    titles = serializers.IntegerField(help_text="With a copy.")
-    never = serializers.IntegerField(help_text="Of these, never lent since ever.")
-    year = serializers.FloatField(allow_null=True, help_text="Of publication, on average.")
-
-
-class _Answer(serializers.Serializer):
-    refreshed_at = serializers.DateTimeField(
-        allow_null=True, help_text="Events up to then are counted; null: none yet."
-    )
-
-
-class LoansSerializer(_Answer):
-    results = LoansRowSerializer(many=True)
-
-
-class MostLoanedSerializer(_Answer):
-    results = MostLoanedRowSerializer(many=True)
-
-
-class CategoryUseSerializer(_Answer):
-    results = CategoryUseRowSerializer(many=True)
-
-
 class _StatisticsView(APIView):
     """Checks what is asked for, and sends it as JSON or, with ``?format=csv`` or ``Accept``, as CSV."""
 
     permission_classes = [IsAuthenticated, SeesStatistics]
     renderer_classes = [JSONRenderer, CsvRenderer]
     query_serializer: type[ScopeSerializer]
-    answer_serializer: type[_Answer]
+    answer_serializer: type[AnswerSerializer]
     file_name: str
 
     def get(self, request: Request) -> HttpResponseBase:
@@ -234,7 +100,7 @@ def _columns(value: object) -> dict[str, object]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _schema(query: type[ScopeSerializer], answer: type[_Answer], example: Any) -> Any:
+def _schema(query: type[ScopeSerializer], answer: type[AnswerSerializer], example: Any) -> Any:
     return extend_schema(
         parameters=[query, OpenApiParameter("format", enum=["json", "csv"])],
         responses={
@@ -348,10 +214,3 @@ class CategoryUseView(_StatisticsView):
 
 def _group(group: Any) -> dict[str, Any]:
     return {"key": group.key, "code": group.code, "name": group.name}
-
-
-urlpatterns = [
-    path("loans/", LoansView.as_view(), name="stats-loans"),
-    path("most-loaned/", MostLoanedView.as_view(), name="stats-most-loaned"),
-    path("categories/", CategoryUseView.as_view(), name="stats-categories"),
-]
