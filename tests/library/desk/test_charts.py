@@ -73,3 +73,12 @@ def test_nothing_to_draw_is_said():
     page = render_to_string("desk/chart.html", {"chart": a_chart(series=[Series("Main", [None, None])])})
     assert "There are no figures to show here." in page
     assert "<table" not in page
+
+
+def test_csv_has_the_numbers_as_they_are_with_bounds_and_keys():
+    chart = a_chart(label_name="Month", keys=["2026-01", "2026-02"], decimals=1)
+    assert chart.records == [
+        ["Month", "Main", "East", "East ≥", "East ≤"],
+        ["2026-01", 1234, 0, 0, 1],
+        ["2026-02", "", 5.26, 1, 9.5],
+    ]
