@@ -12,5 +12,6 @@ urlpatterns = [
     path("api/v1/", include("library.catalogue.api")),
     path("api/v1/", include("library.people.api")),
     path("api/v1/", include("library.circulation.api")),
+    path("api/v1/stats/", include("library.analytics.api")),
     path("api/v1/", include("classifier.api")),
 ]

@@ -17,6 +17,7 @@ from django_celery_beat.models import (
 )
 
 from classifier.models import Change, Listing, Reclassification, TitleLinks
+from library.analytics.models import ScheduledReport
 from library.catalogue.models import Book, Branch
 from library.circulation.models import ClosedDay, FineEntry, Hold, Loan, Notice
 from library.desk.roles import ADMINISTRATORS
@@ -156,6 +157,21 @@ BUDGETS = {
     "/admin/circulation/notice/": 7,
     "/admin/circulation/notice/letters/": 6,
     "/admin/people/borrowercategory/": 7,
+    "/admin/analytics/statistics/": 20,
+    "/admin/analytics/statistics/?category={category}&branch={branch}": 20,
+    "/admin/analytics/statistics/titles/": 16,
+    "/admin/analytics/statistics/collection/": 14,
+    "/admin/analytics/statistics/seasons/": 8,
+    "/admin/analytics/statistics/returns/": 12,
+    "/admin/analytics/statistics/borrowers/": 12,
+    "/admin/analytics/statistics/forecast/": 12,
+    "/admin/analytics/statistics/purchase/": 14,
+    "/admin/analytics/statistics/weeding/": 12,
+    "/admin/analytics/statistics/shelf/": 12,
+    "/admin/analytics/scheduledreport/": 8,
+    "/api/v1/stats/loans/?group_by=branch": 8,
+    "/api/v1/stats/most-loaned/": 8,
+    "/api/v1/stats/categories/?category={category}": 12,
 }
 
 
@@ -184,6 +200,8 @@ def add_rows(book, start, stop):
         make_batch(run=make_run(kind="reclassify", status="succeeded"))
         make_misfiled(book=other)
         make_taxonomy_change(category=category)
+        about = {"branch": branch, "category": category}
+        ScheduledReport.objects.create(page="overview", email="head@library.example", every="week", **about)
         make_recommendation(borrower=borrower, book=other)
         make_feedback(borrower=borrower, book=other)
         make_links(book=other, following={book: {"text": 0.5}}, alike={book: {"text": 0.5}})

@@ -45,6 +45,8 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "circulation.loanevent": ("V", "V", "", "", ""),
     "circulation.loanpolicy": ("VACD", "VACD", "V", "V", ""),
     "circulation.closedday": ("VACD", "VACD", "V", "V", ""),
+    "analytics.statistics": ("V", "V", "", "V", ""),
+    "analytics.scheduledreport": ("VACD", "VACD", "", "V", ""),
     "classifier.suggestion": ("VD", "VD", "", "V", ""),
     "classifier.reclassification": ("VC", "VC", "", "V", ""),
     "classifier.change": ("VD", "VD", "", "V", ""),

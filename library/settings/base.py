@@ -102,6 +102,13 @@ RECOMMEND_MIN_BORROWERS = env.int("RECOMMEND_MIN_BORROWERS", 2, validate=validat
 # How many loans of a title, at a branch, there must be for the lists of popular and trending titles to tell
 # of them. As many as people of a pair; people cannot be counted, as who they were is forgotten.
 POPULARITY_MIN = env.int("POPULARITY_MIN", 5, validate=validate.Range(min=2))
+# A title with more active holds a copy than this is suggested for purchase: with four-week loans, the last of
+# four waits for four months.
+HOLDS_PER_COPY = env.int("HOLDS_PER_COPY", 4, validate=validate.Range(min=1))
+# What nobody has borrowed for so many years is suggested for weeding, and called old when it appeared so many
+# years ago. CREW gives both by subject, mostly from 2 to 5 and from 5 to 15: these lie between.
+WEEDING_YEARS_UNBORROWED = env.int("WEEDING_YEARS_UNBORROWED", 3, validate=validate.Range(min=1, max=100))
+WEEDING_YEARS_OLD = env.int("WEEDING_YEARS_OLD", 10, validate=validate.Range(min=1, max=500))
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)
@@ -163,6 +170,7 @@ INSTALLED_APPS = [
     "library.catalogue",
     "library.people",
     "library.circulation",
+    "library.analytics",
     "classifier",
 ]
 
@@ -403,6 +411,17 @@ CELERY_BEAT_SCHEDULE = {
     "forget loans nightly": {
         "task": "library.circulation.tasks.forget_loans",
         "schedule": crontab(hour=1, minute=0),
+    },
+    # A minute's work at most; the pages say how fresh they are.
+    "refresh statistics hourly": {
+        "task": "library.analytics.tasks.refresh_statistics",
+        "schedule": crontab(minute=20),
+        "options": {"expire_seconds": 3000},
+    },
+    # After the hour's statistics.
+    "send reports daily": {
+        "task": "library.analytics.tasks.send_reports",
+        "schedule": crontab(hour=6, minute=30),
     },
     "retrain weekly": {
         "task": "classifier.tasks.ask",

@@ -30,6 +30,13 @@ def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
     return link
 
 
+def statistics_link(title: object, icon: str, page: str) -> dict[str, object]:
+    """Return a link to a page of the statistics."""
+    link = page_link(title, icon, f"analytics_statistics_{page}", "analytics.view_statistics")
+    link["active"] = lambda request: request.path == str(link["link"])
+    return link
+
+
 UNFOLD = {
     "SITE_TITLE": _("Library"),
     "SITE_HEADER": _("Library"),
@@ -100,6 +107,22 @@ UNFOLD = {
                     sidebar_link(_("Model versions"), "history", "classifier.modelversion"),
                     sidebar_link(_("Drift reports"), "monitoring", "classifier.driftreport"),
                     sidebar_link(_("Alarms"), "notification_important", "classifier.alarm"),
+                ],
+            },
+            {
+                "title": _("Statistics"),
+                "items": [
+                    statistics_link(_("Overview"), "insights", "changelist"),
+                    statistics_link(_("Most and least borrowed"), "leaderboard", "titles"),
+                    statistics_link(_("Use of the collection"), "donut_small", "collection"),
+                    statistics_link(_("Seasons"), "calendar_month", "seasons"),
+                    statistics_link(_("Returns"), "assignment_return", "returns"),
+                    statistics_link(_("New and returning borrowers"), "diversity_3", "borrowers"),
+                    statistics_link(_("Demand forecast"), "query_stats", "forecast"),
+                    statistics_link(_("Purchase suggestions"), "add_shopping_cart", "purchase"),
+                    statistics_link(_("Weeding candidates"), "content_cut", "weeding"),
+                    statistics_link(_("Shelf list"), "shelves", "shelf"),
+                    sidebar_link(_("Scheduled reports"), "forward_to_inbox", "analytics.scheduledreport"),
                 ],
             },
             {

@@ -21,6 +21,8 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
+from library.analytics.figures.catalogue import PAGES
+from library.analytics.models import ScheduledReport, Statistics
 from library.circulation.models import ClosedDay, FineEntry, Hold, Notice
 from library.desk.roles import CLIENTS, ROLES, permissions_of
 from library.people.models import AuditEntry
@@ -123,6 +125,15 @@ _NAMED: dict[str, Expected] = {
     "classify": {"post": (SIGNED_IN, 400)},
     "classify-batch": {"post": (SIGNED_IN, 400)},
     **{name: {"get": (SIGNED_IN, 200)} for name in ("popular", "trending", "latest", "treasures")},
+    **{
+        f"admin:analytics_statistics_{page}": {"get": (("analytics.view_statistics",), 200)}
+        for page in PAGES
+        if page != "overview"
+    },
+    **{
+        f"stats-{name}": {"get": (("analytics.view_statistics",), 200)}
+        for name in ("loans", "most-loaned", "categories")
+    },
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
     "suggestion-review": {"post": (("classifier.add_review", "catalogue.change_book"), 400)},
@@ -399,6 +410,8 @@ def make_samples() -> dict[str, Any]:
         make_taxonomy_change(),
         user,
         ApiToken.objects.create(user=user, name="sample", created_at=NOW, expires_at=NOW),
+        Statistics.objects.create(pk=1),
+        ScheduledReport.objects.create(page="overview", email="head@library.example", every="week"),
         Group.objects.create(name="sample"),
         AccessAttempt.objects.create(attempt_time=NOW, failures_since_start=1),
         write_entry(user=None, action=AuditEntry.Action.VIEWED, path="/", now=NOW, model=type(borrower)),

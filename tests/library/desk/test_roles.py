@@ -67,7 +67,7 @@ def test_only_administrators_make_users_and_read_the_audit_log():
     groups = ensure_roles()
     for role in ROLES[1:]:
         apps = {name.split(".")[0] for name in held(groups[role])}
-        assert apps <= {"catalogue", "people", "circulation", "classifier"}
+        assert apps <= {"catalogue", "people", "circulation", "analytics", "classifier"}
         assert "people.view_auditentry" not in held(groups[role])
     assert {"auth.add_user", "people.view_auditentry"} <= held(groups[ROLES[0]])
 

@@ -4,7 +4,7 @@ from django.utils import translation
 
 MODELS = [
     model
-    for label in ("rest", "catalogue", "people", "circulation", "classifier")
+    for label in ("rest", "catalogue", "people", "circulation", "analytics", "classifier")
     for model in apps.get_app_config(label).get_models()
 ]
 
