@@ -1,0 +1,182 @@
+"use strict";
+/* Draws each <figure data-chart="id"> from the JSON script element with that id (library/desk/charts.py makes it,
+   templates/desk/chart.html holds both). Without this file the figure still has its table. */
+
+(() => {
+  // Okabe, M., Ito, K. (2008). Color universal design. In an order in which the first stand out best from the
+  // ground; black and white are the text's own colour.
+  const LIGHT = { series: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#1f2937", "#56b4e9", "#f0e442"],
+    text: "#1f2937", lines: "#d1d5db", low: "#e8f1f8", high: "#00405f", ground: "#ffffff" };
+  const DARK = { series: ["#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#f3f4f6", "#d55e00", "#0072b2"],
+    text: "#e5e7eb", lines: "#4b5563", low: "#12303f", high: "#b9e3fb", ground: "#111827" };
+  // Colour is never all that tells lines apart.
+  const SYMBOLS = ["circle", "rect", "triangle", "diamond", "roundRect", "pin", "arrow", "emptyCircle"];
+  const MANY = 18; // labels, from which on zooming helps
+  const language = document.documentElement.lang || "en";
+  const drawn = [];
+
+  const isDark = () => document.documentElement.classList.contains("dark");
+  const numbers = (decimals) => {
+    const format = new Intl.NumberFormat(language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    return (value) => (value === null || value === undefined ? "–" : format.format(value));
+  };
+
+  function options(chart, colours) {
+    const number = numbers(chart.decimals);
+    const withUnit = (value) => (chart.unit ? `${number(value)} ${chart.unit}` : number(value));
+    const axis = { axisLabel: { color: colours.text, hideOverlap: true }, nameTextStyle: { color: colours.text },
+      axisLine: { lineStyle: { color: colours.lines } }, splitLine: { lineStyle: { color: colours.lines } } };
+    const values = { ...axis, type: "value", name: chart.unit, axisLabel: { ...axis.axisLabel, formatter: number } };
+    const labels = { ...axis, type: "category", data: chart.labels, name: chart.horizontal ? "" : chart.labelName,
+      nameLocation: "middle", nameGap: 30, splitLine: { show: false } };
+    const base = {
+      animation: false, aria: { enabled: true, label: { description: chart.description } }, color: colours.series,
+      textStyle: { color: colours.text, fontFamily: "inherit" }, legend: { show: false },
+      grid: { left: 12, right: 24, top: 36, bottom: 36, containLabel: true },
+      // Rich text is drawn, not written as HTML, so that no style in a page is needed.
+      tooltip: { renderMode: "richText", confine: true, valueFormatter: withUnit, backgroundColor: colours.ground,
+        borderColor: colours.lines, textStyle: { color: colours.text } },
+    };
+    const kinds = { line: lines, bar: bars, heatmap: fields, scatter: points };
+    return kinds[chart.kind](chart, { colours, base, axis, values, labels, number, withUnit });
+  }
+
+  function lines(chart, { base, values, labels, colours }) {
+    const series = chart.series.flatMap((one, place) => {
+      const colour = colours.series[place % colours.series.length];
+      const line = { type: "line", name: one.name, data: one.values, color: colour, connectNulls: false,
+        symbol: SYMBOLS[place % SYMBOLS.length], symbolSize: 6, showSymbol: chart.labels.length <= 2 * MANY,
+        lineStyle: { width: 2, type: one.dashed ? "dashed" : "solid" } };
+      if (!one.low.length) return [line];
+      // A band is two lines stacked, of which only what is between them is filled.
+      const edge = { type: "line", name: one.name, stack: `band-${place}`, symbol: "none", color: colour, silent: true,
+        lineStyle: { opacity: 0 }, tooltip: { show: false }, stackStrategy: "all" };
+      const height = one.high.map((high, at) => (high === null ? null : high - one.low[at]));
+      return [line, { ...edge, data: one.low }, { ...edge, data: height, areaStyle: { opacity: 0.2 } }];
+    });
+    return { ...base, xAxis: { ...labels, boundaryGap: false }, yAxis: values, series,
+      tooltip: { ...base.tooltip, trigger: "axis" }, dataZoom: [{ type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false }] };
+  }
+
+  function bars(chart, { base, values, labels, colours }) {
+    const series = chart.series.map((one, place) => ({ type: "bar", name: one.name, data: one.values,
+      stack: chart.stacked ? "all" : undefined, barMaxWidth: 36, color: colours.series[place % colours.series.length] }));
+    // The first bar is on top, as in the table.
+    const axes = chart.horizontal
+      ? { xAxis: values, yAxis: { ...labels, inverse: true, axisLabel: { ...labels.axisLabel, width: 180, overflow: "truncate" } } }
+      : { xAxis: labels, yAxis: values };
+    const zoomed = chart.horizontal ? { yAxisIndex: 0 } : { xAxisIndex: 0 };
+    return { ...base, ...axes, series, aria: { ...base.aria, decal: { show: chart.series.length > 1 } },
+      tooltip: { ...base.tooltip, trigger: "axis", axisPointer: { type: "shadow" } },
+      dataZoom: [{ type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false, ...zoomed }] };
+  }
+
+  function fields(chart, { base, labels, colours, axis, number, withUnit }) {
+    const data = chart.series.flatMap((row, y) => row.values.flatMap((value, x) => (value === null ? [] : [[x, y, value]])));
+    const found = data.map((field) => field[2]);
+    return { ...base, xAxis: labels, grid: { ...base.grid, right: 90 },
+      yAxis: { ...axis, type: "category", data: chart.series.map((row) => row.name), inverse: true, splitLine: { show: false } },
+      visualMap: { min: Math.min(0, ...found), max: Math.max(...found), calculable: false, right: 0, top: "middle",
+        inRange: { color: [colours.low, colours.high] }, textStyle: { color: colours.text }, text: [number(Math.max(...found)), number(Math.min(0, ...found))] },
+      tooltip: { ...base.tooltip, formatter: ({ value }) => `${chart.labels[value[0]]}, ${chart.series[value[1]].name}: ${withUnit(value[2])}` },
+      series: [{ type: "heatmap", name: chart.title, data, itemStyle: { borderColor: colours.ground, borderWidth: 1 } }] };
+  }
+
+  function points(chart, { base, values, colours, number }) {
+    const [across, up] = chart.series;
+    const data = chart.labels.map((name, at) => ({ name, value: [across.values[at], up.values[at]] }));
+    return { ...base, xAxis: { ...values, name: across.name, nameLocation: "middle", nameGap: 30 }, yAxis: { ...values, name: up.name },
+      tooltip: { ...base.tooltip, formatter: ({ name, value }) => `${name}\n${across.name}: ${number(value[0])}\n${up.name}: ${number(value[1])}` },
+      series: [{ type: "scatter", name: chart.title, data, symbolSize: 9, color: colours.series[0], itemStyle: { opacity: 0.75 } }] };
+  }
+
+  /** A button for each series: the canvas itself cannot be reached by keyboard. */
+  function keys(figure, chart, view) {
+    if (chart.kind === "heatmap" || chart.kind === "scatter" || chart.series.length < 2) return;
+    const group = figure.querySelector(".chart-keys");
+    chart.series.forEach((one, place) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.setAttribute("aria-pressed", "true");
+      const sign = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+      sign.setAttribute("viewBox", "0 0 24 12");
+      sign.setAttribute("aria-hidden", "true");
+      const mark = document.createElementNS("http://www.w3.org/2000/svg", "path");
+      mark.setAttribute("d", "M0 6H24");
+      mark.setAttribute("stroke-width", chart.kind === "bar" ? "12" : "3");
+      if (one.dashed) mark.setAttribute("stroke-dasharray", "5 3");
+      sign.append(mark);
+      button.append(sign, one.name);
+      button.addEventListener("click", () => {
+        const pressed = button.getAttribute("aria-pressed") !== "true";
+        button.setAttribute("aria-pressed", pressed);
+        view.dispatchAction({ type: pressed ? "legendSelect" : "legendUnSelect", name: one.name });
+      });
+      group.append(button);
+    });
+    group.hidden = false;
+  }
+
+  function paintKeys(figure, colours) {
+    figure.querySelectorAll(".chart-keys path").forEach((mark, place) => {
+      mark.setAttribute("stroke", colours.series[place % colours.series.length]);
+    });
+  }
+
+  function zooming(figure, chart, view) {
+    if (chart.kind === "heatmap" || chart.kind === "scatter" || chart.labels.length < MANY) return;
+    let [start, end] = [0, 100];
+    const steps = {
+      in: () => [start + (end - start) / 4, end - (end - start) / 4],
+      out: () => [start - (end - start) / 2, end + (end - start) / 2],
+      earlier: () => [start - Math.min(start, (end - start) / 2), end - Math.min(start, (end - start) / 2)],
+      later: () => [start + Math.min(100 - end, (end - start) / 2), end + Math.min(100 - end, (end - start) / 2)],
+    };
+    view.on("datazoom", () => { ({ start, end } = view.getOption().dataZoom[0]); });
+    const buttons = figure.querySelector(".chart-zoom");
+    buttons.addEventListener("click", (event) => {
+      const step = steps[event.target.dataset.zoom];
+      if (!step) return;
+      const [from, to] = step();
+      view.dispatchAction({ type: "dataZoom", start: Math.max(0, from), end: Math.min(100, to) });
+    });
+    buttons.hidden = false;
+  }
+
+  function draw(figure) {
+    const chart = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
+    const place = figure.querySelector(".chart-drawing");
+    if (!place) return; // nothing to draw
+    place.hidden = false;
+    if (chart.horizontal) place.style.height = `${Math.max(8, 4 + chart.labels.length * (chart.stacked ? 1 : chart.series.length) * 1.6)}rem`;
+    const view = echarts.init(place, null, { locale: language.startsWith("zh") ? "ZH" : "EN" });
+    const paint = (colours) => {
+      view.setOption(options(chart, colours));
+      paintKeys(figure, colours);
+    };
+    keys(figure, chart, view);
+    zooming(figure, chart, view);
+    paint(isDark() ? DARK : LIGHT);
+    new ResizeObserver(() => view.resize()).observe(place);
+    drawn.push({ view, paint, table: figure.querySelector("details") });
+  }
+
+  function repaint() {
+    drawn.forEach(({ paint }) => paint(isDark() ? DARK : LIGHT));
+  }
+
+  document.querySelectorAll("figure[data-chart]").forEach(draw);
+  new MutationObserver(repaint).observe(document.documentElement, { attributeFilter: ["class"] });
+  // Paper is white, narrower than a screen, and can't be clicked.
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = drawn.filter(({ table }) => table && !table.open);
+    opened.forEach(({ table }) => { table.open = true; });
+    drawn.forEach(({ view, paint }) => { paint(LIGHT); view.resize({ width: 640 }); });
+  });
+  window.addEventListener("afterprint", () => {
+    opened.forEach(({ table }) => { table.open = false; });
+    drawn.forEach(({ view }) => view.resize({ width: "auto" }));
+    repaint();
+  });
+})();

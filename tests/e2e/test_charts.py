@@ -1,0 +1,197 @@
+"""Charts in a real browser under the strictest policy: drawn, worked by keyboard, tables without a script."""
+
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from django.template.loader import render_to_string
+from django.utils import translation
+from playwright.sync_api import expect
+
+from library.desk.charts import CHART_MEDIA, Series, bar_chart, heatmap, line_chart, scatter
+from tests.library.desk.test_pages import STRICT
+
+STATIC = Path(__file__).parents[2] / "library" / "desk" / "static"
+MONTHS = [f"2025-{month:02}" for month in range(1, 13)] + [f"2026-{month:02}" for month in range(1, 13)]
+HEIGHTS = [1200 + 10 * month for month in range(24)]
+
+
+def charts():
+    return [
+        line_chart(
+            name="loans",
+            title="Loans by month",
+            definition="Checkouts, counted where they were made.",
+            labels=MONTHS,
+            label_name="Month",
+            unit="loans",
+            csv="loans.csv",
+            series=[
+                Series("Main", HEIGHTS),
+                Series(
+                    "Expected",
+                    [None] * 23 + [1500],
+                    low=[None] * 23 + [1400],
+                    high=[None] * 23 + [1600],
+                    dashed=True,
+                ),
+            ],
+        ),
+        bar_chart(
+            name="use",
+            title="Use",
+            definition="Loans a copy.",
+            labels=["History", "Physics"],
+            series=[Series("2025", [1.25, 0.5]), Series("2026", [1.0, None])],
+            decimals=2,
+            horizontal=True,
+        ),
+        heatmap(
+            name="season",
+            title="Season",
+            definition="Loans by month and weekday.",
+            labels=["January", "February"],
+            series=[Series("Monday", [5, 0]), Series("Sunday", [None, 40])],
+        ),
+        scatter(
+            name="age",
+            title="Age and use",
+            definition="Each point is a category.",
+            labels=["History", "Physics"],
+            across=Series("Age", [10, 3]),
+            up=Series("Loans", [4, 9]),
+        ),
+    ]
+
+
+def page_of(charts, language="en"):
+    with translation.override(language):
+        figures = "".join(render_to_string("desk/chart.html", {"chart": chart}) for chart in charts)
+        return (
+            f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>Charts</title>'
+            f'<link rel="icon" href="/static/desk/favicon.svg">{CHART_MEDIA}<body>{figures}</body></html>'
+        )
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Sends the page at / and the product's static files, with the policy of the site."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *args, page, **kwargs):
+        self.page = page
+        super().__init__(*args, directory=str(STATIC), **kwargs)
+
+    def end_headers(self):
+        self.send_header("Content-Security-Policy", STRICT)
+        super().end_headers()
+
+    def do_GET(self):
+        if self.path != "/":
+            self.path = self.path.removeprefix("/static")
+            return super().do_GET()
+        body = self.page.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def address(request):
+    page = page_of(charts(), getattr(request, "param", "en"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, page=page))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def shown(page):
+    """Return the state of the first chart as the chart library has it."""
+    return page.evaluate(
+        """() => {
+            const option = echarts.getInstanceByDom(document.querySelector('.chart-drawing')).getOption();
+            const [zoom] = option.dataZoom;
+            return {selected: option.legend[0].selected, zoom: [zoom.start, zoom.end],
+                    text: option.textStyle.color, colour: option.color[0]};
+        }"""
+    )
+
+
+def test_every_kind_is_drawn_under_the_strict_policy_and_asks_no_other_host(address, page):
+    page.goto(address)
+    expect(page.locator(".chart-drawing:has(canvas)")).to_have_count(4)
+    # Each has more than its ground on it.
+    painted = page.evaluate(
+        """() => [...document.querySelectorAll('.chart-drawing')].map((place) => {
+            const canvas = echarts.getInstanceByDom(place).getRenderedCanvas();
+            const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            return new Set(new Uint32Array(data.buffer)).size;
+        })"""
+    )
+    assert min(painted) > 5
+    expect(page.get_by_role("img").first).to_have_attribute(
+        "aria-label", "Loans by month. Checkouts, counted where they were made."
+    )
+    assert page.wrong == []
+    assert page.hosts == {address.split("/")[2]}
+
+
+def test_lines_are_switched_and_zoomed_by_keyboard(address, page):
+    page.goto(address)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Main")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Main")).to_have_attribute("aria-pressed", "false")
+    assert shown(page)["selected"]["Main"] is False
+    page.keyboard.press("Enter")
+    assert shown(page)["selected"]["Main"] is True
+    page.get_by_role("button", name="Zoom in").focus()
+    page.keyboard.press("Enter")
+    assert shown(page)["zoom"] == [25, 75]
+    page.get_by_role("button", name="Later").press("Enter")
+    assert shown(page)["zoom"] == [50, 100]
+    page.get_by_role("button", name="Zoom out").press("Enter")
+    assert shown(page)["zoom"] == [25, 100]
+
+
+def test_the_theme_is_followed_and_paper_is_white(address, page):
+    page.goto(address)
+    light = shown(page)
+    page.evaluate("document.documentElement.classList.add('dark')")
+    page.wait_for_function("""() => echarts.getInstanceByDom(document.querySelector('.chart-drawing'))
+        .getOption().textStyle.color === '#e5e7eb'""")
+    assert shown(page)["colour"] != light["colour"]
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert shown(page)["text"] == light["text"]
+    expect(page.get_by_role("table")).to_have_count(4)
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert shown(page)["text"] == "#e5e7eb"
+    expect(page.get_by_role("table")).to_have_count(0)
+
+
+@pytest.mark.parametrize("address", ["zh-hans"], indirect=True)
+def test_in_chinese_the_words_are_chinese(address, page):
+    page.goto(address)
+    expect(page.get_by_text("表格形式的数据")).to_have_count(4)
+    expect(page.get_by_role("button", name="放大")).to_be_visible()
+    assert page.wrong == []
+
+
+def test_without_scripts_the_figures_are_in_the_table(address, page):
+    plain = page.context.browser.new_page(java_script_enabled=False)
+    plain.goto(address)
+    expect(plain.locator(".chart-drawing").first).to_be_hidden()
+    plain.get_by_text("Table of these figures").first.click()
+    table = plain.get_by_role("table", name="")
+    expect(table.get_by_role("row").nth(24)).to_contain_text("1,500 (1,400–1,600)")
+    expect(plain.get_by_role("link", name="These figures as CSV")).to_have_attribute("href", "loans.csv")
