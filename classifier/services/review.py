@@ -160,7 +160,10 @@ def judge(
             raise NotYoursError(book=current.book_id)
         seconds = None
         if item.locked_at and item.locked_until and now <= item.locked_until:
-            seconds = max(0, round((now - item.locked_at).total_seconds()))
+            # One that was locked ahead was looked at only when the one before it was answered.
+            before = Review.objects.filter(reviewer=reviewer, at__range=(item.locked_at, now)).order_by("-at")
+            since = before.values_list("at", flat=True).first() or item.locked_at
+            seconds = max(0, round((now - since).total_seconds()))
         return _record(
             current,
             verdict=verdict,
