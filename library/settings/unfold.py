@@ -37,7 +37,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "href": lambda request: static("desk/favicon.svg")}],
     "STYLES": [lambda request: static("desk/admin.css")],
     "SHOW_LANGUAGES": True,
-    "DASHBOARD_CALLBACK": "classifier.admin.alarms.with_open_alarms",
+    "DASHBOARD_CALLBACK": "classifier.admin.home.with_tiles",
     "COLORS": {
         "primary": {  # 600 carries white text: 5.5 to 1
             "50": "#f0fdfa",
