@@ -72,6 +72,8 @@ class Chart:
         Of bars.
     csv : str
         Address of the figures as CSV; empty: there is none.
+    keys : sequence of str
+        What stands in CSV for the labels, such as ISO dates; empty: the labels.
     """
 
     kind: Kind
@@ -86,6 +88,7 @@ class Chart:
     stacked: bool = False
     horizontal: bool = False
     csv: str = ""
+    keys: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for series in self.series:
@@ -139,6 +142,20 @@ class Chart:
         ]
 
     @property
+    def records(self) -> list[list[object]]:
+        """The heading and the rows for CSV: numbers as they are, bounds in columns of their own."""
+        heading: list[object] = [self.label_name]
+        columns: list[Values] = []
+        for series in self.series:
+            heading.append(series.name)
+            columns.append(series.values)
+            if series.low:
+                heading += [f"{series.name} ≥", f"{series.name} ≤"]
+                columns += [series.low, series.high]
+        rows = zip(self.keys or self.labels, *columns, strict=True)
+        return [heading, *(["" if cell is None else cell for cell in row] for row in rows)]
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to draw."""
         return all(value is None for series in self.series for value in series.values)
@@ -171,6 +188,7 @@ def line_chart(
     unit: str = "",
     decimals: int = 0,
     csv: str = "",
+    keys: Sequence[str] = (),
 ) -> Chart:
     """Return lines over the labels, as of time; the parameters are the attributes of `Chart`.
 
@@ -180,7 +198,17 @@ def line_chart(
         If a series has not one value a label.
     """
     return Chart(
-        "line", name, title, definition, labels, series, label_name, unit=unit, decimals=decimals, csv=csv
+        "line",
+        name,
+        title,
+        definition,
+        labels,
+        series,
+        label_name,
+        unit=unit,
+        decimals=decimals,
+        csv=csv,
+        keys=keys,
     )
 
 
@@ -197,6 +225,7 @@ def bar_chart(
     stacked: bool = False,
     horizontal: bool = False,
     csv: str = "",
+    keys: Sequence[str] = (),
 ) -> Chart:
     """Return bars at the labels; the parameters are the attributes of `Chart`.
 
@@ -218,6 +247,7 @@ def bar_chart(
         stacked=stacked,
         horizontal=horizontal,
         csv=csv,
+        keys=keys,
     )
 
 
@@ -232,6 +262,7 @@ def heatmap(
     unit: str = "",
     decimals: int = 0,
     csv: str = "",
+    keys: Sequence[str] = (),
 ) -> Chart:
     """Return a field for each label (across) and series (down), the darker the more.
 
@@ -241,7 +272,17 @@ def heatmap(
         If a series has not one value a label.
     """
     return Chart(
-        "heatmap", name, title, definition, labels, series, label_name, unit=unit, decimals=decimals, csv=csv
+        "heatmap",
+        name,
+        title,
+        definition,
+        labels,
+        series,
+        label_name,
+        unit=unit,
+        decimals=decimals,
+        csv=csv,
+        keys=keys,
     )
 
 
@@ -256,6 +297,7 @@ def scatter(
     label_name: str = "",
     decimals: int = 0,
     csv: str = "",
+    keys: Sequence[str] = (),
 ) -> Chart:
     """Return a point for each label.
 
@@ -265,5 +307,14 @@ def scatter(
         If a series has not one value a label.
     """
     return Chart(
-        "scatter", name, title, definition, labels, (across, up), label_name, decimals=decimals, csv=csv
+        "scatter",
+        name,
+        title,
+        definition,
+        labels,
+        (across, up),
+        label_name,
+        decimals=decimals,
+        csv=csv,
+        keys=keys,
     )
