@@ -52,6 +52,7 @@ USUAL: dict[str, dict[str, float]] = {
         SAVING: 0.34,
         COUNTING: 0.02,
     },
+    "draw_map": {READING: 0.1, _("comparing books"): 0.3, _("laying out"): 0.6},
     "order_reviews": {
         READING: 0.1,
         _("reading suggestions"): 0.2,
