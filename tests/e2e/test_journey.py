@@ -61,7 +61,10 @@ def pictured(page, tmp_path):
         for size, (width, height) in SIZES.items():
             page.set_viewport_size({"width": width, "height": height})
             for theme in ("dark", "light"):
-                page.emulate_media(color_scheme=theme)
+                # As choosing it does; the theme itself looks at the browser's only when a page is loaded.
+                page.evaluate(
+                    "dark => document.documentElement.classList.toggle('dark', dark)", theme == "dark"
+                )
                 page.screenshot(path=folder / f"{name}-{size}-{theme}.png")
         page.set_viewport_size({"width": 1280, "height": 800})
 
