@@ -174,6 +174,23 @@ def similar_titles(
     ]
 
 
+def similar_to_each(*, books: Collection[int], most: int) -> dict[int, list[Book]]:
+    """Return the titles nearest to each of some books with their categories, the nearest first.
+
+    Parameters
+    ----------
+    books : collection of int
+        Primary keys.
+    most : int
+    """
+    near: dict[int, list[int]] = {}
+    for book, content in TitleLinks.objects.filter(book__in=books).values_list("book", "alike"):
+        other, parts = unpacked(bytes(content))
+        near[book] = other[nearest_first(other, parts)[:most]].tolist()
+    found = Book.objects.select_related("category").in_bulk({pk for pks in near.values() for pk in pks})
+    return {book: [found[pk] for pk in pks if pk in found] for book, pks in near.items()}
+
+
 def nearest_first(other: Int64, parts: Float32) -> list[int]:
     """Return the places of the titles that are alike at all, the most alike first.
 

@@ -1,5 +1,6 @@
 """The evidence of a suggestion, as a librarian reads it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -18,15 +19,32 @@ _MODALITIES = {
     "sentence": _("meaning of the text"),
 }
 
+#: What a category is called by.
+_OF_CATEGORY = ("notation", "label_en", "label_zh")
+
 
 def as_html(suggestion: Suggestion | Misfiled) -> SafeString:
     """Return the evidence of a suggestion as a few short lists; of one from before there was any, nothing."""
-    evidence = suggestion.evidence
-    if not evidence:
-        return SafeString("")
-    books, categories = _books(evidence), _categories(evidence)
+    return all_as_html([suggestion])[0]
+
+
+def all_as_html(suggestions: Sequence[Suggestion | Misfiled]) -> list[SafeString]:
+    """Return the evidence of each suggestion; the titles and categories of all are read at once."""
+    told = [suggestion.evidence for suggestion in suggestions if suggestion.evidence]
+    books, categories = _books(told), _categories(told)
+    return [
+        render_to_string("classifier/evidence.html", _context(suggestion.evidence, books, categories))
+        if suggestion.evidence
+        else SafeString("")
+        for suggestion in suggestions
+    ]
+
+
+def _context(
+    evidence: dict[str, Any], books: dict[str, Book], categories: dict[str, Category]
+) -> dict[str, Any]:
     largest = max(map(abs, evidence["shares"].values()), default=0) or 1
-    context = {
+    return {
         "decision": evidence["decision"],
         "baseline": evidence["baseline"],
         "shares": [
@@ -40,11 +58,12 @@ def as_html(suggestion: Suggestion | Misfiled) -> SafeString:
             for name, share in evidence["shares"].items()
         ],
         "terms": [
-            {"heading": heading, "words": [(word, _field(field)) for field, word, _gain in terms]}
-            for heading, terms in (
-                (_("Words for it"), evidence["terms"]["for"]),
-                (_("Words against it"), evidence["terms"]["against"]),
-            )
+            {
+                "heading": heading,
+                "side": side,
+                "words": [(word, _field(field)) for field, word, _gain in evidence["terms"][side]],
+            }
+            for side, heading in (("for", _("Words for it")), ("against", _("Words against it")))
         ],
         "disagree": evidence["disagree"],
         "left_out": [modality(name) for name in evidence["left_out"]],
@@ -55,7 +74,6 @@ def as_html(suggestion: Suggestion | Misfiled) -> SafeString:
         "nearest": [
             {
                 "modality": modality(name),
-                "shown": name == "cover",
                 "books": [
                     {"book": books.get(number), "number": number, "category": categories.get(key, key)}
                     for number, key, _likeness in near
@@ -70,7 +88,6 @@ def as_html(suggestion: Suggestion | Misfiled) -> SafeString:
             for number, _weight in evidence["borrowed_with"]["books"]
         ],
     }
-    return render_to_string("classifier/evidence.html", context)
 
 
 def modality(name: str) -> Any:
@@ -83,16 +100,17 @@ def _field(name: str) -> Any:
     return field.verbose_name
 
 
-def _books(evidence: dict[str, Any]) -> dict[str, Book]:
+def _books(told: Sequence[dict[str, Any]]) -> dict[str, Book]:
     """Return the books that are named, by control number; those deleted since are missing."""
-    numbers = {number for near in evidence["nearest"].values() for number, *_rest in near}
-    numbers |= {number for number, _weight in evidence["borrowed_with"]["books"]}
-    found = Book.objects.filter(control_number__in=numbers).only("control_number", "title", "cover")
-    return {book.control_number: book for book in found} if numbers else {}
+    numbers = {number for each in told for near in each["nearest"].values() for number, *_rest in near}
+    numbers |= {number for each in told for number, _weight in each["borrowed_with"]["books"]}
+    found = Book.objects.filter(control_number__in=numbers).select_related("category")
+    named = found.only("control_number", "title", "cover", *(f"category__{name}" for name in _OF_CATEGORY))
+    return {book.control_number: book for book in named} if numbers else {}
 
 
-def _categories(evidence: dict[str, Any]) -> dict[str, Category]:
+def _categories(told: Sequence[dict[str, Any]]) -> dict[str, Category]:
     """Return the categories that are named, by key; those deleted since are missing."""
-    keys = {key for key, _probability in evidence["says"].values()}
-    keys |= {key for near in evidence["nearest"].values() for _number, key, _likeness in near}
+    keys = {key for each in told for key, _probability in each["says"].values()}
+    keys |= {key for each in told for near in each["nearest"].values() for _number, key, _likeness in near}
     return categories_of(keys)

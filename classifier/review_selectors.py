@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, When
 
 from classifier.models import TRUSTED_SOURCES, Review, ReviewItem, Suggestion
-from library.catalogue.models import Copy
+from library.catalogue.models import Category, Copy
 from library.circulation.models import LoanEvent
 
 USES = (LoanEvent.Kind.CHECKOUT, LoanEvent.Kind.HOLD_PLACED)
@@ -126,6 +126,60 @@ def rejected(*, books: Collection[int] | None = None) -> dict[str, list[str]]:
 def category_key(scheme: str, notation: str) -> str:
     """Return what the model calls a category: it must mean the same on another machine."""
     return f"{scheme}/{notation}"
+
+
+def categories_like(*, text: str, most: int) -> list[Category]:
+    """Return open categories that a person may mean, each with up to three of those above it.
+
+    Parameters
+    ----------
+    text : str
+        What was typed: the beginning of a notation, or part of a label, in either language, of the category
+        or of the one above it.
+    most : int
+    """
+    text = text.strip()
+    labels = Q(label_en__icontains=text) | Q(label_zh__icontains=text)
+    above = Q(parent__label_en__icontains=text) | Q(parent__label_zh__icontains=text)
+    rows = Category.objects.filter(Q(notation__istartswith=text) | labels | above, **Category.OPEN)
+    nearest = Case(
+        When(notation__iexact=text, then=0),
+        When(notation__istartswith=text, then=1),
+        When(labels, then=2),
+        default=3,
+    )
+    return list(rows.select_related("parent__parent__parent").order_by(nearest, "scheme", "notation")[:most])
+
+
+def groups_alike(
+    *, probability: float, reviewer: User, now: datetime, most: int
+) -> list[tuple[Category, int]]:
+    """Return the categories that most waiting books are surely suggested, with how many those are.
+
+    See `alike` for the others.
+    """
+    rows = alike(probability=probability, reviewer=reviewer, now=now).order_by()
+    counted = rows.values_list("category").annotate(books=Count("pk")).order_by("-books", "category")[:most]
+    found = dict(counted)
+    categories = Category.objects.in_bulk(found)
+    return [(categories[pk], books) for pk, books in found.items()]
+
+
+def alike(*, probability: float, reviewer: User, now: datetime) -> QuerySet[Suggestion]:
+    """Return the best suggestions of waiting books that may be accepted together, the surest first.
+
+    Parameters
+    ----------
+    probability : float
+        The least of a suggestion; a guess is none.
+    reviewer : User
+        Books that are with others are left out.
+    now : datetime
+    """
+    free = Q(locked_until=None) | Q(locked_until__lte=now) | Q(locked_by=reviewer)
+    waiting = waiting_items().filter(free).order_by().values("book")
+    sure = Suggestion.objects.filter(rank=1, abstained=False, probability__gte=probability, book__in=waiting)
+    return sure.order_by("-probability", "pk")
 
 
 def review_figures() -> dict[str, Any]:

@@ -66,6 +66,12 @@ def order_reviews(self: Task, run_id: int) -> None:
     _work(self, run_id)
 
 
+@_of_a_run()
+def draw_map(self: Task, run_id: int) -> None:
+    """Draw the map of the collection."""
+    _work(self, run_id)
+
+
 @shared_task(ignore_result=True)
 def ask(kind: str, parameters: dict[str, Any] | None = None, force: bool = False) -> None:
     """Ask for a run, as a schedule does; asked for again before it is over, it is the same run."""

@@ -16,13 +16,6 @@ from classifier.models import Alarm, DriftReport
 from classifier.sentences import spoken
 
 
-def with_open_alarms(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the open alarms to the admin's home page, for those who may see them."""
-    if request.user.has_perm("classifier.view_alarm"):
-        context["alarms"] = Alarm.objects.filter(cleared_at=None)
-    return context
-
-
 class WrittenByTasks(ReadOnlyAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone
@@ -26,8 +26,8 @@ from classifier.services.runs import request_cancel
 from library.desk.users import signed_in
 from library.errors import LibraryError
 
-REFRESH = 5
-"""Seconds after which a page that shows a run going on is loaded again."""
+MOST_ASKED = 50
+"""Runs whose progress a page asks for: as many as it lists."""
 #: Who keeps the schedules runs the installation, and is told where in the code it went wrong.
 OPERATOR = "django_celery_beat.change_periodictask"
 
@@ -49,10 +49,15 @@ class RunAdmin(ReadOnlyAdmin):
     list_select_related = ["asked_by"]
     list_filter = ["kind", "status", "trigger"]
     list_before_template = "classifier/start_runs.html"
+    change_form_before_template = "classifier/run_progress.html"
 
     def get_urls(self) -> list[Any]:
         cancel = self.admin_site.admin_view(require_POST(self.cancel_view))
-        return [path("<int:pk>/cancel/", cancel, name="classifier_run_cancel"), *super().get_urls()]
+        return [
+            path("<int:pk>/cancel/", cancel, name="classifier_run_cancel"),
+            path("progress/", self.admin_site.admin_view(self.progress_view), name="classifier_run_progress"),
+            *super().get_urls(),
+        ]
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "kind":
@@ -99,20 +104,43 @@ class RunAdmin(ReadOnlyAdmin):
             (Run.Kind.RECLASSIFY.value, _("Reclassify now")),
             (Run.Kind.RECOMMEND.value, _("Recommend now")),
             (Run.Kind.ORDER_REVIEWS.value, _("Order reviews now")),
+            (Run.Kind.DRAW_MAP.value, _("Draw the map now")),
         ]
         may_start = self.has_add_permission(request)
-        extra = {**(extra_context or {}), "starters": starters if may_start else []}
-        answer = super().changelist_view(request, extra)
-        if Run.objects.filter(status__in=Run.ACTIVE).exists():
-            answer["Refresh"] = str(REFRESH)
-        return answer
+        extra = {
+            **(extra_context or {}),
+            "starters": starters if may_start else [],
+            "goes_on": Run.objects.filter(status__in=Run.ACTIVE).exists(),
+        }
+        return super().changelist_view(request, extra)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        answer = super().change_view(request, object_id, form_url, extra_context)
-        if object_id.isdecimal() and Run.objects.filter(pk=object_id, status__in=Run.ACTIVE).exists():
-            answer["Refresh"] = str(REFRESH)
+        active = Run.objects.filter(status__in=Run.ACTIVE)
+        goes_on = object_id.isdecimal() and active.filter(pk=object_id).exists()
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "goes_on": goes_on}
+        )
+
+    def progress_view(self, request: HttpRequest) -> JsonResponse:
+        """Answer how far runs are, in the words of the page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        keys = [key for key in request.GET.getlist("run") if key.isascii() and key.isdecimal()]
+        rows = [
+            {
+                "run": run.pk,
+                "goes_on": run.status in Run.ACTIVE,
+                "how_far": round(run.progress, 3),
+                "percent": f"{run.progress:.0%}",
+                "phase": run.phase_label or "-",
+                "time_left": _time_left(run) or "-",
+            }
+            for run in self.get_queryset(request).filter(pk__in=keys[:MOST_ASKED])
+        ]
+        answer = JsonResponse({"runs": rows})
+        answer["Cache-Control"] = "no-store"
         return answer
 
     def save_model(self, request: HttpRequest, obj: Run, form: Any, change: bool) -> None:
@@ -163,22 +191,18 @@ class RunAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("progress"))
     def how_far(self, run: Run) -> SafeString:
-        percent = f"{run.progress:.0%}"
-        bar = '<progress value="{}" max="1" aria-label="{}"></progress> {}'
-        return format_html(bar, round(run.progress, 3), _("progress"), percent)
+        bar = '<progress value="{}" max="1" aria-label="{}"{}></progress> {}'
+        goes_on = format_html(' data-run="{}"', run.pk) if run.status in Run.ACTIVE else ""
+        percent = _live(run, "percent", f"{run.progress:.0%}")
+        return format_html(bar, round(run.progress, 3), _("progress"), goes_on, percent)
 
     @display(description=gettext_lazy("phase"), empty_value="-")
-    def phase_label(self, run: Run) -> str | None:
-        return run.phase_label or None
+    def phase_label(self, run: Run) -> SafeString | str | None:
+        return _live(run, "phase", run.phase_label)
 
     @display(description=gettext_lazy("time left"), empty_value="-")
-    def time_left(self, run: Run) -> str | None:
-        if run.seconds_left is None:
-            return None
-        if run.seconds_left < 60:
-            return _("less than a minute")
-        now = timezone.now()
-        return timeuntil(now + timedelta(seconds=run.seconds_left), now, depth=1)
+    def time_left(self, run: Run) -> SafeString | str | None:
+        return _live(run, "time_left", _time_left(run))
 
     @display(description=gettext_lazy("outcome"), empty_value="-")
     def told(self, run: Run) -> str | None:
@@ -207,6 +231,22 @@ class RunAdmin(ReadOnlyAdmin):
             url,
             _("Cancel this run"),
         )
+
+
+def _time_left(run: Run) -> str | None:
+    if run.seconds_left is None:
+        return None
+    if run.seconds_left < 60:
+        return _("less than a minute")
+    now = timezone.now()
+    return timeuntil(now + timedelta(seconds=run.seconds_left), now, depth=1)
+
+
+def _live(run: Run, part: str, words: str | None) -> SafeString | str | None:
+    """Return what the page's script keeps up to date while a run goes on."""
+    if run.status not in Run.ACTIVE:
+        return words or None
+    return format_html('<span data-run="{}" data-part="{}">{}</span>', run.pk, part, words or "-")
 
 
 def table(values: dict[str, Any], above: str = "") -> SafeString:

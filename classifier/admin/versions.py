@@ -1,13 +1,18 @@
 """Versions of the model: how they compare, and the buttons that promote, roll back and pin."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
+from django.forms import Media
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -18,31 +23,46 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
 from classifier import flows
-from classifier.admin import pictures
+from classifier.admin import figures, pictures
 from classifier.admin.batches import page_of
+from classifier.admin.compare import compare_page
+from classifier.admin.map import map_page
 from classifier.admin.runs import table
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.dispatch import ask
 from classifier.models import ModelVersion, Reclassification, Run
 from classifier.services.promotion import pin, promote, rollback
+from library.desk.charts import CHART_MEDIA
 from library.desk.users import signed_in
 from library.errors import LibraryError
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    list_display = ["name", "created_at", "shown_state", "accuracy", "macro_f1", "gate", "kept", "buttons"]
+    list_display = [
+        "name", "created_at", "shown_state", "accuracy", "macro_f1", "coverage", "gate", "kept", "buttons"
+    ]  # fmt: skip
     list_display_links = ["name"]
     list_filter = ["state", "pinned"]
     date_hierarchy = "created_at"
     search_fields = ["name"]
+    list_before_template = "classifier/version_links.html"
     fields = [
-        "name", "state", "created_at", "buttons", "picture", "reasons", "proposal", "parent", "previous",
+        "name", "state", "created_at", "buttons", "charts", "picture", "reasons", "proposal", "parent",
+        "previous",
         "activated_at", "trained_by", "kept", "fingerprint", "seed", "metrics_table", "config_table",
     ]  # fmt: skip
     readonly_fields = [
-        "buttons", "picture", "reasons", "proposal", "kept", "metrics_table", "config_table"
+        "buttons", "charts", "picture", "reasons", "proposal", "kept", "metrics_table", "config_table"
     ]  # fmt: skip
+
+    @property
+    def media(self) -> Media:
+        own = Media(
+            css={"all": ["desk/models.css"]},
+            js=[Script("desk/abstain.js", defer=True)],  # type: ignore[list-item]
+        )
+        return super().media + CHART_MEDIA + own
 
     def get_urls(self) -> list[Any]:
         def button(view: Callable[..., HttpResponse]) -> Any:
@@ -51,6 +71,16 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return [
             path("<int:pk>/promote/", button(self.promote_view), name="classifier_modelversion_promote"),
             path("<int:pk>/pin/", button(self.pin_view), name="classifier_modelversion_pin"),
+            path(
+                "compare/",
+                self.admin_site.admin_view(partial(compare_page, self)),
+                name="classifier_modelversion_compare",
+            ),
+            path(
+                "map/",
+                self.admin_site.admin_view(partial(map_page, self)),
+                name="classifier_modelversion_map",
+            ),
             path("rollback/", button(self.rollback_view), name="classifier_modelversion_rollback"),
             *super().get_urls(),
         ]
@@ -63,8 +93,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return request.user.has_perm("classifier.change_modelversion")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        figures = {name: F(f"metrics__fused__{name}") for name in ("accuracy", "macro_f1")}
-        found = super().get_queryset(request).annotate(**figures)
+        read = {name: F(f"metrics__fused__{name}") for name in ("accuracy", "macro_f1")}
+        read["coverage"] = F(
+            f"metrics__selective__at_precision__{settings.SUGGESTION_PRECISION:.2f}__coverage"
+        )
+        found = super().get_queryset(request).annotate(**read)
         return found.defer("metrics", "config", "profile", "comparison")
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
@@ -152,6 +185,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def macro_f1(self, version: ModelVersion) -> str | None:
         return _three(version, "macro_f1")
 
+    @display(description=gettext_lazy("coverage"), ordering="coverage", empty_value="-")
+    def coverage(self, version: ModelVersion) -> str | None:
+        share = getattr(version, "coverage", None)
+        return None if share is None else f"{share:.0%}"
+
     @display(description=gettext_lazy("gate"), empty_value="-", label={"yes": "success", "no": "warning"})
     def gate(self, version: ModelVersion) -> tuple[str, str] | None:
         if not version.verdict:
@@ -163,6 +201,21 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         if version.pruned_at:
             return _("deleted")
         return _("pinned") if version.pinned else _("kept")
+
+    @display(description=gettext_lazy("figures"))
+    def charts(self, version: ModelVersion) -> SafeString | str:
+        rows = figures.by_evidence(version.metrics)
+        if not rows:
+            return "-"
+        context = {
+            "figures": figures.FIGURES.values(),
+            "by_evidence": rows,
+            "charts": figures.charts(version),
+            "steps": figures.steps(version),
+            "at_precision": figures.at_precision(version),
+            "wanted": round(100 * settings.SUGGESTION_PRECISION),
+        }
+        return render_to_string("classifier/figures.html", context)
 
     @display(description=gettext_lazy("compared with the active version"))
     def picture(self, version: ModelVersion) -> SafeString | str:
@@ -215,7 +268,7 @@ def _three(version: ModelVersion, name: str) -> str | None:
 
 
 def _is_read(value: Any) -> bool:
-    """Leave out what is no reading: the cells of the confusion, the bins, a table for each category."""
+    """Leave out what the charts show, and the table for each category."""
     if isinstance(value, dict):
-        return "accuracy" in value
+        return False
     return not isinstance(value, list) or not any(isinstance(each, list | dict) for each in value)

@@ -3,6 +3,7 @@
 from classifier.models.batches import TRUSTED_SOURCES, Change, Chunk, Reading, Reclassification
 from classifier.models.feedback import Feedback
 from classifier.models.listings import Listing
+from classifier.models.map import MapPoint
 from classifier.models.misfiled import Misfiled
 from classifier.models.recommendations import Recommendation, TitleLinks
 from classifier.models.reviews import Review, ReviewItem
@@ -20,6 +21,7 @@ __all__ = [
     "Feedback",
     "FollowedBook",
     "Listing",
+    "MapPoint",
     "Misfiled",
     "ModelVersion",
     "Reading",

@@ -21,6 +21,7 @@ class Run(models.Model):
         UNDO = "undo", _("undo a reclassification")
         RECOMMEND = "recommend", _("recommend")
         ORDER_REVIEWS = "order_reviews", _("order reviews")
+        DRAW_MAP = "draw_map", _("draw the map")
 
     class Trigger(models.TextChoices):
         MANUAL = "manual", _("by hand")

@@ -57,6 +57,8 @@ def _about(kind: str, now: datetime) -> Any:
     if kind == "reclassify":
         active = ModelVersion.objects.filter(state="active").values_list("name", flat=True).first()
         return active, settings.SUGGESTION_PRECISION, sorted(rejected().items())
+    if kind == "draw_map":
+        return ModelVersion.objects.filter(state="active").values_list("name", flat=True).first()
     if kind in ("order_reviews", "undo"):
         # What was asked for lately depends on the day. A run is never left out: see `repetition`.
         return now.date().isoformat()

@@ -16,6 +16,7 @@ from classifier.services import repetition, runs
 from classifier.services.batches import undo_numbered
 from classifier.services.chunks import Help, no_help
 from classifier.services.listings import refresh_listings
+from classifier.services.mapping import draw_map
 from classifier.services.pace import READING, Pace
 from classifier.services.reclassification import classify
 from classifier.services.recommendation import recommend
@@ -38,6 +39,7 @@ _SERVICES: dict[str, Callable[..., dict[str, Any]]] = {
     Run.Kind.UNDO: lambda run, **given: undo_numbered(user=run.asked_by, **given),
     Run.Kind.RECOMMEND: lambda run, **given: recommend(**given),
     Run.Kind.ORDER_REVIEWS: lambda run, **given: order_reviews(**given),
+    Run.Kind.DRAW_MAP: lambda run, **given: draw_map(**given),
 }
 _DATABASE_IS_AWAY = (OperationalError, InterfaceError)
 _LATELY = 20

@@ -57,6 +57,7 @@ USUAL: dict[str, dict[str, float]] = {
         _("recommending"): 0.15,
         SAVING: 0.1,
     },
+    "draw_map": {READING: 0.1, _("comparing books"): 0.3, _("laying out"): 0.6},
     "order_reviews": {
         READING: 0.1,
         _("reading suggestions"): 0.2,

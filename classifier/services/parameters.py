@@ -33,6 +33,7 @@ PARAMETERS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
     Run.Kind.UNDO: {"batch": ((int,), _NEEDED)},
     Run.Kind.RECOMMEND: {"n": ((int,), 10), "include_borrowed": ((bool,), False)},
     Run.Kind.ORDER_REVIEWS: {},
+    Run.Kind.DRAW_MAP: {"seed": ((int,), 0)},
 }
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from classifier.errors import ClassifierError
-from classifier.models import ModelVersion, Recommendation, Run, Suggestion, TitleLinks
+from classifier.models import MapPoint, ModelVersion, Recommendation, Run, Suggestion, TitleLinks
 from classifier.services.fingerprints import fingerprint_of
 from classifier.services.versions import load_version
 
@@ -59,6 +59,8 @@ def _stands(run: Run) -> bool:
         # Another version may have served in the place of the active one while that was damaged.
         is_active = ModelVersion.objects.filter(name=result["version"], state="active").exists()
         return is_active and bool(result["rows"] == Suggestion.objects.count())
+    if run.kind == Run.Kind.DRAW_MAP:
+        return MapPoint.objects.filter(model_version__name=result["version"]).count() == result["books"]
     if run.kind in (Run.Kind.ORDER_REVIEWS, Run.Kind.UNDO):
         return False  # reviews and loans come all day; what is undone cannot be undone again
     kept = Recommendation.objects.count(), TitleLinks.objects.count()

@@ -159,7 +159,10 @@ def judge(
             raise NotYoursError(book=current.book_id)
         seconds = None
         if item and item.locked_at and is_mine and is_locked:
-            seconds = max(0, round((now - item.locked_at).total_seconds()))
+            # One that was locked ahead was looked at only when the one before it was answered.
+            before = Review.objects.filter(reviewer=reviewer, at__range=(item.locked_at, now)).order_by("-at")
+            since = before.values_list("at", flat=True).first() or item.locked_at
+            seconds = max(0, round((now - since).total_seconds()))
         if verdict == Review.Verdict.ACCEPT:
             return _accept(current, reviewer=reviewer, now=now, note=note, seconds=seconds)
         return _record(

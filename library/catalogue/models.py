@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.validators import FileExtensionValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 
@@ -61,7 +62,14 @@ class Category(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.notation} {self.label_en or self.label_zh}".strip()
+        return f"{self.notation} {self.label}".strip()
+
+    @property
+    def label(self) -> str:
+        """Its name in the reader's language, or in the other where it has none there."""
+        if (get_language() or "").startswith("zh"):
+            return self.label_zh or self.label_en
+        return self.label_en or self.label_zh
 
 
 class Book(models.Model):

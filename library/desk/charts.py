@@ -11,6 +11,7 @@ from typing import Any, Literal
 from django.forms import Media
 from django.forms.widgets import Script
 from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 Kind = Literal["line", "bar", "heatmap", "scatter"]
 Values = Sequence[float | None]
@@ -74,6 +75,9 @@ class Chart:
         Address of the figures as CSV; empty: there is none.
     keys : sequence of str
         What stands in CSV for the labels, such as ISO dates; empty: the labels.
+    groups, links : sequence of str
+        Of a scatter plot, one a label: the group a point is coloured by, and the page it leads to; empty:
+        there are none.
     """
 
     kind: Kind
@@ -89,8 +93,13 @@ class Chart:
     horizontal: bool = False
     csv: str = ""
     keys: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    links: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        for each in (self.groups, self.links):
+            if each and len(each) != len(self.labels):
+                raise ValueError(f"{len(each)} groups or links for {len(self.labels)} labels")
         for series in self.series:
             for values in (series.values, series.low, series.high):
                 if len(values) != len(self.labels) and (values or values is series.values):
@@ -121,6 +130,8 @@ class Chart:
             "decimals": self.decimals,
             "stacked": self.stacked,
             "horizontal": self.horizontal,
+            "groups": list(self.groups),
+            "links": list(self.links),
         }
 
     @property
@@ -131,6 +142,8 @@ class Chart:
     @property
     def header(self) -> list[str]:
         """The heading of each of the table's columns."""
+        if self.groups:
+            return [self.label_name, _("group")]
         return [self.label_name, *(series.name for series in self.series)]
 
     @property
@@ -154,6 +167,17 @@ class Chart:
                 columns += [series.low, series.high]
         rows = zip(self.keys or self.labels, *columns, strict=True)
         return [heading, *(["" if cell is None else cell for cell in row] for row in rows)]
+
+    @property
+    def linked_rows(self) -> list[tuple[str, str, list[str]]]:
+        """The table's rows with the page that each leads to, or none; of groups of points no coordinates."""
+        links = self.links or [""] * len(self.labels)
+        if self.groups:
+            return [
+                (label, link, [group])
+                for group, label, link in sorted(zip(self.groups, self.labels, links, strict=True))
+            ]
+        return [(label, link, cells) for (label, cells), link in zip(self.rows, links, strict=True)]
 
     @property
     def is_empty(self) -> bool:
@@ -298,8 +322,10 @@ def scatter(
     decimals: int = 0,
     csv: str = "",
     keys: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    links: Sequence[str] = (),
 ) -> Chart:
-    """Return a point for each label.
+    """Return a point for each label; with groups, a map on which nearness alone counts.
 
     Raises
     ------
@@ -317,4 +343,6 @@ def scatter(
         decimals=decimals,
         csv=csv,
         keys=keys,
+        groups=groups,
+        links=links,
     )

@@ -16,7 +16,7 @@ def page_link(title: object, icon: str, page: str, permission: str) -> dict[str,
 
 
 #: Pages below a model's list that have a link of their own.
-OWN_PAGES = [("loan", "checkout"), ("loan", "checkin"), ("book", "lists")]
+OWN_PAGES = [("loan", "checkout"), ("loan", "checkin"), ("book", "lists"), ("modelversion", "map")]
 
 
 def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
@@ -44,7 +44,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "href": lambda request: static("desk/favicon.svg")}],
     "STYLES": [lambda request: static("desk/admin.css")],
     "SHOW_LANGUAGES": True,
-    "DASHBOARD_CALLBACK": "classifier.admin.alarms.with_open_alarms",
+    "DASHBOARD_CALLBACK": "classifier.admin.home.with_tiles",
     "COLORS": {
         "primary": {  # 600 carries white text: 5.5 to 1
             "50": "#f0fdfa",
@@ -102,6 +102,12 @@ UNFOLD = {
                     sidebar_link(_("Feedback"), "thumbs_up_down", "classifier.feedback"),
                     page_link(
                         _("Popular and new"), "trending_up", "catalogue_book_lists", "catalogue.view_book"
+                    ),
+                    page_link(
+                        _("Map of the collection"),
+                        "scatter_plot",
+                        "classifier_modelversion_map",
+                        "classifier.view_modelversion",
                     ),
                     sidebar_link(_("Runs"), "play_circle", "classifier.run"),
                     sidebar_link(_("Model versions"), "history", "classifier.modelversion"),

@@ -191,7 +191,7 @@ def test_feedback_gives_the_next_run_of_recommendations_something_to_do_and_no_o
     def fingerprints():
         return {
             kind: fingerprint_of(kind=kind, parameters=checked_parameters(kind=kind, given={}), now=NOW)
-            for kind in ("train", "tune", "reclassify", "recommend", "order_reviews")
+            for kind in ("train", "tune", "reclassify", "recommend", "order_reviews", "draw_map")
         }
 
     said_of = {"borrower": make_borrower(), "book": make_book(), "now": NOW}

@@ -175,7 +175,7 @@ def test_other_parameters_settings_versions_and_weeks_count_where_they_matter(se
     make_version()
     assert changed(fingerprints()) == set()
     make_version(state="active")
-    assert changed(fingerprints()) == {"reclassify"}
+    assert changed(fingerprints()) == {"reclassify", "draw_map"}
 
 
 @pytest.mark.django_db

@@ -63,7 +63,7 @@ def test_while_the_queue_is_away_a_run_stays_asked_for(
     assert Run.objects.get().sent_at == NOW
 
 
-def test_the_list_shows_how_far_runs_are_and_is_loaded_again_while_one_goes_on():
+def test_the_list_shows_how_far_runs_are_and_follows_them_while_one_goes_on():
     make_run(status="running", progress=0.42, phase="learning", seconds_left=200)
     first = make_run(kind="recommend", status="succeeded")
     make_run(kind="recommend", status="succeeded", unchanged_since=first)
@@ -72,9 +72,34 @@ def test_the_list_shows_how_far_runs_are_and_is_loaded_again_while_one_goes_on()
     assert '<progress value="0.42" max="1"' in page
     for words in ("42%", "learning", "3\N{NO-BREAK SPACE}minutes", f"Nothing changed since run {first.pk}."):
         assert words in page
-    assert answer["Refresh"] == "5"
+    following = (
+        f'data-progress="{LIST}progress/"',
+        '<noscript><meta http-equiv="refresh" content="5"></noscript>',
+    )
+    assert all(words in page for words in following)
     Run.objects.filter(status="running").update(status="succeeded", finished_at=NOW)
-    assert "Refresh" not in desk(make_user(ANALYSTS)).get(LIST)
+    page = desk(make_user(ANALYSTS)).get(LIST).content.decode()
+    assert not any(words in page for words in following)
+
+
+def test_a_page_asks_how_far_its_runs_are_in_its_own_language():
+    goes_on = make_run(status="running", progress=0.42, phase="learning", seconds_left=30)
+    ended = make_run(kind="recommend", status="succeeded", progress=1)
+    make_run(kind="tune", status="succeeded")
+    page = desk(make_librarian()).get(f"{LIST}{goes_on.pk}/change/").content.decode()
+    assert f'data-run="{goes_on.pk}" data-part="time_left"' in page
+    asked = f"{LIST}progress/?run={goes_on.pk}&run={ended.pk}&run=x&run=99999"
+    answer = desk(make_user(ANALYSTS)).get(asked, headers={"accept-language": "zh-hans"})
+    assert answer.json()["runs"] == [
+        {
+            "run": ended.pk, "goes_on": False, "how_far": 1.0, "percent": "100%", "phase": "-",
+            "time_left": "-",
+        },
+        {
+            "run": goes_on.pk, "goes_on": True, "how_far": 0.42, "percent": "42%", "phase": "学习",
+            "time_left": "不到一分钟",
+        },
+    ]  # fmt: skip
 
 
 def test_one_who_may_only_look_is_offered_no_button():

@@ -92,7 +92,8 @@ def test_the_database_refuses_a_run_that_cannot_be(wrong):
         (
             "dance",
             {},
-            "There is no run “dance”; there is train, tune, reclassify, undo, recommend, order_reviews.",
+            "There is no run “dance”; there is train, tune, reclassify, undo, recommend, order_reviews, "
+            "draw_map.",
         ),
         ("undo", {}, "A run “undo” needs the parameter “batch”."),
         ("train", {"sed": 1}, "A run “train” has no parameter “sed”; it has seed, settings."),

@@ -66,7 +66,8 @@ def test_the_page_shows_the_comparison_as_a_picture_then_as_a_table(versions):
         "<td>0.900</td><td>0.780</td>",
     ):
         assert shown in page
-    assert page.index("<svg") < page.index("<table")
+    comparison = page[page.index('class="comparison"') :]
+    assert comparison.index("<svg") < comparison.index("<table")
     assert "confusion" not in page
 
 

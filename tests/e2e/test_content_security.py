@@ -21,6 +21,8 @@ NO_PAGES = (
     "admin/search/",
     "admin/jsi18n/",
     "admin/autocomplete/",
+    "admin/classifier/review/categories/",
+    "admin/classifier/run/progress/",
 )
 #: Saved, not opened.
 FILES = ("/export/", "/letters/")

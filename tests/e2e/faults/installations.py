@@ -24,6 +24,7 @@ QUICKLY: dict[str, dict[str, Any]] = {
     "reclassify": {"include_categorised": True},
     "recommend": {"n": 3},
     "order_reviews": {},
+    "draw_map": {},
 }
 #: What a run of a kind asks for when it has changed something.
 NEXT = {"train": "reclassify", "reclassify": "order_reviews", "undo": "order_reviews"}

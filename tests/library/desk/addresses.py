@@ -202,6 +202,11 @@ _NAMED: dict[str, Expected] = {
         "get": (("classifier.add_review", "catalogue.change_book"), 200),
         "post": (("classifier.add_review", "catalogue.change_book"), 302),
     },
+    "admin:classifier_review_groups": {
+        "get": (("classifier.add_review", "catalogue.change_book"), 200),
+        "post": (("classifier.add_review", "catalogue.change_book"), 302),
+    },
+    "admin:classifier_review_categories": {"get": (("classifier.add_review", "catalogue.change_book"), 200)},
     "review-list": {
         "get": (("classifier.view_review",), 200),
         "options": (("classifier.view_review",), 200),
@@ -215,6 +220,12 @@ _NAMED: dict[str, Expected] = {
         "post": (("classifier.view_run", "classifier.change_run"), 302),
         "get": (STAFF, 405),
     },
+    "admin:classifier_modelversion_compare": {"get": (("classifier.view_modelversion",), 200)},
+    "admin:classifier_modelversion_map": {
+        "get": (("classifier.view_modelversion", "catalogue.view_book"), 200),
+        "post": (("classifier.view_modelversion", "catalogue.view_book", "classifier.add_run"), 302),
+    },
+    "admin:classifier_run_progress": {"get": (("classifier.view_run",), 200)},
     "admin:classifier_modelversion_promote": {"post": (_DECIDES, 302), "get": (STAFF, 405)},
     "admin:classifier_modelversion_pin": {"post": (_DECIDES, 302), "get": (STAFF, 405)},
     "admin:classifier_modelversion_rollback": {"post": (_DECIDES, 302), "get": (STAFF, 405)},

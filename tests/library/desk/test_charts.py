@@ -55,6 +55,35 @@ def test_a_scatter_plot_goes_across_and_up():
     assert [series.name for series in chart.series] == ["Age", "Loans"]
 
 
+def test_a_map_of_groups_has_a_table_of_links():
+    chart = scatter(
+        name="map",
+        title="Map",
+        definition="",
+        labels=["Optics", "Bread"],
+        across=Series("x", [0.5, 1]),
+        up=Series("y", [2, 3]),
+        label_name="Book",
+        groups=["Physics", "Cooking"],
+        links=["/optics/", "/bread/"],
+    )
+    with translation.override("en"):
+        assert chart.header == ["Book", "group"]
+    assert chart.linked_rows == [("Bread", "/bread/", ["Cooking"]), ("Optics", "/optics/", ["Physics"])]
+    assert (chart.drawing["groups"], chart.drawing["links"]) == (
+        ["Physics", "Cooking"],
+        ["/optics/", "/bread/"],
+    )
+    page = render_to_string("desk/chart.html", {"chart": chart})
+    assert '<a href="/optics/">Optics</a>' in page
+
+
+def test_there_are_as_many_groups_as_points():
+    across, up = Series("x", [1]), Series("y", [1])
+    with pytest.raises(ValueError, match="2 groups or links for 1 labels"):
+        scatter(name="map", title="", definition="", labels=["a"], across=across, up=up, groups=["b", "c"])
+
+
 def test_a_name_that_holds_markup_stays_text():
     chart = line_chart(
         name="x",

@@ -83,22 +83,37 @@
       visualMap: { min: Math.min(0, ...found), max: Math.max(...found), calculable: false, right: 0, top: "middle",
         inRange: { color: [colours.low, colours.high] }, textStyle: { color: colours.text }, text: [number(Math.max(...found)), number(Math.min(0, ...found))] },
       tooltip: { ...base.tooltip, formatter: ({ value }) => `${chart.labels[value[0]]}, ${chart.series[value[1]].name}: ${withUnit(value[2])}` },
+      dataZoom: ["xAxisIndex", "yAxisIndex"].map((axis) => ({ type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false, [axis]: 0 })),
       series: [{ type: "heatmap", name: chart.title, data, itemStyle: { borderColor: colours.ground, borderWidth: 1 } }] };
   }
 
   function points(chart, { base, across: below, values, colours, number }) {
     const [across, up] = chart.series;
-    const data = chart.labels.map((name, at) => ({ name, value: [across.values[at], up.values[at]] }));
+    const data = chart.labels.map((name, at) => ({ name, value: [across.values[at], up.values[at]], link: chart.links[at] }));
+    if (chart.groups.length) return groupsOfPoints(chart, data, { base, values, colours });
     return { ...base, xAxis: { ...values, ...below, name: across.name }, yAxis: { ...values, name: up.name },
       tooltip: { ...base.tooltip, formatter: ({ name, value }) => `${name}\n${across.name}: ${number(value[0])}\n${up.name}: ${number(value[1])}` },
       series: [{ type: "scatter", name: chart.title, data, symbolSize: 9, color: colours.series[0], itemStyle: { opacity: 0.75 } }] };
   }
 
+  /** Points of a map: what is near is alike, and the axes mean nothing. */
+  function groupsOfPoints(chart, data, { base, values, colours }) {
+    const bare = { ...values, name: "", scale: true, axisLabel: { show: false }, axisTick: { show: false } };
+    const series = namesOf(chart).map((name, place) => ({ type: "scatter", name, symbolSize: 8, itemStyle: { opacity: 0.8 },
+      symbol: SYMBOLS[Math.floor(place / colours.series.length) % SYMBOLS.length], color: colours.series[place % colours.series.length],
+      data: data.filter((_point, at) => chart.groups[at] === name) }));
+    return { ...base, xAxis: bare, yAxis: bare, series, grid: { ...base.grid, top: 12, bottom: 12 },
+      dataZoom: ["xAxisIndex", "yAxisIndex"].map((axis) => ({ type: "inside", zoomOnMouseWheel: "ctrl", [axis]: 0 })),
+      tooltip: { ...base.tooltip, formatter: ({ name, seriesName }) => `${name}\n${seriesName}` } };
+  }
+
+  const namesOf = (chart) => (chart.groups.length ? [...new Set(chart.groups)].sort() : chart.series.map((one) => one.name));
+
   /** A button for each series: the canvas itself cannot be reached by keyboard. */
   function keys(figure, chart, view) {
-    if (chart.kind === "heatmap" || chart.kind === "scatter" || chart.series.length < 2) return;
+    if (chart.kind === "heatmap" || (chart.kind === "scatter" && !chart.groups.length) || chart.series.length < 2) return;
     const group = figure.querySelector(".chart-keys");
-    chart.series.forEach((one, place) => {
+    namesOf(chart).forEach((name, place) => {
       const button = document.createElement("button");
       button.type = "button";
       button.setAttribute("aria-pressed", "true");
@@ -108,13 +123,18 @@
       const mark = document.createElementNS("http://www.w3.org/2000/svg", "path");
       mark.setAttribute("d", "M0 6H24");
       mark.setAttribute("stroke-width", chart.kind === "bar" ? "12" : "3");
-      if (one.dashed) mark.setAttribute("stroke-dasharray", "5 3");
+      if (chart.groups.length) {
+        // As the points are: the first are round, those for which no colour is left have corners.
+        mark.setAttribute("d", "M12 6h.01");
+        mark.setAttribute("stroke-width", "11");
+        mark.setAttribute("stroke-linecap", place < LIGHT.series.length ? "round" : "square");
+      } else if (chart.series[place].dashed) mark.setAttribute("stroke-dasharray", "5 3");
       sign.append(mark);
-      button.append(sign, one.name);
+      button.append(sign, name);
       button.addEventListener("click", () => {
         const pressed = button.getAttribute("aria-pressed") !== "true";
         button.setAttribute("aria-pressed", pressed);
-        view.dispatchAction({ type: pressed ? "legendSelect" : "legendUnSelect", name: one.name });
+        view.dispatchAction({ type: pressed ? "legendSelect" : "legendUnSelect", name });
       });
       group.append(button);
     });
@@ -128,7 +148,7 @@
   }
 
   function zooming(figure, chart, view) {
-    if (chart.kind === "heatmap" || chart.kind === "scatter" || chart.labels.length < MANY) return;
+    if (chart.labels.length < MANY || (chart.kind === "scatter" && !chart.groups.length)) return;
     let [start, end] = [0, 100];
     const steps = {
       in: () => [start + (end - start) / 4, end - (end - start) / 4],
@@ -142,7 +162,9 @@
       const step = steps[event.target.dataset.zoom];
       if (!step) return;
       const [from, to] = step();
-      view.dispatchAction({ type: "dataZoom", start: Math.max(0, from), end: Math.min(100, to) });
+      view.getOption().dataZoom.forEach((_one, dataZoomIndex) => {
+        view.dispatchAction({ type: "dataZoom", dataZoomIndex, start: Math.max(0, from), end: Math.min(100, to) });
+      });
     });
     buttons.hidden = false;
   }
@@ -158,6 +180,7 @@
       view.setOption(options(chart, colours));
       paintKeys(figure, colours);
     };
+    if (chart.links.length) view.on("click", ({ data }) => { if (data?.link) location.assign(data.link); });
     keys(figure, chart, view);
     zooming(figure, chart, view);
     paint(isDark() ? DARK : LIGHT);
