@@ -92,8 +92,14 @@ def add_problems(result: Schema, **kwargs: Any) -> Schema:
     """Declare the problem documents of every operation."""
     result["components"]["schemas"]["Problem"] = _PROBLEM
     for path, method, operation in _operations(result):
-        for status in _refusals(path, method, operation):
-            operation["responses"].setdefault(str(status), _problem(_REFUSALS[status], status))
+        told = {
+            status: answer["description"]
+            for status, answer in operation["responses"].items()
+            if status.isdecimal() and int(status) >= 400
+        }
+        usual = {str(status): _REFUSALS[status] for status in _refusals(path, method, operation)}
+        for status, description in (usual | told).items():
+            operation["responses"][status] = _problem(description, int(status))
         operation["responses"]["default"] = _problem("Any other problem.", 500)
     return result
 

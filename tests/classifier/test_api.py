@@ -115,7 +115,8 @@ def test_similar_titles_come_nearest_first():
     assert similar("?by=theme") == []
     refused = reader.get(f"/api/v1/books/{book.pk}/similar/?by=smell")
     assert (refused.status_code, refused.json()["errors"]) == (
-        400, {"by": ["“smell” is none of content, loans, text, cover, theme."]},
+        400,
+        [{"detail": "“smell” is none of content, loans, text, cover, theme.", "code": "invalid", "parameter": "by"}],
     )  # fmt: skip
 
 
