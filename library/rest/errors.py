@@ -45,19 +45,18 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     request = context["request"]
     answered = exception_handler(error, context)
     what = _described(error, is_query=request.method in ("GET", "HEAD", "OPTIONS"))
-    if answered is None and what is None:
-        return None
+    if what is None:
+        if answered is None:
+            return None
+        what = answered.status_code, _told(error, answered.data["detail"])
     set_rollback()
-    status, told = what or (0, {})
-    if answered is not None:
-        status = answered.status_code
-        told = told or _told(error, answered.data["detail"])
+    status, told = what
     headers = dict(answered.headers) if answered else {}
     headers.pop("Content-Type", None)
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER)
     # Whatever form the answer would have had, as the schema has its own.
-    request.accepted_renderer = JSONRenderer()
+    request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     document = problem(status=status, path=request.path, **told)
     return Response(document, status=status, headers=headers, content_type=MEDIA_TYPE)
 

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django_filters import BooleanFilter, NumberFilter
+from django_filters import BooleanFilter, NumberFilter, RangeFilter
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
@@ -22,7 +22,7 @@ class StableOrdering(OrderingFilter):
 
 
 class StrictFilters(DjangoFilterBackend):
-    """Refuse what is neither true nor false, which would be no filter at all, and keys that no record has."""
+    """Refuse what is neither true nor false, which would be no filter at all, and numbers without end."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
         filterset = self.get_filterset(request, queryset, view)
@@ -31,15 +31,17 @@ class StrictFilters(DjangoFilterBackend):
             value = request.query_params.get(name, "")
             if isinstance(one, BooleanFilter) and value.lower() not in ("", "true", "false"):
                 faults[name] = [_("It is true or false.")]
-            elif isinstance(one, NumberFilter) and _is_beyond_keys(value):
-                faults[name] = [_("The number is too large.")]
+            elif isinstance(one, NumberFilter | RangeFilter):
+                for place in (name, f"{name}_min", f"{name}_max"):
+                    if _is_beyond_columns(request.query_params.get(place, "")):
+                        faults[place] = [_("The number is too large.")]
         if faults:
             raise ValidationError(faults)
         return super().filter_queryset(request, queryset, view)
 
 
-def _is_beyond_keys(text: str) -> bool:
-    """Return whether a number fits no column: databases raise an error where it stands for a key."""
+def _is_beyond_columns(text: str) -> bool:
+    """Return whether a number fits no column, for which some databases raise an error."""
     try:
         return abs(Decimal(text)) >= 2**63
     except InvalidOperation:

@@ -49,3 +49,10 @@ def test_a_filter_that_is_none_is_refused_and_not_passed_over(query, place):
 )
 def test_a_filter_that_is_one_is_taken(query):
     assert api(make_librarian()).get(f"/api/v1/loans/?{query}").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("place", ["year_min", "year_max"])
+def test_an_end_of_a_range_that_no_column_holds_is_refused(place):
+    answer = api(make_librarian()).get(f"/api/v1/books/?year_min=1&year_max=2&{place}={2**70}")
+    assert (answer.status_code, list(faults(answer.json()))) == (400, [place])
