@@ -268,6 +268,9 @@ AUTH_PASSWORD_VALIDATORS = [
 # Never in the table of sessions: what a page reports may name a borrower's card and a title.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
+# Whoever signs in without having asked for a page first.
+LOGIN_REDIRECT_URL = "admin:index"
+
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
