@@ -48,7 +48,7 @@ class BodyTooLargeError(APIException):
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = gettext_lazy("The body is too large. Send fewer books or smaller covers.")
-    default_code = "body_too_large"
+    default_code = "too_large"
 
 
 class HowSerializer(serializers.Serializer):
@@ -130,7 +130,7 @@ _ERRORS = {
         description="Values that are not valid, each at its place: in a batch, the number of the book.",
     ),
     401: OpenApiResponse(OpenApiTypes.OBJECT, description="Nobody is signed in."),
-    413: OpenApiResponse(OpenApiTypes.OBJECT, description="`body_too_large`"),
+    413: OpenApiResponse(OpenApiTypes.OBJECT, description="`too_large`"),
     503: OpenApiResponse(
         OpenApiTypes.OBJECT,
         description="`no_model`: nothing is trained or active. `model_away`: the process that holds the "

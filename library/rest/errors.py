@@ -54,7 +54,7 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     headers = dict(answered.headers) if answered else {}
     headers.pop("Content-Type", None)
     if status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER)
+        headers.setdefault("Retry-After", str(RETRY_AFTER))
     # Whatever form the answer would have had, as the schema has its own.
     request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     document = problem(status=status, path=request.path, **told)

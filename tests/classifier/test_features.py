@@ -28,7 +28,7 @@ def caches(monkeypatch) -> list:
         opened.append(feature_cache())
         return opened[-1]
 
-    for service in ("training", "versions", "recommendation"):
+    for service in ("training", "versions", "linking"):
         monkeypatch.setattr(f"classifier.services.{service}.feature_cache", opening)
     return opened
 

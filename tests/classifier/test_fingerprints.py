@@ -159,7 +159,7 @@ def test_read_twice_it_is_the_same_and_what_no_run_reads_does_not_count(database
 
 
 @pytest.mark.django_db
-def test_other_parameters_settings_versions_and_weeks_count_where_they_matter(settings):
+def test_other_parameters_settings_versions_and_days_count_where_they_matter(settings):
     make_book()
     before = fingerprints()
 
@@ -167,7 +167,7 @@ def test_other_parameters_settings_versions_and_weeks_count_where_they_matter(se
         return {kind for kind in KINDS if after[kind] != before[kind]}
 
     assert changed(fingerprints(train={"seed": 1}, tune={"fresh": True})) == {"train", "tune"}
-    assert changed(fingerprints(now=NOW + timedelta(days=7))) == {"recommend", "order_reviews"}
+    assert changed(fingerprints(now=NOW + timedelta(days=1))) == {"recommend", "order_reviews"}
     assert changed(fingerprints(now=NOW + timedelta(hours=1))) == set()
     settings.SUGGESTION_PRECISION = 0.5
     assert changed(fingerprints()) == {"reclassify"}
@@ -175,7 +175,7 @@ def test_other_parameters_settings_versions_and_weeks_count_where_they_matter(se
     make_version()
     assert changed(fingerprints()) == set()
     make_version(state="active")
-    assert changed(fingerprints()) == {"reclassify", "draw_map"}
+    assert changed(fingerprints()) == {"reclassify", "draw_map", "recommend"}
 
 
 @pytest.mark.django_db

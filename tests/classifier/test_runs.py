@@ -235,7 +235,7 @@ def test_what_has_not_changed_is_not_done_again_unless_by_force_or_for_a_file(tm
         rows.objects.first().delete()
         again = jobs.run_here(kind=kind, now=NOW)
         if kind == "recommend":
-            assert again == done
+            assert again == done | {"made_anew": 1}  # of the borrower that lost one
         else:  # of the book that lost it
             assert (again["books"], again["suggestions"]) == (1, 3)
     make_book()

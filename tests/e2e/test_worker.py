@@ -29,6 +29,9 @@ DUE = {
     "library.circulation.tasks.tend_holds",
     "library.circulation.tasks.send_notices",
     "library.people.tasks.prune_audit",
+    "library.rest.tasks.prune_answers",
+    "library.analytics.tasks.refresh_statistics",
+    "library.analytics.tasks.send_reports",
 }
 CELERY = (sys.executable, "-m", "celery", "-A")
 WORKER = ("worker", "--pool", "solo", "--loglevel", "INFO")

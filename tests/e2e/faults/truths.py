@@ -24,7 +24,7 @@ from tests.factories import NOW
 RANKS = 3
 #: What stands in a data folder that nobody works on; tuning keeps its search for who goes on with it.
 FOLDERS = {"cache", "models", "queue", "secrets", "tuning"}
-CACHE = {"features.sqlite3", "features.sqlite3-wal", "features.sqlite3-shm"}
+CACHE = {"features.sqlite3", "features.sqlite3-wal", "features.sqlite3-shm", "requests", "covers"}
 
 
 def check_all(folder: Path) -> None:

@@ -11,6 +11,7 @@ from library.desk.roles import ANALYSTS, CLIENTS
 from tests.factories import NOW
 from tests.library.analytics.histories import MOMENTS, Town
 from tests.logins import api, make_user
+from tests.problems import faults
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +99,7 @@ def test_csv_has_a_column_for_each_value(town, analyst, asks):
 def test_what_cannot_be_answered_says_where_and_why(analyst, address, field, says, form):
     answer = analyst.get(f"/api/v1/stats/{address}&format={form}")
     assert answer.status_code == 400
-    assert says in str(answer.json()["errors"][field])
+    assert says in str(faults(answer.json())[field])
 
 
 def test_categories_of_borrowers_are_not_told_by_category_of_books(town, analyst):
@@ -116,4 +117,4 @@ def test_before_anything_is_counted_there_is_no_time_and_nothing_is_claimed(anal
 def test_who_may_not_see_statistics_is_refused_in_json_too(town):
     assert api().get(f"{LOANS}&format=csv").status_code == 401
     answer = api(make_user(CLIENTS)).get(f"{LOANS}&format=csv")
-    assert (answer.status_code, answer["Content-Type"]) == (403, "application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
