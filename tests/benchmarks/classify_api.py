@@ -69,9 +69,13 @@ def fill(options: argparse.Namespace) -> None:
 
 def token() -> str:
     from django.contrib.auth.models import User
-    from rest_framework.authtoken.models import Token
+    from django.utils import timezone
 
-    return Token.objects.create(user=User.objects.create_user("client")).key
+    from library.rest.tokens import issue_token
+
+    user = User.objects.create_user("client")
+    scopes = ["classify", "catalogue:read"]
+    return issue_token(user=user, name="benchmark", scopes=scopes, days=1, now=timezone.now())[1]
 
 
 def requests(count: int) -> dict[str, list[tuple[str, str, bytes]]]:
@@ -175,7 +179,7 @@ def measure(options: argparse.Namespace) -> None:
 
             def ask(method: str, address: str, body: bytes, port: int = port) -> None:
                 connection = http.client.HTTPConnection("127.0.0.1", port)
-                headers = {"Authorization": f"Token {key}", "Content-Type": "application/json"}
+                headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
                 connection.request(method, address, body or None, headers)
                 answer = connection.getresponse()
                 answer.read()
@@ -251,6 +255,7 @@ def main() -> None:
     with postgresql(unsafe=True):
         os.environ["DJANGO_SETTINGS_MODULE"] = "library.settings.base"
         os.environ["ALLOWED_HOSTS"] = "127.0.0.1"
+        os.environ["API_RATES"] = "token=1000000/minute,classify=1000000/minute"
         os.environ["PYTHONPATH"] = str(reclassify.ROOT)
         fill(options)
         measure(options)

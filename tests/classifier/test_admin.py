@@ -300,4 +300,4 @@ def test_a_model_version_cannot_be_deleted_and_shows_its_metrics():
     client = desk(User.objects.create_superuser("root"))
     assert client.post(f"/admin/classifier/modelversion/{version.pk}/delete/").status_code == 403
     page = client.get(f"/admin/classifier/modelversion/{version.pk}/change/").content.decode()
-    assert '<th scope="row">fused: accuracy</th><td>0.81</td>' in page
+    assert '<th scope="row">all together</th><td>0.810</td>' in page

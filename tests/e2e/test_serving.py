@@ -15,18 +15,22 @@ from pathlib import Path
 import psutil
 import pytest
 from django.contrib.auth.models import User
-from rest_framework.authtoken.models import Token
+from django.utils import timezone
 
 from classifier.models import ModelVersion
 from classifier.services import model_client
 from classifier.services.promotion import promote, rollback
 from classifier.services.training import train
+from library.rest.tokens import issue_token
 from tests.classifier.libraries import QUICK, WORDS
 from tests.e2e.faults.servers import wait_for
 from tests.e2e.processes import environment, started
 from tests.factories import NOW
 
 CLIENTS = 4
+
+
+UNTHROTTLED = {"API_RATES": "classify=1000000/minute"}
 
 
 @pytest.fixture
@@ -38,7 +42,8 @@ def library(small_library, opened, settings):
     with opened(small_library):
         versions = [train(now=NOW, settings=QUICK, seed=seed)["version"] for seed in (1, 2)]
         promote(version=ModelVersion.objects.get(name=versions[0]), now=NOW)
-        token = Token.objects.create(user=User.objects.create_user("client")).key
+        user = User.objects.create_user("client")
+        _row, token = issue_token(user=user, name="e2e", scopes=["classify"], days=1, now=timezone.now())
         yield versions, token
     end_of(holder())
 
@@ -46,7 +51,7 @@ def library(small_library, opened, settings):
 @pytest.fixture
 def site(library, small_library):
     command = (sys.executable, "-m", "gunicorn", "library.wsgi", "--bind", "127.0.0.1:0", "--workers", "2")
-    with started(*command, "--threads", "4", env=environment(small_library)) as server:
+    with started(*command, "--threads", "4", env=environment(small_library) | UNTHROTTLED) as server:
         yield re.search(r"http://\S+", server.line_with("Listening at"))[0], server.process.pid
 
 
@@ -78,7 +83,7 @@ class Client(threading.Thread):
             urllib.request.Request(
                 f"{site}/api/v1/classify/?evidence=false",
                 data=json.dumps(book).encode(),
-                headers={"Authorization": f"Token {token}", "Content-Type": "application/json"},
+                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             )
             for book in books
         ]
