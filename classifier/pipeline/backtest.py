@@ -182,6 +182,7 @@ def looked_for(back: LookBack) -> dict[str, sp.csr_matrix]:
         "new titles": back.new,
         "of known borrowers": _stored(sp.diags_array(readers) @ back.new),
         "of new borrowers": _stored(sp.diags_array(1 - readers) @ back.new),
+        "borrowed titles": _stored(back.new @ sp.diags_array(1 - cold)),
         "never borrowed titles": _stored(back.new @ sp.diags_array(cold)),
     }
 

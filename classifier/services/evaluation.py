@@ -18,6 +18,9 @@ def evaluate_recommender(
 ) -> dict[str, Any]:
     """Learn from the first loans of the library and look at the others; nothing is written.
 
+    Themes come from the active version, which learned from all loans; it is asked about the books without
+    any, so what it knows of the later ones is no more than what they taught it of words and covers.
+
     Parameters
     ----------
     share : float

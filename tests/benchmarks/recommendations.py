@@ -1,6 +1,6 @@
 """Recommendations side by side: ours, the recommender libraries, words alone, and popularity.
 
-    python tests/benchmarks/recommendations.py FOLDER [--share 0.8] [--set recommend.name=value]
+    python tests/benchmarks/recommendations.py FOLDER [--share 0.8] [--set recommend.name=value] [--ours]
 
 FOLDER is in the import format (books.csv.gz, loans.csv.gz). All learn from the first loans by time, each
 ranks every title for every borrower, and the tables look for what was borrowed from that day on: titles new
@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--share", type=float, default=0.8, help="of the loans that is learned from")
     parser.add_argument("--set", action="append", default=[], dest="settings")
+    parser.add_argument("--ours", action="store_true", help="leave the other libraries out")
     options = parser.parse_args()
     library = read_folder(options.folder)
     ids = [book.id for book in library.books]
@@ -82,7 +83,7 @@ def main() -> None:
         most_popular(back.popularity, none, k=K),
         0.0,
     )
-    for name, made in methods(back, text):
+    for name, made in [] if options.ours else methods(back, text):
         began = time.monotonic()
         score = made()
         took = time.monotonic() - began

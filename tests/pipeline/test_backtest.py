@@ -41,6 +41,7 @@ def test_what_is_borrowed_later_is_found_from_what_was_borrowed_before():
     # Whom nobody knows is shown what most had: a and c.
     assert found["scores"]["ours"]["of new borrowers"]["mrr"] == 1.0
     assert found["scores"]["ours"]["new titles"]["borrowers"] == 3
+    assert found["scores"]["ours"]["borrowed titles"] == found["scores"]["ours"]["new titles"]
     assert found["scores"]["ours"]["never borrowed titles"]["borrowers"] == 0
     # Of who had a most had c and then b, of who had c most had a and then b.
     assert found["scores"]["popularity"]["of known borrowers"]["mrr"] == pytest.approx((1 / 2 + 0) / 2)
