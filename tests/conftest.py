@@ -26,6 +26,7 @@ KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
 @pytest.fixture(autouse=True)
 def language() -> Iterator[None]:
     """Speak the default language again after each test: a request in another one leaves it switched on."""
+    translation.deactivate()  # of what was made for several tests, too
     yield
     translation.deactivate()
 

@@ -5,7 +5,6 @@ from typing import Any, overload
 
 import django_filters
 from django.db.models import QuerySet
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
@@ -17,7 +16,7 @@ from library.catalogue.search import MOST_HITS, matching, ranked
 from library.catalogue.selectors import held, with_those_below
 from library.rest.cursors import PagesOrCursors, follows
 from library.rest.fields import FIELDS_PARAMETER, chosen_fields
-from library.rest.filters import StableOrdering
+from library.rest.filters import StableOrdering, StrictFilters
 from library.rest.views import RecordViewSet
 
 #: What is shown of a book that is no column of its own, and what of the database it takes.
@@ -130,7 +129,7 @@ class BookViewSet(RecordViewSet):
     queryset = Book.objects.select_related("category")
     serializer_class = CatalogueBookSerializer
     pagination_class = PagesOrCursors
-    filter_backends = [DjangoFilterBackend, BookSearch]
+    filter_backends = [StrictFilters, BookSearch]
     filterset_class = BookFilter
     ordering_fields = ["control_number", "title", "year", "created_at"]
     cursor_field = "control_number"
