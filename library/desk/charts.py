@@ -6,6 +6,7 @@ A view makes a `Chart` with one of the functions below and puts it into ``desk/c
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from django.forms import Media
@@ -201,113 +202,13 @@ class Chart:
         )
 
 
-def line_chart(
-    *,
-    name: str,
-    title: str,
-    definition: str,
-    labels: Sequence[str],
-    series: Sequence[Series],
-    label_name: str = "",
-    unit: str = "",
-    decimals: int = 0,
-    csv: str = "",
-    keys: Sequence[str] = (),
-) -> Chart:
-    """Return lines over the labels, as of time; the parameters are the attributes of `Chart`.
-
-    Raises
-    ------
-    ValueError
-        If a series has not one value a label.
-    """
-    return Chart(
-        "line",
-        name,
-        title,
-        definition,
-        labels,
-        series,
-        label_name,
-        unit=unit,
-        decimals=decimals,
-        csv=csv,
-        keys=keys,
-    )
-
-
-def bar_chart(
-    *,
-    name: str,
-    title: str,
-    definition: str,
-    labels: Sequence[str],
-    series: Sequence[Series],
-    label_name: str = "",
-    unit: str = "",
-    decimals: int = 0,
-    stacked: bool = False,
-    horizontal: bool = False,
-    csv: str = "",
-    keys: Sequence[str] = (),
-) -> Chart:
-    """Return bars at the labels; the parameters are the attributes of `Chart`.
-
-    Raises
-    ------
-    ValueError
-        If a series has not one value a label.
-    """
-    return Chart(
-        "bar",
-        name,
-        title,
-        definition,
-        labels,
-        series,
-        label_name,
-        unit=unit,
-        decimals=decimals,
-        stacked=stacked,
-        horizontal=horizontal,
-        csv=csv,
-        keys=keys,
-    )
-
-
-def heatmap(
-    *,
-    name: str,
-    title: str,
-    definition: str,
-    labels: Sequence[str],
-    series: Sequence[Series],
-    label_name: str = "",
-    unit: str = "",
-    decimals: int = 0,
-    csv: str = "",
-    keys: Sequence[str] = (),
-) -> Chart:
-    """Return a field for each label (across) and series (down), the darker the more.
-
-    Raises
-    ------
-    ValueError
-        If a series has not one value a label.
-    """
-    return Chart(
-        "heatmap",
-        name,
-        title,
-        definition,
-        labels,
-        series,
-        label_name,
-        unit=unit,
-        decimals=decimals,
-        csv=csv,
-        keys=keys,
-    )
+# Their parameters are the attributes of `Chart`, by name.
+line_chart = partial(Chart, "line")
+"""Lines over the labels, as of time."""
+bar_chart = partial(Chart, "bar")
+"""Bars at the labels."""
+heatmap = partial(Chart, "heatmap")
+"""A field for each label (across) and series (down), the darker the more."""
 
 
 def scatter(

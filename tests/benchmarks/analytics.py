@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from servers import postgresql
+from servers import large_library, postgresql
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ROUNDS = 5
@@ -175,15 +175,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--borrowers", type=int, default=100_000)
-    parser.add_argument("--books", type=int, default=200_000)
-    parser.add_argument("--loans", type=int, default=2_000_000)
+    parser = large_library(__doc__)
     parser.add_argument("--categories", type=int, default=200)
     parser.add_argument("--addresses", nargs="*", default=[], help="further addresses to ask for")
-    parser.add_argument("--unsafe", action="store_true", help="wait for no disk, as the tests' server")
     options = parser.parse_args()
     with postgresql(unsafe=options.unsafe):
         run(options)

@@ -19,7 +19,7 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import numpy as np
-from servers import postgresql
+from servers import large_library, postgresql
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STEPS = ("bare UPDATE", "checkout", "renew", "checkin")
@@ -213,16 +213,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--borrowers", type=int, default=100_000)
-    parser.add_argument("--books", type=int, default=200_000)
-    parser.add_argument("--loans", type=int, default=2_000_000)
+    parser = large_library(__doc__)
     parser.add_argument("--clients", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--operations", type=int, default=4_000, help="of each step, all clients together")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--unsafe", action="store_true", help="wait for no disk, as the tests' server")
     options = parser.parse_args()
     with postgresql(unsafe=options.unsafe):
         run(options)

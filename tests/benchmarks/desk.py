@@ -12,7 +12,7 @@ import statistics
 import time
 from datetime import UTC, datetime
 
-from servers import postgresql
+from servers import large_library, postgresql
 
 NOW = datetime.now(UTC)
 TIMES = 7
@@ -89,14 +89,7 @@ def timed(work) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--borrowers", type=int, default=20_000)
-    parser.add_argument("--books", type=int, default=200_000)
-    parser.add_argument("--loans", type=int, default=1_000_000)
-    parser.add_argument("--unsafe", action="store_true", help="wait for no disk, as the tests' server")
-    options = parser.parse_args()
+    options = large_library(__doc__, borrowers=20_000, loans=1_000_000).parse_args()
     with postgresql(unsafe=options.unsafe):
         run(options)
 

@@ -11,7 +11,7 @@ import resource
 import time
 from datetime import UTC, datetime, timedelta
 
-from servers import postgresql
+from servers import large_library, postgresql
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -48,14 +48,7 @@ def memory() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--borrowers", type=int, default=100_000)
-    parser.add_argument("--books", type=int, default=200_000)
-    parser.add_argument("--loans", type=int, default=2_000_000)
-    parser.add_argument("--unsafe", action="store_true", help="wait for no disk, as the tests' server")
-    options = parser.parse_args()
+    options = large_library(__doc__).parse_args()
     with postgresql(unsafe=options.unsafe):
         run(options)
 

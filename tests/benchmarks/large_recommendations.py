@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import quantiles
 
 from forgetting import memory
-from servers import postgresql
+from servers import large_library, postgresql
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SUBJECTS = 200
@@ -108,14 +108,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--borrowers", type=int, default=100_000)
-    parser.add_argument("--books", type=int, default=200_000)
-    parser.add_argument("--loans", type=int, default=2_000_000)
-    parser.add_argument("--unsafe", action="store_true", help="wait for no disk, as the tests' server")
-    options = parser.parse_args()
+    options = large_library(__doc__).parse_args()
     with postgresql(unsafe=options.unsafe):
         run(options)
 

@@ -1,5 +1,6 @@
-"""A PostgreSQL server of a benchmark's own, thrown away afterwards."""
+"""A PostgreSQL server of a benchmark's own, thrown away afterwards, and how large a library it gets."""
 
+import argparse
 import os
 import sys
 import tempfile
@@ -28,3 +29,15 @@ def postgresql(*, unsafe: bool) -> Iterator[None]:
             yield
         finally:
             server.cleanup()
+
+
+def large_library(
+    about: str | None, *, borrowers: int = 100_000, books: int = 200_000, loans: int = 2_000_000
+) -> argparse.ArgumentParser:
+    """Return a parser of the options that say how large the library is, with what the benchmark is about."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--borrowers", type=int, default=borrowers)
+    parser.add_argument("--books", type=int, default=books)
+    parser.add_argument("--loans", type=int, default=loans)
+    parser.add_argument("--unsafe", action="store_true", help="wait for no disk, as the tests' server")
+    return parser
