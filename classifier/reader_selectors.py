@@ -13,10 +13,10 @@ from django.db.models import Exists, Max, OuterRef
 
 from classifier.listing_selectors import listed
 from classifier.models import Feedback, Listing, TitleLinks
-from classifier.pipeline.config import RecommendConfig
+from classifier.pipeline.config import SOURCES, RecommendConfig, Source
 from classifier.pipeline.records import Float32, Int64
 from classifier.pipeline.series import groups_of
-from classifier.pipeline.shortlist import SOURCES, History, Pick, Source, best_titles, named, unpacked
+from classifier.pipeline.shortlist import History, Pick, best_titles, named, unpacked
 from classifier.recommendation_words import in_words
 from library.catalogue.models import Book, Copy
 from library.catalogue.selectors import with_those_below

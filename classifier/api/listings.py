@@ -29,20 +29,25 @@ _FACTS = {
 }
 
 
-class FilterSerializer(serializers.Serializer):
-    """What a list can be narrowed to, in the address."""
+class NarrowingSerializer(serializers.Serializer):
+    """What titles can be narrowed to, in the address."""
 
-    branch = serializers.PrimaryKeyRelatedField(
-        queryset=Branch.objects.all(),
-        required=False,
-        help_text="Lent there; of new titles and treasures, with a copy there.",
-    )
     category = serializers.PrimaryKeyRelatedField(
         queryset=Category.objects.all(), required=False, help_text="With the categories below it."
     )
     language = serializers.CharField(required=False, allow_blank=True)
     available = serializers.BooleanField(
         required=False, default=False, help_text="Only titles with a copy that can be had now."
+    )
+
+
+class FilterSerializer(NarrowingSerializer):
+    """What a list can be narrowed to."""
+
+    branch = serializers.PrimaryKeyRelatedField(
+        queryset=Branch.objects.all(),
+        required=False,
+        help_text="Lent there; of new titles and treasures, with a copy there.",
     )
 
 

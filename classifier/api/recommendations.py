@@ -16,8 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from classifier.api.listings import FilterSerializer
+from classifier.api.listings import NarrowingSerializer
 from classifier.models import Recommendation
+from classifier.pipeline.config import SOURCES
 from classifier.services.configuration import library_config
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Book
@@ -26,9 +27,8 @@ from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 
-SOURCES = ("loans", "text", "cover", "theme")
 #: Those of whatever is in a title, whoever borrows it.
-KINDS = {"content": SOURCES[1:], **{source: (source,) for source in SOURCES}}
+KINDS: dict[str, Sequence[str]] = {"content": SOURCES[1:], **{source: (source,) for source in SOURCES}}
 
 
 class RecommendationSerializer(serializers.ModelSerializer):
@@ -78,23 +78,22 @@ class RecommendationViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.Retrie
     ordering_fields = ["rank", "score"]
 
 
-class NarrowingSerializer(FilterSerializer):
-    """Which titles are asked for, in the address."""
+class AskedSerializer(NarrowingSerializer):
+    """How many titles are asked for, and which."""
 
-    branch = None  # type: ignore[assignment]
     n = serializers.IntegerField(min_value=1, max_value=100, default=10, help_text="Titles, 100 at most.")
     offset = serializers.IntegerField(
         min_value=0, max_value=1000, default=0, help_text="Titles to pass over first."
     )
 
 
-class ForBorrowerSerializer(NarrowingSerializer):
+class ForBorrowerSerializer(AskedSerializer):
     exclude_borrowed = serializers.BooleanField(
         default=True, help_text="Leave out what the borrower has had."
     )
 
 
-class LikeBookSerializer(NarrowingSerializer):
+class LikeBookSerializer(AskedSerializer):
     by = serializers.CharField(
         default=",".join(SOURCES),
         help_text=f"What titles are alike in, one or more of {', '.join(KINDS)}, with commas between.",
@@ -136,7 +135,7 @@ class AdvisedTitlesSerializer(serializers.Serializer):
     results = AdvisedSerializer(many=True)
 
 
-def _asked(serializer: type[NarrowingSerializer], request: Request) -> dict[str, Any]:
+def _asked(serializer: type[AskedSerializer], request: Request) -> dict[str, Any]:
     given = serializer(data=request.query_params)
     given.is_valid(raise_exception=True)
     asked = dict(given.validated_data)

@@ -14,6 +14,11 @@ from typing import Any, Literal, Self
 
 from classifier.pipeline.errors import ConfigError
 
+Source = Literal["loans", "text", "cover", "theme", "again", "new", "popular", "latest"]
+"""Why a title is recommended: see `classifier.pipeline.shortlist.Pick`."""
+SOURCES: tuple[Source, ...] = ("loans", "text", "cover", "theme")
+"""Who borrows titles together, their words, their covers, and what the classifier sees in them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextConfig:

@@ -7,9 +7,9 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 
+from classifier.pipeline.config import SOURCES
 from classifier.pipeline.neighbours import largest
 from classifier.pipeline.records import Float32, Int64
-from classifier.pipeline.shortlist import SOURCES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,3 @@ class Links:
         before = np.cumsum(last - first) - (last - first)
         at = np.arange(len(owner)) - before[owner] + first[owner]
         return owner, self.other[at], self.parts[at]
-
-    def whole(self, n: int) -> sp.csr_matrix:
-        """Return what the parts add up to, (n_titles, n)."""
-        return sp.csr_matrix((self.parts.sum(axis=1), self.other, self.start), shape=(len(self.start) - 1, n))

@@ -24,15 +24,16 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 
-from classifier.pipeline.config import RecommendConfig
+from classifier.pipeline.config import RecommendConfig, Source
 from classifier.pipeline.features import Progress, no_progress
 from classifier.pipeline.links import Links
 from classifier.pipeline.neighbours import largest, nearest, nearest_dense
 from classifier.pipeline.records import Float64, Int64, LoanTable
 from classifier.pipeline.regression import Content, regress
 from classifier.pipeline.series import groups_of
-from classifier.pipeline.shortlist import History, Pick, Source, best_titles
+from classifier.pipeline.shortlist import History, Pick, best_titles
 from classifier.pipeline.together import borrowed_together, readers, weights
 
 _CHUNK = 2048  # borrowers between two reports
@@ -124,14 +125,15 @@ class Recommender:
         unit = {source: _unit(values) for source, values in content.items()}
         near = self._nearest(shared, unit, progress)
         factor = sp.diags_array(self._factor())
-        parts = regress(
-            candidates=sp.csr_matrix(sum(near.values(), start=sp.csr_matrix((n, n), dtype=np.float32))),
-            shared=shared,
-            content=unit,
-            weights={source: self._setting(source, "weight", 1.0) for source in unit},
-            penalty=self.settings.penalty,
-            progress=progress,
-        )
+        with threadpool_limits(1):  # small matrices gain nothing by a second thread, and it may have to wait
+            parts = regress(
+                candidates=sp.csr_matrix(sum(near.values(), start=sp.csr_matrix((n, n), dtype=np.float32))),
+                shared=shared,
+                content=unit,
+                weights={source: self._setting(source, "weight", 1.0) for source in unit},
+                penalty=self.settings.penalty,
+                progress=progress,
+            )
         self.following_ = Links.strongest(
             {source: sp.csr_matrix(part @ factor) for source, part in parts.items()},
             most=self.settings.neighbours,

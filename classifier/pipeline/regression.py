@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
-from threadpoolctl import threadpool_limits
 
 from classifier.pipeline.features import Progress
 from classifier.pipeline.records import Float32, Float64, Int64
@@ -49,18 +48,6 @@ def regress(
         On the squares of the weights.
     progress : callable
     """
-    with threadpool_limits(1):  # so small matrices gain nothing by a second thread, and it may have to wait
-        return _regress(candidates, shared, content, weights, penalty, progress)
-
-
-def _regress(
-    candidates: sp.csr_matrix,
-    shared: sp.csr_matrix,
-    content: Mapping[str, Content],
-    weights: Mapping[str, float],
-    penalty: float,
-    progress: Progress,
-) -> dict[str, sp.csr_matrix]:
     n = candidates.shape[0]
     predictors, predicted = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     solved = [np.empty((0, 1 + len(content)))]

@@ -7,17 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 
-from classifier.pipeline.config import RecommendConfig
+from classifier.pipeline.config import SOURCES, RecommendConfig, Source
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 
-Source = Literal["loans", "text", "cover", "theme", "again", "new", "popular", "latest"]
-
-SOURCES: tuple[Source, ...] = ("loans", "text", "cover", "theme")
-"""Who borrows titles together, their words, their covers, and what the classifier sees in them."""
 _YEAR = 365.25 * 86400
 _ALSO = 1 / 3
 """Of a contribution, what a source must have brought to be named."""

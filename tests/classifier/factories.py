@@ -22,8 +22,9 @@ from classifier.models import (
     Suggestion,
     TitleLinks,
 )
+from classifier.pipeline.config import SOURCES
 from classifier.pipeline.folder import confirm_folder, write_folder
-from classifier.pipeline.shortlist import SOURCES, packed
+from classifier.pipeline.shortlist import packed
 from classifier.services.folders import folder_of
 from classifier.services.parameters import checked_parameters, digest_of
 from library.catalogue.models import Book

@@ -63,7 +63,10 @@ def contents():
 def nearest_titles():
     table, _borrowers = loans()
     fitted = Recommender(settings=Config().recommend).fit(table, book_ids=BOOKS, content={})
-    return np.round(fitted.following_.whole(len(BOOKS)).toarray(), 3).tolist(), fitted.popular_.tolist()
+    owner, other, parts = fitted.following_.of(np.arange(len(BOOKS)))
+    found = np.zeros((len(BOOKS), len(BOOKS)))
+    found[owner, other] = parts.sum(axis=1)
+    return np.round(found, 3).tolist(), fitted.popular_.tolist()
 
 
 def library_of(rows, *, without):

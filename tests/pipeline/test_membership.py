@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from classifier.pipeline.config import Config
+from classifier.pipeline.config import SOURCES, Config
 from classifier.pipeline.recommend import Recommender
 from classifier.pipeline.records import LoanTable
-from classifier.pipeline.shortlist import SOURCES
 
 TITLES, BORROWERS, EACH, TARGETS = 2000, 2000, 12, 120
 

@@ -6,10 +6,9 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifier.pipeline.config import Config
+from classifier.pipeline.config import SOURCES, Config
 from classifier.pipeline.recommend import Recommended, Recommender
 from classifier.pipeline.records import LoanTable
-from classifier.pipeline.shortlist import SOURCES
 
 YEAR = 365.25 * 86400
 NOW = 2_000_000_000.0

@@ -6,8 +6,9 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifier.pipeline.config import SOURCES
 from classifier.pipeline.links import Links
-from classifier.pipeline.shortlist import SOURCES, Pick, diverse, named, packed, unpacked
+from classifier.pipeline.shortlist import Pick, diverse, named, packed, unpacked
 
 
 def picks(titles: list[int]) -> list[Pick]:
