@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import get_language, gettext_lazy, override
+from django.utils.translation import get_language, override
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -41,14 +41,6 @@ class ModelAwayError(APIException):
     def __init__(self, *, detail: str, code: str, wait: int) -> None:
         super().__init__(detail, code)
         self.wait = wait  # REST framework makes Retry-After of it
-
-
-class BodyTooLargeError(APIException):
-    """The body is larger than an answer is worth."""
-
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = gettext_lazy("The body is too large. Send fewer books or smaller covers.")
-    default_code = "too_large"
 
 
 class HowSerializer(serializers.Serializer):
@@ -145,13 +137,6 @@ _PARAMETERS: list[OpenApiParameter | type[serializers.Serializer]] = [
 
 class _ClassifyView(APIView):
     permission_classes = [IsAuthenticated]  # it changes nothing, and says what anyone signed in may read
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
-        # Django counts the body of a form itself, its files apart.
-        if not is_form(request) and length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise BodyTooLargeError
 
     def classified(self, request: Request, books: list[Book | NewBook]) -> Any:
         """Return the answers as they are sent."""

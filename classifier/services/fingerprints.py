@@ -54,16 +54,15 @@ def _about(kind: str, now: datetime) -> Any:
     """Return what else a kind of run depends on; what its parameters change is told by them."""
     if kind in ("train", "tune"):
         return Config().to_dict()
-    if kind == "reclassify":
-        active = ModelVersion.objects.filter(state="active").values_list("name", flat=True).first()
-        return active, settings.SUGGESTION_PRECISION, sorted(rejected().items())
-    if kind == "draw_map":
-        return ModelVersion.objects.filter(state="active").values_list("name", flat=True).first()
     if kind in ("order_reviews", "undo"):
         # What was asked for lately depends on the day. A run is never left out: see `repetition`.
         return now.date().isoformat()
-    # What is popular and new depends on the day, and how titles are seen on the version.
     active = ModelVersion.objects.filter(state="active").values_list("name", flat=True).first()
+    if kind == "reclassify":
+        return active, settings.SUGGESTION_PRECISION, sorted(rejected().items())
+    if kind == "draw_map":
+        return active
+    # What is popular and new depends on the day, and how titles are seen on the version.
     return library_config().to_dict(), now.date().isoformat(), active, opinions()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from django.db import transaction
 
 from classifier.errors import ClassifierError
-from classifier.models import ModelVersion, TitleLinks
+from classifier.models import TitleLinks
 from classifier.pipeline.config import Config
 from classifier.pipeline.links import Links
 from classifier.pipeline.modalities.cover import CoverModality
@@ -21,6 +21,7 @@ from classifier.pipeline.shortlist import packed
 from classifier.services.features import feature_cache
 from classifier.services.listings import refresh_listings
 from classifier.services.pace import LINKING
+from classifier.services.promotion import active_version
 from classifier.services.versions import load_version
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
@@ -63,12 +64,11 @@ def what_is_in(library: Catalogue, *, config: Config, progress: Progress = no_pr
 
 def _themes(library: Catalogue, progress: Progress) -> Float32 | None:
     """Return books as the active version encodes them, (n_books, d); None without one."""
-    active = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
-    if active is None or not library.books:
+    if not library.books:
         return None
     try:
-        model = load_version(version=active)
-    except ClassifierError:  # whoever classifies raises the alarm
+        model = load_version(version=active_version())
+    except ClassifierError:  # none is active, or whoever classifies raises the alarm
         return None
     codes: list[Float32] = []
     for start in range(0, len(library.books), _BATCH):
