@@ -1,8 +1,10 @@
 """What the library holds, how old it is, and how much it is used."""
 
+from collections import defaultdict
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from django.db.models import Avg, Count, F, Q
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Floor
 
 from library.analytics.selectors.loans import counts
@@ -53,18 +55,15 @@ def use_by_category(*, scope: Scope) -> dict[int | None, Use]:
     held = copies_held(scope=scope).filter(scope.places(category="book__category"))
     copies = dict(held.values_list("book__category").annotate(Count("pk")))
     table = counts(scope=scope, interval=None, group_by="category")
-    lent = {group.key: sum(row["checkouts"] or 0 for row in rows.values()) for group, rows in table.items()}
-    unused = Q(use=None) | Q(use__checkouts=0)
-    rows = titles_held(scope=scope).order_by().values_list("category")
-    titles = {
-        category: numbers
-        for category, *numbers in rows.annotate(
-            titles=Count("pk"), never=Count("pk", filter=unused), mean=Avg("year")
-        )
+    checkouts = {
+        group.key: sum(row["checkouts"] or 0 for row in rows.values()) for group, rows in table.items()
     }
+    titles: dict[int | None, list[_Titles]] = defaultdict(list)
+    for row in _titles_held(scope):
+        titles[row.category].append(row)
     return {
-        key: Use(key, copies.get(key, 0), lent.get(key, 0), *titles.get(key, (0, 0, None)))
-        for key in copies.keys() | lent.keys() | titles.keys()
+        key: Use(key, copies.get(key, 0), checkouts.get(key, 0), *_summed(titles[key]))
+        for key in copies.keys() | checkouts.keys() | titles.keys()
     }
 
 
@@ -76,8 +75,40 @@ def titles_by_decade(*, scope: Scope) -> dict[int | None, tuple[int, int]]:
     dict
         By the decade's first year, in order; None, the last, is where no year is known.
     """
-    rows = titles_held(scope=scope).order_by().annotate(decade=Floor(F("year") / 10.0) * 10)
-    lent = Count("pk", filter=Q(use__checkouts__gt=0))
-    numbers = rows.values_list("decade").annotate(titles=Count("pk"), lent=lent)
-    found = {None if decade is None else int(decade): tuple(both) for decade, *both in numbers}
+    found: dict[int | None, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for row in _titles_held(scope):
+        titles, lent = found[row.decade]
+        found[row.decade] = (titles + row.titles, lent + row.lent)
     return {decade: found[decade] for decade in sorted(found, key=lambda key: (key is None, key))}
+
+
+class _Titles(NamedTuple):
+    category: int | None
+    decade: int | None
+    titles: int
+    lent: int
+    years: int | None
+    """The sum of their years."""
+
+
+def _titles_held(scope: Scope) -> list[_Titles]:
+    """Count the titles held by category and decade, once for all that is told of them."""
+    if "titles" not in scope.kept:
+        rows = titles_held(scope=scope).order_by().annotate(decade=Floor(F("year") / 10.0) * 10)
+        lent = Count("pk", filter=Q(use__checkouts__gt=0))
+        numbers = rows.values_list("category", "decade").annotate(
+            titles=Count("pk"), lent=lent, years=Sum("year")
+        )
+        scope.kept["titles"] = [
+            _Titles(category, None if decade is None else int(decade), *sums)
+            for category, decade, *sums in numbers
+        ]
+    return scope.kept["titles"]
+
+
+def _summed(rows: list[_Titles]) -> tuple[int, int, float | None]:
+    """Return how many titles there are, how many were never lent, and the mean of their years."""
+    titles = sum(row.titles for row in rows)
+    dated = sum(row.titles for row in rows if row.decade is not None)
+    mean = sum(row.years or 0 for row in rows) / dated if dated else None
+    return titles, titles - sum(row.lent for row in rows), mean
