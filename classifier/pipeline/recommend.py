@@ -24,7 +24,6 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
-from threadpoolctl import threadpool_limits
 
 from classifier.pipeline.config import RecommendConfig, Source
 from classifier.pipeline.features import Progress, no_progress
@@ -125,15 +124,14 @@ class Recommender:
         unit = {source: _unit(values) for source, values in content.items()}
         near = self._nearest(shared, unit, progress)
         factor = sp.diags_array(self._factor())
-        with threadpool_limits(1):  # small matrices gain nothing by a second thread, and it may have to wait
-            parts = regress(
-                candidates=sp.csr_matrix(sum(near.values(), start=sp.csr_matrix((n, n), dtype=np.float32))),
-                shared=shared,
-                content=unit,
-                weights={source: self._setting(source, "weight", 1.0) for source in unit},
-                penalty=self.settings.penalty,
-                progress=progress,
-            )
+        parts = regress(
+            candidates=sp.csr_matrix(sum(near.values(), start=sp.csr_matrix((n, n), dtype=np.float32))),
+            shared=shared,
+            content=unit,
+            weights={source: self._setting(source, "weight", 1.0) for source in unit},
+            penalty=self.settings.penalty,
+            progress=progress,
+        )
         self.following_ = Links.strongest(
             {source: sp.csr_matrix(part @ factor) for source, part in parts.items()},
             most=self.settings.neighbours,

@@ -8,16 +8,21 @@ Ning and Karypis, Sparse Linear Methods with Side Information for Top-N Recommen
 beside borrowers: cSLIM).
 """
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
 
 from classifier.pipeline.features import Progress
 from classifier.pipeline.records import Float32, Float64, Int64
 
-_CHUNK = 2048  # titles between two reports
+_CHUNK = 1024  # titles between two reports
+#: More would wait for the interpreter, which has a part in each title.
+_THREADS = min(os.cpu_count() or 1, 4)
 
 Content: TypeAlias = sp.csr_matrix | Float32
 """What is in the titles, a row each: sparse or dense."""
@@ -49,29 +54,38 @@ def regress(
     progress : callable
     """
     n = candidates.shape[0]
-    predictors, predicted = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    solved = [np.empty((0, 1 + len(content)))]
-    place = np.full(n, -1)
-    for title in range(n):
-        if title % _CHUNK == 0:
-            progress("learning what follows", title, n)
-        near = candidates.indices[candidates.indptr[title] : candidates.indptr[title + 1]].astype(np.int64)
-        if not len(near):
-            continue
-        rows = np.append(near, title)
-        together = [_square(shared, rows, place)]
-        together += [weights[source] * _products(values, rows) for source, values in content.items()]
-        whole = sum(together) + penalty * np.eye(len(rows))
-        own = np.column_stack([part[:-1, -1] for part in together])  # (n_near, n_sources)
-        found = np.linalg.solve(whole[:-1, :-1], own)  # the parts add up to the whole
-        positive = found.sum(axis=1) > 0
-        predictors.append(near[positive])
-        predicted.append(np.full(int(positive.sum()), title))
-        solved.append(found[positive])
-    progress("learning what follows", n, n)
-    at, parts = (np.concatenate(predictors), np.concatenate(predicted)), np.concatenate(solved)
+
+    def learn(first: int) -> tuple[Int64, Int64, Float64]:
+        """Return predictors, predicted titles and parts of the weights for the titles of a chunk."""
+        predictors, predicted = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        solved = [np.empty((0, 1 + len(content)))]
+        place = np.full(n, -1)
+        for title in range(first, min(first + _CHUNK, n)):
+            near = candidates.indices[slice(*candidates.indptr[title : title + 2])].astype(np.int64)
+            if not len(near):
+                continue
+            rows = np.append(near, title)
+            together = [_square(shared, rows, place)]
+            together += [weights[source] * _products(values, rows) for source, values in content.items()]
+            whole = sum(together) + penalty * np.eye(len(rows))
+            own = np.column_stack([part[:-1, -1] for part in together])  # (n_near, n_sources)
+            found = np.linalg.solve(whole[:-1, :-1], own)  # the parts add up to the whole
+            positive = found.sum(axis=1) > 0
+            predictors.append(near[positive])
+            predicted.append(np.full(int(positive.sum()), title))
+            solved.append(found[positive])
+        return np.concatenate(predictors), np.concatenate(predicted), np.concatenate(solved)
+
+    chunks, firsts = [], range(0, max(n, 1), _CHUNK)
+    # One processor a chunk: matrices so small gain nothing by several, and might have to wait for them.
+    with threadpool_limits(1), ThreadPoolExecutor(_THREADS) as threads:
+        progress("learning what follows", 0, n)
+        for first, chunk in zip(firsts, threads.map(learn, firsts), strict=True):
+            chunks.append(chunk)
+            progress("learning what follows", min(first + _CHUNK, n), n)
+    predictors, predicted, parts = (np.concatenate(column) for column in zip(*chunks, strict=True))
     return {
-        source: sp.csr_matrix((parts[:, column], at), shape=(n, n), dtype=np.float32)
+        source: sp.csr_matrix((parts[:, column], (predictors, predicted)), shape=(n, n), dtype=np.float32)
         for column, source in enumerate(("loans", *content))
     }
 
