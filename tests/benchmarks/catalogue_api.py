@@ -9,28 +9,19 @@ falls on all kinds alike. Latencies are those that a client sees. Run by hand, o
 """
 
 import argparse
-import http.client
 import json
 import os
 import random
-import secrets
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
+from clients import THREADED, Api, Request, served, timed
 from servers import postgresql
 
-ROOT = Path(__file__).parents[2]
 ROUNDS = 4
 PAGE = 20
 DEEP = 10_000
@@ -90,60 +81,6 @@ def kinds(books: int) -> dict[str, Callable[[random.Random], str]]:
     }
 
 
-@contextmanager
-def served(workers: int) -> Iterator[tuple[int, str]]:
-    """Serve the API with gunicorn; give the port and a token of somebody without permissions."""
-    from django.contrib.auth.models import User
-    from django.utils import timezone
-
-    from library.rest.tokens import issue_token
-
-    user = User.objects.create_user("reader")
-    scopes = ["catalogue:read"]
-    _row, token = issue_token(user=user, name="benchmark", scopes=scopes, days=1, now=timezone.now())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="library-benchmark-") as data:
-        environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "library.settings.production",
-            "LIBRARY_DATA_DIR": data,
-            "SECRET_KEY": secrets.token_urlsafe(50),
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "SECURE_SSL_REDIRECT": "false",
-            "API_RATES": "anonymous=1000000/minute,token=1000000/minute",
-        }
-        environment |= {key: _kept(key) for key in ("BORROWER_KEYS", "BORROWER_INDEX_KEY")}
-        command = [sys.executable, "-m", "gunicorn", "library.wsgi", "--bind", f"127.0.0.1:{port}"]
-        command += ["--workers", str(workers), "--worker-tmp-dir", "/dev/shm", "--log-level", "warning"]
-        server = subprocess.Popen(command, cwd=ROOT, env=environment)
-        try:
-            yield port, token
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def _kept(key: str) -> str:
-    from django.conf import settings
-
-    return (settings.DATA_DIR / "secrets" / key.lower()).read_text(encoding="ascii")
-
-
-def asked(port: int, token: str, address: str) -> tuple[float, bytes]:
-    """Return how many milliseconds a request took, and what was answered."""
-    start = time.perf_counter()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", address, headers={"Authorization": f"Bearer {token}"})
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    took = (time.perf_counter() - start) * 1000
-    if answer.status != 200:
-        raise SystemExit(f"{answer.status} for {address}: {body[:300]!r}")
-    return took, body
-
-
 def run(options: argparse.Namespace) -> None:
     import django
 
@@ -166,24 +103,23 @@ def run(options: argparse.Namespace) -> None:
         version, index, table_size = cursor.fetchone()
     table = Table(
         title=f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {version.split(' on ')[0]}, "
-        f"{options.books:,} books, {options.workers} workers"
+        f"{options.books:,} books, gunicorn {' '.join(THREADED)}"
     )
     for column in ("clients", "request", "found", "p50 ms", "p95 ms", f"p95 / {ONE}"):
         table.add_column(column, justify="left" if column == "request" else "right")
     made = kinds(options.books)
-    with served(options.workers) as (port, token):
-        _wait(port, token)
+    with served(now=datetime.now(UTC)) as api:
+        _warm_up(api)
         for clients in options.clients:
             times: dict[str, list[float]] = {kind: [] for kind in made}
             found: dict[str, list[int]] = {kind: [] for kind in made}
             for number in range(ROUNDS):
                 for kind, make in made.items():
                     rng = random.Random(f"{number} {kind}")
-                    addresses = [make(rng) for _ in range(options.requests // ROUNDS)]
-                    with ThreadPoolExecutor(clients) as threads:
-                        for took, body in threads.map(lambda address: asked(port, token, address), addresses):
-                            times[kind].append(took)
-                            found[kind].append(json.loads(body).get("count", 1))
+                    requests = [Request(make(rng)) for _ in range(options.requests // ROUNDS)]
+                    took, bodies, _rate = timed(api.ask, requests, clients=clients)
+                    times[kind] += list(took)
+                    found[kind] += [json.loads(body).get("count", 1) for body in bodies]
             one = float(np.percentile(times[ONE], 95))
             for kind, took in times.items():
                 p50, p95 = np.percentile(took, [50, 95])
@@ -203,17 +139,10 @@ def run(options: argparse.Namespace) -> None:
     print(f"A minute's load of the machine at the end: {os.getloadavg()[0]:.1f}.")
 
 
-def _wait(port: int, token: str) -> None:
-    """Ask until the server answers, then warm up each worker: jieba reads its dictionary once."""
-    for _ in range(300):
-        try:
-            asked(port, token, "/api/v1/books/?page_size=1")
-            break
-        except ConnectionRefusedError:
-            time.sleep(0.2)
-    with ThreadPoolExecutor(16) as threads:
-        warm = "/api/v1/books/?" + urlencode({"search": "中国历史 history"})
-        list(threads.map(lambda _: asked(port, token, warm), range(64)))
+def _warm_up(api: Api) -> None:
+    """Let each worker read jieba's dictionary, once."""
+    warm = Request("/api/v1/books/?" + urlencode({"search": "中国历史 history"}))
+    timed(api.ask, [warm] * 64, clients=16)
 
 
 def main() -> None:
@@ -223,7 +152,6 @@ def main() -> None:
     parser.add_argument("--books", type=int, default=200_000)
     parser.add_argument("--requests", type=int, default=200, help="of each kind, by all clients together")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
-    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--unsafe", action="store_true", help="wait for no disk, as the tests' server")
     options = parser.parse_args()
     if options.books < DEEP:

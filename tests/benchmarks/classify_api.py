@@ -11,21 +11,18 @@ latencies, it hangs little on what else the machine does. Run by hand; the load 
 """
 
 import argparse
-import http.client
 import json
 import os
-import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import psutil
+from clients import THREADED, Given, Request, served, timed
 from servers import postgresql
 
 SETTINGS = ("network.epochs=10", "training.folds=3")
@@ -67,19 +64,8 @@ def fill(options: argparse.Namespace) -> None:
     print(f"{size.books:,} more books, {size.loans:,} loans: {time.monotonic() - began:.0f} s", flush=True)
 
 
-def token() -> str:
-    from django.contrib.auth.models import User
-    from django.utils import timezone
-
-    from library.rest.tokens import issue_token
-
-    user = User.objects.create_user("client")
-    scopes = ["classify", "catalogue:read"]
-    return issue_token(user=user, name="benchmark", scopes=scopes, days=1, now=timezone.now())[1]
-
-
-def requests(count: int) -> dict[str, list[tuple[str, str, bytes]]]:
-    """Return by case what to send: method, address and body."""
+def requests(count: int) -> dict[str, list[Request]]:
+    """Return by case what to send."""
     from library.catalogue.models import Book
 
     learned = list(Book.objects.exclude(category=None)[:count])
@@ -89,49 +75,16 @@ def requests(count: int) -> dict[str, list[tuple[str, str, bytes]]]:
     new = [json.dumps({name: getattr(book, name) for name in fields}).encode() for book in learned]
     api, plain = "/api/v1", "?evidence=false"
     return {
-        "GET books": [("GET", f"{api}/books/{key}/", b"") for key in keys],
-        "new": [("POST", f"{api}/classify/", body) for body in new],
-        "new, no evidence": [("POST", f"{api}/classify/{plain}", body) for body in new],
-        "catalogued": [("POST", f"{api}/classify/", body) for body in known],
-        "catalogued, no evidence": [("POST", f"{api}/classify/{plain}", body) for body in known],
+        "GET books": [Request(f"{api}/books/{key}/") for key in keys],
+        "new": [Request(f"{api}/classify/", body) for body in new],
+        "new, no evidence": [Request(f"{api}/classify/{plain}", body) for body in new],
+        "catalogued": [Request(f"{api}/classify/", body) for body in known],
+        "catalogued, no evidence": [Request(f"{api}/classify/{plain}", body) for body in known],
     }
 
 
-def timed(clients: int, works: list[Callable[[], object]]) -> tuple[np.ndarray, float]:
-    """Let clients do works without a pause; return milliseconds of each, and works a second."""
-
-    def one(work: Callable[[], object]) -> float:
-        began = time.perf_counter()
-        work()
-        return (time.perf_counter() - began) * 1000
-
-    began = time.perf_counter()
-    with ThreadPoolExecutor(clients) as threads:
-        found = np.array(list(threads.map(one, works)))
-    return found, len(works) / (time.perf_counter() - began)
-
-
-def cpu(processes: list[psutil.Process]) -> float:
+def cpu(processes: Sequence[psutil.Process]) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes) * 1000
-
-
-@contextmanager
-def gunicorn(*arguments: str) -> Iterator[tuple[int, list[psutil.Process]]]:
-    """Serve on a free port; give it and the workers."""
-    command = [sys.executable, "-m", "gunicorn", "library.wsgi", "--bind", "127.0.0.1:0", *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    workers = 0
-    try:
-        for line in process.stderr or ():
-            if found := re.search(r"Listening at: http://127.0.0.1:(\d+)", line):
-                port = int(found[1])
-            workers += "Booting worker" in line
-            if workers == 2:
-                break
-        yield port, psutil.Process(process.pid).children()
-    finally:
-        process.terminate()
-        process.communicate()
 
 
 def holder() -> psutil.Process:
@@ -152,7 +105,6 @@ def measure(options: argparse.Namespace) -> None:
 
     from classifier.services import model_client
 
-    key = token()
     sent = requests(options.requests)
     table = Table(title=f"{options.books:,} books, {options.clients} clients, {os.cpu_count()} cores")
     for column in ("server", "request", "a second", "p50 ms", "p95 ms", "CPU ms: web", "model", "load"):
@@ -163,40 +115,33 @@ def measure(options: argparse.Namespace) -> None:
     start("a book of the catalogue", question | {"books": [new_record() | {"id": "B1"}]})
     model = holder()
 
-    def row(server: str, case: str, works: list[Callable[[], object]], web: list[psutil.Process]) -> None:
-        timed(options.clients, works[: len(works) // 4])
+    def row(
+        server: str,
+        case: str,
+        ask: Callable[[Given], object],
+        given: Sequence[Given],
+        web: Sequence[psutil.Process] = (),
+    ) -> None:
+        timed(ask, given[: len(given) // 4], clients=options.clients)
         before = cpu(web), cpu([model])
-        found, rate = timed(options.clients, works)
+        found, _answers, rate = timed(ask, given, clients=options.clients)
         spent = [
-            (after - was) / len(works) for was, after in zip(before, (cpu(web), cpu([model])), strict=True)
+            (after - was) / len(given) for was, after in zip(before, (cpu(web), cpu([model])), strict=True)
         ]
         p50, p95 = np.percentile(found, [50, 95])
         table.add_row(server, case, f"{rate:.0f}", f"{p50:.0f}", f"{p95:.0f}", f"{spent[0]:.1f}",
                       f"{spent[1]:.1f}", f"{os.getloadavg()[0]:.1f}")  # fmt: skip
 
-    for name, arguments in (("2 sync", ()), ("2 x 8 threads", ("--threads", "8"))):
-        with gunicorn("--workers", "2", *arguments) as (port, web):
-
-            def ask(method: str, address: str, body: bytes, port: int = port) -> None:
-                connection = http.client.HTTPConnection("127.0.0.1", port)
-                headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-                connection.request(method, address, body or None, headers)
-                answer = connection.getresponse()
-                answer.read()
-                connection.close()
-                if answer.status != 200:
-                    raise RuntimeError(f"{address}: {answer.status}")
-
+    for name, gunicorn in (("2 sync", ("--workers", "2")), ("2 x 8 threads", THREADED)):
+        with served(now=datetime.now(UTC), gunicorn=gunicorn) as api:
             for case in CASES:
-                row(name, case, [lambda one=one: ask(*one) for one in sent[case]], web)
-            memory[f"a web worker, {name}"] = megabytes(web[0])
+                row(name, case, api.ask, sent[case], api.workers)
+            memory[f"a web worker, {name}"] = megabytes(api.workers[0])
         table.add_section()
     for case, evidence in (("new", True), ("new, no evidence", False)):
         asked = question | {"evidence": evidence}
-        books = [
-            asked | {"books": [new_record() | json.loads(body)]} for _method, _address, body in sent["new"]
-        ]
-        row("the socket", case, [lambda one=one: model_client.ask(one) for one in books], [])
+        books = [asked | {"books": [new_record() | json.loads(one.body)]} for one in sent["new"]]
+        row("the socket", case, model_client.ask, books)
     memory["the process with the model"] = megabytes(model)
     model.terminate()
     Console(width=130).print(table)
@@ -254,8 +199,6 @@ def main() -> None:
 
     with postgresql(unsafe=True):
         os.environ["DJANGO_SETTINGS_MODULE"] = "library.settings.base"
-        os.environ["ALLOWED_HOSTS"] = "127.0.0.1"
-        os.environ["API_RATES"] = "token=1000000/minute,classify=1000000/minute"
         os.environ["PYTHONPATH"] = str(reclassify.ROOT)
         fill(options)
         measure(options)

@@ -14,6 +14,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from statistics import quantiles
 
+from clients import Request, served, timed
 from forgetting import memory
 from servers import large_library, postgresql
 
@@ -21,6 +22,8 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SUBJECTS = 200
 ASKED = 500
 """Borrowers whose titles are asked for."""
+CLIENTS = 16
+"""That ask over the API at once, without a pause."""
 
 # Each subject has as many titles as borrowers can have read some of together.
 _READ_BY_SUBJECT = """
@@ -43,7 +46,9 @@ _A_DAYS_LOANS = """
         renewals_allowed, renewal_days, fine_per_day, grace_days, fine_cap)
     SELECT copy_id, borrower_id, branch_id, %(now)s, %(now)s, %(now)s, 0, renewals_allowed, renewal_days,
         fine_per_day, grace_days, fine_cap
-    FROM (SELECT DISTINCT ON (copy_id) * FROM circulation_loan WHERE id %% 2000 = 0 ORDER BY copy_id) lent
+    FROM (
+        SELECT DISTINCT ON (copy_id) * FROM circulation_loan WHERE hashint8(id) %% 2000 = 0 ORDER BY copy_id
+    ) lent
     """
 
 
@@ -105,6 +110,22 @@ def run(options: argparse.Namespace) -> None:
             took.append(1000 * (time.perf_counter() - began))
         cut = quantiles(took[20:], n=100)
         print(f"{name}: {cut[49]:.1f} ms, p95 {cut[94]:.1f} ms")
+    with served(now=datetime.now(UTC)) as api:
+        one = 0.0
+        for name, address, most in (
+            ("GET /books/{id}/", "/api/v1/books/{}/", size.books),
+            ("similar titles", "/api/v1/books/{}/similar/", size.books),
+            ("titles for a borrower", "/api/v1/borrowers/{}/recommendations/", size.borrowers),
+        ):
+            asked = [Request(address.format(rng.randint(1, most))) for _number in range(2 * ASKED)]
+            timed(api.ask, asked[:ASKED], clients=CLIENTS)
+            milliseconds, _answers, _rate = timed(api.ask, asked[ASKED:], clients=CLIENTS)
+            cut = quantiles(milliseconds, n=100)
+            one = one or cut[94]
+            print(
+                f"over the API, {CLIENTS} clients, {name}: {cut[49]:.1f} ms, p95 {cut[94]:.1f} ms, "
+                f"{cut[94] / one:.2f} times that of a book"
+            )
 
 
 def main() -> None:
