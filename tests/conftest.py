@@ -1,5 +1,6 @@
 """What all tests share: a data folder of their own, and real databases of both kinds."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,10 @@ from django.core.management.color import no_style
 from django.db import connection, connections
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
+
+# Two test processes on two cores, and the servers they start: threads of each for the other's core would only
+# wait for one another. Read when numpy and torch are first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes says more of the machine's other work than of the code.
 hypothesis_settings.register_profile("library", deadline=None)

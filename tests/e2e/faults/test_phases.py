@@ -8,8 +8,8 @@ from classifier.services.pace import USUAL
 NOT_HERE = {"reading sentences", "measuring what was found"}
 PHASES = [(kind, phase) for kind, phases in USUAL.items() for phase in phases if phase not in NOT_HERE]
 VICTIMS = ["worker", "beat", "broker", "database"]
-#: One a victim, the quickest of those that write: these run with all other tests.
-ALWAYS = [
+#: One a victim, the quickest of those that write: these run before each change lands.
+OFTEN = [
     ("reclassify", "classifying", "worker"),
     ("order_reviews", "saving", "database"),
     ("order_reviews", "saving", "broker"),
@@ -21,8 +21,7 @@ CASES = [
         phase,
         victim,
         id=f"{kind}-{phase.replace(' ', '_')}-{victim}",
-        # Together, as they share a server and a library that take long to make.
-        marks=pytest.mark.xdist_group("faults") if (kind, phase, victim) in ALWAYS else pytest.mark.faults,
+        marks=pytest.mark.faults if (kind, phase, victim) in OFTEN else pytest.mark.phases,
     )
     for kind, phase in PHASES
     for victim in VICTIMS
