@@ -50,6 +50,8 @@ class CallerRate(SimpleRateThrottle):
         if rate is None:
             return True
         most, seconds = self.parse_rate(rate)
+        assert most is not None  # as there is a rate
+        assert seconds is not None
         period, gone = divmod(self.timer(), seconds)
         self.left = seconds - gone
         key = f"{self.get_cache_key(request, view)}-{period:.0f}"

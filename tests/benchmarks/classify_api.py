@@ -4,10 +4,10 @@
 
 A PostgreSQL server of its own gets 3,000 books with categories and 18,000 loans, and a model is trained on
 them; then the rest of the library. Then gunicorn serves on loopback, with two sync workers and with two
-workers of eight threads, and clients without a pause read books, ask about new books and about those of the
-catalogue that have a category, with the evidence and without. The same questions go straight to the process
-that holds the model. "CPU" is what the web workers and that process worked for a request: unlike the
-latencies, it hangs little on what else the machine does. Run by hand; the load is printed.
+workers of eight threads, and clients read books, ask about new books and about those of the catalogue that
+have a category, with the evidence and without: without a pause, then with one of a second. The same questions
+go straight to the process that holds the model. "CPU" is what the web workers and that process worked for a
+request: unlike the latencies, it hangs little on what else the machine does. Run by hand; the load is printed.
 """
 
 import argparse
@@ -28,6 +28,8 @@ from servers import postgresql
 SETTINGS = ("network.epochs=10", "training.folds=3")
 SHELVES = 3
 """Of a thousand books that have a category."""
+PAUSE = 1.0
+"""Seconds between two questions of a client that reads the answers."""
 CASES = ("GET books", "new", "new, no evidence", "catalogued", "catalogued, no evidence")
 
 
@@ -121,10 +123,11 @@ def measure(options: argparse.Namespace) -> None:
         ask: Callable[[Given], object],
         given: Sequence[Given],
         web: Sequence[psutil.Process] = (),
+        pause: float = 0.0,
     ) -> None:
         timed(ask, given[: len(given) // 4], clients=options.clients)
         before = cpu(web), cpu([model])
-        found, _answers, rate = timed(ask, given, clients=options.clients)
+        found, _answers, rate = timed(ask, given, clients=options.clients, pause=pause)
         spent = [
             (after - was) / len(given) for was, after in zip(before, (cpu(web), cpu([model])), strict=True)
         ]
@@ -136,6 +139,8 @@ def measure(options: argparse.Namespace) -> None:
         with served(now=datetime.now(UTC), gunicorn=gunicorn) as api:
             for case in CASES:
                 row(name, case, api.ask, sent[case], api.workers)
+            for case in CASES if gunicorn is THREADED else ():
+                row(f"{name}, pauses", case, api.ask, sent[case], api.workers, PAUSE)
             memory[f"a web worker, {name}"] = megabytes(api.workers[0])
         table.add_section()
     for case, evidence in (("new", True), ("new, no evidence", False)):

