@@ -7,7 +7,7 @@ them; then the rest of the library. Then gunicorn serves on loopback, with two s
 workers of eight threads, and clients read books, ask about new books and about those of the catalogue that
 have a category, with the evidence and without: without a pause, then with one of a second. The same questions
 go straight to the process that holds the model. "CPU" is what the web workers and that process worked for a
-request: unlike the latencies, it hangs little on what else the machine does. Run by hand; the load is printed.
+request: unlike latencies, it hangs little on what else the machine does. Run by hand; the load is printed.
 """
 
 import argparse
