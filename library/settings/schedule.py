@@ -24,6 +24,12 @@ CELERY_BEAT_SCHEDULE = {
         "kwargs": {"kind": "recommend"},
         "schedule": crontab(hour=3, minute=0),
     },
+    # Left out where no book, no loan and no version has changed since.
+    "draw the map nightly": {
+        "task": "classifier.tasks.ask",
+        "kwargs": {"kind": "draw_map"},
+        "schedule": crontab(hour=3, minute=30),
+    },
     "prune the audit log monthly": {
         "task": "library.people.tasks.prune_audit",
         "schedule": crontab(hour=4, minute=0, day_of_month=1),
