@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ValidationError
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,6 +31,8 @@ from classifier.services.classification import (
     classify_books,
 )
 from library.catalogue.models import Book, Category
+from library.rest.parsers import StrictJSONParser
+from library.rest.serializers import asked, validated
 
 
 class ModelAwayError(APIException):
@@ -140,9 +142,7 @@ class _ClassifyView(APIView):
 
     def classified(self, request: Request, books: list[Book | NewBook]) -> Any:
         """Return the answers as they are sent."""
-        how = HowSerializer(data=request.query_params)
-        how.is_valid(raise_exception=True)
-        given = dict(how.validated_data)
+        given = asked(HowSerializer, request)
         language, with_evidence = given.pop("language", get_language()), given.pop("evidence")
         try:
             found: list[Classified] = classify_books(books=books, with_evidence=with_evidence, **given)
@@ -157,7 +157,7 @@ class _ClassifyView(APIView):
 class ClassifyView(_ClassifyView):
     """What the active version says of one book."""
 
-    parser_classes = [JSONParser, MultiPartParser]
+    parser_classes = [StrictJSONParser, MultiPartParser]
 
     @extend_schema(
         parameters=_PARAMETERS,
@@ -179,9 +179,8 @@ class ClassifyView(_ClassifyView):
         A book of the catalogue is given by its id, and judged by its loans too, which may be an hour old. Of
         another, give what is known: as JSON with the cover in base64, or as a form with the cover as a file.
         """
-        asked = (UploadedBookSerializer if is_form(request) else AskedBookSerializer)(data=request.data)
-        asked.is_valid(raise_exception=True)
-        books, missing = books_asked([asked.validated_data])
+        given = validated(UploadedBookSerializer if is_form(request) else AskedBookSerializer, request)
+        books, missing = books_asked([given])
         if missing:
             raise ValidationError(missing[0])
         return Response(self.classified(request, books)[0])
@@ -189,8 +188,6 @@ class ClassifyView(_ClassifyView):
 
 class ClassifyBatchView(_ClassifyView):
     """What the active version says of some books."""
-
-    parser_classes = [JSONParser]
 
     @extend_schema(
         parameters=_PARAMETERS,
@@ -213,9 +210,7 @@ class ClassifyBatchView(_ClassifyView):
 
         JSON only: a form has no lists of books. A whole catalogue is reclassified by a run.
         """
-        asked = AskedBooksSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        books, missing = books_asked(asked.validated_data["books"])
+        books, missing = books_asked(validated(AskedBooksSerializer, request)["books"])
         if missing:
             raise ValidationError({"books": missing})  # type: ignore[dict-item]  # numbers, as a ListField has them
         return Response({"results": self.classified(request, books)})

@@ -9,6 +9,7 @@ from classifier.listing_selectors import in_words, listed, reason
 from classifier.models import Listing
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Branch, Category
+from library.rest.serializers import asked
 
 _FACTS = {
     "type": "object",
@@ -75,9 +76,7 @@ class _ListedView(generics.ListAPIView):
     kind: Listing.Kind
 
     def filter_queryset(self, queryset: Any) -> Any:
-        given = FilterSerializer(data=self.request.query_params)
-        given.is_valid(raise_exception=True)
-        wanted = dict(given.validated_data)
+        wanted = asked(FilterSerializer, self.request)
         for name in ("branch", "category"):
             if name in wanted:
                 wanted[name] = wanted[name].pk

@@ -26,6 +26,7 @@ from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.serializers import asked
 
 #: Those of whatever is in a title, whoever borrows it.
 KINDS: dict[str, Sequence[str]] = {"content": SOURCES[1:], **{source: (source,) for source in SOURCES}}
@@ -136,12 +137,10 @@ class AdvisedTitlesSerializer(serializers.Serializer):
 
 
 def _asked(serializer: type[AskedSerializer], request: Request) -> dict[str, Any]:
-    given = serializer(data=request.query_params)
-    given.is_valid(raise_exception=True)
-    asked = dict(given.validated_data)
-    if "category" in asked:
-        asked["category"] = asked["category"].pk
-    return asked
+    given = asked(serializer, request)
+    if "category" in given:
+        given["category"] = given["category"].pk
+    return given
 
 
 class SimilarBooksView(APIView):
@@ -157,9 +156,9 @@ class SimilarBooksView(APIView):
         """Titles near a book, the nearest first: by who borrows both, by words, by covers, by theme."""
         from classifier.reader_selectors import similar_titles  # loads numpy
 
-        asked = _asked(LikeBookSerializer, request)
+        given = _asked(LikeBookSerializer, request)
         get_object_or_404(Book.objects.only("pk"), pk=book_id)
-        found = {"results": similar_titles(book=book_id, **asked)}
+        found = {"results": similar_titles(book=book_id, **given)}
         return Response(SimilarBooksSerializer(found, context={"request": request}).data)
 
 
@@ -185,13 +184,13 @@ class BorrowerRecommendationsView(AuditedViewSet):
         """
         from classifier.reader_selectors import advised_titles  # loads numpy
 
-        asked = _asked(ForBorrowerSerializer, request)
+        given = _asked(ForBorrowerSerializer, request)
         borrower = get_object_or_404(Borrower.objects.only("pk"), pk=pk)
         found = advised_titles(
             borrower=borrower.pk,
             settings=library_config().recommend,
-            again=not asked.pop("exclude_borrowed"),
-            **asked,
+            again=not given.pop("exclude_borrowed"),
+            **given,
         )
         self.audit(Action.VIEWED, object_key=borrower.pk)
         return Response(AdvisedTitlesSerializer({"results": found}, context={"request": request}).data)

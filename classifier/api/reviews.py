@@ -21,7 +21,7 @@ from library.catalogue.api import BookSerializer
 from library.catalogue.models import Branch, Category
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
-from library.rest.serializers import validated
+from library.rest.serializers import asked, validated
 
 
 class MayReview(BasePermission):
@@ -97,15 +97,6 @@ class NextSerializer(serializers.Serializer):
     )
     reason = serializers.ChoiceField(choices=list(ReviewItem.REASONS), default="", allow_blank=True)
 
-    def filters(self) -> ReviewFilters:
-        given = self.validated_data
-        return ReviewFilters(
-            branch=given["branch"].code if given["branch"] else "",
-            language=given["language"],
-            category=given["category"].pk if given["category"] else None,
-            reason=given["reason"],
-        )
-
 
 class ReviewItemSerializer(serializers.ModelSerializer):
     book = BookSerializer(read_only=True)
@@ -148,12 +139,14 @@ class ReviewViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     @action(detail=False, methods=["get"], permission_classes=[MayReview], url_path="next")
     def next_books(self, request: Request) -> Response:
         """Take the next books: for a quarter of an hour nobody else gets them."""
-        asked = NextSerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        filters = asked.filters()
-        items = next_for(
-            reviewer=signed_in(request.user), now=timezone.now(), filters=filters, n=asked.validated_data["n"]
+        given = asked(NextSerializer, request)
+        filters = ReviewFilters(
+            branch=given["branch"].code if given["branch"] else "",
+            language=given["language"],
+            category=given["category"].pk if given["category"] else None,
+            reason=given["reason"],
         )
+        items = next_for(reviewer=signed_in(request.user), now=timezone.now(), filters=filters, n=given["n"])
         context = self.get_serializer_context()
         return Response(
             {

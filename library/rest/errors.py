@@ -18,6 +18,11 @@ from library.rest.problems import MEDIA_TYPE, RETRY_AFTER, problem
 
 logger = logging.getLogger(__name__)
 
+
+class ParameterError(ValidationError):
+    """A parameter of the address is not valid; only a GET has nothing else that could be."""
+
+
 #: What SQLite and PostgreSQL say when another moment may do: busy, no file, no connection, no room for one,
 #: a deadlock that this one lost. https://www.postgresql.org/docs/current/errcodes-appendix.html
 _AWAY_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN")
@@ -44,7 +49,7 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     """
     request = context["request"]
     answered = exception_handler(error, context)
-    what = _described(error, is_query=request.method in ("GET", "HEAD", "OPTIONS"))
+    what = _described(error, has_body=request.method not in ("GET", "HEAD", "OPTIONS"))
     if what is None:
         if answered is None:
             return None
@@ -61,13 +66,14 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     return Response(document, status=status, headers=headers, content_type=MEDIA_TYPE)
 
 
-def _described(error: Exception, *, is_query: bool) -> tuple[int, dict[str, Any]] | None:
+def _described(error: Exception, *, has_body: bool) -> tuple[int, dict[str, Any]] | None:
     """Return the status and what else to tell of an error of our own or of the database's."""
     if isinstance(error, LibraryError):
         code = camel_case_to_spaces(type(error).__name__).replace(" ", "_")
         status = 409 if isinstance(error, ConflictError) else 400
         return status, {"code": code, "detail": error.message, "extra": error.extra}
     if isinstance(error, ValidationError):
+        is_query = isinstance(error, ParameterError) or not has_body
         errors = list(_faults(error.detail, is_query=is_query))
         return 400, {"detail": _("Some values are not valid: see errors."), "errors": errors}
     if isinstance(error, IntegrityError):

@@ -8,6 +8,8 @@ from django.db.models import Model
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from library.rest.errors import ParameterError
+
 
 class RecordSerializer(serializers.ModelSerializer):
     """A model's serializer that asks the model's own constraints.
@@ -32,3 +34,11 @@ def validated(serializer_class: type[serializers.Serializer], request: Request) 
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data
+
+
+def asked(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    """Return what the address of a request says behind its question mark, checked."""
+    serializer = serializer_class(data=request.query_params)
+    if not serializer.is_valid():
+        raise ParameterError(serializer.errors)
+    return dict(serializer.validated_data)

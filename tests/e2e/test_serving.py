@@ -1,12 +1,7 @@
 """Books classified by a real server, while versions change and the process with the model is killed."""
 
 import json
-import os
-import re
 import signal
-import socket
-import struct
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -18,19 +13,15 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from classifier.models import ModelVersion
-from classifier.services import model_client
 from classifier.services.promotion import promote, rollback
 from classifier.services.training import train
 from library.rest.tokens import issue_token
 from tests.classifier.libraries import QUICK, WORDS
 from tests.e2e.faults.servers import wait_for
-from tests.e2e.processes import environment, started
+from tests.e2e.serving import end_of, holder, served
 from tests.factories import NOW
 
 CLIENTS = 4
-
-
-UNTHROTTLED = {"API_RATES": "classify=1000000/minute"}
 
 
 @pytest.fixture
@@ -50,26 +41,8 @@ def library(small_library, opened, settings):
 
 @pytest.fixture
 def site(library, small_library):
-    command = (sys.executable, "-m", "gunicorn", "library.wsgi", "--bind", "127.0.0.1:0", "--workers", "2")
-    with started(*command, "--threads", "4", env=environment(small_library) | UNTHROTTLED) as server:
-        yield re.search(r"http://\S+", server.line_with("Listening at"))[0], server.process.pid
-
-
-def holder() -> int | None:
-    """Return the process that answers at the socket, as the system knows it."""
-    try:
-        with model_client.connected(timeout=5) as connection:
-            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    except OSError:
-        return None
-    return struct.unpack("3i", told)[0]
-
-
-def end_of(pid: int | None, *, how: int = signal.SIGTERM) -> None:
-    if pid is not None:
-        process = psutil.Process(pid)
-        os.kill(pid, how)
-        process.wait(timeout=60)
+    with served(small_library) as site:
+        yield site
 
 
 class Client(threading.Thread):

@@ -25,6 +25,7 @@ from library.analytics.selectors.loans import counts, freshness, groups
 from library.analytics.selectors.scope import Scope
 from library.analytics.selectors.titles import most_loaned
 from library.catalogue.models import Book
+from library.rest.serializers import asked
 from library.tabular.streaming import csv_stream
 
 
@@ -55,9 +56,7 @@ class _StatisticsView(APIView):
     file_name: str
 
     def get(self, request: Request) -> HttpResponseBase:
-        query = self.query_serializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        given: dict[str, Any] = dict(query.validated_data)
+        given = asked(self.query_serializer, request)
         branch, category = given.pop("branch", None), given.pop("category", None)
         scope = Scope(
             given.pop("start"),

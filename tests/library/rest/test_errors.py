@@ -5,7 +5,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from library.circulation.models import Loan
 from library.errors import LibraryError
-from library.rest.errors import error_response
+from library.rest.errors import ParameterError, error_response
 from tests.factories import NOW, make_borrower, make_loan
 from tests.problems import faults
 
@@ -65,6 +65,12 @@ def test_a_parameter_of_an_address_is_named_as_one():
     response = error_response(ValidationError({"year": ["Not a number."]}), asked)
     (error,) = response.data["errors"]
     assert error == {"detail": "Not a number.", "code": "invalid", "parameter": "year"}
+
+
+def test_a_parameter_is_named_as_one_where_there_is_a_body_too():
+    response = error_response(ParameterError({"limit": ["Not a number."]}), CONTEXT)
+    (error,) = response.data["errors"]
+    assert error == {"detail": "Not a number.", "code": "invalid", "parameter": "limit"}
 
 
 def test_what_rest_framework_raises_has_its_own_status_and_code():

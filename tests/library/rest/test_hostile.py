@@ -1,6 +1,7 @@
 """Requests that nobody in good faith sends: each is refused with a problem document, and changes nothing."""
 
 import json
+import re
 
 import pytest
 from django.db import OperationalError
@@ -8,6 +9,7 @@ from django.test import Client
 
 from library.catalogue.models import Book, Category
 from library.desk.roles import ADMINISTRATORS
+from library.rest.problems import MEDIA_TYPE
 from tests.factories import make_book
 from tests.logins import api, desk, make_librarian, make_user
 from tests.problems import problem_of
@@ -147,16 +149,56 @@ def test_a_database_that_is_away_is_said(client, monkeypatch):
     assert answer["Retry-After"] == "5"
 
 
-def filters_of_every_list():
-    """Every parameter of every list, by its address, as the schema names them."""
+def operations():
+    """Every operation of the schema, with its address and method."""
     from drf_spectacular.generators import SchemaGenerator
 
     paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    return [
+        (path, method, operation) for path, methods in paths.items() for method, operation in methods.items()
+    ]
+
+
+def filters_of_every_list():
+    """Every parameter of every list, by its address, as the schema names them."""
     return {
-        path: [row["name"] for row in operations["get"].get("parameters", []) if row["in"] == "query"]
-        for path, operations in paths.items()
-        if "get" in operations and "{" not in path
+        path: [row["name"] for row in operation.get("parameters", []) if row["in"] == "query"]
+        for path, method, operation in operations()
+        if method == "get" and "{" not in path
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "allowed"),
+    [
+        ("{", "application/json", {400}),
+        (deep(33), "application/json", {400}),
+        (deep(200_000), "application/json", {400}),
+        ('{"a": "\\u0000"}', "application/json", {400}),
+        ("[]", "application/json", {400}),
+        ('"text"', "application/json", {400}),
+        ("7", "application/json", {400}),
+        ("{}", "text/plain", {415}),
+        ("<a/>", "application/xml", {415}),
+        ('"' + "x" * 5_000_001 + '"', "application/json", {413}),
+    ],
+    ids=["broken", "deep", "very deep", "NUL", "list", "text", "number", "plain", "xml", "large"],
+)
+def test_no_write_takes_a_body_that_cannot_be(body, kind, allowed):
+    client = api(make_user(ADMINISTRATORS))
+    wrong, asked = [], 0
+    for path, method, operation in operations():
+        if "requestBody" not in operation:
+            continue
+        address = re.sub(r"{\w+}", "1", path)
+        asked += 1
+        answer = client.generic(method.upper(), address, body, content_type=kind)
+        # Which record is meant may be looked up first.
+        also = {404} if "{" in path else set()
+        if answer.status_code not in allowed | also or answer["Content-Type"] != MEDIA_TYPE:
+            wrong.append((method, path, answer.status_code))
+    assert wrong == []
+    assert asked > 30
 
 
 @pytest.mark.parametrize(
