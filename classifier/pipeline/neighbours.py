@@ -9,6 +9,7 @@ from sklearn.cluster import MiniBatchKMeans
 from classifier.pipeline.records import Float32, Int64
 
 _CHUNK = 2048  # rows a step: a few hundred MB of products at most
+_BLOCK = 64  # columns
 _ALL = 20_000  # rows up to which each is compared with each: more take cells
 Step = Callable[[int, int], None]
 
@@ -96,17 +97,31 @@ def nearest_dense(rows: Float32, k: int, *, on_step: Step = _no_step) -> sp.csr_
             some = cell[start : start + _CHUNK]
             cosines = unit[some] @ unit[cell].T
             cosines[np.arange(len(some)), start + np.arange(len(some))] = 0
-            column = np.argpartition(-cosines, min(k, len(cell) - 1), axis=1)[:, :k]
-            found = np.take_along_axis(cosines, column, axis=1)
-            row, column = np.repeat(some, column.shape[1]), cell[column.ravel()]
-            above = found.ravel() > 0
-            at.append(np.stack([there[row[above]], there[column[above]]]))
-            values.append(found.ravel()[above])
+            found = _largest_of_dense(cosines, k).tocoo()
+            at.append(np.stack([there[some[found.row]], there[cell[found.col]]]))
+            values.append(found.data)
             done += len(some)
     on_step(len(there), len(there))
     return sp.csr_matrix(
         (np.concatenate(values), tuple(np.concatenate(at, axis=1))), shape=(n, n), dtype=np.float32
     )
+
+
+def _largest_of_dense(matrix: Float32, k: int) -> sp.csr_matrix:
+    """Return the `k` largest values above 0 of each row; of equal ones the first.
+
+    Of the maxima of many blocks, the `k` largest are values of the row, so none of those looked for is below
+    the least of them: few are left to be compared.
+    """
+    blocks = matrix.shape[1] // _BLOCK
+    least = np.zeros(len(matrix), np.float32)
+    if blocks > k:
+        maxima = matrix[:, : blocks * _BLOCK].reshape(len(matrix), blocks, _BLOCK).max(axis=2)
+        least = np.partition(maxima, blocks - k, axis=1)[:, blocks - k]
+    kept = (matrix >= least[:, None]) & (matrix > 0)
+    starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+    rows = sp.csr_matrix((matrix[kept], np.nonzero(kept)[1], starts), shape=matrix.shape)
+    return largest(rows, k)
 
 
 def _cells(unit: Float32) -> Iterator[Int64]:

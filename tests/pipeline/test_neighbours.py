@@ -57,10 +57,11 @@ def test_it_is_told_how_far_it_is():
     assert told == [(0, 3), (3, 3)]
 
 
-@given(rows=matrices(min_size=1), k=st.integers(1, 5), chunk=st.integers(1, 5))
-def test_dense_rows_are_compared_by_their_cosines(rows, k, chunk):
+@given(rows=matrices(min_size=1), k=st.integers(1, 5), chunk=st.integers(1, 5), block=st.integers(1, 3))
+def test_dense_rows_are_compared_by_their_cosines(rows, k, chunk, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "_CHUNK", chunk)
+        patch.setattr(neighbours, "_BLOCK", block)
         found = nearest_dense(rows, k)
     length = np.linalg.norm(rows, axis=1)
     unit = rows / np.where(length > 0, length, 1)[:, None]

@@ -329,6 +329,21 @@ def test_covers_and_themes_speak_for_themselves(dense):
     assert found[1, "a"] == ("popular",)
 
 
+def test_wide_themes_are_compared_in_the_directions_that_tell_most():
+    rng = np.random.default_rng(0)
+    ids = "abcdefgh"
+    narrow = rng.normal(size=(len(ids), 3)).astype(np.float32)
+    wide = narrow @ np.linalg.qr(rng.normal(size=(400, 3)))[0].T.astype(np.float32)
+    links = [
+        Recommender(settings=Config().recommend).fit(LoanTable(), book_ids=ids, content={"theme": themes})
+        for themes in (narrow, wide)
+    ]
+    for title in range(len(ids)):
+        (_, to, values), (_, to_wide, values_wide) = (one.alike_.of(np.array([title])) for one in links)
+        assert to.tolist() == to_wide.tolist() != []
+        assert values_wide == pytest.approx(values, abs=1e-5)
+
+
 def test_a_title_that_many_had_or_nobody_has_had_is_worth_more_by_its_factor():
     texts = {"a": "sea", "b": "sea", "c": "sea"}
     table = loans(("a", 0), ("b", 1), ("b", 2), ("b", 3))
