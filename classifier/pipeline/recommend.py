@@ -261,7 +261,7 @@ def _unit(values: Content) -> Content:
             return np.asarray(values, np.float32)
         unit = np.asarray(normalize(values), np.float32)
         if unit.shape[1] > _DIRECTIONS:
-            # Products stay as near to what they were as in so few directions they can (Eckart and Young, 1936).
+            # Products stay as near to what they were as so few directions allow (Eckart and Young, 1936).
             _lengths, directions = np.linalg.eigh(unit.T @ unit)
             unit = np.asarray(normalize(unit @ directions[:, -_DIRECTIONS:]), np.float32)
         return unit
