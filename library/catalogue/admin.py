@@ -1,5 +1,6 @@
 """The catalogue's desk: categories, books with their copies, copies."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,20 @@ from unfold.decorators import display
 
 from library.catalogue import covers
 from library.catalogue.files import FileRefusedError, digest_name
+from library.catalogue.importing.books import import_books
+from library.catalogue.importing.categories import import_categories
 from library.catalogue.models import Book, Branch, Category, Copy, ItemType
 from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
 from library.catalogue.search import in_order, matching, ranked
 from library.catalogue.services import CategoryRetiredError, librarian_source, save_book
+from library.desk.importing import ImportingAdmin
+from library.tabular.report import ImportReport
 
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin):
+class CategoryAdmin(ImportingAdmin):
+    import_command = "import_categories"
+    import_columns = "notation,label_en,label_zh,parent"
     list_display = ["notation", "label_en", "label_zh", "parent", "scheme", "number_of_books", "standing"]
     list_select_related = ["parent", "replaced_by"]
     list_filter = ["scheme", ("retired_at", admin.EmptyFieldListFilter)]
@@ -35,6 +42,9 @@ class CategoryAdmin(ModelAdmin):
     autocomplete_fields = ["parent"]
     fields = ["scheme", "notation", "label_en", "label_zh", "parent", "standing"]
     readonly_fields = ["standing"]
+
+    def import_file(self, *, file: Path, dry_run: bool, strict: bool, now: datetime) -> ImportReport:
+        return import_categories(path=file, dry_run=dry_run, strict=strict)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         return super().get_queryset(request).annotate(number_of_books=Count("books"))
@@ -123,7 +133,9 @@ class BookForm(forms.ModelForm):
 
 
 @admin.register(Book)
-class BookAdmin(ModelAdmin):
+class BookAdmin(ImportingAdmin):
+    import_command = "import_books"
+    import_columns = "id,title,subtitle,authors,publisher,year,language,isbn,description,category"
     list_display = ["small_cover", "title", "authors", "year", "language", "category", "source"]
     list_display_links = ["title"]
     list_select_related = ["category"]
@@ -156,6 +168,9 @@ class BookAdmin(ModelAdmin):
     form = BookForm
     formfield_overrides = {ImageField: {"form_class": CoverField}}
     inlines = [CopyInline]
+
+    def import_file(self, *, file: Path, dry_run: bool, strict: bool, now: datetime) -> ImportReport:
+        return import_books(path=file, dry_run=dry_run, strict=strict, now=now)
 
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:
         if "category" in form.changed_data:

@@ -20,6 +20,7 @@ from tests.classifier.test_version_figures import METRICS
 from tests.e2e.processes import environment, manage, started
 from tests.factories import NOW, make_book
 
+LIST = "/admin/catalogue/book/"
 REVIEW = "/admin/classifier/review/next/"
 RUNS = "/admin/classifier/run/"
 VERSIONS = "/admin/classifier/modelversion/"
@@ -79,6 +80,13 @@ def sign_in(page, site):
     page.wait_for_url(f"{site}/admin/")
 
 
+def give(page, content):
+    """Choose a file with this content and import it."""
+    file = {"name": "new.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_role("button", name="Import it").click()
+
+
 @pytest.fixture
 def trained(library):
     """A library whose model has learned once."""
@@ -92,6 +100,17 @@ def test_a_day_at_the_desk(trained, site, page, pictured):
     sign_in(page, site)
     expect(page.get_by_role("link", name="Waiting for review")).to_contain_text(str(BOOKS))
     pictured("home")
+
+    page.goto(f"{site}{LIST}")
+    page.get_by_role("link", name="Import a CSV file").click()
+    give(page, "id,title,year\nn1,New star,MMXX\n")
+    expect(page.get_by_role("row", name="2 year")).to_be_visible()
+    pictured("import")
+    give(page, "id,title,year\nn1,New star,2020\n")
+    page.wait_for_url(f"{site}{LIST}")
+    expect(page.get_by_text("1 new")).to_be_visible()
+    page.goto(f"{site}{LIST}?q=New+star")
+    expect(page.get_by_role("link", name="New star", exact=True)).to_be_visible()
 
     page.goto(f"{site}{REVIEW}")
     pictured("review")
@@ -146,7 +165,8 @@ def many_pages(library, opened):
         "/admin/",
         REVIEW,
         "/admin/classifier/review/groups/",
-        "/admin/catalogue/book/",
+        LIST,
+        f"{LIST}import/",
         RUNS,
         f"{VERSIONS}{active.pk}/change/",
         f"{VERSIONS}compare/",

@@ -134,6 +134,14 @@ _NAMED: dict[str, Expected] = {
         f"stats-{name}": {"get": (("analytics.view_statistics",), 200)}
         for name in ("loans", "most-loaned", "categories")
     },
+    **{
+        f"admin:catalogue_{name}_import": {
+            "get": ((f"catalogue.add_{name}", f"catalogue.change_{name}"), 200),
+            # Without a file.
+            "post": ((f"catalogue.add_{name}", f"catalogue.change_{name}"), 200),
+        }
+        for name in ("book", "category")
+    },
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
     "suggestion-review": {"post": (("classifier.add_review", "catalogue.change_book"), 400)},
