@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from library.errors import LibraryError
 from library.tabular.report import ImportRefusedError, ImportReport, Problem
@@ -32,7 +33,7 @@ class FileForm(forms.Form):
 
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
-        widget=forms.FileInput(attrs={"accept": ".csv,text/csv", "class": "file-field"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,text/csv"}),
     )
     keep_rest = forms.BooleanField(
         label=gettext_lazy("Leave out what is wrong and keep the rest"), required=False
