@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from cryptography.fernet import Fernet
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
@@ -20,6 +20,8 @@ from library.rest.models import KeptAnswer
 KEPT = timedelta(hours=24)
 #: Longer than a web process may take for a request: whoever claimed a key this long ago has died.
 LEASE = timedelta(minutes=2)
+#: PostgreSQL knows at once whether the claimer's connection lives; so long it may take to say that it does.
+FIRST_MOMENT = timedelta(seconds=1)
 
 
 class InProgressError(ConflictError):
@@ -95,12 +97,38 @@ def claim(*, key: Key, request: bytes, now: datetime) -> KeptAnswer:
         raise KeyReusedError(_("This Idempotency-Key was sent with another request before: take a new one."))
     if row.answer and not is_over:
         return row
-    is_dead = row.claimed_at <= now - LEASE
-    if not is_dead or not KeptAnswer.objects.filter(pk=row.pk, claim=row.claim).update(**mine):
+    # As it was read: meanwhile another may have answered, or claimed it too.
+    unchanged = KeptAnswer.objects.filter(pk=row.pk, claim=row.claim, answer=row.answer)
+    if not _is_dead(row, now) or not unchanged.update(**mine):
         raise InProgressError(_("The same request is being answered. Ask again in a moment."))
     for name, value in mine.items():
         setattr(row, name, value)
     return row
+
+
+def hold(*, row: KeptAnswer) -> None:
+    """Show that the claim is worked on, to the end of the transaction or of the connection (PostgreSQL).
+
+    Else a client would wait for the lease to end when the database was started anew in the midst.
+    """
+    if connection.vendor == "postgresql":
+        _try_to_lock(row)
+
+
+def _is_dead(row: KeptAnswer, now: datetime) -> bool:
+    """Return whether nobody works on a claim any more."""
+    if connection.vendor != "postgresql" or row.claimed_at > now - FIRST_MOMENT:
+        return row.claimed_at <= now - LEASE
+    return _try_to_lock(row)
+
+
+def _try_to_lock(row: KeptAnswer) -> bool:
+    with connection.cursor() as cursor:
+        # A signed number of 64 bits; outside a transaction the lock is let go of at once.
+        number = int(row.claim[:16], 16) - 2**63
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        (locked,) = cursor.fetchone()
+    return bool(locked)
 
 
 def keep(*, row: KeptAnswer, key: Key, answer: bytes) -> None:

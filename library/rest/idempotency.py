@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
-from library.rest.answers import InProgressError, Key, KeyReusedError, claim, keep, let_go
+from library.rest.answers import InProgressError, Key, KeyReusedError, claim, hold, keep, let_go
 from library.rest.authentication import TokenAuthentication
 from library.rest.errors import database_away, is_away
 from library.rest.middleware import Answer, is_api
@@ -57,6 +57,7 @@ class Idempotency:
         is_kept = False
         try:
             with transaction.atomic():
+                hold(row=row)
                 response = self.get_response(request)
                 is_kept = _is_for_keeping(response)
                 if is_kept:

@@ -1,12 +1,13 @@
 """A request with an Idempotency-Key is done once, however often and in whatever order it is sent."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.test import Client, RequestFactory
 from django.utils import timezone
 from hypothesis import given
@@ -17,7 +18,18 @@ from library.circulation.models import Loan
 from library.circulation.services.erasure import erase_borrower
 from library.desk.roles import LIBRARIANS
 from library.people.models import AuditEntry
-from library.rest.answers import KEPT, LEASE, InProgressError, Key, KeyReusedError, claim, keep, prune_answers
+from library.rest.answers import (
+    FIRST_MOMENT,
+    KEPT,
+    LEASE,
+    InProgressError,
+    Key,
+    KeyReusedError,
+    claim,
+    hold,
+    keep,
+    prune_answers,
+)
 from library.rest.models import ApiToken, KeptAnswer
 from library.rest.tokens import issue_token
 from tests.databases import both_databases, in_thread, on_postgresql, undone
@@ -249,6 +261,62 @@ def test_any_interleaving_of_repeats_deaths_and_waits_is_one_effect(steps):
             told |= {worker.answer for worker in workers} - {None}
         assert Branch.objects.count() == 1
         assert told == {b"0"}
+
+
+@on_postgresql
+@pytest.mark.parametrize("ends", ["commits", "is gone"])
+def test_a_claim_is_good_as_long_as_its_connection_works_on_it(database, ends):
+    held, over = threading.Event(), threading.Event()
+
+    def first():
+        row = claim(key=KEY_OF_ALL, request=b"x", now=NOW)
+        with transaction.atomic():
+            hold(row=row)
+            held.set()
+            over.wait()
+            if ends == "commits":
+                keep(row=row, key=KEY_OF_ALL, answer=b"done")
+            else:
+                connection.connection.close()  # as a restart of the server does it
+                raise InterfaceError
+
+    with ThreadPoolExecutor(1) as threads:
+        work = in_thread(threads, first)
+        held.wait()
+        with pytest.raises(InProgressError):
+            claim(key=KEY_OF_ALL, request=b"x", now=NOW + FIRST_MOMENT)
+        over.set()
+        if ends == "commits":
+            work.result()
+            assert KEY_OF_ALL.decrypt(claim(key=KEY_OF_ALL, request=b"x", now=NOW).answer) == b"done"
+        else:
+            with pytest.raises(InterfaceError):
+                work.result()
+            assert claim(key=KEY_OF_ALL, request=b"x", now=NOW + FIRST_MOMENT).answer == ""
+
+
+@on_postgresql
+def test_a_claim_that_was_just_made_is_not_taken_for_dead(database):
+    claim(key=KEY_OF_ALL, request=b"x", now=NOW)
+    with pytest.raises(InProgressError):
+        claim(key=KEY_OF_ALL, request=b"x", now=NOW + FIRST_MOMENT / 2)
+    assert claim(key=KEY_OF_ALL, request=b"x", now=NOW + FIRST_MOMENT).answer == ""
+
+
+@pytest.mark.django_db
+def test_an_answer_that_came_meanwhile_is_not_written_over(monkeypatch):
+    row = claim(key=KEY_OF_ALL, request=b"x", now=NOW)
+
+    def answered_in_between(row, now):
+        keep(row=row, key=KEY_OF_ALL, answer=b"done")
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr("library.rest.answers._is_dead", answered_in_between)
+        with pytest.raises(InProgressError):
+            claim(key=KEY_OF_ALL, request=b"x", now=NOW + LEASE)
+    row.refresh_from_db()
+    assert KEY_OF_ALL.decrypt(row.answer) == b"done"
 
 
 @pytest.mark.django_db
