@@ -29,6 +29,7 @@ EXCLUDED = [positive_data_acceptance]
 EXCLUDED_AT_RANDOM = [*EXCLUDED, negative_data_rejection]
 #: Of each endpoint, once as the schema has it and once not.
 LONG_EXAMPLES = 10
+STRANGER = "stranger"
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ def described(db):
 
 @pytest.fixture
 def headers(described):
-    """What each role sends."""
-    issued = {}
+    """What each role sends, and a stranger."""
+    issued = {STRANGER: {}}
     for role in ROLES:
         _row, token = issue_token(
             user=make_user(role), name="t", scopes=Scope.values, days=1, now=timezone.now()
@@ -97,7 +98,7 @@ def test_a_request_of_each_kind_to_every_endpoint_by_one_role_after_the_other(de
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, STRANGER])
 def test_thousands_of_requests_by_each_role(described, headers, role):
     sent = ask_all(described, repeat(headers[role]), examples=LONG_EXAMPLES, excluded=EXCLUDED_AT_RANDOM)
     print(f"{sent} requests by {role}")
