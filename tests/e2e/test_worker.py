@@ -164,7 +164,8 @@ def test_what_is_asked_for_is_done_once_however_often_it_was_asked_or_delivered(
 
 
 @both_queues
-@pytest.mark.parametrize("at", ["train:learning", pytest.param("train:saving", marks=pytest.mark.slow)])
+@pytest.mark.faults
+@pytest.mark.parametrize("at", ["train:learning", "train:saving"])
 def test_a_run_whose_worker_is_killed_is_taken_up_again_and_nothing_is_there_twice(
     installation, database, at
 ):
@@ -237,5 +238,5 @@ def test_beat_is_given_only_tasks_and_kinds_that_exist():
     assert {entry["task"] for entry in entries} == DUE
     assert {entry["task"] for entry in entries} <= app.tasks.keys()
     kinds = {entry["kwargs"]["kind"] for entry in entries if entry["task"] == "classifier.tasks.ask"}
-    assert kinds == {"reclassify", "recommend", "train"}
+    assert kinds == {"reclassify", "recommend", "draw_map", "train"}
     assert {f"classifier.tasks.{kind}" for kind in Run.Kind.values} <= app.tasks.keys()
