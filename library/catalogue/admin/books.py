@@ -1,4 +1,4 @@
-"""The catalogue's desk: categories, books with their copies, copies."""
+"""The pages of books, with their copies."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ORDER_VAR
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
-from django.db.models import Count, ImageField, QuerySet
+from django.db.models import ImageField, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,49 +18,10 @@ from unfold.decorators import display
 
 from library.catalogue import covers
 from library.catalogue.files import FileRefusedError, digest_name
-from library.catalogue.models import Book, Branch, Category, Copy, ItemType
+from library.catalogue.models import Book, Copy
 from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
 from library.catalogue.search import in_order, matching, ranked
 from library.catalogue.services import CategoryRetiredError, librarian_source, save_book
-
-
-@admin.register(Category)
-class CategoryAdmin(ModelAdmin):
-    list_display = ["notation", "label_en", "label_zh", "parent", "scheme", "number_of_books", "standing"]
-    list_select_related = ["parent", "replaced_by"]
-    list_filter = ["scheme", ("retired_at", admin.EmptyFieldListFilter)]
-    ordering = ["scheme", "notation"]  # named here too: the count would hide the model's own
-    list_per_page = 50
-    search_fields = ["notation", "label_en", "label_zh"]
-    autocomplete_fields = ["parent"]
-    fields = ["scheme", "notation", "label_en", "label_zh", "parent", "standing"]
-    readonly_fields = ["standing"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
-        return super().get_queryset(request).annotate(number_of_books=Count("books"))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        # It moves by a taxonomy change, which refuses circles and can be undone.
-        return [*super().get_readonly_fields(request, obj), *(["parent"] if obj else [])]
-
-    @display(description=_("retired at"), ordering="retired_at", empty_value="-")
-    def standing(self, category: Category) -> str | None:
-        if category.retired_at is None:
-            return None
-        day = f"{category.retired_at:%Y-%m-%d}"
-        return f"{day} → {category.replaced_by}" if category.replaced_by else day
-
-    @display(description=_("books"), ordering="number_of_books")
-    def number_of_books(self, category: Any) -> int:
-        return category.number_of_books
-
-
-@admin.register(Branch, ItemType)
-class NamedAdmin(ModelAdmin):
-    list_display = ["code", "name"]
-    list_per_page = 50
-    show_full_result_count = False
-    search_fields = ["code", "name"]
 
 
 class CopyInline(TabularInline):
@@ -199,41 +160,3 @@ class BookAdmin(ModelAdmin):
     )
     def source(self, book: Book) -> tuple[str, str]:
         return book.category_source, book.get_category_source_display()
-
-
-@admin.register(Copy)
-class CopyAdmin(ModelAdmin):
-    list_display = ["barcode", "book", "branch", "item_type", "call_number", "state"]
-    list_select_related = ["book", "branch", "item_type"]
-    list_filter = ["status", "branch", "item_type"]
-    list_per_page = 50
-    show_full_result_count = False
-    search_fields = ["barcode", "call_number", "book__title", "book__isbn"]
-    autocomplete_fields = ["book", "branch", "item_type"]
-    # Circulation writes these.
-    readonly_fields = ["status", "last_seen_at", "checkouts", "renewals"]
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    ("barcode", "book"),
-                    ("branch", "item_type"),
-                    ("shelf_location", "call_number"),
-                    ("status", "last_seen_at"),
-                    ("checkouts", "renewals"),
-                ]
-            },
-        )
-    ]
-
-    @display(
-        description=_("status"),
-        ordering="status",
-        label={
-            "available": "success", "on_loan": "info", "on_hold_shelf": "info", "in_transit": "info",
-            "lost": "danger", "withdrawn": None,
-        },
-    )  # fmt: skip
-    def state(self, copy: Copy) -> tuple[str, str]:
-        return copy.status, copy.get_status_display()
