@@ -1,5 +1,6 @@
 """The pages of books, with their copies."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.contrib.admin.views.main import ORDER_VAR
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.db.models import ImageField, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +19,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericF
 from unfold.decorators import display
 
 from library.catalogue import covers
+from library.catalogue.admin.importing import import_page, may_import
 from library.catalogue.files import FileRefusedError, digest_name
 from library.catalogue.models import Book, Copy
 from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
@@ -117,6 +120,14 @@ class BookAdmin(ModelAdmin):
     form = BookForm
     formfield_overrides = {ImageField: {"form_class": CoverField}}
     inlines = [CopyInline]
+    list_before_template = "catalogue/import_link.html"
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(partial(import_page, self))
+        return [path("import/", view, name="catalogue_book_import"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"may_import": may_import(request)} | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:
         if "category" in form.changed_data:
