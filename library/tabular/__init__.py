@@ -1,5 +1,6 @@
 """CSV in, rows and a report of every fault out; rows in, safe CSV out. It knows no books and no loans."""
 
+from library.tabular.mending import rows_at, with_rows
 from library.tabular.reading import KEYS_A_QUERY, Row, UnusableFileError, batches, read_rows
 from library.tabular.report import (
     BadCellError,
@@ -29,4 +30,6 @@ __all__ = [
     "longest",
     "quoted",
     "read_rows",
+    "rows_at",
+    "with_rows",
 ]

@@ -18,6 +18,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypeVar, cast
 
+from django.utils.translation import gettext as _
+
 from library.errors import LibraryError
 from library.tabular.report import ImportReport
 from library.tabular.text import clean_line, quoted
@@ -35,7 +37,7 @@ class UnusableFileError(LibraryError):
     """Nothing can be taken from the file: it cannot be opened, decoded or told apart into columns."""
 
     def __init__(self, path: Path, message: str, *, row: int | None = None, column: str = "") -> None:
-        place = path.name if row is None else f"{path.name}, line {row}"
+        place = path.name if row is None else _("%(file)s, line %(line)s") % {"file": path.name, "line": row}
         super().__init__(f"{place}: {message}", file=path.name, row=row, column=column)
 
 
@@ -86,7 +88,8 @@ def read_rows(
     _check_header(path, line, names, required)
     known = [(index, name) for index, name in enumerate(names) if name in required or name in optional]
     if unknown := [name for name in names if name and name not in required and name not in optional]:
-        report.warnings.append(f"{path.name}: unknown columns, left out: {', '.join(unknown)}.")
+        text = _("%(file)s: unknown columns, left out: %(columns)s.")
+        report.warnings.append(text % {"file": path.name, "columns": ", ".join(unknown)})
     rows = (Row(line, {name: plain_cell(cells[index]) for index, name in known}) for line, cells in records)
     return [name for _, name in known], rows
 
@@ -104,21 +107,25 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 def _check_header(path: Path, line: int, names: list[str], required: Collection[str]) -> None:
     if not names:
-        raise UnusableFileError(path, "the file is empty; its first line has to name the columns.", row=line)
+        raise UnusableFileError(
+            path, _("the file is empty; its first line has to name the columns."), row=line
+        )
     if missing := [name for name in required if name not in names]:
         found = ", ".join(quoted(name) for name in names[:20])
         hint = ""
         if len(names) == 1 and re.search(r"[;\t|]", names[0]):
-            hint = " Save the file with commas between the columns."
+            hint = " " + _("Save the file with commas between the columns.")
         raise UnusableFileError(
             path,
-            f"no column {', '.join(missing)}; the columns are {found}.{hint}",
+            _("no column %(missing)s; the columns are %(found)s.")
+            % {"missing": ", ".join(missing), "found": found}
+            + hint,
             row=line,
             column=missing[0],
         )
     if twice := [name for index, name in enumerate(names) if name and name in names[:index]]:
         raise UnusableFileError(
-            path, f"column {quoted(twice[0])} is there more than once.", row=line, column=twice[0]
+            path, _("column %s is there more than once.") % quoted(twice[0]), row=line, column=twice[0]
         )
 
 
@@ -167,7 +174,7 @@ def _records(
             except csv.Error as error:
                 if not header:
                     raise UnusableFileError(
-                        path, f"cannot be read as CSV ({error}).", row=lines.number
+                        path, _("cannot be read as CSV (%s).") % error, row=lines.number
                     ) from error
                 _skip_broken_row(lines, header, error, report)
                 continue
@@ -175,16 +182,20 @@ def _records(
             if not any(cells):
                 pass
             elif header and len(cells) != len(header):
-                few = "few" if len(cells) < len(header) else "many"
-                report.skip(lines.number, "", f"Too {few} fields: {len(cells)} for {len(header)} columns.")
+                text = (
+                    _("Too few fields: %(fields)s for %(columns)s columns.")
+                    if len(cells) < len(header)
+                    else _("Too many fields: %(fields)s for %(columns)s columns.")
+                )
+                report.skip(lines.number, "", text % {"fields": len(cells), "columns": len(header)})
                 # A stray quote may have joined this line to good ones: look at those by themselves.
                 taken = 1
             elif any("\0" in cell for cell in cells):
                 if not header:
                     raise UnusableFileError(
-                        path, "NUL bytes: is it UTF-16? Save it as UTF-8.", row=lines.number
+                        path, _("NUL bytes: is it UTF-16? Save it as UTF-8."), row=lines.number
                     )
-                report.skip(lines.number, "", "It has a NUL byte, which text never has.")
+                report.skip(lines.number, "", _("It has a NUL byte, which text never has."))
             else:
                 header = header or cells
                 yield lines.number, cells
@@ -197,12 +208,11 @@ def _skip_broken_row(lines: _Lines, header: list[str], error: csv.Error, report:
     before, cells = _up_to_fault("".join(lines.row))
     offset = _line_breaks(before) - _line_breaks(cells[-1])
     column = clean_line(header[len(cells) - 1]).lower() if len(cells) <= len(header) else ""
-    report.skip(
-        lines.number + offset,
-        column,
-        f"The field that begins here has a quote that is never closed, or closed too early ({error}); "
-        'a quote within a quoted field is written twice, "".',
+    message = _(
+        "The field that begins here has a quote that is never closed, or closed too early (%s); "
+        'a quote within a quoted field is written twice, "".'
     )
+    report.skip(lines.number + offset, column, message % error)
     lines.go_on_after(offset + 1)
 
 
@@ -242,9 +252,9 @@ def _opened(path: Path) -> Iterator[tuple[TextIO, BinaryIO]]:
             with io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
                 yield text, raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UnusableFileError(path, f"a damaged gzip file ({error}).") from error
+        raise UnusableFileError(path, _("a damaged gzip file (%s).") % error) from error
     except OSError as error:
-        raise UnusableFileError(path, f"cannot be read: {error.strerror or error}.") from error
+        raise UnusableFileError(path, _("cannot be read: %s.") % (error.strerror or error)) from error
 
 
 def _checked_lines(path: Path, text: TextIO) -> Iterator[str]:
@@ -254,15 +264,16 @@ def _checked_lines(path: Path, text: TextIO) -> Iterator[str]:
         if not line:
             return
         if len(line) > LONGEST_LINE:
-            raise UnusableFileError(path, f"longer than {LONGEST_LINE:,} characters.", row=number)
+            raise UnusableFileError(path, _("longer than %s characters.") % f"{LONGEST_LINE:,}", row=number)
         try:
             line.encode()
         except UnicodeEncodeError as error:
             byte = ord(line[error.start]) - 0xDC00
+            message = _(
+                "not UTF-8: byte 0x%(byte)02X at character %(place)d. "
+                'Save the file as UTF-8; in a spreadsheet, as "CSV UTF-8".'
+            )
             raise UnusableFileError(
-                path,
-                f"not UTF-8: byte 0x{byte:02X} at character {error.start + 1}. "
-                'Save the file as UTF-8; in a spreadsheet, as "CSV UTF-8".',
-                row=number,
+                path, message % {"byte": byte, "place": error.start + 1}, row=number
             ) from error
         yield line

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from library.errors import LibraryError
 
@@ -53,7 +55,7 @@ class ImportReport:
     def skip(self, row: int, column: str, message: str) -> None:
         """Note a row of which nothing is kept."""
         self.skipped += 1
-        self.problem(row, column, f"{message} The row is left out.")
+        self.problem(row, column, f"{message} {_('The row is left out.')}")
 
     def add_made(self, kind: str, number: int) -> None:
         """Count things that the rows brought with them."""
@@ -80,19 +82,21 @@ def kept_or_undone(report: ImportReport, *, strict: bool) -> Iterator[None]:
         try:
             yield
         except IntegrityError as error:
-            raise ChangedMeanwhileError(
-                f"Nothing was imported: while {report.file} was read, someone else changed the same records. "
-                "Import it again.",
-                **report.as_dict(),
-            ) from error
+            text = _(
+                "Nothing was imported: while %s was read, someone else changed the same records. "
+                "Import it again."
+            )
+            raise ChangedMeanwhileError(text % report.file, **report.as_dict()) from error
         report.problems.sort(key=lambda problem: problem.row)
-        problems = f"{len(report.problems)} problem{'' if len(report.problems) == 1 else 's'}"
+        number = len(report.problems)
+        problems = ngettext("%d problem", "%d problems", number) % number
         message = ""
         if strict and report.problems:
-            message = f"{report.file} has {problems}. Mend them, or leave out --strict."
+            message = _("Nothing was imported: %(file)s has %(problems)s. Mend them, or leave out --strict.")
         elif report.skipped and not (report.created or report.updated or report.unchanged):
-            message = f"{report.file} has no row that can be kept ({problems})."
+            message = _("Nothing was imported: %(file)s has no row that can be kept (%(problems)s).")
         if message:
-            raise ImportRefusedError(f"Nothing was imported: {message}", **report.as_dict())
+            values = {"file": report.file, "problems": problems}
+            raise ImportRefusedError(message % values, **report.as_dict())
         if report.dry_run:
             transaction.set_rollback(True)

@@ -80,13 +80,6 @@ def sign_in(page, site):
     page.wait_for_url(f"{site}/admin/")
 
 
-def give(page, content):
-    """Choose a file with this content and import it."""
-    file = {"name": "new.csv", "mimeType": "text/csv", "buffer": content.encode()}
-    page.locator("input[type=file]").set_input_files(file)
-    page.get_by_role("button", name="Import it").click()
-
-
 @pytest.fixture
 def trained(library):
     """A library whose model has learned once."""
@@ -102,13 +95,17 @@ def test_a_day_at_the_desk(trained, site, page, pictured):
     pictured("home")
 
     page.goto(f"{site}{LIST}")
-    page.get_by_role("link", name="Import a CSV file").click()
-    give(page, "id,title,year\nn1,New star,MMXX\n")
-    expect(page.get_by_role("row", name="2 year")).to_be_visible()
+    page.get_by_role("link", name="Import books").click()
+    wrong = {"name": "new.csv", "mimeType": "text/csv", "buffer": b"id,title,year\nn1,New star,MMXX\n"}
+    page.locator("input[type=file]").set_input_files(wrong)
+    page.get_by_role("button", name="Check", exact=True).click()
+    expect(page.get_by_text("1 row to mend")).to_be_visible()
     pictured("import")
-    give(page, "id,title,year\nn1,New star,2020\n")
+    page.get_by_label("Line 2").fill("n1,New star,2020")
+    page.get_by_role("button", name="Check again").last.click()
+    page.get_by_role("button", name="Import", exact=True).click()
     page.wait_for_url(f"{site}{LIST}")
-    expect(page.get_by_text("1 new")).to_be_visible()
+    expect(page.get_by_text("new.csv: new books 1")).to_be_visible()
     page.goto(f"{site}{LIST}?q=New+star")
     expect(page.get_by_role("link", name="New star", exact=True)).to_be_visible()
 

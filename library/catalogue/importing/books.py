@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from library.catalogue.importing.fields import read_values
 from library.catalogue.importing.file_store import FileStore, file_stores
 from library.catalogue.models import Book
@@ -128,7 +130,7 @@ class _Import:
         known = Book.objects.select_for_update().in_bulk(list(said), field_name="control_number")
         for number in said.keys() - known.keys():
             if not said[number].get("title"):
-                self.report.skip(self.lines[number], "title", "A new book needs a title.")
+                self.report.skip(self.lines[number], "title", _("A new book needs a title."))
                 del said[number]
         self._ensure_categories({values["category"] for values in said.values() if "category" in values})
         self._leave_out_retired(said)
@@ -143,33 +145,35 @@ class _Import:
         for store in self.stores:
             store.finish(report)
         if not self.lines and not report.skipped:
-            report.warnings.append(f"{report.file} has no rows.")
+            report.warnings.append(_("%s has no rows.") % report.file)
         for notation, books in sorted(self.given_up.items()):
-            report.warnings.append(
-                f"{quoted(notation)} was given up: {books} books that the file has there were taken for the "
+            text = _(
+                "%(category)s was given up: %(books)s books that the file has there were taken for the "
                 "category in its place. Name that one in the file."
             )
+            report.warnings.append(text % {"category": quoted(notation), "books": books})
         if self.categories_left:
-            report.warnings.append(
-                f"{self.categories_left} categories set by a librarian were left as they are; "
+            text = _(
+                "%s categories set by a librarian were left as they are; "
                 "--overwrite-categories replaces them."
             )
+            report.warnings.append(text % self.categories_left)
 
     def _control_number(self, row: Row) -> str | None:
         """Return the id of a row that can be kept; report one that cannot."""
         number = clean_line(row.cells["id"])
         most = longest(Book, "control_number")
         if not number or len(number) > most:
-            message = "No id." if not number else f"{quoted(number)} is longer than {most} characters."
+            values = {"text": quoted(number), "most": most}
+            message = _("%(text)s is longer than %(most)s characters.") % values if number else _("No id.")
             self.report.skip(row.line, "id", message)
             return None
         if "title" in row.cells and not clean_line(row.cells["title"]):
-            self.report.skip(row.line, "title", "No title.")
+            self.report.skip(row.line, "title", _("No title."))
             return None
         if number in self.lines:
-            message = (
-                f"{quoted(number)} is on line {self.lines[number]} already; this line is the one that counts."
-            )
+            values = {"id": quoted(number), "line": self.lines[number]}
+            message = _("%(id)s is on line %(line)s already; this line is the one that counts.") % values
             self.report.problem(row.line, "id", message)
         self.lines[number] = row.line
         return number
@@ -187,12 +191,11 @@ class _Import:
                 continue
             notation = values["category"]
             if self.categories[notation] is None:
-                self.report.problem(
-                    self.lines[number],
-                    "category",
-                    f"{quoted(notation)} was retired and no category is in its place; left out. Name another "
-                    "category, or undo the taxonomy change.",
+                text = _(
+                    "%s was retired and no category is in its place; left out. Name another category, "
+                    "or undo the taxonomy change."
                 )
+                self.report.problem(self.lines[number], "category", text % quoted(notation))
                 del values["category"]
             elif notation in self.retired:
                 self.given_up[notation] += 1

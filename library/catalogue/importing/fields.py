@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.translation import gettext as _
 from stdnum import isbn
 from stdnum.exceptions import InvalidChecksum, ValidationError
 
@@ -23,9 +24,9 @@ def read_isbn(text: str) -> str:
     try:
         return isbn.validate(text, convert=True)
     except InvalidChecksum as error:
-        raise BadCellError(f"{quoted(text)} is no ISBN: its check digit is wrong; left out.") from error
+        raise BadCellError(_("%s is no ISBN: its check digit is wrong; left out.") % quoted(text)) from error
     except ValidationError as error:
-        raise BadCellError(f"{quoted(text)} is no ISBN; left out.") from error
+        raise BadCellError(_("%s is no ISBN; left out.") % quoted(text)) from error
 
 
 def read_year(text: str, *, this_year: int) -> int:
@@ -37,7 +38,8 @@ def read_year(text: str, *, this_year: int) -> int:
     """
     if text.isdecimal() and len(text) <= 4 and 0 < int(text) <= this_year + YEARS_AHEAD:
         return int(text)
-    raise BadCellError(f"{quoted(text)} is no year up to {this_year + YEARS_AHEAD}; left out.")
+    values = {"text": quoted(text), "latest": this_year + YEARS_AHEAD}
+    raise BadCellError(_("%(text)s is no year up to %(latest)s; left out.") % values)
 
 
 def read_language(text: str) -> str:
@@ -49,7 +51,7 @@ def read_language(text: str) -> str:
     """
     if len(text) <= longest(Book, "language"):
         return text.lower()
-    raise BadCellError(f"{quoted(text)} is no language code, such as en or zh-hans; left out.")
+    raise BadCellError(_("%s is no language code, such as en or zh-hans; left out.") % quoted(text))
 
 
 def read_notation(text: str) -> str:
@@ -61,7 +63,8 @@ def read_notation(text: str) -> str:
     """
     if len(text) <= longest(Category, "notation"):
         return text
-    raise BadCellError(f"{quoted(text)} is longer than {longest(Category, 'notation')} characters; left out.")
+    values = {"text": quoted(text), "most": longest(Category, "notation")}
+    raise BadCellError(_("%(text)s is longer than %(most)s characters; left out.") % values)
 
 
 def read_values(row: Row, *, this_year: int, report: ImportReport) -> dict[str, Any]:
@@ -113,5 +116,6 @@ def cut(text: str, model: type[Book] | type[Category], field: str, *, row: Row, 
     most = longest(model, field)
     if len(text) <= most:
         return text
-    report.problem(row.line, field, f"{len(text):,} characters; cut to {most:,}.")
+    values = {"number": f"{len(text):,}", "most": f"{most:,}"}
+    report.problem(row.line, field, _("%(number)s characters; cut to %(most)s.") % values)
     return text[:most].rstrip()

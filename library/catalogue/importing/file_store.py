@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from library.catalogue.covers import store_cover
 from library.catalogue.files import FileRefusedError, StoredFile
@@ -29,8 +30,6 @@ class FileStore:
         Also the field of `Book`.
     noun : str
         What messages call a file.
-    option : str
-        Of the command, which names the folder; also the folder looked for beside the CSV file.
     keep : callable
         `store_cover` or a function like it.
     folder : Path, optional
@@ -44,7 +43,6 @@ class FileStore:
         *,
         column: str,
         noun: str,
-        option: str,
         keep: Callable[..., StoredFile],
         folder: Path | None,
         dry_run: bool,
@@ -52,7 +50,6 @@ class FileStore:
     ) -> None:
         self.column = column
         self.noun = noun
-        self.option = option
         self._keep = keep
         self._folder = folder
         self._dry_run = dry_run
@@ -81,7 +78,7 @@ class FileStore:
             try:
                 values[self.column] = file.result().name
             except FileRefusedError as error:
-                report.problem(line, self.column, f"{error.message} Left out.")
+                report.problem(line, self.column, f"{error.message} {_('Left out.')}")
                 del values[self.column]
 
     def new(self) -> set[str]:
@@ -93,9 +90,11 @@ class FileStore:
         """Count, and say what was passed over."""
         report.add_made(f"{self.noun}s", len(self.new()))
         if self._passed_over:
-            report.warnings.append(
-                f"{self._passed_over} {self.noun}s were passed over: name their folder with --{self.option}."
-            )
+            texts = {
+                "cover": _("%s covers were passed over: name their folder with --covers."),
+                "audio": _("%s recordings were passed over: name their folder with --audio."),
+            }
+            report.warnings.append(texts[self.column] % self._passed_over)
 
 
 @contextmanager
@@ -124,7 +123,6 @@ def file_stores(
             FileStore(
                 column=column,
                 noun=noun,
-                option=option,
                 keep=keep,
                 folder=_folder(named, beside.parent / option, noun),
                 dry_run=dry_run,

@@ -70,7 +70,7 @@ def test_a_recording_is_kept_whole_under_a_name_of_ours_and_as_what_it_is(suffix
     ],
 )
 def test_what_is_no_recording_is_refused_with_a_sentence(monkeypatch, data_folder, name, content, message):
-    monkeypatch.setattr("library.catalogue.admin.MOST_BYTES", 90)
+    monkeypatch.setattr("library.catalogue.admin.books.MOST_BYTES", 90)
     answer = desk(make_librarian()).post(f"{BOOKS}add/", form(audio=SimpleUploadedFile(name, content)))
     assert any(message in error for error in answer.context["adminform"].form.errors["audio"])
     assert not Book.objects.exists()

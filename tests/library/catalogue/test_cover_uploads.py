@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, PngImagePlugin
 from unfold.widgets import UnfoldAdminImageFieldWidget
 
-from library.catalogue.admin import BookAdmin, CoverField
+from library.catalogue.admin.books import BookAdmin, CoverField
 from library.catalogue.covers import small_jpeg, store_cover
 from library.catalogue.files import digest_name
 from library.catalogue.models import Book

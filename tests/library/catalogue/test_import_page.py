@@ -1,106 +1,185 @@
-"""Importing on a page of the admin."""
+"""The page that imports books: checked, mended, imported; and what it refuses."""
 
-import gzip
+import html
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
 
-from library.catalogue.models import Book, Category
-from library.desk import importing
-from library.desk.roles import LIBRARIANS
+from library.catalogue.models import Book, Category, Copy
+from library.desk.roles import CIRCULATION
 from tests.factories import make_book
-from tests.logins import desk, make_user
+from tests.logins import desk, make_librarian, make_user
 
 pytestmark = pytest.mark.django_db
 
-BOOKS, CATEGORIES = "/admin/catalogue/book/import/", "/admin/catalogue/category/import/"
-GOOD = "id,title,year\nb1,Optics,1704\nb2,光学,1958\n"
-WRONG = "id,title,year\nb1,Optics,MDCCIV\nb2,光学,1958\n,Nothing,1900\n"
+PAGE = "/admin/catalogue/book/import/"
+FAULTY = "id,title,year,category\n1,Stars,1999,520\n2,,2001,\n3,Optics,soon,535\n"
 
 
 @pytest.fixture
 def librarian():
-    return desk(make_user(LIBRARIANS))
+    return desk(make_librarian())
 
 
-def sent(client, text, address=BOOKS, button="import", **more):
-    content = text if isinstance(text, bytes) else text.encode()
-    return client.post(address, {"file": SimpleUploadedFile("books.csv", content), button: "", **more})
+def upload(client, content, name="new.csv", **more):
+    content = content if isinstance(content, bytes) else content.encode()
+    return client.post(PAGE, {"file": SimpleUploadedFile(name, content), **more})
+
+
+def hidden(answer, name):
+    """Return what the page takes along."""
+    found = re.search(f'name="{name}" value="([^"]*)"', answer.content.decode())
+    return html.unescape(found[1])
 
 
 def problems(answer):
-    return [(problem.row, problem.column) for problem in answer.context["outcome"].problems]
+    return [
+        (line, problem["column"], problem["message"], row)
+        for line, row, of_row in answer.context["rows"]
+        for problem in of_row
+    ]
 
 
-def test_what_is_wrong_is_told_by_line_and_column_and_nothing_is_kept_until_it_is_mended(librarian):
-    answer = sent(librarian, WRONG)
-    assert answer.status_code == 200
-    assert problems(answer) == [(2, "year"), (4, "id")]
-    page = answer.content.decode()
-    assert "Nothing was imported. Mend the file and choose it again." in page
-    assert "2 places are wrong." in page
-    assert Book.objects.count() == 0
+def test_a_file_is_checked_mended_on_the_page_and_imported(librarian):
+    answer = upload(librarian, FAULTY)
+    assert problems(answer) == [
+        (3, "title", "No title. The row is left out.", "2,,2001,"),
+        (4, "year", f'"soon" is no year up to {timezone.now().year + 5}; left out.', "3,Optics,soon,535"),
+    ]  # fmt: skip
+    assert Book.objects.count() == Category.objects.count() == 0
+
+    taken = {name: hidden(answer, name) for name in ("name", "text")}
+    assert taken == {"name": "new.csv", "text": FAULTY}
     answer = librarian.post(
-        BOOKS, {"file": SimpleUploadedFile("b.csv", GOOD.encode()), "import": ""}, follow=True
+        PAGE, {**taken, "do": "check", "line-3": "2,Comets,2001,", "line-4": "3,Optics,,535"}
+    )
+    assert problems(answer) == []
+    assert answer.context["counts"] == [("new books", "3"), ("new categories", "2"), ("new copies", "3")]
+    assert Book.objects.count() == Category.objects.count() == 0
+
+    answer = librarian.post(
+        PAGE, {"name": "new.csv", "text": hidden(answer, "text"), "do": "import"}, follow=True
     )
     assert answer.redirect_chain == [("/admin/catalogue/book/", 302)]
-    assert [str(message) for message in answer.context["messages"]] == ["2 new"]
-    assert list(Book.objects.order_by("pk").values_list("control_number", "title", "year")) == [
-        ("b1", "Optics", 1704), ("b2", "光学", 1958)
-    ]  # fmt: skip
+    assert "new.csv: new books 3, new categories 2, new copies 3" in answer.content.decode()
+    assert list(Book.objects.order_by("control_number").values_list("control_number", "title", "year")) == [
+        ("1", "Stars", 1999),
+        ("2", "Comets", 2001),
+        ("3", "Optics", None),
+    ]
+    assert set(Copy.objects.values_list("barcode", flat=True)) == {"1", "2", "3"}
 
 
-def test_the_rest_is_kept_where_that_is_wanted(librarian):
-    make_book(control_number="b2", title="光学", year=1958)
-    answer = sent(librarian, WRONG, keep_rest="on")
-    assert problems(answer) == [(2, "year"), (4, "id")]
-    assert [str(message) for message in answer.context["messages"]] == ["1 new, 1 as before, 1 left out"]
-    assert set(Book.objects.values_list("control_number", "year")) == {("b1", None), ("b2", 1958)}
+def test_a_file_with_faults_is_imported_only_without_them_and_if_asked(librarian):
+    taken = {"name": "new.csv", "text": FAULTY}
+    answer = librarian.post(PAGE, {**taken, "do": "import"})
+    assert answer.status_code == 200
+    assert len(problems(answer)) == 2
+    assert Book.objects.count() == Category.objects.count() == 0
+    assert librarian.post(PAGE, {**taken, "do": "rest"}).status_code == 302
+    assert set(Book.objects.values_list("title", "year")) == {("Stars", 1999), ("Optics", None)}
 
 
-def test_a_check_tells_all_and_writes_nothing(librarian):
-    answer = sent(librarian, WRONG, button="check")
-    assert problems(answer) == [(2, "year"), (4, "id")]
-    assert "Checked, nothing was written yet. It would bring: 2 new, 1 left out." in answer.content.decode()
+def test_a_file_just_chosen_is_checked_whatever_is_asked(librarian):
+    assert upload(librarian, "id,title\n1,Stars\n", do="rest").status_code == 200
     assert Book.objects.count() == 0
+
+
+def test_a_known_book_is_told_apart_from_a_new_one(librarian):
+    make_book(control_number="1", title="Stars")
+    answer = upload(librarian, "id,title\n1,Stars and comets\n2,Optics\n")
+    assert answer.context["counts"] == [("new books", "1"), ("changed books", "1"), ("new copies", "1")]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "line", "column", "message"),
     [
-        (gzip.compress(GOOD.encode()), "The file is compressed. Unpack it first."),
-        (b"x" * 101, "The file is larger than 5 MB."),
+        ("title\nStars\n", 1, "id", 'new.csv, line 1: no column id; the columns are "title".'),
+        ("id,id\n1,2\n", 1, "id", 'new.csv, line 1: column "id" is there more than once.'),
+        (
+            "id,title\n1,星\n".encode("gbk"), 2, "",
+            "new.csv, line 2: not UTF-8: byte 0xD0 at character 3. "
+            'Save the file as UTF-8; in a spreadsheet, as "CSV UTF-8".',
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_whole_file_is_named_with_its_line_too(
+    librarian, content, line, column, message
+):
+    answer = upload(librarian, content)
+    assert [found[:3] for found in problems(answer)] == [(line, column, message)]
+    assert 'value="import"' not in answer.content.decode()
+    assert 'value="rest"' not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x1f\x8b\x08", "This file is packed. Unpack it first."),
+        (b"x" * 2_000_001, "This page takes up to 2 MB and 10,000 lines"),
+        (b"1\n" * 10_001, "This page takes up to 2 MB and 10,000 lines"),
         (b"", "The submitted file is empty."),
-        ("name\nOptics\n", "upload.csv, line 1: no column id; the columns are"),
-        ("id,title\nb1,\xff\n".encode("latin-1"), "UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_in_words(librarian, monkeypatch, content, told):
-    monkeypatch.setattr(importing, "MOST_BYTES", 100)
-    answer = sent(librarian, content)
-    assert answer.status_code == 200
-    assert told in answer.content.decode()
-    assert Book.objects.count() == 0
+def test_what_the_page_cannot_take_is_refused_with_a_reason(librarian, content, message):
+    answer = upload(librarian, content)
+    assert message in answer.content.decode()
+    assert "report" not in answer.context
 
 
-def test_no_more_problems_are_listed_than_a_page_holds(librarian, monkeypatch):
-    monkeypatch.setattr(importing, "MOST_SHOWN", 1)
-    page = sent(librarian, WRONG).content.decode()
-    assert "2 places are wrong." in page
-    assert page.count("<td>year</td>") + page.count("<td>id</td>") == 1
+def test_the_text_that_is_taken_along_is_bounded_like_the_file(librarian):
+    answer = librarian.post(PAGE, {"text": "1\n" * 10_001, "do": "import"})
+    assert "This page takes up to 2 MB and 10,000 lines" in answer.content.decode()
+    assert "Choose a file that is not empty." in librarian.post(PAGE, {"text": ""}).content.decode()
 
 
-def test_categories_come_with_their_tree(librarian):
-    answer = sent(librarian, "notation,label_en,parent\nA,Science,\nB,Optics,A\n", address=CATEGORIES)
-    assert (answer.status_code, answer["Location"]) == (302, "/admin/catalogue/category/")
-    assert Category.objects.get(notation="B").parent.notation == "A"
+@pytest.mark.parametrize("name", ["../../etc/books.csv", "..", "", "书" * 100 + ".csv"])
+def test_no_name_leads_out_of_the_folder(librarian, name):
+    answer = librarian.post(PAGE, {"name": name, "text": "id,title\n1,Stars\n", "do": "check"})
+    assert answer.context["counts"] == [("new books", "1"), ("new copies", "1")]
+    assert "/" not in answer.context["report"]["file"]
 
 
-def test_the_page_speaks_chinese_and_is_led_to_from_the_list(librarian):
-    assert (
-        '<a class="font-semibold" href="import/">' in librarian.get("/admin/catalogue/book/").content.decode()
-    )
-    page = librarian.get(BOOKS, headers={"accept-language": "zh-hans"}).content.decode()
-    assert "导入图书" in page
-    reader = desk(make_user("analysts"))
-    assert 'href="import/"' not in reader.get("/admin/catalogue/book/").content.decode()
+def test_of_many_faulty_rows_the_first_are_shown(librarian):
+    answer = upload(librarian, "id,title\n1,Stars\n" + "2,\n" * 60)
+    assert len(problems(answer)) == 50
+    page = answer.content.decode()
+    assert "60 rows to mend" in page
+    assert "10 more rows to mend; mend these first." in page
+
+
+def test_what_a_row_holds_is_text_on_the_page(librarian):
+    answer = upload(librarian, "id,title\n,</textarea><script>alert(1)</script>\n")
+    assert "<script>alert" not in answer.content.decode()
+
+
+def test_a_covers_name_reads_no_file_of_the_server(librarian):
+    answer = upload(librarian, "id,title,cover\n1,Stars,/etc/passwd\n")
+    assert answer.context["report"]["warnings"] == [
+        "1 covers were passed over: name their folder with --covers."
+    ]
+
+
+def test_in_chinese_the_faults_are_told_in_chinese(librarian):
+    librarian.cookies["django_language"] = "zh-hans"
+    answer = upload(librarian, FAULTY)
+    page = answer.content.decode()
+    assert "2 行待修正" in page
+    assert "第 3 行" in page
+    assert "缺少题名。 该行已略去。" in page
+
+
+def test_only_who_may_add_books_is_offered_the_page(librarian):
+    assert PAGE in librarian.get("/admin/catalogue/book/").content.decode()
+    clerk = desk(make_user(CIRCULATION))
+    assert PAGE not in clerk.get("/admin/catalogue/book/").content.decode()
+    assert clerk.get(PAGE).status_code == clerk.post(PAGE, {}).status_code == 403
+
+
+def test_another_sites_form_is_refused():
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make_librarian())
+    assert upload(client, FAULTY, do="import").status_code == 403

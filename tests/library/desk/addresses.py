@@ -97,6 +97,7 @@ _NEVER_SAVED = {
 }  # fmt: skip
 _DESK = ("circulation.add_loan", "people.view_borrower")
 _MAY_CHANGE = {"get": (("catalogue.change_category",), 200), "post": (("catalogue.change_category",), 200)}
+_IMPORTS = ("catalogue.add_book", "catalogue.change_book", "catalogue.add_category", "catalogue.add_copy")
 _DECIDES = ("classifier.view_modelversion", "classifier.change_modelversion")
 
 _NAMED: dict[str, Expected] = {
@@ -134,14 +135,7 @@ _NAMED: dict[str, Expected] = {
         f"stats-{name}": {"get": (("analytics.view_statistics",), 200)}
         for name in ("loans", "most-loaned", "categories")
     },
-    **{
-        f"admin:catalogue_{name}_import": {
-            "get": ((f"catalogue.add_{name}", f"catalogue.change_{name}"), 200),
-            # Without a file.
-            "post": ((f"catalogue.add_{name}", f"catalogue.change_{name}"), 200),
-        }
-        for name in ("book", "category")
-    },
+    "admin:catalogue_book_import": {"get": (_IMPORTS, 200), "post": (_IMPORTS, 200)},
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
     "suggestion-review": {"post": (("classifier.add_review", "catalogue.change_book"), 400)},

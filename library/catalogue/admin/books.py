@@ -1,6 +1,6 @@
-"""The catalogue's desk: categories, books with their copies, copies."""
+"""The pages of books, with their copies."""
 
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ORDER_VAR
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
-from django.db.models import Count, ImageField, QuerySet
+from django.db.models import ImageField, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -18,59 +19,12 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericF
 from unfold.decorators import display
 
 from library.catalogue import covers
+from library.catalogue.admin.importing import import_page, may_import
 from library.catalogue.files import FileRefusedError, digest_name
-from library.catalogue.importing.books import import_books
-from library.catalogue.importing.categories import import_categories
-from library.catalogue.models import Book, Branch, Category, Copy, ItemType
+from library.catalogue.models import Book, Copy
 from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
 from library.catalogue.search import in_order, matching, ranked
 from library.catalogue.services import CategoryRetiredError, librarian_source, save_book
-from library.desk.importing import ImportingAdmin
-from library.tabular.report import ImportReport
-
-
-@admin.register(Category)
-class CategoryAdmin(ImportingAdmin):
-    import_command = "import_categories"
-    import_columns = "notation,label_en,label_zh,parent"
-    list_display = ["notation", "label_en", "label_zh", "parent", "scheme", "number_of_books", "standing"]
-    list_select_related = ["parent", "replaced_by"]
-    list_filter = ["scheme", ("retired_at", admin.EmptyFieldListFilter)]
-    ordering = ["scheme", "notation"]  # named here too: the count would hide the model's own
-    list_per_page = 50
-    search_fields = ["notation", "label_en", "label_zh"]
-    autocomplete_fields = ["parent"]
-    fields = ["scheme", "notation", "label_en", "label_zh", "parent", "standing"]
-    readonly_fields = ["standing"]
-
-    def import_file(self, *, file: Path, dry_run: bool, strict: bool, now: datetime) -> ImportReport:
-        return import_categories(path=file, dry_run=dry_run, strict=strict)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
-        return super().get_queryset(request).annotate(number_of_books=Count("books"))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        # It moves by a taxonomy change, which refuses circles and can be undone.
-        return [*super().get_readonly_fields(request, obj), *(["parent"] if obj else [])]
-
-    @display(description=_("retired at"), ordering="retired_at", empty_value="-")
-    def standing(self, category: Category) -> str | None:
-        if category.retired_at is None:
-            return None
-        day = f"{category.retired_at:%Y-%m-%d}"
-        return f"{day} → {category.replaced_by}" if category.replaced_by else day
-
-    @display(description=_("books"), ordering="number_of_books")
-    def number_of_books(self, category: Any) -> int:
-        return category.number_of_books
-
-
-@admin.register(Branch, ItemType)
-class NamedAdmin(ModelAdmin):
-    list_display = ["code", "name"]
-    list_per_page = 50
-    show_full_result_count = False
-    search_fields = ["code", "name"]
 
 
 class CopyInline(TabularInline):
@@ -133,9 +87,7 @@ class BookForm(forms.ModelForm):
 
 
 @admin.register(Book)
-class BookAdmin(ImportingAdmin):
-    import_command = "import_books"
-    import_columns = "id,title,subtitle,authors,publisher,year,language,isbn,description,category"
+class BookAdmin(ModelAdmin):
     list_display = ["small_cover", "title", "authors", "year", "language", "category", "source"]
     list_display_links = ["title"]
     list_select_related = ["category"]
@@ -168,9 +120,14 @@ class BookAdmin(ImportingAdmin):
     form = BookForm
     formfield_overrides = {ImageField: {"form_class": CoverField}}
     inlines = [CopyInline]
+    list_before_template = "catalogue/import_link.html"
 
-    def import_file(self, *, file: Path, dry_run: bool, strict: bool, now: datetime) -> ImportReport:
-        return import_books(path=file, dry_run=dry_run, strict=strict, now=now)
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(partial(import_page, self))
+        return [path("import/", view, name="catalogue_book_import"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return super().changelist_view(request, {"may_import": may_import(request)} | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:
         if "category" in form.changed_data:
@@ -214,41 +171,3 @@ class BookAdmin(ImportingAdmin):
     )
     def source(self, book: Book) -> tuple[str, str]:
         return book.category_source, book.get_category_source_display()
-
-
-@admin.register(Copy)
-class CopyAdmin(ModelAdmin):
-    list_display = ["barcode", "book", "branch", "item_type", "call_number", "state"]
-    list_select_related = ["book", "branch", "item_type"]
-    list_filter = ["status", "branch", "item_type"]
-    list_per_page = 50
-    show_full_result_count = False
-    search_fields = ["barcode", "call_number", "book__title", "book__isbn"]
-    autocomplete_fields = ["book", "branch", "item_type"]
-    # Circulation writes these.
-    readonly_fields = ["status", "last_seen_at", "checkouts", "renewals"]
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    ("barcode", "book"),
-                    ("branch", "item_type"),
-                    ("shelf_location", "call_number"),
-                    ("status", "last_seen_at"),
-                    ("checkouts", "renewals"),
-                ]
-            },
-        )
-    ]
-
-    @display(
-        description=_("status"),
-        ordering="status",
-        label={
-            "available": "success", "on_loan": "info", "on_hold_shelf": "info", "in_transit": "info",
-            "lost": "danger", "withdrawn": None,
-        },
-    )  # fmt: skip
-    def state(self, copy: Copy) -> tuple[str, str]:
-        return copy.status, copy.get_status_display()

@@ -1,0 +1,43 @@
+"""The pages of categories."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from library.catalogue.models import Category
+
+
+@admin.register(Category)
+class CategoryAdmin(ModelAdmin):
+    list_display = ["notation", "label_en", "label_zh", "parent", "scheme", "number_of_books", "standing"]
+    list_select_related = ["parent", "replaced_by"]
+    list_filter = ["scheme", ("retired_at", admin.EmptyFieldListFilter)]
+    ordering = ["scheme", "notation"]  # named here too: the count would hide the model's own
+    list_per_page = 50
+    search_fields = ["notation", "label_en", "label_zh"]
+    autocomplete_fields = ["parent"]
+    fields = ["scheme", "notation", "label_en", "label_zh", "parent", "standing"]
+    readonly_fields = ["standing"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
+        return super().get_queryset(request).annotate(number_of_books=Count("books"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # It moves by a taxonomy change, which refuses circles and can be undone.
+        return [*super().get_readonly_fields(request, obj), *(["parent"] if obj else [])]
+
+    @display(description=_("retired at"), ordering="retired_at", empty_value="-")
+    def standing(self, category: Category) -> str | None:
+        if category.retired_at is None:
+            return None
+        day = f"{category.retired_at:%Y-%m-%d}"
+        return f"{day} → {category.replaced_by}" if category.replaced_by else day
+
+    @display(description=_("books"), ordering="number_of_books")
+    def number_of_books(self, category: Any) -> int:
+        return category.number_of_books
