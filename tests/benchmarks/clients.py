@@ -3,7 +3,6 @@
 import http.client
 import os
 import random
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -89,7 +88,8 @@ def served(*, now: datetime, gunicorn: Sequence[str] = THREADED) -> Iterator[Api
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "library.settings.production",
         "LIBRARY_DATA_DIR": str(settings.DATA_DIR),
-        "SECRET_KEY": secrets.token_urlsafe(50),
+        # Who is signed in here is so there.
+        "SECRET_KEY": settings.SECRET_KEY,
         "ALLOWED_HOSTS": "127.0.0.1",
         "SECURE_SSL_REDIRECT": "false",
         "API_RATES": "token=1000000/minute",

@@ -3,27 +3,33 @@
 ``DESK_PICTURES`` names a folder for the pictures; without it they lie in pytest's own.
 """
 
+import csv
 import os
 import re
 import sys
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from library.analytics.services.refresh import refresh_statistics
 from library.catalogue.models import Category
+from library.circulation.services.checkout import checkout
 from tests.classifier.factories import make_item, make_suggestion, make_version
 from tests.classifier.libraries import QUICK
 from tests.classifier.test_version_figures import METRICS
 from tests.e2e.processes import environment, manage, started
-from tests.factories import NOW, make_book
+from tests.factories import NOW, make_book, make_borrower, make_branch, make_category, make_copy, make_policy
 
-LIST = "/admin/catalogue/book/"
 REVIEW = "/admin/classifier/review/next/"
 RUNS = "/admin/classifier/run/"
 VERSIONS = "/admin/classifier/modelversion/"
+STATISTICS = "/admin/analytics/statistics/"
+BOOK_LIST = "/admin/catalogue/book/"
 BOOKS = 10
 SIZES = {"desktop": (1280, 800), "tablet": (820, 1180)}
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -94,21 +100,6 @@ def test_a_day_at_the_desk(trained, site, page, pictured):
     expect(page.get_by_role("link", name="Waiting for review")).to_contain_text(str(BOOKS))
     pictured("home")
 
-    page.goto(f"{site}{LIST}")
-    page.get_by_role("link", name="Import books").click()
-    wrong = {"name": "new.csv", "mimeType": "text/csv", "buffer": b"id,title,year\nn1,New star,MMXX\n"}
-    page.locator("input[type=file]").set_input_files(wrong)
-    page.get_by_role("button", name="Check", exact=True).click()
-    expect(page.get_by_text("1 row to mend")).to_be_visible()
-    pictured("import")
-    page.get_by_label("Line 2").fill("n1,New star,2020")
-    page.get_by_role("button", name="Check again").last.click()
-    page.get_by_role("button", name="Import", exact=True).click()
-    page.wait_for_url(f"{site}{LIST}")
-    expect(page.get_by_text("new.csv: new books 1")).to_be_visible()
-    page.goto(f"{site}{LIST}?q=New+star")
-    expect(page.get_by_role("link", name="New star", exact=True)).to_be_visible()
-
     page.goto(f"{site}{REVIEW}")
     pictured("review")
     for place in range(BOOKS):
@@ -153,6 +144,84 @@ def test_a_day_at_the_desk(trained, site, page, pictured):
 
 
 @pytest.fixture
+def lent(library, opened):
+    """A library in which four books were lent in spring: of each branch and category some, and one before."""
+    with opened(library):
+        make_policy()
+        east, west = make_branch(name="East"), make_branch(name="West")
+        birds, trees = make_category(label_en="Birds"), make_category(label_en="Trees")
+        told = [
+            (birds, east, datetime(2023, 12, 31, 12, tzinfo=UTC)),
+            (birds, east, datetime(2024, 3, 5, 12, tzinfo=UTC)),
+            (birds, east, datetime(2024, 3, 6, 12, tzinfo=UTC)),
+            (birds, east, datetime(2024, 4, 2, 12, tzinfo=UTC)),
+            (birds, west, datetime(2024, 3, 5, 12, tzinfo=UTC)),
+            (trees, east, datetime(2024, 3, 5, 12, tzinfo=UTC)),
+        ]
+        for category, branch, now in told:
+            copy = make_copy(book=make_book(category=category), branch=branch)
+            checkout(copy=copy, borrower=make_borrower(), branch=branch, now=now)
+        refresh_statistics(now=timezone.now())
+    return library
+
+
+def test_a_file_is_mended_and_imported_and_a_chart_filtered_and_saved(lent, site, page, pictured, tmp_path):
+    sign_in(page, site)
+    page.goto(f"{site}{BOOK_LIST}")
+    page.get_by_role("link", name="Import books").click()
+    file = tmp_path / "new.csv"
+    file.write_text("id,title,year\nn1,Herons,2001\nn2,,2002\nn3,Elms,soon\n", encoding="utf-8")
+    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_role("status")).to_have_text(re.compile("new.csv: *2 rows to mend"))
+    expect(page.get_by_text("title No title. The row is left out.")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"year .soon. is no year up to \d{4}; left out\."))).to_be_visible()
+    pictured("import")
+    page.get_by_label("Line 3").fill("n2,Owls,2002")
+    page.get_by_label("Line 4").fill("n3,Elms,2003")
+    page.get_by_role("button", name="Check again").last.click()
+    expect(page.get_by_role("status")).to_have_text(re.compile("new.csv: *nothing to mend"))
+    # Nothing is written until it is said.
+    pictured("import-mended")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("new.csv: new books 3, new copies 3")).to_be_visible()
+    expect(page.get_by_role("link", name="Owls")).to_be_visible()
+
+    page.goto(f"{site}{STATISTICS}")
+    page.get_by_label("From", exact=True).fill("2024-01-01")
+    page.get_by_label("To", exact=True).fill("2024-06-30")
+    page.get_by_label("Branch", exact=True).select_option("East")
+    page.get_by_role("combobox", name="Category").click()
+    page.get_by_role("searchbox").fill("Birds")
+    page.get_by_role("option", name="Birds").click()
+    page.get_by_role("button", name="Choose").click()
+    chosen = re.compile(r"start=2024-01-01&end=2024-06-30&branch=\d+&category=\d+")
+    expect(page).to_have_url(chosen)
+    page.reload()
+    expect(page).to_have_url(chosen)
+    expect(page.get_by_label("From", exact=True)).to_have_value("2024-01-01")
+    expect(page.get_by_label("Branch", exact=True).locator("option:checked")).to_have_text("East")
+    expect(page.get_by_role("combobox", name="Category")).to_contain_text("Birds")
+    expect(page.locator(".chart-drawing canvas").first).to_be_visible()
+    pictured("statistics")
+    figure = page.locator("figure").first
+    with page.expect_download() as saved:
+        figure.get_by_role("link", name="These figures as CSV").click()
+    with open(saved.value.path(), encoding="utf-8-sig", newline="") as rows:
+        assert list(csv.reader(rows)) == [
+            ["Period", "Checkouts", "Renewals", "Checkins"],
+            ["2024-01-01", "0", "0", "0"],
+            ["2024-02-01", "0", "0", "0"],
+            ["2024-03-01", "2", "0", "0"],
+            ["2024-04-01", "1", "0", "0"],
+            ["2024-05-01", "0", "0", "0"],
+            ["2024-06-01", "0", "0", "0"],
+        ]
+    assert page.wrong == []
+    assert page.hosts - {""} == {site.removeprefix("http://")}
+
+
+@pytest.fixture
 def many_pages(library, opened):
     """Addresses of pages of the desk with something on each."""
     with opened(library):
@@ -162,11 +231,12 @@ def many_pages(library, opened):
         "/admin/",
         REVIEW,
         "/admin/classifier/review/groups/",
-        LIST,
-        f"{LIST}import/",
+        BOOK_LIST,
+        f"{BOOK_LIST}import/",
         RUNS,
         f"{VERSIONS}{active.pk}/change/",
         f"{VERSIONS}compare/",
+        STATISTICS,
     ]
 
 
