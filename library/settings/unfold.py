@@ -43,6 +43,7 @@ UNFOLD = {
     "SITE_SYMBOL": "local_library",
     "SITE_FAVICONS": [{"rel": "icon", "href": lambda request: static("desk/favicon.svg")}],
     "STYLES": [lambda request: static("desk/admin.css")],
+    "SCRIPTS": [lambda request: static("desk/names.js")],
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "classifier.admin.home.with_tiles",
     "COLORS": {

@@ -26,7 +26,9 @@
     const withUnit = (value) => (chart.unit ? `${number(value)} ${chart.unit}` : number(value));
     const axis = { axisLabel: { color: colours.text, hideOverlap: true }, nameTextStyle: { color: colours.text },
       axisLine: { lineStyle: { color: colours.lines } }, splitLine: { lineStyle: { color: colours.lines } } };
-    const values = { ...axis, type: "value", name: chart.unit, axisLabel: { ...axis.axisLabel, formatter: number } };
+    // No two marks between which the numbers, as they are rounded, do not differ.
+    const values = { ...axis, type: "value", name: chart.unit, minInterval: 10 ** -chart.decimals,
+      axisLabel: { ...axis.axisLabel, formatter: number } };
     const across = { nameLocation: "middle", nameGap: 30 };
     const labels = { ...axis, ...across, type: "category", data: chart.labels, name: chart.horizontal ? "" : chart.labelName,
       splitLine: { show: false } };
@@ -98,7 +100,7 @@
 
   /** Points of a map: what is near is alike, and the axes mean nothing. */
   function groupsOfPoints(chart, data, { base, values, colours }) {
-    const bare = { ...values, name: "", scale: true, axisLabel: { show: false }, axisTick: { show: false } };
+    const bare = { ...values, name: "", scale: true, minInterval: 0, axisLabel: { show: false }, axisTick: { show: false } };
     const series = namesOf(chart).map((name, place) => ({ type: "scatter", name, symbolSize: 8, itemStyle: { opacity: 0.8 },
       symbol: SYMBOLS[Math.floor(place / colours.series.length) % SYMBOLS.length], color: colours.series[place % colours.series.length],
       data: data.filter((_point, at) => chart.groups[at] === name) }));
