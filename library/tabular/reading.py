@@ -182,12 +182,12 @@ def _records(
             if not any(cells):
                 pass
             elif header and len(cells) != len(header):
-                text = (
+                message = (
                     _("Too few fields: %(fields)s for %(columns)s columns.")
                     if len(cells) < len(header)
                     else _("Too many fields: %(fields)s for %(columns)s columns.")
                 )
-                report.skip(lines.number, "", text % {"fields": len(cells), "columns": len(header)})
+                report.skip(lines.number, "", message % {"fields": len(cells), "columns": len(header)})
                 # A stray quote may have joined this line to good ones: look at those by themselves.
                 taken = 1
             elif any("\0" in cell for cell in cells):
