@@ -1,6 +1,5 @@
 """Data folders of whole installations: a small library, and the demo."""
 
-import fcntl
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -66,19 +65,12 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def finished_demo(tmp_path_factory, worker_id) -> Demo:
-    """The demo, made once for all test processes; not to be changed, see `demo`."""
-    shared = tmp_path_factory.getbasetemp()
-    if worker_id != "master":
-        shared = shared.parent
-    folder, printed = shared / "demo", shared / "demo.json"
-    with (shared / "demo.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not printed.exists():
-            made = manage(folder, "demo", "--no-serve", "--json")
-            assert (made.returncode, made.stderr) == (0, "")
-            printed.write_text(made.stdout, encoding="utf-8")
-    return Demo(folder, json.loads(printed.read_text(encoding="utf-8")))
+def finished_demo(tmp_path_factory) -> Demo:
+    """The demo; not to be changed, see `demo`. Its tests are one group of xdist, so it is made once."""
+    folder = tmp_path_factory.mktemp("demo") / "data"
+    made = manage(folder, "demo", "--no-serve", "--json")
+    assert (made.returncode, made.stderr) == (0, "")
+    return Demo(folder, json.loads(made.stdout))
 
 
 @pytest.fixture

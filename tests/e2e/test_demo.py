@@ -3,6 +3,7 @@
 import csv
 from collections import Counter
 
+import pytest
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.test import Client
@@ -12,6 +13,8 @@ from library.catalogue.models import Book
 from library.circulation.models import Loan
 from library.people.models import Borrower
 from tests.e2e.processes import manage
+
+pytestmark = pytest.mark.xdist_group("demo")
 
 MODALITIES = ["text", "cover", "loans"]
 

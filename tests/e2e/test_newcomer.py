@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 
 from tests.e2e.processes import environment, started
 
+pytestmark = pytest.mark.xdist_group("demo")
+
 
 @pytest.fixture
 def site(demo):
