@@ -175,7 +175,6 @@
     const chart = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
     const place = figure.querySelector(".chart-drawing");
     if (!place) return; // nothing to draw
-    place.hidden = false;
     if (chart.horizontal) place.style.height = `${Math.max(8, 4 + chart.labels.length * (chart.stacked ? 1 : chart.series.length) * 1.6)}rem`;
     const view = echarts.init(place, null, { locale: language.startsWith("zh") ? "ZH" : "EN" });
     const paint = (colours) => {
