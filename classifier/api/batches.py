@@ -3,7 +3,7 @@
 import django_filters
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import serializers, status, viewsets
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -17,6 +17,7 @@ from classifier.models import Change, Reclassification, Run
 from classifier.services.batches import accept
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.views import ReadViewSet
 
 
 class MayUndo(BasePermission):
@@ -69,7 +70,7 @@ class AcceptedSerializer(serializers.Serializer):
     unsure = serializers.IntegerField(help_text="Left out: no suggestion, or settled before.")
 
 
-class ReclassificationViewSet(viewsets.ReadOnlyModelViewSet):
+class ReclassificationViewSet(ReadViewSet):
     """Batches of books classified by one version, the newest first; what each changed is under changes."""
 
     queryset = Reclassification.objects.select_related("model_version", "undone_by")
@@ -143,7 +144,7 @@ class ChangeFilter(django_filters.FilterSet):
         fields = ["kind", "to_abstained", "superseded", "taken_back"]
 
 
-class ChangeViewSet(viewsets.ReadOnlyModelViewSet):
+class ChangeViewSet(ReadViewSet):
     """First suggestions before and after a batch."""
 
     queryset = Change.objects.select_related("book").defer("before")

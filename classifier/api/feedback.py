@@ -6,7 +6,7 @@ import django_filters
 from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,6 +18,7 @@ from library.people.models import PERSONAL_FIELDS, Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import validated
+from library.rest.views import ReadViewSet
 
 
 class FeedbackSerializer(serializers.ModelSerializer):
@@ -45,7 +46,7 @@ class FeedbackFilter(django_filters.FilterSet):
         fields = ["verdict"]
 
 
-class FeedbackViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+class FeedbackViewSet(AuditedViewSet, ReadViewSet):
     """What borrowers said of titles, the newest first."""
 
     queryset = without_personal_data(Feedback.objects.select_related("book"))

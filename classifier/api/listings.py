@@ -3,13 +3,14 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import generics, serializers
+from rest_framework import serializers
 
 from classifier.listing_selectors import in_words, listed, reason
 from classifier.models import Listing
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Branch, Category
 from library.rest.serializers import asked
+from library.rest.views import ListView
 
 _FACTS = {
     "type": "object",
@@ -69,7 +70,7 @@ class ListingSerializer(serializers.ModelSerializer):
         return reason(listing)
 
 
-class _ListedView(generics.ListAPIView):
+class _ListedView(ListView):
     queryset = Listing.objects.all()
     serializer_class = ListingSerializer
     filter_backends: list[type] = []

@@ -4,7 +4,7 @@ import django_filters
 from django.db.models import F
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status, viewsets
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -17,6 +17,7 @@ from classifier.services.misfiled import dismiss, move
 from library.catalogue.api import BookSerializer
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.views import ReadViewSet
 
 
 class MayDismiss(BasePermission):
@@ -62,7 +63,7 @@ class MisfiledFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class MisfiledViewSet(viewsets.ReadOnlyModelViewSet):
+class MisfiledViewSet(ReadViewSet):
     """Books that a person or an import filed and the model, not told where, would file elsewhere."""
 
     queryset = Misfiled.objects.filter(filed=F("book__category")).select_related("book", "model_version")

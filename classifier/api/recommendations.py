@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import django_filters
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers
+from rest_framework import serializers
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,6 +28,8 @@ from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import asked
+from library.rest.tables import LIST_RENDERERS, table, wants_table
+from library.rest.views import ReadViewSet
 
 #: Those of whatever is in a title, whoever borrows it.
 KINDS: dict[str, Sequence[str]] = {"content": SOURCES[1:], **{source: (source,) for source in SOURCES}}
@@ -68,7 +71,7 @@ class RecommendationFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class RecommendationViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+class RecommendationViewSet(AuditedViewSet, ReadViewSet):
     """The lists made in advance, of borrowers who let the library remember what they read."""
 
     queryset = without_personal_data(Recommendation.objects.select_related("book", "because"))
@@ -143,23 +146,31 @@ def _asked(serializer: type[AskedSerializer], request: Request) -> dict[str, Any
     return given
 
 
+def _titles(request: Request, serializer: type[SimilarBookSerializer], found: Any) -> HttpResponseBase:
+    """Answer with titles, the first in front."""
+    rows = serializer(found, many=True, context={"request": request}).data
+    if wants_table(request):
+        return table(request, serializer=serializer(), rows=rows)
+    return Response({"results": rows})
+
+
 class SimilarBooksView(APIView):
     """Titles near a book, the nearest first."""
 
     queryset = Book.objects.all()
+    renderer_classes = LIST_RENDERERS
 
     @extend_schema(
         parameters=[OpenApiParameter("book_id", int, OpenApiParameter.PATH), LikeBookSerializer],
         responses=SimilarBooksSerializer,
     )
-    def get(self, request: Request, book_id: int) -> Response:
+    def get(self, request: Request, book_id: int) -> HttpResponseBase:
         """Titles near a book, the nearest first: by who borrows both, by words, by covers, by theme."""
         from classifier.reader_selectors import similar_titles  # loads numpy
 
         given = _asked(LikeBookSerializer, request)
         get_object_or_404(Book.objects.only("pk"), pk=book_id)
-        found = {"results": similar_titles(book=book_id, **given)}
-        return Response(SimilarBooksSerializer(found, context={"request": request}).data)
+        return _titles(request, SimilarBookSerializer, similar_titles(book=book_id, **given))
 
 
 class MayAdvise(BasePermission):
@@ -172,12 +183,13 @@ class MayAdvise(BasePermission):
 class BorrowerRecommendationsView(AuditedViewSet):
     queryset = Borrower.objects.all()
     permission_classes = [MayAdvise]
+    renderer_classes = LIST_RENDERERS
 
     @extend_schema(
         parameters=[OpenApiParameter("id", int, OpenApiParameter.PATH), ForBorrowerSerializer],
         responses=AdvisedTitlesSerializer,
     )
-    def read(self, request: Request, pk: int) -> Response:
+    def read(self, request: Request, pk: int) -> HttpResponseBase:
         """Titles for a borrower, worked out now from the loans that are still known and stored nowhere.
 
         Who has no loans gets titles like those liked, then what is new and popular.
@@ -193,4 +205,4 @@ class BorrowerRecommendationsView(AuditedViewSet):
             **given,
         )
         self.audit(Action.VIEWED, object_key=borrower.pk)
-        return Response(AdvisedTitlesSerializer({"results": found}, context={"request": request}).data)
+        return _titles(request, AdvisedSerializer, found)

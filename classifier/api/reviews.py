@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, inline_serializer
-from rest_framework import generics, mixins, serializers, status, viewsets
+from rest_framework import generics, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -22,6 +22,7 @@ from library.catalogue.models import Branch, Category
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import asked, validated
+from library.rest.views import ListMixin
 
 
 class MayReview(BasePermission):
@@ -108,7 +109,7 @@ class ReviewItemSerializer(serializers.ModelSerializer):
         fields = ["book", "place", "benefit", "reasons", "locked_until", "suggestions"]
 
 
-class ReviewViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class ReviewViewSet(ListMixin, viewsets.GenericViewSet):
     """What librarians said of suggestions, the newest first."""
 
     queryset = Review.objects.select_related("book", "reviewer", "model_version").defer("evidence")

@@ -5,7 +5,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -20,6 +20,7 @@ from classifier.models import Run
 from classifier.services.runs import request_cancel
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.views import ReadViewSet
 
 
 class MayCancel(BasePermission):
@@ -76,7 +77,7 @@ class AskedSerializer(RunSerializer):
         fields = ["is_new", *RunSerializer.Meta.fields]
 
 
-class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class RunViewSet(ReadViewSet):
     """Jobs of the classifier, the newest first."""
 
     queryset = Run.objects.select_related("asked_by").defer("timeline", "traceback")

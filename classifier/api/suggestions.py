@@ -14,7 +14,7 @@ from drf_spectacular.utils import (
     extend_schema,
     extend_schema_field,
 )
-from rest_framework import generics, serializers, viewsets
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -26,6 +26,7 @@ from classifier.services.review import accept_suggestion
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Book
 from library.desk.users import signed_in
+from library.rest.views import ListView, ReadViewSet
 
 
 class MayFileBooks(BasePermission):
@@ -129,7 +130,7 @@ class SuggestionFilter(django_filters.FilterSet):
         fields = ["rank", "abstained"]
 
 
-class SuggestionViewSet(viewsets.ReadOnlyModelViewSet):
+class SuggestionViewSet(ReadViewSet):
     """Suggested categories; where the model abstained, they are guesses and no suggestion."""
 
     queryset = Suggestion.objects.select_related("book", "category", "model_version")
@@ -176,7 +177,7 @@ class SuggestionViewSet(viewsets.ReadOnlyModelViewSet):
         )
     ],
 )
-class BookSuggestionsView(generics.ListAPIView):
+class BookSuggestionsView(ListView):
     """The categories that the last run suggests for a book, the likeliest first."""
 
     queryset = Suggestion.objects.select_related("book", "category", "model_version").order_by("rank")
@@ -186,6 +187,6 @@ class BookSuggestionsView(generics.ListAPIView):
     def get_queryset(self) -> QuerySet[Suggestion]:
         return super().get_queryset().filter(book=self.kwargs["book_id"])
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         get_object_or_404(Book.objects.only("pk"), pk=self.kwargs["book_id"])
         return super().list(request, *args, **kwargs)

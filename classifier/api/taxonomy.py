@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, viewsets
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -17,6 +17,7 @@ from library.catalogue.models import TaxonomyChange
 from library.catalogue.services.wishes import BooksTo, Child, Merge, Move, Retire, Rule, Split, Wish
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.views import ReadViewSet
 
 _NEEDED = {"merge": ("sources", "into"), "split": ("category", "children"), "retire": ("category",),
            "move": ("category", "parent")}  # fmt: skip
@@ -119,7 +120,7 @@ class PreviewSerializer(serializers.Serializer):
     notes = serializers.ListField(child=serializers.CharField(), help_text="What cannot be known, in words.")
 
 
-class TaxonomyChangeViewSet(viewsets.ReadOnlyModelViewSet):
+class TaxonomyChangeViewSet(ReadViewSet):
     """Changes of the classification scheme, the newest first."""
 
     queryset = TaxonomyChange.objects.select_related("made_by", "undone_by")

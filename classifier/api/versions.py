@@ -4,7 +4,7 @@ from django.db.models import F
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -16,6 +16,7 @@ from classifier.models import Alarm, ModelVersion, Run
 from classifier.services.promotion import pin, promote, rollback
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.views import ReadViewSet
 
 
 class MayDecide(BasePermission):
@@ -62,7 +63,7 @@ class PinSerializer(serializers.Serializer):
     pinned = serializers.BooleanField()
 
 
-class ModelVersionViewSet(viewsets.ReadOnlyModelViewSet):
+class ModelVersionViewSet(ReadViewSet):
     """Versions of the model, the newest first; the active one classifies."""
 
     queryset = ModelVersion.objects.select_related("parent", "previous").annotate(
@@ -130,7 +131,7 @@ class AlarmSerializer(serializers.ModelSerializer):
         fields = ["id", "kind", "about", "words", "since", "cleared_at"]
 
 
-class AlarmViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class AlarmViewSet(ReadViewSet):
     """What somebody should look at, the newest first; `cleared_at__isnull=true` leaves out what is mended."""
 
     queryset = Alarm.objects.all()

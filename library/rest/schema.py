@@ -8,6 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 
 from library.rest.examples import example_of
 from library.rest.problems import MEDIA_TYPE, problem
+from library.rest.tables import CsvRenderer
 
 Schema = dict[str, Any]
 
@@ -45,6 +46,10 @@ _PROBLEM: Schema = {
             "scope its name as `scope`.",
         },
     },
+}
+_TABLE = _TEXT | {
+    "description": "The whole list, whatever page is asked for, as CSV in UTF-8 with a heading. Values of a "
+    "record within a record have columns of their own, lists are JSON."
 }
 #: By status: when it is the answer, and whether an operation has it at all.
 _REFUSALS = {
@@ -86,6 +91,15 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "A token of POST /api/v1/token/."}
+
+
+def add_tables(result: Schema, **kwargs: Any) -> Schema:
+    """Tell what a list is as CSV: the same for all."""
+    for _path, _method, operation in _operations(result):
+        content = operation["responses"].get("200", {}).get("content", {})
+        if CsvRenderer.media_type in content:
+            content[CsvRenderer.media_type] = {"schema": _TABLE, "example": "id,title\r\n7,Optics\r\n"}
+    return result
 
 
 def add_problems(result: Schema, **kwargs: Any) -> Schema:

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, mixins, serializers
@@ -20,6 +21,7 @@ from library.rest.models import ApiToken
 from library.rest.parsers import StrictJSONParser
 from library.rest.scopes import Scope
 from library.rest.tokens import MOST_DAYS, issue_token
+from library.rest.views import ListMixin
 
 
 class TokenSerializer(serializers.ModelSerializer):
@@ -95,10 +97,10 @@ class _OwnTokens(generics.GenericAPIView):
         return ApiToken.objects.filter(user=self.request.user)
 
 
-class TokenListView(mixins.ListModelMixin, _OwnTokens):
+class TokenListView(ListMixin, _OwnTokens):
     filter_backends: list[type] = []
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """Your tokens, the newest first; without the tokens themselves, which nobody can look up."""
         return self.list(request)
 

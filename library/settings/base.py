@@ -314,6 +314,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "library.rest.schema.add_tables",
         "library.rest.schema.add_problems",
         "library.rest.schema.add_idempotency_key",
         "library.rest.schema.add_examples",

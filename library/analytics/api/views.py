@@ -1,21 +1,19 @@
 """The addresses: each checks what is asked for, reads, and sends JSON or CSV."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.permissions import BasePermission, IsAuthenticated
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from library.analytics.api.answers import (
     AnswerSerializer,
     CategoryUseSerializer,
-    LentBookSerializer,
     LoansSerializer,
     MostLoanedSerializer,
 )
@@ -24,9 +22,8 @@ from library.analytics.selectors.collection import use_by_category
 from library.analytics.selectors.loans import counts, freshness, groups
 from library.analytics.selectors.scope import Scope
 from library.analytics.selectors.titles import most_loaned
-from library.catalogue.models import Book
 from library.rest.serializers import asked
-from library.tabular.streaming import csv_stream
+from library.rest.tables import LIST_RENDERERS, table, wants_table
 
 
 class SeesStatistics(BasePermission):
@@ -36,24 +33,13 @@ class SeesStatistics(BasePermission):
         return request.user.has_perm("analytics.view_statistics")
 
 
-class CsvRenderer(BaseRenderer):
-    """Lets a client ask for CSV; the view streams it."""
-
-    media_type = "text/csv"
-    format = "csv"
-
-    def render(self, data: Any, media_type: str | None = None, context: Any = None) -> Any:
-        raise NotImplementedError("Views send CSV themselves.")
-
-
 class _StatisticsView(APIView):
     """Checks what is asked for, and sends it as JSON or, with ``?format=csv`` or ``Accept``, as CSV."""
 
     permission_classes = [IsAuthenticated, SeesStatistics]
-    renderer_classes = [JSONRenderer, CsvRenderer]
+    renderer_classes = LIST_RENDERERS
     query_serializer: type[ScopeSerializer]
     answer_serializer: type[AnswerSerializer]
-    file_name: str
 
     def get(self, request: Request) -> HttpResponseBase:
         given = asked(self.query_serializer, request)
@@ -65,47 +51,21 @@ class _StatisticsView(APIView):
             category.pk if category else None,
         )
         rows = self.rows(scope=scope, **given)
-        if getattr(request.accepted_renderer, "format", "") == "csv":
-            return csv_stream(name=self.file_name, records=flat(rows))
+        if wants_table(request):
+            results: Any = self.answer_serializer().fields["results"]
+            row: Serializer = results.child
+            return table(request, serializer=row, rows=map(row.to_representation, rows))
         at: datetime | None = freshness().refreshed_at
         return Response(self.answer_serializer({"refreshed_at": at, "results": rows}).data)
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if getattr(response, "exception", False):
-            # An error is no table.
-            response.accepted_renderer, response.accepted_media_type = JSONRenderer(), "application/json"
-        return response
 
     def rows(self, *, scope: Scope, **given: Any) -> list[dict[str, Any]]:
         raise NotImplementedError
 
 
-def flat(rows: Iterable[dict[str, Any]]) -> Iterable[list[object]]:
-    """Yield a heading and the rows, what is within a value in columns of its own."""
-    for number, row in enumerate(rows):
-        cells: dict[str, object] = {}
-        for name, value in row.items():
-            inner = _columns(value)
-            cells |= {f"{name}_{key}": cell for key, cell in inner.items()} if inner else {name: value}
-        if number == 0:
-            yield list(cells)
-        yield ["" if cell is None else cell for cell in cells.values()]
-
-
-def _columns(value: object) -> dict[str, object]:
-    if isinstance(value, Book):
-        return {name: getattr(value, name) for name in LentBookSerializer.Meta.fields}
-    return dict(value) if isinstance(value, dict) else {}
-
-
 def _schema(query: type[ScopeSerializer], answer: type[AnswerSerializer], example: Any) -> Any:
     return extend_schema(
-        parameters=[query, OpenApiParameter("format", enum=["json", "csv"])],
-        responses={
-            (200, "application/json"): answer,
-            (200, "text/csv"): OpenApiTypes.STR,
-        },
+        parameters=[query],
+        responses=answer,
         examples=[
             OpenApiExample(
                 "An answer",
@@ -130,7 +90,6 @@ class LoansView(_StatisticsView):
 
     query_serializer = LoansQuerySerializer
     answer_serializer = LoansSerializer
-    file_name = "loans.csv"
 
     @_schema(
         LoansQuerySerializer,
@@ -161,7 +120,6 @@ class MostLoanedView(_StatisticsView):
 
     query_serializer = TitlesQuerySerializer
     answer_serializer = MostLoanedSerializer
-    file_name = "most-loaned.csv"
 
     @_schema(
         TitlesQuerySerializer,
@@ -184,7 +142,6 @@ class CategoryUseView(_StatisticsView):
 
     query_serializer = ScopeSerializer
     answer_serializer = CategoryUseSerializer
-    file_name = "categories.csv"
 
     @_schema(
         ScopeSerializer,

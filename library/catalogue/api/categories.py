@@ -1,7 +1,9 @@
 """Categories in the REST API: one by one, and as the tree that they are."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -14,6 +16,7 @@ from library.catalogue.models import Category
 from library.catalogue.selectors import CategoryNode, ancestors, category_tree
 from library.rest.examples import example
 from library.rest.serializers import RecordSerializer
+from library.rest.tables import LIST_RENDERERS, table, wants_table
 from library.rest.views import RecordViewSet
 
 #: Deeper ones are asked for by `children`: no scheme in use has them, and nobody's JSON reader is to run out
@@ -105,21 +108,21 @@ class CategoryViewSet(RecordViewSet):
         responses=CategoryCountsSerializer(many=True),
         filters=False,
     )
-    @action(detail=True, pagination_class=None)
-    def children(self, request: Request, pk: str) -> Response:
+    @action(detail=True, pagination_class=None, renderer_classes=LIST_RENDERERS)
+    def children(self, request: Request, pk: str) -> HttpResponseBase:
         """Return the open categories right below one, each with its number of books."""
         _nodes, node = self._place()
-        return Response([_alone(child) for child in node["children"]])
+        return _rows(request, node["children"])
 
     @extend_schema(
         responses=CategoryCountsSerializer(many=True),
         filters=False,
     )
-    @action(detail=True, pagination_class=None)
-    def ancestors(self, request: Request, pk: str) -> Response:
+    @action(detail=True, pagination_class=None, renderer_classes=LIST_RENDERERS)
+    def ancestors(self, request: Request, pk: str) -> HttpResponseBase:
         """Return the categories above one, the topmost first, each with its number of books."""
         nodes, node = self._place()
-        return Response([_alone(nodes[above]) for above in reversed(ancestors(node["id"], nodes))])
+        return _rows(request, [nodes[above] for above in reversed(ancestors(node["id"], nodes))])
 
     def _place(self) -> tuple[dict[int, CategoryNode], CategoryNode]:
         category = self.get_object()
@@ -127,6 +130,13 @@ class CategoryViewSet(RecordViewSet):
         if category.pk not in nodes:
             raise NotFound(_("This category was retired."))
         return nodes, nodes[category.pk]
+
+
+def _rows(request: Request, nodes: Iterable[CategoryNode]) -> HttpResponseBase:
+    rows = [_alone(node) for node in nodes]
+    if wants_table(request):
+        return table(request, serializer=CategoryCountsSerializer(), rows=rows)
+    return Response(rows)
 
 
 def _alone(node: CategoryNode) -> dict[str, Any]:

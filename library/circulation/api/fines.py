@@ -6,7 +6,7 @@ import django_filters
 from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +17,7 @@ from library.people.api.audit import Action, AuditedViewSet
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import validated
+from library.rest.views import ReadViewSet
 
 
 class FineEntrySerializer(serializers.ModelSerializer):
@@ -50,7 +51,7 @@ class FineFilter(django_filters.FilterSet):
         fields = ["kind"]
 
 
-class FineViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+class FineViewSet(AuditedViewSet, ReadViewSet):
     """The ledger. A refusal is a 409 with all reasons in `extra.reasons`."""
 
     queryset = without_personal_data(FineEntry.objects.select_related("loan__copy__book"))

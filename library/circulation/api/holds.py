@@ -4,7 +4,7 @@ import django_filters
 from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +23,7 @@ from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import validated
+from library.rest.views import ReadViewSet
 
 
 class HoldSerializer(serializers.ModelSerializer):
@@ -75,7 +76,7 @@ class HoldFilter(django_filters.FilterSet):
         fields = ["status"]
 
 
-class HoldViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+class HoldViewSet(AuditedViewSet, ReadViewSet):
     """The queues. A refusal is a 409 with all reasons in `extra.reasons`."""
 
     queryset = without_personal_data(Hold.objects.select_related("book", "copy", "pickup_branch"))

@@ -1,12 +1,13 @@
 """Notices in the REST API, to be read."""
 
 import django_filters
-from rest_framework import mixins, serializers
+from rest_framework import serializers
 
 from library.circulation.models import Notice
 from library.people.api.audit import AuditedViewSet
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
+from library.rest.views import ReadViewSet
 
 
 class NoticeSerializer(serializers.ModelSerializer):
@@ -38,7 +39,7 @@ class NoticeFilter(django_filters.FilterSet):
         fields = ["kind", "state"]
 
 
-class NoticeViewSet(AuditedViewSet, mixins.ListModelMixin, mixins.RetrieveModelMixin):
+class NoticeViewSet(AuditedViewSet, ReadViewSet):
     """What borrowers were told, and what is left to be printed."""
 
     queryset = without_personal_data(

@@ -1,5 +1,6 @@
 """What an endpoint of personal data does beside answering: write down who asked."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from django.db import transaction
@@ -17,14 +18,14 @@ Action = AuditEntry.Action
 class AuditedViewSet(GenericViewSet):
     """Comes before the mixins that do the reading.
 
-    An answer is sent only when its entry is written. Reading takes no transaction: on SQLite it would lock
-    out every other writer meanwhile.
+    An answer is sent only when its entry is written, a long table part by part. Reading takes no transaction:
+    on SQLite it would lock out every other writer meanwhile.
     """
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response: Response = super().list(request, *args, **kwargs)  # type: ignore[misc]
-        self.audit(Action.SEARCHED, listed=[row["id"] for row in response.data["results"]])
-        return response
+    def told(self, records: Iterable[Any]) -> Sequence[dict[str, Any]]:
+        rows: Sequence[dict[str, Any]] = super().told(records)  # type: ignore[misc]
+        self.audit(Action.SEARCHED, listed=[row["id"] for row in rows])
+        return rows
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().retrieve(request, *args, **kwargs)  # type: ignore[misc]

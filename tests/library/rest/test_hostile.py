@@ -119,7 +119,7 @@ def test_a_method_that_an_address_lacks_is_told_which_it_has(client):
 
 
 def test_an_answer_in_another_form_is_refused(client):
-    assert problem_of(client.get(BOOKS, headers={"accept": "text/csv"}), 406)["code"] == "not_acceptable"
+    assert problem_of(client.get(BOOKS, headers={"accept": "image/png"}), 406)["code"] == "not_acceptable"
 
 
 def test_a_host_that_is_not_served_is_a_problem(client):
