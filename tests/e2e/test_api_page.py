@@ -39,7 +39,7 @@ def test_the_lines_of_the_page_do_what_it_says(site):
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.split() == [
-        *["200"] * 8,  # a token, and the catalogue
+        *["200"] * 9,  # a token, and the catalogue
         *["200", "201", "201"],  # readers, the loan, and it once more
         *["409", "400", "403"],  # the problems
         *["201", "200", "200", "200"],  # the hold, and the renewal when it is gone
