@@ -115,8 +115,16 @@ def address(request):
     server.server_close()
 
 
+def scrolled(page):
+    """Scroll to each chart, as it is drawn when it is nearly in sight."""
+    for place in page.locator(".chart-drawing").all():
+        place.scroll_into_view_if_needed()
+        expect(place.locator("canvas").first).to_be_visible()
+
+
 def shown(page):
     """Return the state of the first chart as the chart library has it."""
+    expect(page.locator(".chart-drawing canvas").first).to_be_visible()
     return page.evaluate(
         """() => {
             const option = echarts.getInstanceByDom(document.querySelector('.chart-drawing')).getOption();
@@ -129,7 +137,7 @@ def shown(page):
 
 def test_every_kind_is_drawn_under_the_strict_policy_and_asks_no_other_host(address, page):
     page.goto(address)
-    expect(page.locator(".chart-drawing:has(canvas)")).to_have_count(4)
+    scrolled(page)
     # Each has more than its ground on it.
     painted = page.evaluate(
         """() => [...document.querySelectorAll('.chart-drawing')].map((place) => {
@@ -164,6 +172,27 @@ def test_lines_are_switched_and_zoomed_by_keyboard(address, page):
     assert shown(page)["zoom"] == [25, 100]
 
 
+def test_a_chart_is_drawn_when_it_is_nearly_in_sight_and_nothing_jumps(address, page):
+    page.set_viewport_size({"width": 800, "height": 500})
+    page.goto(address)
+    last = page.locator(".chart-drawing").last
+    expect(page.locator(".chart-drawing canvas").first).to_be_visible()
+    assert last.locator("canvas").count() == 0
+    places = "() => [...document.querySelectorAll('figure')].map((one) => one.offsetTop)"
+    before = page.evaluate(places)
+    # What is left out before the chart is there is left out of it.
+    button = page.locator("figure", has=page.locator(".chart-keys button")).last.get_by_role("button").first
+    button.dispatch_event("click")
+    scrolled(page)
+    assert page.evaluate(places) == before
+    expect(button).to_have_attribute("aria-pressed", "false")
+    selected = """(button) => {
+        const place = button.closest('figure').querySelector('.chart-drawing');
+        return echarts.getInstanceByDom(place).getOption().legend[0].selected[button.textContent];
+    }"""
+    assert button.evaluate(selected) is False
+
+
 def test_the_theme_is_followed_and_paper_is_white(address, page):
     page.goto(address)
     light = shown(page)
@@ -172,6 +201,7 @@ def test_the_theme_is_followed_and_paper_is_white(address, page):
         .getOption().textStyle.color === '#e5e7eb'""")
     assert shown(page)["colour"] != light["colour"]
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator(".chart-drawing:has(canvas)")).to_have_count(4)
     assert shown(page)["text"] == light["text"]
     expect(page.get_by_role("table")).to_have_count(4)
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")

@@ -5,7 +5,8 @@
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-abstain]").forEach((part) => {
     const steps = JSON.parse(document.getElementById(part.dataset.steps).textContent);
-    const drawing = document.querySelector(`[data-chart="${part.dataset.abstain}-figures"] .chart-drawing`);
+    const figure = document.querySelector(`[data-chart="${part.dataset.abstain}-figures"]`);
+    const drawing = figure?.querySelector(".chart-drawing");
     const [slider, output, words] = ["input", "output", "p"].map((name) => part.querySelector(name));
     const format = new Intl.NumberFormat(document.documentElement.lang || "en", { maximumFractionDigits: 1 });
 
@@ -19,10 +20,11 @@ document.addEventListener("DOMContentLoaded", () => {
         : words.dataset.none;
       const at = found ? [{ xAxis: steps.length - 1 - steps.indexOf(found) }] : [];
       const mark = { symbol: "none", silent: true, label: { show: false }, lineStyle: { width: 2 }, data: [...at, { yAxis: wanted }] };
-      if (drawing) echarts.getInstanceByDom(drawing)?.setOption({ series: [{ markLine: mark }] });
+      if (drawing) window.echarts?.getInstanceByDom(drawing)?.setOption({ series: [{ markLine: mark }] });
     }
 
     slider.addEventListener("input", show);
+    figure?.addEventListener("chart:drawn", show);
     part.hidden = false;
     show();
   });

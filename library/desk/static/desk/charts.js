@@ -1,6 +1,8 @@
 "use strict";
 /* Draws each <figure data-chart="id"> from the JSON script element with that id (library/desk/charts.py makes it,
-   templates/desk/chart.html holds both). Without this file the figure still has its table. */
+   templates/desk/chart.html holds both) when it is nearly in sight: a page of statistics has many, and whoever came
+   for the first is not to wait for the last. The library that draws is fetched for the first of them. Each figure then
+   gets the event "chart:drawn". Without this file the figure still has its table. */
 
 (() => {
   // Okabe, M., Ito, K. (2008). Color universal design. In an order in which the first stand out best from the
@@ -14,6 +16,7 @@
   const MANY = 18; // labels, from which on zooming helps
   const language = document.documentElement.lang || "en";
   const drawn = [];
+  const waiting = new Map(); // of each figure not drawn yet, what draws it
 
   const isDark = () => document.documentElement.classList.contains("dark");
   const numbers = (decimals) => {
@@ -112,7 +115,7 @@
   const namesOf = (chart) => (chart.groups.length ? [...new Set(chart.groups)].sort() : chart.series.map((one) => one.name));
 
   /** A button for each series: the canvas itself cannot be reached by keyboard. */
-  function keys(figure, chart, view) {
+  function keys(figure, chart) {
     if (chart.kind === "heatmap" || (chart.kind === "scatter" && !chart.groups.length) || chart.series.length < 2) return;
     const group = figure.querySelector(".chart-keys");
     namesOf(chart).forEach((name, place) => {
@@ -136,7 +139,7 @@
       button.addEventListener("click", () => {
         const pressed = button.getAttribute("aria-pressed") !== "true";
         button.setAttribute("aria-pressed", pressed);
-        view.dispatchAction({ type: pressed ? "legendSelect" : "legendUnSelect", name });
+        viewOf(figure)?.dispatchAction({ type: pressed ? "legendSelect" : "legendUnSelect", name });
       });
       group.append(button);
     });
@@ -149,8 +152,10 @@
     });
   }
 
+  const zooms = (chart) => chart.labels.length >= MANY && (chart.kind !== "scatter" || chart.groups.length);
+
   function zooming(figure, chart, view) {
-    if (chart.labels.length < MANY || (chart.kind === "scatter" && !chart.groups.length)) return;
+    if (!zooms(chart)) return;
     let [start, end] = [0, 100];
     const steps = {
       in: () => [start + (end - start) / 4, end - (end - start) / 4],
@@ -168,36 +173,71 @@
         view.dispatchAction({ type: "dataZoom", dataZoomIndex, start: Math.max(0, from), end: Math.min(100, to) });
       });
     });
-    buttons.hidden = false;
   }
 
-  function draw(figure) {
-    const chart = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
-    const place = figure.querySelector(".chart-drawing");
+  const placeOf = (figure) => figure.querySelector(".chart-drawing");
+  const viewOf = (figure) => window.echarts?.getInstanceByDom(placeOf(figure));
+
+  /** Give a figure all the room that it will take, so that nothing jumps when it is drawn. */
+  function prepare(figure) {
+    const place = placeOf(figure);
     if (!place) return; // nothing to draw
+    const chart = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
     if (chart.horizontal) place.style.height = `${Math.max(8, 4 + chart.labels.length * (chart.stacked ? 1 : chart.series.length) * 1.6)}rem`;
+    keys(figure, chart);
+    paintKeys(figure, isDark() ? DARK : LIGHT);
+    figure.querySelector(".chart-zoom").hidden = !zooms(chart);
+    waiting.set(figure, () => draw(figure, place, chart));
+  }
+
+  function draw(figure, place, chart) {
+    waiting.delete(figure);
     const view = echarts.init(place, null, { locale: language.startsWith("zh") ? "ZH" : "EN" });
     const paint = (colours) => {
       view.setOption(options(chart, colours));
       paintKeys(figure, colours);
     };
     if (chart.links.length) view.on("click", ({ data }) => { if (data?.link) location.assign(data.link); });
-    keys(figure, chart, view);
     zooming(figure, chart, view);
     paint(isDark() ? DARK : LIGHT);
-    new ResizeObserver(() => view.resize()).observe(place);
+    // What was left out before it was drawn stays out.
+    figure.querySelectorAll('.chart-keys [aria-pressed="false"]').forEach(({ textContent: name }) => {
+      view.dispatchAction({ type: "legendUnSelect", name });
+    });
+    new ResizeObserver(() => {
+      if (view.getWidth() !== place.clientWidth || view.getHeight() !== place.clientHeight) view.resize();
+    }).observe(place);
     drawn.push({ view, paint, table: figure.querySelector("details") });
+    figure.dispatchEvent(new Event("chart:drawn"));
   }
+
+  /** Fetch what draws; its address stands in the page, as a script that browsers leave alone. */
+  let fetching = null;
+  const fetched = () => (fetching ??= new Promise((done) => {
+    const script = document.createElement("script");
+    script.src = document.querySelector('script[type="text/later"]').src;
+    script.addEventListener("load", done);
+    document.head.append(script);
+  }));
 
   function repaint() {
     drawn.forEach(({ paint }) => paint(isDark() ? DARK : LIGHT));
   }
 
-  document.querySelectorAll("figure[data-chart]").forEach(draw);
+  const figures = document.querySelectorAll("figure[data-chart]");
+  figures.forEach(prepare);
+  const sight = new IntersectionObserver((entries) => {
+    entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => {
+      sight.unobserve(target);
+      fetched().then(() => waiting.get(target)?.());
+    });
+  }, { rootMargin: "400px" });
+  waiting.forEach((_draw, figure) => sight.observe(figure));
   new MutationObserver(repaint).observe(document.documentElement, { attributeFilter: ["class"] });
   // Paper is white, narrower than a screen, and can't be clicked.
   let opened = [];
   window.addEventListener("beforeprint", () => {
+    if (window.echarts) waiting.forEach((drawIt) => drawIt());
     opened = drawn.filter(({ table }) => table && !table.open);
     opened.forEach(({ table }) => { table.open = true; });
     drawn.forEach(({ view, paint }) => { paint(LIGHT); view.resize({ width: 640 }); });
