@@ -35,14 +35,19 @@ from library.rest.parsers import StrictJSONParser
 from library.rest.serializers import asked, validated
 
 
+class NothingActiveError(APIException):
+    """No model classifies here yet. It takes a person to mend that, so nobody is told to ask again."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "no_model"
+
+
 class ModelAwayError(APIException):
-    """There is no model to be asked at the moment."""
+    """The model cannot be asked at the moment."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-
-    def __init__(self, *, detail: str, code: str, wait: int) -> None:
-        super().__init__(detail, code)
-        self.wait = wait  # REST framework makes Retry-After of it
+    default_code = "model_away"
+    wait = 5  # REST framework makes Retry-After of it
 
 
 class HowSerializer(serializers.Serializer):
@@ -124,11 +129,12 @@ _ERRORS = {
         description="Values that are not valid, each at its place: in a batch, the number of the book.",
     ),
     401: OpenApiResponse(OpenApiTypes.OBJECT, description="Nobody is signed in."),
+    409: OpenApiResponse(OpenApiTypes.OBJECT, description="`no_model`: nothing is trained or active."),
     413: OpenApiResponse(OpenApiTypes.OBJECT, description="`too_large`"),
     503: OpenApiResponse(
         OpenApiTypes.OBJECT,
-        description="`no_model`: nothing is trained or active. `model_away`: the process that holds the "
-        "model cannot be asked. Ask again after the seconds in Retry-After.",
+        description="`model_away`: the process that holds the model cannot be asked. Ask again after the "
+        "seconds in Retry-After.",
     ),
 }
 _PARAMETERS: list[OpenApiParameter | type[serializers.Serializer]] = [
@@ -147,9 +153,9 @@ class _ClassifyView(APIView):
         try:
             found: list[Classified] = classify_books(books=books, with_evidence=with_evidence, **given)
         except NoModelError as error:
-            raise ModelAwayError(detail=error.message, code="no_model", wait=60) from error
+            raise NothingActiveError(error.message) from error
         except ServingError as error:
-            raise ModelAwayError(detail=error.message, code="model_away", wait=5) from error
+            raise ModelAwayError(error.message) from error
         with override(language):
             return ClassifiedSerializer(found, many=True).data
 

@@ -7,7 +7,9 @@ from itertools import cycle, repeat
 
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
@@ -17,7 +19,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from library.desk.roles import ADMINISTRATORS, ROLES
 from library.rest.scopes import Scope
 from library.rest.tokens import issue_token
-from tests.databases import undone
+from tests.databases import both_databases, on_postgresql, undone
 from tests.factories import make_book, make_category
 from tests.logins import make_user
 from tests.test_query_counts import add_rows
@@ -33,10 +35,14 @@ STRANGER = "stranger"
 
 
 @pytest.fixture
-def described(db):
-    """The schema of a library with some of everything."""
+def described(database):
+    """The schema of a library with some of everything; its requests keep the test's transaction open."""
     add_rows(make_book(category=make_category(parent=make_category())), 1, 4)
-    return schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application())
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application())
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture
@@ -92,12 +98,14 @@ def ask_all(described, senders, **how):
     return sent
 
 
+@on_postgresql
 def test_a_request_of_each_kind_to_every_endpoint_by_one_role_after_the_other(described, headers):
     senders = cycle([headers[ADMINISTRATORS], *headers.values()])
     assert ask_all(described, senders, examples=1, excluded=EXCLUDED, derandomize=True) > 150
 
 
 @pytest.mark.slow
+@both_databases
 @pytest.mark.parametrize("role", [*ROLES, STRANGER])
 def test_thousands_of_requests_by_each_role(described, headers, role):
     sent = ask_all(described, repeat(headers[role]), examples=LONG_EXAMPLES, excluded=EXCLUDED_AT_RANDOM)
