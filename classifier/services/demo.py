@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from classifier.errors import ClassifierError
 from classifier.models import ModelVersion, Recommendation, Run, Suggestion
 from classifier.services.jobs import run_here
+from library.analytics.services.refresh import refresh_statistics
 from library.catalogue.importing.books import import_books
 from library.catalogue.importing.categories import import_categories
 from library.catalogue.models import Book
@@ -27,7 +28,7 @@ SAMPLES = 10
 
 
 def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress) -> dict[str, Any]:
-    """Make the demo library, learn its categories, classify and recommend; what is there is left alone.
+    """Make the demo library, learn its categories, classify, recommend, count; what is there is left alone.
 
     Parameters
     ----------
@@ -58,6 +59,7 @@ def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress
         run_here(kind=Run.Kind.RECLASSIFY, now=now, progress=progress)
         run_here(kind=Run.Kind.ORDER_REVIEWS, now=now, progress=progress)
         run_here(kind=Run.Kind.RECOMMEND, now=now, progress=progress)
+    refresh_statistics(now=now, progress=progress)  # there may be no worker to do it every hour
     ensure_roles()
     return {
         "metrics": ModelVersion.objects.get(state="active").metrics,

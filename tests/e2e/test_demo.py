@@ -6,9 +6,11 @@ from collections import Counter
 import pytest
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.db.models import Sum
 from django.test import Client
 
 from classifier.models import ModelVersion, Recommendation, Suggestion, TitleLinks
+from library.analytics.models import CategoryDay
 from library.catalogue.models import Book
 from library.circulation.models import Loan
 from library.people.models import Borrower
@@ -86,6 +88,20 @@ def test_the_samples_shown_are_what_is_kept(finished_demo, opened):
             kept = Recommendation.objects.filter(rank=1, borrower__card_number=sample["borrower"])
             row = kept.select_related("book", "because").get()
             assert (row.book.title, row.reason) == (sample["title"], sample["reason"])
+
+
+def test_the_statistics_are_counted(demo, opened):
+    with opened(demo.folder):
+        client = Client()
+        client.force_login(get_user_model().objects.get())
+        counted = CategoryDay.objects.aggregate(Sum("checkouts"), Sum("checkins"))
+        returned = Loan.objects.exclude(returned_at=None).count()
+        assert counted == {"checkouts__sum": 12_000, "checkins__sum": returned}
+        loans = client.get("/admin/analytics/statistics/").context["figures"][0]
+    checkouts, _renewals, checkins = loans.drawing["series"]
+    assert [checkouts["name"], checkins["name"]] == ["Checkouts", "Checkins"]
+    assert sum(checkouts["values"]) > 1000
+    assert sum(checkins["values"]) > 1000
 
 
 def may_enter(username, password):

@@ -1,6 +1,5 @@
 """The pages of books, with their copies."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,21 @@ from django.contrib.admin.views.main import ORDER_VAR
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.db.models import ImageField, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 from unfold.decorators import display
 
 from library.catalogue import covers
-from library.catalogue.admin.importing import import_page, may_import
+from library.catalogue.admin.importing import BOOKS
 from library.catalogue.files import FileRefusedError, digest_name
 from library.catalogue.models import Book, Copy
 from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
 from library.catalogue.search import in_order, matching, ranked
 from library.catalogue.services import CategoryRetiredError, librarian_source, save_book
+from library.desk.importing import ImportingAdmin
 
 
 class CopyInline(TabularInline):
@@ -87,7 +86,7 @@ class BookForm(forms.ModelForm):
 
 
 @admin.register(Book)
-class BookAdmin(ModelAdmin):
+class BookAdmin(ImportingAdmin):
     list_display = ["small_cover", "title", "authors", "year", "language", "category", "source"]
     list_display_links = ["title"]
     list_select_related = ["category"]
@@ -120,14 +119,7 @@ class BookAdmin(ModelAdmin):
     form = BookForm
     formfield_overrides = {ImageField: {"form_class": CoverField}}
     inlines = [CopyInline]
-    list_before_template = "catalogue/import_link.html"
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(partial(import_page, self))
-        return [path("import/", view, name="catalogue_book_import"), *super().get_urls()]
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, {"may_import": may_import(request)} | (extra_context or {}))
+    imports = BOOKS
 
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:
         if "category" in form.changed_data:

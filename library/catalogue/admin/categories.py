@@ -6,14 +6,15 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from library.catalogue.admin.importing import CATEGORIES
 from library.catalogue.models import Category
+from library.desk.importing import ImportingAdmin
 
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin):
+class CategoryAdmin(ImportingAdmin):
     list_display = ["notation", "label_en", "label_zh", "parent", "scheme", "number_of_books", "standing"]
     list_select_related = ["parent", "replaced_by"]
     list_filter = ["scheme", ("retired_at", admin.EmptyFieldListFilter)]
@@ -23,6 +24,7 @@ class CategoryAdmin(ModelAdmin):
     autocomplete_fields = ["parent"]
     fields = ["scheme", "notation", "label_en", "label_zh", "parent", "standing"]
     readonly_fields = ["standing"]
+    imports = CATEGORIES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         return super().get_queryset(request).annotate(number_of_books=Count("books"))

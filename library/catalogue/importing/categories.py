@@ -5,6 +5,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from library.catalogue.importing.fields import cut
 from library.catalogue.models import Category
 from library.catalogue.selectors import retired_notations
@@ -52,7 +54,7 @@ def import_categories(
     """
     report = ImportReport(file=path.name, dry_run=dry_run)
     with kept_or_undone(report, strict=strict):
-        _, rows = read_rows(
+        _columns, rows = read_rows(
             path=path,
             required=("notation",),
             optional=(*LABELS, "parent"),
@@ -65,7 +67,7 @@ def import_categories(
             if (notation := _notation(row, said, retired, report)) is not None:
                 said[notation] = row
         if not said and not report.skipped:
-            report.warnings.append(f"{report.file} has no rows.")
+            report.warnings.append(_("%s has no rows.") % report.file)
         _write(said, scheme, report)
     return report
 
@@ -75,18 +77,19 @@ def _notation(row: Row, said: dict[str, Row], retired: set[str], report: ImportR
     notation = clean_line(row.cells["notation"])
     most = longest(Category, "notation")
     if not notation or len(notation) > most:
-        message = f"{quoted(notation)} is longer than {most} characters." if notation else "No notation."
+        values = {"text": quoted(notation), "most": most}
+        message = (
+            _("%(text)s is longer than %(most)s characters.") % values if notation else _("No notation.")
+        )
         report.skip(row.line, "notation", message)
         return None
     if notation in retired:
-        report.skip(
-            row.line, "notation", f"{quoted(notation)} was retired. Undo the taxonomy change to have it back."
-        )
+        message = _("%s was retired. Undo the taxonomy change to have it back.") % quoted(notation)
+        report.skip(row.line, "notation", message)
         return None
     if notation in said:
-        message = (
-            f"{quoted(notation)} is on line {said[notation].line} already; this line is the one that counts."
-        )
+        values = {"id": quoted(notation), "line": said[notation].line}
+        message = _("%(id)s is on line %(line)s already; this line is the one that counts.") % values
         report.problem(row.line, "notation", message)
     return notation
 
@@ -134,15 +137,15 @@ def _parents(
         if "parent" in row.cells:
             parent = clean_line(row.cells["parent"])
             if parent and parent not in categories:
-                report.problem(row.line, "parent", f"No category {quoted(parent)}; left out.")
+                report.problem(row.line, "parent", _("No category %s; left out.") % quoted(parent))
             elif parent and categories[parent].retired_at:
-                report.problem(row.line, "parent", f"{quoted(parent)} was retired; left out.")
+                report.problem(row.line, "parent", _("%s was retired; left out.") % quoted(parent))
             elif (parent or None) != before[notation]:
                 new[notation] = parent or None
     while circle := _circle(before | new):
         for notation in (at_fault := [notation for notation in circle if notation in new]):
-            message = f"The category would stand above itself: {quoted(' > '.join(circle))}; left out."
-            report.problem(said[notation].line, "parent", message)
+            message = _("The category would stand above itself: %s; left out.")
+            report.problem(said[notation].line, "parent", message % quoted(" > ".join(circle)))
             del new[notation]
         if not at_fault:  # it was there before this file: cut it, so that the search goes on
             before[circle[0]] = None

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
@@ -14,15 +14,17 @@ from unfold.decorators import display
 from library.circulation.admin.checkin import CheckinPage
 from library.circulation.admin.checkout import CheckoutPage
 from library.circulation.admin.desk import DeskPage
+from library.circulation.admin.importing import LOANS
 from library.circulation.admin.reporting import who
 from library.circulation.models import Loan
 from library.circulation.services.settling import settle_copies, settle_loans
-from library.people.admin.audit import AuditedAdmin
+from library.desk.importing import ImportingAdmin
+from library.people.admin.audit import Action, AuditedAdmin
 from library.people.selectors import without_personal_data
 
 
 @admin.register(Loan)
-class LoanAdmin(AuditedAdmin):
+class LoanAdmin(ImportingAdmin, AuditedAdmin):
     list_display = ["copy", "title", who, "borrowed_at", "due_at", "returned_at", "renewals"]
     list_filter = [("returned_at", admin.EmptyFieldListFilter), ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True
@@ -33,6 +35,7 @@ class LoanAdmin(AuditedAdmin):
     autocomplete_fields = ["copy", "borrower", "branch"]
     readonly_fields = ["lost_at"]
     fields = ["copy", "borrower", "borrowed_at", "due_at", "returned_at", "renewals", "lost_at", "branch"]
+    imports = LOANS
 
     def get_fields(self, request: HttpRequest, obj: Loan | None = None) -> list[Any]:
         fields = list(self.fields)
@@ -58,6 +61,13 @@ class LoanAdmin(AuditedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Loan]:
         return without_personal_data(super().get_queryset(request).select_related("copy__book"))
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        return self._watched(request, super().import_view)
+
+    def note_import(self, request: HttpRequest, *, kept: bool) -> None:
+        # A check tells who has borrowed what: a loan that is known counts as unchanged.
+        self.audit(request, Action.CHANGED if kept else Action.SEARCHED)
 
     def save_model(self, request: HttpRequest, obj: Loan, form: ModelForm, change: bool) -> None:
         # Only what was changed: the borrower may be forgotten meanwhile.

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from library.catalogue.models import Book
 from library.catalogue.selectors import book_ids
 from library.catalogue.services import add_copies
@@ -74,15 +76,16 @@ def import_loans(
         )
         read = [loan for row in rows if (loan := read_loan(row, now=now, report=report))]
         if not read and not report.skipped:
-            report.warnings.append(f"{report.file} has no rows.")
+            report.warnings.append(_("%s has no rows.") % report.file)
         books = book_ids(control_numbers={loan.control_number for loan in read})
         loans = _merged(read, books, report)
         is_history = "returned_at" not in columns
         if is_history:
-            report.warnings.append(
-                f"{report.file} has no column returned_at: each loan counts as returned when it was due "
+            text = _(
+                "%s has no column returned_at: each loan counts as returned when it was due "
                 "or, if sooner, when the book was next lent; the last loan of a book stays open until due."
             )
+            report.warnings.append(text % report.file)
         _write(loans, books, report, progress, history_until=now if is_history else None)
     return report
 
@@ -92,7 +95,8 @@ def _merged(read: Iterable[LoanRow], books: dict[str, int], report: ImportReport
     loans: dict[tuple[str, str, datetime], LoanRow] = {}
     for loan in read:
         if loan.control_number not in books:
-            report.skip(loan.line, "book", f"No book {quoted(loan.control_number)}: import the books first.")
+            message = _("No book %s: import the books first.") % quoted(loan.control_number)
+            report.skip(loan.line, "book", message)
         elif loan.key in loans:
             loans[loan.key] = loans[loan.key].merged(loan)
         else:
@@ -142,7 +146,7 @@ def _with_returns(
 ) -> list[tuple[LoanRow, Loan | None]]:
     """Return the rows of a history, which is in order of book and time, with their returns."""
     returned: list[tuple[LoanRow, Loan | None]] = []
-    for (row, loan), (following, _) in zip(pairs, [*pairs[1:], (None, None)], strict=False):
+    for (row, loan), (following, _known) in zip(pairs, [*pairs[1:], (None, None)], strict=False):
         # A loan that is known may have been renewed here.
         due = loan.due_at if loan and not row.due_at else row.due
         returned_at: datetime | None
@@ -207,7 +211,7 @@ def _copies_for(
 ) -> list[int]:
     """Return the primary key of a copy for each loan, some of them made for it."""
     lent: dict[int, list[Span]] = defaultdict(list)
-    for _, _, loan in known:
+    for _book_id, _card, loan in known:
         lent[loan.copy_id].append((loan.borrowed_at, loan.returned_at or FOREVER))
     spans: dict[str, list[Span]] = defaultdict(list)
     for row in new:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from django.utils.timezone import get_default_timezone
+from django.utils.translation import gettext as _
 
 from library.people.models import Borrower
 from library.tabular import BadCellError, ImportReport, Row, clean_line, longest, quoted
@@ -79,7 +80,8 @@ def read_loan(row: Row, *, now: datetime, report: ImportReport) -> LoanRow | Non
         if row.cells.get(column, "").strip():
             returned_at = read_date(row.cells[column], latest=now + CLOCKS_DIFFER)
             if returned_at < borrowed_at:
-                raise BadCellError(f"Returned {returned_at:%Y-%m-%d %H:%M}, before it was borrowed.")
+                day = f"{returned_at:%Y-%m-%d %H:%M}"
+                raise BadCellError(_("Returned %s, before it was borrowed.") % day)
     except BadCellError as error:
         report.skip(row.line, column, error.message)
         return None
@@ -107,11 +109,11 @@ def read_date(text: str, *, latest: datetime) -> datetime:
             date = date.replace(tzinfo=get_default_timezone())
         date = date.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise BadCellError(
-            f"{quoted(text)} is no date in ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z."
-        ) from error
+        message = _("%s is no date in ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z.")
+        raise BadCellError(message % quoted(text)) from error
     if not EARLIEST <= date <= latest:
-        raise BadCellError(f"{quoted(text)} is not between {EARLIEST:%Y-%m-%d} and {latest:%Y-%m-%d}.")
+        values = {"text": quoted(text), "first": f"{EARLIEST:%Y-%m-%d}", "last": f"{latest:%Y-%m-%d}"}
+        raise BadCellError(_("%(text)s is not between %(first)s and %(last)s.") % values)
     return date
 
 
@@ -119,9 +121,10 @@ def _number(text: str) -> str:
     number = clean_line(text)
     most = longest(Borrower, "card_number")
     if not number:
-        raise BadCellError("Blank.")
+        raise BadCellError(_("Blank."))
     if len(number) > most:
-        raise BadCellError(f"{quoted(number)} is longer than {most} characters.")
+        values = {"text": quoted(number), "most": most}
+        raise BadCellError(_("%(text)s is longer than %(most)s characters.") % values)
     return number
 
 
@@ -131,11 +134,10 @@ def _read_due(row: Row, borrowed_at: datetime, report: ImportReport) -> datetime
     try:
         due_at = read_date(text, latest=borrowed_at + LONGEST_LOAN)
         if due_at < borrowed_at:
-            raise BadCellError(f"{quoted(text)} is before the loan.")
+            raise BadCellError(_("%s is before the loan.") % quoted(text))
     except BadCellError as error:
-        report.problem(
-            row.line, "due_at", f"{error.message} Taken to be {LOAN_PERIOD.days} days after the loan."
-        )
+        instead = _("Taken to be %s days after the loan.") % LOAN_PERIOD.days
+        report.problem(row.line, "due_at", f"{error.message} {instead}")
         return None
     return due_at
 
@@ -145,7 +147,7 @@ def _read_renewals(row: Row, report: ImportReport) -> int | None:
         return None
     if text.isdecimal() and len(text) <= 5 and int(text) <= MOST_RENEWALS:
         return int(text)
-    report.problem(
-        row.line, "renewals", f"{quoted(text)} is no number from 0 to {MOST_RENEWALS:,}; left out."
-    )
+    values = {"text": quoted(text), "most": f"{MOST_RENEWALS:,}"}
+    message = _("%(text)s is no number from 0 to %(most)s; left out.") % values
+    report.problem(row.line, "renewals", message)
     return None

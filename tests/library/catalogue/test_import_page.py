@@ -1,16 +1,13 @@
 """The page that imports books: checked, mended, imported; and what it refuses."""
 
-import html
-import re
-
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
 from library.catalogue.models import Book, Category, Copy
 from library.desk.roles import CIRCULATION
-from tests.factories import make_book
+from tests.factories import make_book, make_category
+from tests.import_pages import hidden, problems, upload
 from tests.logins import desk, make_librarian, make_user
 
 pytestmark = pytest.mark.django_db
@@ -24,27 +21,8 @@ def librarian():
     return desk(make_librarian())
 
 
-def upload(client, content, name="new.csv", **more):
-    content = content if isinstance(content, bytes) else content.encode()
-    return client.post(PAGE, {"file": SimpleUploadedFile(name, content), **more})
-
-
-def hidden(answer, name):
-    """Return what the page takes along."""
-    found = re.search(f'name="{name}" value="([^"]*)"', answer.content.decode())
-    return html.unescape(found[1])
-
-
-def problems(answer):
-    return [
-        (line, problem["column"], problem["message"], row)
-        for line, row, of_row in answer.context["rows"]
-        for problem in of_row
-    ]
-
-
 def test_a_file_is_checked_mended_on_the_page_and_imported(librarian):
-    answer = upload(librarian, FAULTY)
+    answer = upload(librarian, PAGE, FAULTY)
     assert problems(answer) == [
         (3, "title", "No title. The row is left out.", "2,,2001,"),
         (4, "year", f'"soon" is no year up to {timezone.now().year + 5}; left out.', "3,Optics,soon,535"),
@@ -84,13 +62,13 @@ def test_a_file_with_faults_is_imported_only_without_them_and_if_asked(librarian
 
 
 def test_a_file_just_chosen_is_checked_whatever_is_asked(librarian):
-    assert upload(librarian, "id,title\n1,Stars\n", do="rest").status_code == 200
+    assert upload(librarian, PAGE, "id,title\n1,Stars\n", do="rest").status_code == 200
     assert Book.objects.count() == 0
 
 
 def test_a_known_book_is_told_apart_from_a_new_one(librarian):
     make_book(control_number="1", title="Stars")
-    answer = upload(librarian, "id,title\n1,Stars and comets\n2,Optics\n")
+    answer = upload(librarian, PAGE, "id,title\n1,Stars and comets\n2,Optics\n")
     assert answer.context["counts"] == [("new books", "1"), ("changed books", "1"), ("new copies", "1")]
 
 
@@ -109,7 +87,7 @@ def test_a_known_book_is_told_apart_from_a_new_one(librarian):
 def test_what_is_wrong_with_the_whole_file_is_named_with_its_line_too(
     librarian, content, line, column, message
 ):
-    answer = upload(librarian, content)
+    answer = upload(librarian, PAGE, content)
     assert [found[:3] for found in problems(answer)] == [(line, column, message)]
     assert 'value="import"' not in answer.content.decode()
     assert 'value="rest"' not in answer.content.decode()
@@ -125,7 +103,7 @@ def test_what_is_wrong_with_the_whole_file_is_named_with_its_line_too(
     ],
 )
 def test_what_the_page_cannot_take_is_refused_with_a_reason(librarian, content, message):
-    answer = upload(librarian, content)
+    answer = upload(librarian, PAGE, content)
     assert message in answer.content.decode()
     assert "report" not in answer.context
 
@@ -144,7 +122,7 @@ def test_no_name_leads_out_of_the_folder(librarian, name):
 
 
 def test_of_many_faulty_rows_the_first_are_shown(librarian):
-    answer = upload(librarian, "id,title\n1,Stars\n" + "2,\n" * 60)
+    answer = upload(librarian, PAGE, "id,title\n1,Stars\n" + "2,\n" * 60)
     assert len(problems(answer)) == 50
     page = answer.content.decode()
     assert "60 rows to mend" in page
@@ -152,12 +130,12 @@ def test_of_many_faulty_rows_the_first_are_shown(librarian):
 
 
 def test_what_a_row_holds_is_text_on_the_page(librarian):
-    answer = upload(librarian, "id,title\n,</textarea><script>alert(1)</script>\n")
+    answer = upload(librarian, PAGE, "id,title\n,</textarea><script>alert(1)</script>\n")
     assert "<script>alert" not in answer.content.decode()
 
 
 def test_a_covers_name_reads_no_file_of_the_server(librarian):
-    answer = upload(librarian, "id,title,cover\n1,Stars,/etc/passwd\n")
+    answer = upload(librarian, PAGE, "id,title,cover\n1,Stars,/etc/passwd\n")
     assert answer.context["report"]["warnings"] == [
         "1 covers were passed over: name their folder with --covers."
     ]
@@ -165,7 +143,7 @@ def test_a_covers_name_reads_no_file_of_the_server(librarian):
 
 def test_in_chinese_the_faults_are_told_in_chinese(librarian):
     librarian.cookies["django_language"] = "zh-hans"
-    answer = upload(librarian, FAULTY)
+    answer = upload(librarian, PAGE, FAULTY)
     page = answer.content.decode()
     assert "2 行待修正" in page
     assert "第 3 行" in page
@@ -179,7 +157,28 @@ def test_only_who_may_add_books_is_offered_the_page(librarian):
     assert clerk.get(PAGE).status_code == clerk.post(PAGE, {}).status_code == 403
 
 
+def test_categories_have_a_page_like_it(librarian):
+    make_category(notation="5", label_en="Science")
+    page = "/admin/catalogue/category/import/"
+    content = "notation,label_en,parent\n5,Sciences,\n53,Physics,5\n54,Chemistry,6\n"
+    answer = upload(librarian, page, content)
+    assert problems(answer) == [(4, "parent", 'No category "6"; left out.', "54,Chemistry,6")]
+    assert answer.context["counts"] == [("new categories", "2"), ("changed categories", "1")]
+    assert Category.objects.count() == 1
+    mended = {"name": "new.csv", "text": content, "do": "import", "line-4": "54,Chemistry,5"}
+    assert librarian.post(page, mended).url == "/admin/catalogue/category/"
+    assert set(Category.objects.values_list("notation", "label_en", "parent__notation", "scheme")) == {
+        ("5", "Sciences", None, "local"),
+        ("53", "Physics", "5", "local"),
+        ("54", "Chemistry", "5", "local"),
+    }
+    assert page in librarian.get("/admin/catalogue/category/").content.decode()
+    clerk = desk(make_user(CIRCULATION))
+    assert page not in clerk.get("/admin/catalogue/category/").content.decode()
+    assert clerk.get(page).status_code == clerk.post(page, mended).status_code == 403
+
+
 def test_another_sites_form_is_refused():
     client = Client(enforce_csrf_checks=True)
     client.force_login(make_librarian())
-    assert upload(client, FAULTY, do="import").status_code == 403
+    assert upload(client, PAGE, FAULTY, do="import").status_code == 403

@@ -1,6 +1,7 @@
 """Files that name categories that were given up."""
 
 import pytest
+from django.utils import translation
 
 from library.catalogue.importing.books import import_books
 from library.catalogue.importing.categories import import_categories
@@ -59,3 +60,34 @@ def test_a_file_of_categories_leaves_retired_ones_alone(changes, tmp_path):
     assert dict(Category.objects.filter(notation__in="ade").values_list("notation", "parent__notation")) == {
         "a": None, "d": None, "e": "b",
     }  # fmt: skip
+
+
+def test_in_chinese_the_faults_of_categories_are_told_in_chinese(changes, tmp_path):
+    rows = [
+        ("a", "", ""),
+        ("", "No", ""),
+        ("2" * 201, "", ""),
+        ("d", "x" * 201, "c"),
+        ("e", "", "9"),
+        ("f", "", "f"),
+        ("e", "", "9"),
+    ]
+    path = write_csv(tmp_path / "categories.csv", "notation,label_en,parent", *rows)
+    with translation.override("zh-hans"):
+        report = import_categories(path=path)
+    assert [(problem.row, problem.message) for problem in report.problems] == [
+        (2, '"a" 已停用。如需恢复，请撤销该分类法变更。 该行已略去。'),
+        (3, "缺少分类号。 该行已略去。"),
+        (4, f'"{"2" * 59}…" 超过 200 个字符。 该行已略去。'),
+        (5, '"c" 已停用；已略去。'),
+        (5, "共 201 个字符；已截至 200 个。"),
+        (7, '该类目将成为自己的上级类目："f"；已略去。'),
+        (8, '"e" 已出现在第 6 行；以本行为准。'),
+        (8, '没有类目 "9"；已略去。'),
+    ]
+
+
+def test_in_chinese_an_empty_file_is_told_in_chinese(tmp_path):
+    path = write_csv(tmp_path / "categories.csv", "notation")
+    with translation.override("zh-hans"):
+        assert import_categories(path=path).warnings == ["categories.csv 没有数据行。"]

@@ -1,6 +1,7 @@
 """Bad input to the import of loans: good rows are kept and faults named, or, if strict, nothing is kept."""
 
 import pytest
+from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -171,3 +172,40 @@ def test_no_text_raises_anything_but_an_error_for_people(tmp_path_factory, conte
             assert Loan.objects.count() == 0
         else:
             assert Loan.objects.count() == report.created >= 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("book", "8", '没有图书 "8"：请先导入图书。 该行已略去。'),
+        ("book", "", "空白。 该行已略去。"),
+        ("borrower", "9" * 101, f'"{"9" * 59}…" 超过 100 个字符。 该行已略去。'),
+        (
+            "borrowed_at",
+            "soon",
+            '"soon" 不是 ISO 8601 格式的日期（如 2024-05-31 或 2024-05-31T14:30:00Z）。 该行已略去。',
+        ),
+        ("borrowed_at", "2024-06-03", '"2024-06-03" 不在 1900-01-01 与 2024-06-02 之间。 该行已略去。'),
+        ("returned_at", "2023-12-31", "归还时间 2023-12-31 00:00 早于借出时间。 该行已略去。"),
+        ("due_at", "2023-12-31", '"2023-12-31" 早于借出时间。 按借出后 28 天计算。'),
+        ("renewals", "many", '"many" 不是 0 到 32,767 之间的整数；已略去。'),
+    ],
+)
+def test_in_chinese_the_faults_are_told_in_chinese(tmp_path, column, value, message):
+    make_shelf()
+    path = write_csv(tmp_path / "loans.csv", HEADER, row_with(column, value), GOOD)
+    with translation.override("zh-hans"):
+        report = import_loans(path=path, now=NOW)
+    assert found(report) == [("loans.csv", 2, column, message)]
+
+
+@pytest.mark.django_db
+def test_in_chinese_what_a_file_lacks_is_told_in_chinese(tmp_path):
+    path = write_csv(tmp_path / "loans.csv", "borrower,book,borrowed_at")
+    with translation.override("zh-hans"):
+        assert import_loans(path=path, now=NOW).warnings == [
+            "loans.csv 没有数据行。",
+            "loans.csv 没有 returned_at 列：每次借阅视为在应还时归还，若该书此前已再次借出，"
+            "则视为在再次借出时归还；每本书的最后一次借阅在应还之前视为未还。",
+        ]

@@ -97,7 +97,17 @@ _NEVER_SAVED = {
 }  # fmt: skip
 _DESK = ("circulation.add_loan", "people.view_borrower")
 _MAY_CHANGE = {"get": (("catalogue.change_category",), 200), "post": (("catalogue.change_category",), 200)}
-_IMPORTS = ("catalogue.add_book", "catalogue.change_book", "catalogue.add_category", "catalogue.add_copy")
+#: What a file brings beside the rows it is of is made with it.
+_IMPORTS = {
+    "catalogue_book": (
+        "catalogue.add_book", "catalogue.change_book", "catalogue.add_category", "catalogue.add_copy",
+    ),
+    "catalogue_category": ("catalogue.add_category", "catalogue.change_category"),
+    "circulation_loan": (
+        "circulation.add_loan", "circulation.change_loan", "people.view_borrower", "people.add_borrower",
+        "catalogue.add_copy",
+    ),
+}  # fmt: skip
 _DECIDES = ("classifier.view_modelversion", "classifier.change_modelversion")
 
 _NAMED: dict[str, Expected] = {
@@ -135,7 +145,10 @@ _NAMED: dict[str, Expected] = {
         f"stats-{name}": {"get": (("analytics.view_statistics",), 200)}
         for name in ("loans", "most-loaned", "categories")
     },
-    "admin:catalogue_book_import": {"get": (_IMPORTS, 200), "post": (_IMPORTS, 200)},
+    **{
+        f"admin:{label}_import": {"get": (needed, 200), "post": (needed, 200)}
+        for label, needed in _IMPORTS.items()
+    },
     "admin:catalogue_book_lists": {"get": (("catalogue.view_book",), 200)},
     "suggestion-accept": {"post": (("catalogue.change_book",), 200)},
     "suggestion-review": {"post": (("classifier.add_review", "catalogue.change_book"), 400)},

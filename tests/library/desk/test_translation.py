@@ -1,12 +1,47 @@
+import ast
+import re
+from pathlib import Path
+
 import pytest
 from django.apps import apps
 from django.utils import translation
+from django.utils.translation.template import templatize
 
+ROOT = Path(__file__).parents[3]
 MODELS = [
     model
     for label in ("rest", "catalogue", "people", "circulation", "analytics", "classifier")
     for model in apps.get_app_config(label).get_models()
 ]
+#: What marks a text to be translated, and how many of its arguments are texts.
+MARKS = {
+    **dict.fromkeys(("_", "gettext", "gettext_lazy"), 1),
+    **dict.fromkeys(("ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"), 2),
+}
+#: The same in both languages.
+SAME = {("REST API",)}
+
+
+def marked(source):
+    """Yield the name of each mark in Python source, and the texts it is given."""
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in MARKS:
+            texts = call.args[: MARKS[call.func.id]]
+            if all(isinstance(text, ast.Constant) for text in texts):
+                yield call.func.id, tuple(text.value for text in texts)
+
+
+def marked_in_template(source):
+    # Django makes of a template what extracts texts from Python, with letters for all the rest.
+    for call in re.findall(r"gettext\((?:u'(?:[^'\\]|\\.)*'|u\"(?:[^\"\\]|\\.)*\"|, )+", templatize(source)):
+        texts = ast.literal_eval(f"({call.removeprefix('gettext(').rstrip(', ')},)")
+        yield "ngettext" if len(texts) == 2 else "gettext", texts
+
+
+def chinese(mark, texts):
+    if mark.startswith("n"):
+        return translation.ngettext(*texts, 2)
+    return translation.pgettext(*texts) if mark.startswith("p") else translation.gettext(*texts)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -16,3 +51,20 @@ def test_everything_a_model_is_called_has_a_chinese_name(model):
     with translation.override("zh-hans"):
         plain_english = [str(name) for name in names if str(name).isascii()]
     assert plain_english in ([], ["ISBN"])
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "read"),
+    [
+        ("library", "*.py", marked),
+        ("classifier", "*.py", marked),
+        ("templates", "*.html", marked_in_template),
+    ],
+)
+def test_every_text_marked_for_translation_has_a_chinese_one(folder, pattern, read):
+    found = [
+        mark for path in (ROOT / folder).rglob(pattern) for mark in read(path.read_text(encoding="utf-8"))
+    ]
+    assert len(found) > 100
+    with translation.override("zh-hans"):
+        assert {texts for mark, texts in found if chinese(mark, texts) in texts} <= SAME
