@@ -43,7 +43,7 @@ class Problems:
 
 def _too_large(request: HttpRequest) -> HttpResponse | None:
     try:
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        length = int(request.headers.get("Content-Length") or 0)
     except ValueError:
         return problem_response(status=400, path=request.path, detail=_("Content-Length is no number."))
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE

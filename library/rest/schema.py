@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 from library.rest.examples import example_of
+from library.rest.fields import ChosenFields
 from library.rest.problems import MEDIA_TYPE, problem
 from library.rest.tables import CsvRenderer
 
@@ -76,7 +77,13 @@ _KEY = {
 
 
 class ApiSchema(AutoSchema):
-    """Lets a field that is null where there is nothing to read be told so."""
+    """Tells of fields that are null where there is nothing to read, and of those that may be left out."""
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
+        schema: Schema = super()._map_basic_serializer(serializer, direction)
+        if direction == "response" and isinstance(serializer, ChosenFields):
+            schema.pop("required", None)
+        return schema
 
     def _get_serializer_field_meta(self, field: Any, direction: str) -> dict[str, Any]:
         meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from library.catalogue.models import Category
 from library.catalogue.selectors import CategoryNode, ancestors, category_tree
 from library.rest.examples import example
-from library.rest.serializers import RecordSerializer
+from library.rest.serializers import RecordSerializer, asked
 from library.rest.tables import LIST_RENDERERS, table, wants_table
 from library.rest.views import RecordViewSet
 
@@ -86,6 +86,14 @@ class CategoryTreeSerializer(CategoryCountsSerializer):
         raise NotImplementedError
 
 
+class TreeSerializer(serializers.Serializer):
+    """Which tree is asked for."""
+
+    scheme = serializers.CharField(
+        required=False, allow_blank=True, help_text="Only categories of this scheme."
+    )
+
+
 class CategoryViewSet(RecordViewSet):
     queryset = Category.objects.all()
     serializer_class = CategorySerializer
@@ -94,14 +102,14 @@ class CategoryViewSet(RecordViewSet):
     ordering_fields = ["notation", "label_en", "label_zh"]
 
     @extend_schema(
-        parameters=[OpenApiParameter("scheme", str, description="Only categories of this scheme.")],
+        parameters=[TreeSerializer],
         responses=CategoryTreeSerializer(many=True),
         filters=False,
     )
     @action(detail=False, pagination_class=None)
     def tree(self, request: Request) -> Response:
         """Return the open categories, nested, each with its number of books; fifty levels at most."""
-        nodes = category_tree(scheme=request.query_params.get("scheme"))
+        nodes = category_tree(**asked(TreeSerializer, request))
         return Response([_nested(node) for node in nodes.values() if node["parent"] not in nodes])
 
     @extend_schema(

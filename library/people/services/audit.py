@@ -14,6 +14,7 @@ from django.db.models import Model
 from library.people.models import AuditEntry
 
 _LONGEST_PATH = 500
+_LONGEST_KEY = 40
 
 
 def write_entry(
@@ -57,10 +58,15 @@ def write_entry(
         user_name=user_name,
         action=action,
         object_type=model._meta.label_lower if model else "",
-        object_key=str(object_key),
+        object_key=_storable(object_key)[:_LONGEST_KEY],
         listed=f" {keys} " if keys else "",
-        path=path.partition("?")[0][:_LONGEST_PATH],
+        path=_storable(path.partition("?")[0])[:_LONGEST_PATH],
     )
+
+
+def _storable(asked: object) -> str:
+    """Return what a client wrote into an address without what PostgreSQL stores in no text."""
+    return str(asked).replace("\0", "�")
 
 
 def system_user() -> str:

@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -25,7 +26,7 @@ from library.people.models import AuditEntry, Borrower
 from library.people.selectors import entries_about
 from library.people.services.audit import prune_audit, system_user, write_entry
 from tests.classifier.factories import make_recommendation
-from tests.databases import both_databases, undone
+from tests.databases import both_databases, on_postgresql, undone
 from tests.factories import NOW, make_borrower, make_loan
 from tests.logins import api, desk, make_librarian, make_user
 
@@ -265,6 +266,15 @@ def test_a_refusal_is_written_down(address):
     client = desk(make_user(ANALYSTS))
     assert client.get(address.format(borrower.pk)).status_code == 403
     assert entries() == [("refused", "people.borrower", str(borrower.pk), "")]
+
+
+@on_postgresql
+def test_a_refusal_is_written_down_whatever_the_address_holds(database):
+    key = "9\0" + "x" * 60
+    assert api(make_user(ANALYSTS)).get(f"/api/v1/borrowers/{quote(key)}/").status_code == 403
+    (entry,) = AuditEntry.objects.filter(action=AuditEntry.Action.REFUSED)
+    assert entry.object_key == "9\ufffd" + "x" * 38
+    assert entry.path == f"/api/v1/borrowers/9\ufffd{'x' * 60}/"
 
 
 @pytest.mark.django_db

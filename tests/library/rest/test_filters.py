@@ -33,6 +33,8 @@ def test_rows_that_tie_are_ordered_by_their_key(query, ordering):
         ("book=-1e30", "book"),
         ("borrower=x", "borrower"),
         ("borrower=nan", "borrower"),
+        ("borrowed_at_after=2024-01-01T00:00:00-17:00", "borrowed_at_after"),
+        ("borrowed_at_before=9999-12-31T23:00:00-14:00", "borrowed_at_before"),
         ("page_size=x", "page_size"),
         ("page_size=0", "page_size"),
         ("page_size=\u00b2", "page_size"),

@@ -10,6 +10,7 @@ from django.test import Client
 from library.catalogue.models import Book, Category
 from library.desk.roles import ADMINISTRATORS
 from library.rest.problems import MEDIA_TYPE
+from tests.databases import on_postgresql
 from tests.factories import make_book
 from tests.logins import api, desk, make_librarian, make_user
 from tests.problems import problem_of
@@ -201,11 +202,25 @@ def test_no_write_takes_a_body_that_cannot_be(body, kind, allowed):
     assert asked > 30
 
 
+@on_postgresql
 @pytest.mark.parametrize(
     "value",
-    [SQL, "\0", "a\0b", "../../etc/passwd", "9" * 400, "x" * 4000, "\ud7ff\U0010ffff", "[]", "-1", ""],
+    [
+        SQL,
+        "2024-01-01T00:00:00+17:00",
+        "0001-01-01T00:00:00+14:00",
+        "\0",
+        "a\0b",
+        "../../etc/passwd",
+        "9" * 400,
+        "x" * 4000,
+        "\ud7ff\U0010ffff",
+        "[]",
+        "-1",
+        "",
+    ],
 )
-def test_no_filter_lets_a_hostile_value_through(value):
+def test_no_filter_lets_a_hostile_value_through(database, value):
     make_book(category=Category.objects.create(notation="004"))
     client = api(make_user(ADMINISTRATORS))
     wrong = []
