@@ -47,7 +47,7 @@ def compare_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpRes
         "title": _("Compare versions"),
         "opts": model_admin.opts,
         "filters": form,
-        "media": model_admin.media + form.media + CHART_MEDIA,
+        "media": form.media + CHART_MEDIA,
         "one": one,
         "other": other,
     }

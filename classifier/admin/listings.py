@@ -62,6 +62,6 @@ def lists_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpRespo
         "filters": form,
         "is_filtered": bool(chosen),
         "lists": lists,
-        "media": model_admin.media + form.media,
+        "media": form.media,
     }
     return render(request, "classifier/listings.html", context)

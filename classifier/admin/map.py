@@ -35,7 +35,7 @@ def map_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpRespons
         **model_admin.admin_site.each_context(request),
         "title": _("Map of the collection"),
         "opts": model_admin.opts,
-        "media": model_admin.media + CHART_MEDIA,
+        "media": CHART_MEDIA,
         "chart": _chart(),
         "drawn": drawn(),
         "may_draw": may_draw,

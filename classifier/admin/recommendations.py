@@ -97,7 +97,7 @@ class RecommendationAdmin(AuditedAdmin, ReadOnlyAdmin):
             "titles": titles,
             "verdicts": Feedback.Verdict.choices,
             "may_say": request.user.has_perm("classifier.add_feedback"),
-            "media": self.media + form.media,
+            "media": form.media,
         }
         return render(request, "classifier/for_borrower.html", context)
 

@@ -119,7 +119,7 @@ def desk_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpRespon
             "title": _("Review"),
             "opts": model_admin.opts,
             "filters": form,
-            "media": model_admin.media + form.media,
+            "media": form.media,
         }
         answer = render(request, "classifier/review.html", context)
     # Going back must not show a book that was judged, or is another's.

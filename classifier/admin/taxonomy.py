@@ -96,7 +96,7 @@ class CategoryWithChangesAdmin(CategoryAdmin):
             "opts": self.opts,
             "kind": kind.value,
             "form": form,
-            "media": self.media + form.media,
+            "media": form.media,
             "found": found,
             "bars": _bars(found) if found else [],
             "seen": seen,

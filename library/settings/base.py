@@ -277,6 +277,8 @@ TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
+# What stands in the place of the theme's own files: these are found first.
+STATICFILES_DIRS = [BASE_DIR / "library" / "desk" / "theme"]
 # Apart from the state in a container image: its files belong to the code, not to the data volume.
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(DATA_DIR / "static")))
 MEDIA_URL = "media/"

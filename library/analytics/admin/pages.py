@@ -71,7 +71,7 @@ def statistics_page(
         "shown": SHOWN,
         "remarks": sorted(set(remarks)),
         "fresh": freshness(),
-        "media": model_admin.media + form.media + CHART_MEDIA,
+        "media": form.media + CHART_MEDIA,
         "chosen": [(form[field].label, _chosen(form, field)) for field in page.filters],
         "print_address": f"{request.path}?{for_paper.urlencode()}",
     }
