@@ -13,7 +13,7 @@ from library.people.services.borrowers import save_borrower
 #: The present of the tests, handed to services as ``now=``.
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 
-_numbers = count(1)
+_numbers = count(100_001)  # each with as many digits, so that text is sorted as numbers are
 
 
 def make_category(**fields: Any) -> Category:

@@ -15,6 +15,7 @@ from classifier.admin import figures, pictures
 from classifier.admin.filtering import FilterForm
 from classifier.models import ModelVersion
 from library.desk.charts import CHART_MEDIA
+from library.desk.tiles import labelled
 
 _SHOWN = 20
 """Categories whose figures differ most: the others are alike."""
@@ -90,7 +91,7 @@ def _rows(one: ModelVersion, other: ModelVersion) -> list[dict[str, Any]]:
             left, right = (value.get(figure) if isinstance(value, dict) else None for value in values)
             rows.append(
                 {
-                    "name": f"{figures.evidence_name(name)}: {words}",
+                    "name": labelled(figures.evidence_name(name), words),
                     "is_main": name == "fused",
                     **_beside(left, right),
                 }

@@ -17,7 +17,7 @@ from django_celery_beat.models import PeriodicTask
 from classifier.models import Alarm, Misfiled, ModelVersion, ReviewItem, Run
 from classifier.review_selectors import waiting_items
 from library.circulation.admin.home import circulation_tiles
-from library.desk.tiles import Tile
+from library.desk.tiles import Tile, labelled
 
 FAILED_DAYS = 7
 """A run that failed longer ago is looked for in the list; the schedule has tried again since."""
@@ -56,7 +56,7 @@ def _reviews(now: datetime) -> Tile:
         tone="todo" if waiting["books"] else "calm",
         more=[
             *(
-                (f"{words}: {_number(waiting[name])}", f"{address}?reason={name}")
+                (labelled(words, _number(waiting[name])), f"{address}?reason={name}")
                 for name, words in ReviewItem.REASONS.items()
                 if waiting[name]
             ),
@@ -97,8 +97,8 @@ def _runs(now: datetime) -> Tile:
         value=_number(len(failed)),
         url=f"{address}?status__in={','.join(wrong)}" if failed else address,
         lines=[
-            *(f"{run}: {run.outcome}" for run in failed),
-            *(f"{run}: {run.get_status_display()}, {run.progress:.0%}" for run in running),
+            *(labelled(run, run.outcome) for run in failed),
+            *(labelled(run, f"{run.get_status_display()} ({run.progress:.0%})") for run in running),
         ],
         tone="alarm" if failed else "calm",
     )

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
 from classifier import dispatch
+from classifier.admin.facts import as_facts, as_settings
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.models import Run
 from classifier.services.runs import request_cancel
@@ -210,11 +211,11 @@ class RunAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("parameters"))
     def parameters_table(self, run: Run) -> SafeString:
-        return table(run.parameters)
+        return as_settings(run.parameters)
 
     @display(description=gettext_lazy("result"))
     def results_table(self, run: Run) -> SafeString:
-        return table(run.result)
+        return as_facts(run.result)
 
     @display(description=gettext_lazy("traceback"))
     def where_in_the_code(self, run: Run) -> SafeString:
@@ -247,27 +248,3 @@ def _live(run: Run, part: str, words: str | None) -> SafeString | str | None:
     if run.status not in Run.ACTIVE:
         return words or None
     return format_html('<span data-run="{}" data-part="{}">{}</span>', run.pk, part, words or "-")
-
-
-def table(values: dict[str, Any], above: str = "") -> SafeString:
-    """Return JSON as a table of two columns, the inner values named by their way there."""
-    rows = list(_rows(values, above))
-    if not rows:
-        return SafeString("-")
-    lines = format_html_join("", '<tr><th scope="row">{}</th><td>{}</td></tr>', rows)
-    return format_html('<table class="facts">{}</table>', lines)
-
-
-def _rows(values: dict[str, Any], above: str) -> Any:
-    for name, value in values.items():
-        words = f"{above}{name.replace('_', ' ')}"
-        if isinstance(value, dict):
-            yield from _rows(value, f"{words}: ")
-        elif isinstance(value, list):
-            yield words, ", ".join(map(str, value)) or "-"
-        elif isinstance(value, bool):
-            yield words, _("yes") if value else _("no")
-        elif isinstance(value, float):
-            yield words, f"{value:.4g}"
-        else:
-            yield words, "-" if value is None else value

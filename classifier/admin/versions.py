@@ -26,8 +26,8 @@ from classifier import flows
 from classifier.admin import figures, pictures
 from classifier.admin.batches import page_of
 from classifier.admin.compare import compare_page
+from classifier.admin.facts import as_facts, as_settings
 from classifier.admin.map import map_page
-from classifier.admin.runs import table
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.dispatch import ask
 from classifier.models import ModelVersion, Reclassification, Run
@@ -239,11 +239,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("metrics"))
     def metrics_table(self, version: ModelVersion) -> SafeString:
-        return table({name: value for name, value in version.metrics.items() if _is_read(value)})
+        return as_facts({name: value for name, value in version.metrics.items() if _is_read(value)})
 
     @display(description=gettext_lazy("configuration"))
     def config_table(self, version: ModelVersion) -> SafeString:
-        return table(version.config)
+        return as_settings(version.config)
 
     @display(description="")
     def buttons(self, version: ModelVersion) -> SafeString | str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 Words = str | Promise
 
@@ -37,3 +38,8 @@ class Tile:
     lines: Sequence[Words] = field(default_factory=list)
     tone: Literal["alarm", "todo", "calm"] = "calm"
     more: Sequence[tuple[Words, str]] = field(default_factory=list)
+
+
+def labelled(words: object, value: object) -> str:
+    """Return a value with its name before it, and between them the colon of the language."""
+    return _("%(name)s: %(value)s") % {"name": words, "value": value}

@@ -137,7 +137,12 @@ def test_only_administrators_see_where_in_the_code_it_went_wrong():
 def test_the_result_is_a_table():
     run = make_run(status="succeeded", result={"metrics": {"macro_f1": 0.51234}, "active": True, "notes": []})
     page = desk(make_librarian()).get(f"{LIST}{run.pk}/change/").content.decode()
-    for name, value in (("metrics: macro f1", "0.5123"), ("active", "yes"), ("notes", "-"), ("seed", "0")):
+    for name, value in (
+        ("metrics: macro-F1", "0.5123"),
+        ("classifies now", "yes"),
+        ("notes", "-"),
+        ("random seed", "0"),
+    ):
         assert f'<th scope="row">{name}</th><td>{value}</td>' in page
 
 

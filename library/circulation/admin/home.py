@@ -14,7 +14,7 @@ from library.circulation.models import Hold, Loan, LoanEvent
 from library.circulation.selectors.holds import holds_not_fetched
 from library.circulation.selectors.overdue import is_overdue
 from library.circulation.selectors.today import SoFar, so_far_today
-from library.desk.tiles import Tile
+from library.desk.tiles import Tile, labelled
 
 _VERY_LATE = 30
 """Days, from which on a loan seldom comes back by itself."""
@@ -47,7 +47,7 @@ def _today(now: datetime) -> Tile:
         icon="sync_alt",
         value=_number(lent.today),
         url=reverse("admin:circulation_loan_changelist"),
-        lines=[f"{words}: {_beside(found[kind])}" for kind, words in _TODAY.items()],
+        lines=[labelled(words, _beside(found[kind])) for kind, words in _TODAY.items()],
         more=[
             (_("Checkout"), reverse("admin:circulation_loan_checkout")),
             (_("Checkin"), reverse("admin:circulation_loan_checkin")),
