@@ -22,7 +22,7 @@ References
 Wolpert, Stacked Generalization, Neural Networks 5(2), 1992 (out-of-fold inputs of the second level).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from itertools import combinations
@@ -199,7 +199,9 @@ class FusionClassifier:
             present=_present(blocks),
         )
 
-    def votes(self, books: Encoded, *, shown: Bool | None = None) -> Float32:
+    def votes(
+        self, books: Encoded, *, shown: Bool | None = None, alone: Collection[str] | None = None
+    ) -> Float32:
         """Return the networks' mean log probabilities, (n_books, 1 + n_modalities, n_classes).
 
         Parameters
@@ -207,9 +209,14 @@ class FusionClassifier:
         books : Encoded
         shown : bool array (n_books, n_modalities), optional
             What the fusion sees of what is present; left out, everything.
+        alone : collection of str, optional
+            The modalities whose own votes are wanted; left out, all.
         """
         seen = books.present if shown is None else books.present & shown
-        said = [net.read(codes, seen) for net, codes in zip(self.networks_, books.codes, strict=True)]
+        said = [
+            network.read(codes, seen, alone=alone)
+            for network, codes in zip(self.networks_, books.codes, strict=True)
+        ]
         return np.asarray(log_softmax(np.mean(said, axis=0), axis=2), np.float32)
 
     def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Float32:
@@ -232,14 +239,16 @@ class FusionClassifier:
         seen = books.present if shown is None else books.present & shown
         result = np.repeat(self.prior_[None, :], len(seen), axis=0)
         owner = self.machine_of(seen)
-        for number, names in enumerate(self.machines_):
+        machines = list(self.machines_)
+        for number in sorted(set(owner.tolist()) - {-1}):
+            names = machines[number]
             rows = np.flatnonzero(owner == number)
-            if len(rows):
-                part = books.take(rows)
-                votes = self.votes(part, shown=np.isin(self.modalities_, names)[None, :])
-                result[rows] = self.machines_[names].scores(
-                    self.represent(part, votes, names), votes[:, 0], vote_share=self.vote_share_
-                )
+            part = books if len(rows) == len(owner) else books.take(rows)
+            shown = np.array([[name in names for name in self.modalities_]])
+            votes = self.votes(part, shown=shown, alone=names)
+            result[rows] = self.machines_[names].scores(
+                self.represent(part, votes, names), votes[:, 0], vote_share=self.vote_share_
+            )
         return np.asarray(result - result.mean(axis=1, keepdims=True))
 
     def predict_proba(self, blocks: Mapping[str, Block]) -> Float64:
@@ -313,11 +322,13 @@ class FusionClassifier:
 
     def machine_of(self, seen: Bool) -> Int64:
         """Return for each book the number of the machine that judges it, -1 for none."""
-        owner = np.full(len(seen), -1)
         number = {names: i for i, names in enumerate(self.machines_)}
-        for names in reversed(self.machines_):
-            owner[seen[:, np.isin(self.modalities_, names)].all(axis=1)] = number[self.uses_[names]]
-        return owner
+        bit = {name: 1 << i for i, name in enumerate(self.modalities_)}
+        machines = [(sum(bit[name] for name in names), number[self.uses_[names]]) for names in self.machines_]
+        has = seen @ np.array(list(bit.values()))  # (n,): the book's modalities as a number
+        sets, place = np.unique(has, return_inverse=True)
+        owner = [next((of for names, of in machines if one & names == names), -1) for one in sets.tolist()]
+        return np.array(owner, np.int64)[place]
 
 
 def _best(

@@ -82,7 +82,11 @@ class FusedSvm:
 
         A category with no book among those learned from gets less than the book's lowest value.
         """
-        values = np.asarray(self.machine_.decision_function(X), np.float64)
+        if isinstance(self.machine_, LinearSVC):  # ten times as fast for one book as by its own method
+            values = np.asarray(X @ self.machine_.coef_.T + self.machine_.intercept_, np.float64)
+            values = values[:, 0] if values.shape[1] == 1 else values
+        else:
+            values = np.asarray(self.machine_.decision_function(X), np.float64)
         if values.ndim == 1:  # two classes: scikit-learn gives one column
             values = np.column_stack([-values, values])
         # Each book's own lowest value: what a book gets must not depend on who is asked about with it.
