@@ -221,11 +221,14 @@ class FusionClassifier:
 
     def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Float32:
         """Return the fused representation of books that have the modalities `names`, (n_books, d)."""
-        chosen = [0] if len(self.modalities_) > 1 else []  # of one modality, the fusion is another reading
-        chosen += [1 + self.modalities_.index(name) for name in names]
-        parts = [np.exp(votes[:, position] / 2) for position in chosen]
+        parts = [np.exp(votes[:, position] / 2) for position in self.positions(names)]
         parts += [np.sqrt(shares(books.linked[name])) for name in names if name in books.linked]
         return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def positions(self, names: Sequence[str]) -> list[int]:
+        """Return which of the votes represent books that have the modalities `names`."""
+        chosen = [0] if len(self.modalities_) > 1 else []  # of one modality, the fusion is another reading
+        return chosen + [1 + self.modalities_.index(name) for name in names]
 
     def scores(self, books: Encoded, *, shown: Bool | None = None) -> Float64:
         """Return scores (n_books, n_classes): log probabilities up to a constant, the mean of a book 0.
