@@ -100,22 +100,25 @@ def _slopes_of(
     rows = np.tile(np.arange(n), _POINTS)
     path = books.take(rows)
     steps = np.repeat(((_AT + 1) / 2).astype(np.float32), n)[:, None]
-    device = next(classifier.networks_[0].module_.parameters()).device
-    seen = {of: torch.full((len(rows),), of in names, device=device) for of in classifier.modalities_}
-    starts, logits = [], []
+    together = classifier.together()
+    device = next(together.parameters()).device
+    shown = {of: torch.full((len(rows),), of in names, device=device) for of in classifier.modalities_}
+    codes = {
+        of: torch.from_numpy(np.stack([network[of] for network in path.codes])).to(device)
+        for of in classifier.modalities_
+    }
     with torch.enable_grad():
-        for network, codes in zip(classifier.networks_, path.codes, strict=True):
-            tensors = {of: torch.from_numpy(code).to(device) for of, code in codes.items()}
-            tensors[name] = torch.from_numpy(codes[name] * steps).to(device).requires_grad_()
-            starts.append(tensors[name])
-            logits.append(network.module_.read(tensors, seen, alone=names))
-    said = np.stack([of.detach().cpu().numpy() for of in logits])
-    rise = rises(classifier, path, said.mean(axis=0), categories[rows], names)
-    rise *= np.repeat((_WEIGHTS / 2 / len(said)).astype(np.float32), n)[:, None, None]
-    back = torch.from_numpy(rise).to(device)
-    slopes = torch.autograd.grad(logits, starts, [back] * len(logits), is_grads_batched=True)
-    every = torch.stack(slopes).view(len(slopes), asked, _POINTS, n, -1).sum(dim=2)
-    return np.asarray(every.permute(0, 2, 3, 1).cpu())
+        start = codes[name] = (codes[name] * torch.from_numpy(steps).to(device)).requires_grad_()
+        logits = together.read(
+            codes, shown, alone=names
+        )  # (n_networks, _POINTS * n, 1 + modalities, classes)
+    mean = logits.detach().mean(dim=0).cpu().numpy()
+    rise = rises(classifier, path, mean, categories[rows], names)
+    rise *= np.repeat((_WEIGHTS / 2 / len(logits)).astype(np.float32), n)[:, None, None]
+    back = torch.from_numpy(rise).to(device)[:, None].expand(-1, len(logits), -1, -1, -1)
+    (slopes,) = torch.autograd.grad(logits, start, back, is_grads_batched=True)
+    every = slopes.view(asked, len(logits), _POINTS, n, -1).sum(dim=2)
+    return np.asarray(every.permute(1, 2, 3, 0).cpu())
 
 
 def rises(

@@ -33,9 +33,16 @@ import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
 
 from classifier.pipeline.calibration import Temperature
+from classifier.pipeline.combination import side_by_side
 from classifier.pipeline.config import Config
 from classifier.pipeline.modality import Block
-from classifier.pipeline.network import Codes, FusionNetwork
+from classifier.pipeline.network import (
+    PREDICT_BATCH,
+    Codes,
+    FusionModule,
+    FusionNetwork,
+    read,
+)
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 from classifier.pipeline.splits import grouped_folds, stratified_folds
 from classifier.pipeline.svm import FusedSvm, best_vote_share, settled
@@ -106,6 +113,7 @@ class FusionClassifier:
     def __init__(self, *, config: Config, seed: int) -> None:
         self.config = config
         self.seed = seed
+        self._together: tuple[list[FusionNetwork], FusionModule] | None = None
 
     def fit(
         self,
@@ -213,11 +221,25 @@ class FusionClassifier:
             The modalities whose own votes are wanted; left out, all.
         """
         seen = books.present if shown is None else books.present & shown
-        said = [
-            network.read(codes, seen, alone=alone)
-            for network, codes in zip(self.networks_, books.codes, strict=True)
-        ]
-        return np.asarray(log_softmax(np.mean(said, axis=0), axis=2), np.float32)
+        together = self.together()
+        votes = np.empty((len(seen), 1 + len(self.modalities_), together.n_classes), np.float32)
+        for start in range(0, len(seen), PREDICT_BATCH):
+            rows = slice(start, start + PREDICT_BATCH)
+            codes = {name: np.stack([of[name][rows] for of in books.codes]) for name in self.modalities_}
+            said = read(together, codes, seen[rows], alone=alone)
+            votes[rows] = log_softmax(said.mean(axis=0), axis=2)
+        return votes
+
+    def together(self) -> FusionModule:
+        """Return what reads the codes of all networks at once."""
+        device = next(self.networks_[0].module_.parameters()).device
+        if self._together is not None:
+            networks, module = self._together
+            if networks == self.networks_ and next(module.parameters()).device == device:
+                return module
+        module = side_by_side([network.module_ for network in self.networks_], without="encoders")
+        self._together = list(self.networks_), module
+        return module
 
     def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Float32:
         """Return the fused representation of books that have the modalities `names`, (n_books, d)."""
@@ -329,9 +351,10 @@ class FusionClassifier:
         bit = {name: 1 << i for i, name in enumerate(self.modalities_)}
         machines = [(sum(bit[name] for name in names), number[self.uses_[names]]) for names in self.machines_]
         has = seen @ np.array(list(bit.values()))  # (n,): the book's modalities as a number
-        sets, place = np.unique(has, return_inverse=True)
-        owner = [next((of for names, of in machines if one & names == names), -1) for one in sets.tolist()]
-        return np.array(owner, np.int64)[place]
+        owner = {
+            one: next((of for names, of in machines if one & names == names), -1) for one in set(has.tolist())
+        }
+        return np.array([owner[one] for one in has.tolist()], np.int64)
 
 
 def _best(

@@ -24,7 +24,8 @@ from classifier.pipeline.term_table import TermTable
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh,
 }  # fmt: skip
-_PREDICT_BATCH = 2048
+PREDICT_BATCH = 2048
+"""Books read at a time."""
 
 Codes = dict[str, Float32]
 """Of each modality (n_books, width)."""
@@ -76,6 +77,7 @@ class FusionModule(nn.Module):
         Parameters
         ----------
         codes : mapping of str to tensor (n_books, width)
+            By several networks (n_networks, n_books, width), where this is several side by side.
         shown : mapping of str to bool tensor (n_books,)
         alone : collection of str, optional
             The modalities whose own answers are wanted, zeros being returned for the others; left out, all.
@@ -87,7 +89,7 @@ class FusionModule(nn.Module):
                 outputs.append(self.heads[name](self.activate(code + self.biases[name])))
             else:
                 outputs.append(torch.zeros_like(outputs[0]))
-        return torch.stack(outputs, dim=1)
+        return torch.stack(outputs, dim=-2)
 
     def _encode(self, name: str, values: Any, present: Tensor) -> Tensor:
         """Return (n_books, width); what an absent row gives is never shown."""
@@ -162,9 +164,9 @@ class FusionNetwork:
         n_books = len(next(iter(blocks.values())).present)
         codes = {name: np.zeros((n_books, self.settings.width), np.float32) for name in blocks}
         with one_thread(), torch.inference_mode():
-            for start in range(0, n_books, _PREDICT_BATCH):
-                rows = slice(start, start + _PREDICT_BATCH)
-                part = blocks if n_books <= _PREDICT_BATCH else _rows(blocks, rows)
+            for start in range(0, n_books, PREDICT_BATCH):
+                rows = slice(start, start + PREDICT_BATCH)
+                part = blocks if n_books <= PREDICT_BATCH else _rows(blocks, rows)
                 for name, code in self.module_.encode(*_tensors(part, device)).items():
                     codes[name][rows] = code.cpu().numpy()
         return codes
@@ -182,17 +184,7 @@ class FusionNetwork:
         alone : collection of str, optional
             As for `FusionModule.read`.
         """
-        device = next(self.module_.parameters()).device
-        result = np.zeros((len(shown), 1 + len(codes), self.module_.n_classes), np.float32)
-        with one_thread(), torch.inference_mode():
-            for start in range(0, len(shown), _PREDICT_BATCH):
-                rows = slice(start, start + _PREDICT_BATCH)
-                part = {name: torch.from_numpy(code[rows]).to(device) for name, code in codes.items()}
-                seen = dict(zip(codes, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
-                result[rows] = (
-                    torch.log_softmax(self.module_.read(part, seen, alone=alone), dim=2).cpu().numpy()
-                )
-        return result
+        return read(self.module_, codes, shown, alone=alone)
 
     def to(self, device: str) -> Self:
         """Move the fitted network to a device for prediction."""
@@ -252,6 +244,33 @@ class FusionNetwork:
 
     def _tables(self) -> list[TermTable]:
         return [encoder for encoder in self.module_.encoders.values() if isinstance(encoder, TermTable)]
+
+
+def read(module: FusionModule, codes: Codes, shown: Bool, *, alone: Collection[str] | None = None) -> Float32:
+    """Return log probabilities as `FusionNetwork.read` does, or of several networks side by side.
+
+    Parameters
+    ----------
+    module : FusionModule
+    codes : dict of str to float32 array ([n_networks,] n_books, width)
+    shown : bool array (n_books, n_modalities)
+    alone : collection of str, optional
+
+    Returns
+    -------
+    float32 array ([n_networks,] n_books, 1 + n_modalities, n_classes)
+    """
+    device = next(module.parameters()).device
+    networks = next(iter(codes.values())).shape[:-2]
+    result = np.zeros((*networks, len(shown), 1 + len(codes), module.n_classes), np.float32)
+    with one_thread(), torch.inference_mode():
+        for start in range(0, len(shown), PREDICT_BATCH):
+            rows = slice(start, start + PREDICT_BATCH)
+            part = {name: torch.from_numpy(code[..., rows, :]).to(device) for name, code in codes.items()}
+            seen = dict(zip(codes, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
+            said = torch.log_softmax(module.read(part, seen, alone=alone), dim=-1)
+            result[..., rows, :, :] = said.cpu().numpy()
+    return result
 
 
 @contextmanager

@@ -170,9 +170,10 @@ def test_what_is_differentiated_is_the_score_that_decides(model, books):
 
 @pytest.fixture(scope="module")
 def fewer(model, blocks, catalogue):
-    """A classifier that knows of a fourth category and has learned of two."""
+    """A classifier of another structure that knows of four categories and has learned of two."""
     known = [{"cooking": 1, "physics": 3}.get(book.category, -1) for book in catalogue.books]
-    return FusionClassifier(config=TINY, seed=4).fit(blocks, np.array(known), n_classes=4)
+    config = TINY.with_settings(["network.fusion=attention", "network.hidden=8", "network.activation=silu"])
+    return FusionClassifier(config=config, seed=4).fit(blocks, np.array(known), n_classes=4)
 
 
 @pytest.mark.parametrize("kind", ["linear", "rbf", "fewer"])
