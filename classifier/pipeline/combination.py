@@ -1,4 +1,4 @@
-"""How the encodings of a book's modalities become one.
+"""How the encodings of a book's modalities become one, and several networks one.
 
 References
 ----------
@@ -7,12 +7,14 @@ Attention over a few inputs: Yang et al., Hierarchical Attention Networks, NAACL
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from copy import deepcopy
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 Kind = Literal["sum", "concat", "gated", "attention"]
+M = TypeVar("M", bound=nn.Module)
 START = 0.1
 """Of every bias before an activation: term tables start at zero, where a ReLU would never start to learn."""
 
@@ -44,22 +46,67 @@ class Combination(nn.Module):
             self.layer = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1, bias=False))
 
     def forward(self, codes: Sequence[Tensor], shown: Sequence[Tensor]) -> Tensor:
-        """Return (n_books, width).
+        """Return (..., n_books, width).
 
         Parameters
         ----------
-        codes : sequence of float tensor (n_books, width)
+        codes : sequence of float tensor (..., n_books, width)
             One a modality.
         shown : sequence of bool tensor (n_books,)
             A modality that is not shown says nothing, whatever its code.
         """
         seen = torch.stack(list(shown), dim=1)[:, :, None]  # (n, modalities, 1)
-        stacked = torch.stack(list(codes), dim=1) * seen  # (n, modalities, width)
+        stacked = torch.stack(list(codes), dim=-2) * seen  # (..., n, modalities, width)
         if self.kind == "concat":
-            return self.layer((stacked + START).flatten(1)) + self.bias  # type: ignore[no-any-return]
+            return self.layer((stacked + START).flatten(-2)) + self.bias  # type: ignore[no-any-return]
         if self.kind == "gated":
-            stacked = stacked * 2 * self.layer(stacked.flatten(1)).view_as(stacked)  # starts as the sum
+            stacked = stacked * 2 * self.layer(stacked.flatten(-2)).view_as(stacked)  # starts as the sum
         elif self.kind == "attention":
             scores = self.layer(stacked).masked_fill(~seen, -1e9)
-            stacked = stacked * torch.softmax(scores, dim=1) * seen.sum(dim=1, keepdim=True)
-        return stacked.sum(dim=1) + self.bias
+            stacked = stacked * torch.softmax(scores, dim=-2) * seen.sum(dim=1, keepdim=True)
+        return stacked.sum(dim=-2) + self.bias
+
+
+class _Linears(nn.Module):
+    """The same layer of several networks, (n_networks, n_books, d) to (n_networks, n_books, width)."""
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        self.register_buffer("weights", torch.stack([layer.weight.detach().T for layer in layers]))
+        biases: list[Tensor] = [
+            layer.weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias.detach()
+            for layer in layers
+        ]
+        self.register_buffer("biases", torch.stack(biases)[:, None])
+        self.weights: Tensor
+        self.biases: Tensor
+
+    def forward(self, values: Tensor) -> Tensor:
+        flat = torch.baddbmm(self.biases, values.flatten(1, -2), self.weights)
+        return flat.view(*values.shape[:-1], -1)
+
+
+def side_by_side(modules: Sequence[M], *, without: str) -> M:
+    """Return a module that does what several of one structure do, each of its own values by its own weights.
+
+    For few books an operation costs as much of one network as of all. What is returned does not follow when
+    the networks change.
+
+    Parameters
+    ----------
+    modules : sequence of Module
+        Of linear layers and biases.
+    without : str
+        Name of a part that is left out, because it is large or something else.
+    """
+    memo: dict[int, Any] = {id(modules[0].get_submodule(without)): nn.ModuleDict()}
+    together = deepcopy(modules[0], memo).requires_grad_(requires_grad=False)
+    for path, part in list(together.named_modules()):
+        same = [module.get_submodule(path) for module in modules]
+        for name, child in part.named_children():
+            if isinstance(child, nn.Linear):
+                setattr(part, name, _Linears([getattr(one, name) for one in same]))
+        if not isinstance(part, nn.Linear):
+            for name, bias in part.named_parameters(recurse=False):
+                bias.data = torch.stack([getattr(one, name).detach() for one in same])[:, None]
+    return together

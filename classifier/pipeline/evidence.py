@@ -75,15 +75,18 @@ def modality_shares(
     alone, sureness = np.full((n, m), -1), np.zeros((n, m))
     value = np.empty((2**m, n, categories.shape[1]))
     for mask in range(2**m):
-        members = (bit & mask) > 0
-        whole, part, less = has == mask, (has & mask) == mask, (has & mask) != mask
+        part = (has & mask) == mask
+        # What a book has not cannot be shown of it: the same as without, which came before.
+        less = np.flatnonzero(~part)
+        value[mask, less] = value[has[less] & mask, less]
+        if not part.any():
+            continue
+        whole = has == mask
         judged = np.empty((n, scores.shape[1]))
         judged[whole] = scores[whole]
-        rows = np.flatnonzero(part & ~whole)
-        judged[rows] = classifier.scores(books.take(rows), shown=members[None, :])
+        if len(rows := np.flatnonzero(part & ~whole)):
+            judged[rows] = classifier.scores(books.take(rows), shown=((bit & mask) > 0)[None, :])
         value[mask, part] = np.take_along_axis(judged[part], categories[part], axis=1)
-        # What a book has not cannot be shown of it: the same as without, which came before.
-        value[mask, less] = value[has[less] & mask, less]
         if mask.bit_count() == 1:
             position = mask.bit_length() - 1
             alone[part, position] = judged[part].argmax(axis=1)
@@ -224,6 +227,8 @@ def nearest_books(
     for name in gallery.rows:
         codes = books.codes[0][name]
         there = np.flatnonzero(books.present[:, classifier.modalities_.index(name)])
+        if not len(there):
+            continue
         near, cosine = gallery.nearest(name, codes[there], [ids[row] for row in there.tolist()], NEAREST)
         likeness = np.round(cosine.astype(np.float64), _DIGITS)
         for row, *columns in _columns(there, near, gallery.categories[near], likeness):

@@ -22,7 +22,7 @@ References
 Wolpert, Stacked Generalization, Neural Networks 5(2), 1992 (out-of-fold inputs of the second level).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from itertools import combinations
@@ -33,9 +33,16 @@ import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
 
 from classifier.pipeline.calibration import Temperature
+from classifier.pipeline.combination import side_by_side
 from classifier.pipeline.config import Config
 from classifier.pipeline.modality import Block
-from classifier.pipeline.network import Codes, FusionNetwork
+from classifier.pipeline.network import (
+    PREDICT_BATCH,
+    Codes,
+    FusionModule,
+    FusionNetwork,
+    read,
+)
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 from classifier.pipeline.splits import grouped_folds, stratified_folds
 from classifier.pipeline.svm import FusedSvm, best_vote_share, settled
@@ -106,6 +113,7 @@ class FusionClassifier:
     def __init__(self, *, config: Config, seed: int) -> None:
         self.config = config
         self.seed = seed
+        self._together: tuple[list[FusionNetwork], FusionModule] | None = None
 
     def fit(
         self,
@@ -199,7 +207,9 @@ class FusionClassifier:
             present=_present(blocks),
         )
 
-    def votes(self, books: Encoded, *, shown: Bool | None = None) -> Float32:
+    def votes(
+        self, books: Encoded, *, shown: Bool | None = None, alone: Collection[str] | None = None
+    ) -> Float32:
         """Return the networks' mean log probabilities, (n_books, 1 + n_modalities, n_classes).
 
         Parameters
@@ -207,18 +217,40 @@ class FusionClassifier:
         books : Encoded
         shown : bool array (n_books, n_modalities), optional
             What the fusion sees of what is present; left out, everything.
+        alone : collection of str, optional
+            The modalities whose own votes are wanted; left out, all.
         """
         seen = books.present if shown is None else books.present & shown
-        said = [net.read(codes, seen) for net, codes in zip(self.networks_, books.codes, strict=True)]
-        return np.asarray(log_softmax(np.mean(said, axis=0), axis=2), np.float32)
+        together = self.together()
+        votes = np.empty((len(seen), 1 + len(self.modalities_), together.n_classes), np.float32)
+        for start in range(0, len(seen), PREDICT_BATCH):
+            rows = slice(start, start + PREDICT_BATCH)
+            codes = {name: np.stack([of[name][rows] for of in books.codes]) for name in self.modalities_}
+            said = read(together, codes, seen[rows], alone=alone)
+            votes[rows] = log_softmax(said.mean(axis=0), axis=2)
+        return votes
+
+    def together(self) -> FusionModule:
+        """Return what reads the codes of all networks at once."""
+        device = next(self.networks_[0].module_.parameters()).device
+        if self._together is not None:
+            networks, module = self._together
+            if networks == self.networks_ and next(module.parameters()).device == device:
+                return module
+        module = side_by_side([network.module_ for network in self.networks_], without="encoders")
+        self._together = list(self.networks_), module
+        return module
 
     def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Float32:
         """Return the fused representation of books that have the modalities `names`, (n_books, d)."""
-        chosen = [0] if len(self.modalities_) > 1 else []  # of one modality, the fusion is another reading
-        chosen += [1 + self.modalities_.index(name) for name in names]
-        parts = [np.exp(votes[:, position] / 2) for position in chosen]
+        parts = [np.exp(votes[:, position] / 2) for position in self.positions(names)]
         parts += [np.sqrt(shares(books.linked[name])) for name in names if name in books.linked]
         return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def positions(self, names: Sequence[str]) -> list[int]:
+        """Return which of the votes represent books that have the modalities `names`."""
+        chosen = [0] if len(self.modalities_) > 1 else []  # of one modality, the fusion is another reading
+        return chosen + [1 + self.modalities_.index(name) for name in names]
 
     def scores(self, books: Encoded, *, shown: Bool | None = None) -> Float64:
         """Return scores (n_books, n_classes): log probabilities up to a constant, the mean of a book 0.
@@ -232,14 +264,16 @@ class FusionClassifier:
         seen = books.present if shown is None else books.present & shown
         result = np.repeat(self.prior_[None, :], len(seen), axis=0)
         owner = self.machine_of(seen)
-        for number, names in enumerate(self.machines_):
+        machines = list(self.machines_)
+        for number in sorted(set(owner.tolist()) - {-1}):
+            names = machines[number]
             rows = np.flatnonzero(owner == number)
-            if len(rows):
-                part = books.take(rows)
-                votes = self.votes(part, shown=np.isin(self.modalities_, names)[None, :])
-                result[rows] = self.machines_[names].scores(
-                    self.represent(part, votes, names), votes[:, 0], vote_share=self.vote_share_
-                )
+            part = books if len(rows) == len(owner) else books.take(rows)
+            shown = np.array([[name in names for name in self.modalities_]])
+            votes = self.votes(part, shown=shown, alone=names)
+            result[rows] = self.machines_[names].scores(
+                self.represent(part, votes, names), votes[:, 0], vote_share=self.vote_share_
+            )
         return np.asarray(result - result.mean(axis=1, keepdims=True))
 
     def predict_proba(self, blocks: Mapping[str, Block]) -> Float64:
@@ -313,11 +347,14 @@ class FusionClassifier:
 
     def machine_of(self, seen: Bool) -> Int64:
         """Return for each book the number of the machine that judges it, -1 for none."""
-        owner = np.full(len(seen), -1)
         number = {names: i for i, names in enumerate(self.machines_)}
-        for names in reversed(self.machines_):
-            owner[seen[:, np.isin(self.modalities_, names)].all(axis=1)] = number[self.uses_[names]]
-        return owner
+        bit = {name: 1 << i for i, name in enumerate(self.modalities_)}
+        machines = [(sum(bit[name] for name in names), number[self.uses_[names]]) for names in self.machines_]
+        has = seen @ np.array(list(bit.values()))  # (n,): the book's modalities as a number
+        owner = {
+            one: next((of for names, of in machines if one & names == names), -1) for one in set(has.tolist())
+        }
+        return np.array([owner[one] for one in has.tolist()], np.int64)
 
 
 def _best(

@@ -5,7 +5,7 @@ also names the category alone: the disagreement is evidence, and a weak modality
 a strong one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -24,7 +24,8 @@ from classifier.pipeline.term_table import TermTable
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh,
 }  # fmt: skip
-_PREDICT_BATCH = 2048
+PREDICT_BATCH = 2048
+"""Books read at a time."""
 
 Codes = dict[str, Float32]
 """Of each modality (n_books, width)."""
@@ -64,13 +65,31 @@ class FusionModule(nn.Module):
         """Return the code of each modality, (n_books, width); zero where a dense one is absent."""
         return {name: self._encode(name, values[name], present[name]) for name in self.encoders}
 
-    def read(self, codes: Mapping[str, Tensor], shown: Mapping[str, Tensor]) -> Tensor:
-        """Return logits as `forward` does; the fusion sees of each book what is shown of it."""
+    def read(
+        self,
+        codes: Mapping[str, Tensor],
+        shown: Mapping[str, Tensor],
+        *,
+        alone: Collection[str] | None = None,
+    ) -> Tensor:
+        """Return logits as `forward` does; the fusion sees of each book what is shown of it.
+
+        Parameters
+        ----------
+        codes : mapping of str to tensor (n_books, width)
+            By several networks (n_networks, n_books, width), where this is several side by side.
+        shown : mapping of str to bool tensor (n_books,)
+        alone : collection of str, optional
+            The modalities whose own answers are wanted, zeros being returned for the others; left out, all.
+        """
         total = self.combine(list(codes.values()), [shown[name] for name in codes])
         outputs = [self.fused(self.activate(total))]
         for name, code in codes.items():
-            outputs.append(self.heads[name](self.activate(code + self.biases[name])))
-        return torch.stack(outputs, dim=1)
+            if alone is None or name in alone:
+                outputs.append(self.heads[name](self.activate(code + self.biases[name])))
+            else:
+                outputs.append(torch.zeros_like(outputs[0]))
+        return torch.stack(outputs, dim=-2)
 
     def _encode(self, name: str, values: Any, present: Tensor) -> Tensor:
         """Return (n_books, width); what an absent row gives is never shown."""
@@ -145,13 +164,14 @@ class FusionNetwork:
         n_books = len(next(iter(blocks.values())).present)
         codes = {name: np.zeros((n_books, self.settings.width), np.float32) for name in blocks}
         with one_thread(), torch.inference_mode():
-            for start in range(0, n_books, _PREDICT_BATCH):
-                rows = np.arange(start, min(start + _PREDICT_BATCH, n_books))
-                for name, part in self.module_.encode(*_batch(blocks, rows, device)).items():
-                    codes[name][rows] = part.cpu().numpy()
+            for start in range(0, n_books, PREDICT_BATCH):
+                rows = slice(start, start + PREDICT_BATCH)
+                part = blocks if n_books <= PREDICT_BATCH else _rows(blocks, rows)
+                for name, code in self.module_.encode(*_tensors(part, device)).items():
+                    codes[name][rows] = code.cpu().numpy()
         return codes
 
-    def read(self, codes: Codes, shown: Bool) -> Float32:
+    def read(self, codes: Codes, shown: Bool, *, alone: Collection[str] | None = None) -> Float32:
         """Return log probabilities (n_books, 1 + n_modalities, n_classes), the fusion's first.
 
         Parameters
@@ -161,16 +181,10 @@ class FusionNetwork:
         shown : bool array (n_books, n_modalities)
             What the fusion may see of each book. What is said of a modality that the book has not means
             nothing.
+        alone : collection of str, optional
+            As for `FusionModule.read`.
         """
-        device = next(self.module_.parameters()).device
-        result = np.zeros((len(shown), 1 + len(codes), self.module_.n_classes), np.float32)
-        with one_thread(), torch.inference_mode():
-            for start in range(0, len(shown), _PREDICT_BATCH):
-                rows = slice(start, start + _PREDICT_BATCH)
-                part = {name: torch.from_numpy(code[rows]).to(device) for name, code in codes.items()}
-                seen = dict(zip(codes, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
-                result[rows] = torch.log_softmax(self.module_.read(part, seen), dim=2).cpu().numpy()
-        return result
+        return read(self.module_, codes, shown, alone=alone)
 
     def to(self, device: str) -> Self:
         """Move the fitted network to a device for prediction."""
@@ -203,7 +217,7 @@ class FusionNetwork:
             order = rng.permutation(len(y))
             for start in range(0, len(y), batch):
                 rows = np.sort(order[start : start + batch])
-                values, present = _batch(blocks, rows, device)
+                values, present = _tensors(_rows(blocks, rows), device)
                 values = {name: _thin(v, settings.input_dropout, rng) for name, v in values.items()}
                 logits = module(values, present)
                 loss = self._loss(logits, answers[targets[rows]], present, weights[targets[rows]])
@@ -230,6 +244,33 @@ class FusionNetwork:
 
     def _tables(self) -> list[TermTable]:
         return [encoder for encoder in self.module_.encoders.values() if isinstance(encoder, TermTable)]
+
+
+def read(module: FusionModule, codes: Codes, shown: Bool, *, alone: Collection[str] | None = None) -> Float32:
+    """Return log probabilities as `FusionNetwork.read` does, or of several networks side by side.
+
+    Parameters
+    ----------
+    module : FusionModule
+    codes : dict of str to float32 array ([n_networks,] n_books, width)
+    shown : bool array (n_books, n_modalities)
+    alone : collection of str, optional
+
+    Returns
+    -------
+    float32 array ([n_networks,] n_books, 1 + n_modalities, n_classes)
+    """
+    device = next(module.parameters()).device
+    networks = next(iter(codes.values())).shape[:-2]
+    result = np.zeros((*networks, len(shown), 1 + len(codes), module.n_classes), np.float32)
+    with one_thread(), torch.inference_mode():
+        for start in range(0, len(shown), PREDICT_BATCH):
+            rows = slice(start, start + PREDICT_BATCH)
+            part = {name: torch.from_numpy(code[..., rows, :]).to(device) for name, code in codes.items()}
+            seen = dict(zip(codes, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
+            said = torch.log_softmax(module.read(part, seen, alone=alone), dim=-1)
+            result[..., rows, :, :] = said.cpu().numpy()
+    return result
 
 
 @contextmanager
@@ -263,14 +304,19 @@ def _encoder(spec: BlockSpec, settings: NetworkConfig) -> nn.Module:
     return nn.Sequential(nn.Dropout(settings.vector_dropout), nn.Linear(spec.shape[0], settings.width))
 
 
-def _batch(
-    blocks: Mapping[str, Block], rows: Any, device: torch.device
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _rows(blocks: Mapping[str, Block], rows: Any) -> dict[str, Block]:
+    return {
+        name: Block(values=block.values[rows], present=block.present[rows], spec=block.spec)
+        for name, block in blocks.items()
+    }
+
+
+def _tensors(blocks: Mapping[str, Block], device: torch.device) -> tuple[dict[str, Any], dict[str, Tensor]]:
     values, present = {}, {}
     for name, block in blocks.items():
-        part = block.values[rows]
-        values[name] = part if block.spec.kind == "sparse" else torch.from_numpy(part).to(device)
-        present[name] = torch.from_numpy(block.present[rows]).to(device)
+        sparse = block.spec.kind == "sparse"
+        values[name] = block.values if sparse else torch.from_numpy(block.values).to(device)
+        present[name] = torch.from_numpy(block.present).to(device)
     return values, present
 
 

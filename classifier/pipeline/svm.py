@@ -82,7 +82,11 @@ class FusedSvm:
 
         A category with no book among those learned from gets less than the book's lowest value.
         """
-        values = np.asarray(self.machine_.decision_function(X), np.float64)
+        if isinstance(self.machine_, LinearSVC):  # ten times as fast for one book as by its own method
+            values = np.asarray(X @ self.machine_.coef_.T + self.machine_.intercept_, np.float64)
+            values = values[:, 0] if values.shape[1] == 1 else values
+        else:
+            values = np.asarray(self.machine_.decision_function(X), np.float64)
         if values.ndim == 1:  # two classes: scikit-learn gives one column
             values = np.column_stack([-values, values])
         # Each book's own lowest value: what a book gets must not depend on who is asked about with it.
@@ -90,6 +94,33 @@ class FusedSvm:
         all_values = np.repeat(lowest[:, None] - 1, self.n_classes_, axis=1)
         all_values[:, self.machine_.classes_] = values
         return all_values
+
+    def decision_slopes(self, X: Float32, weights: Float32) -> Float32:
+        """Return the gradient of weighted sums of the decision values of a linear machine.
+
+        Parameters
+        ----------
+        X : float array (n_books, d)
+        weights : float array (n_sums, n_books, n_classes)
+
+        Returns
+        -------
+        float array (n_sums, n_books, d)
+        """
+        svc = self.machine_
+        coefficients, constants = svc.coef_.astype(np.float32), svc.intercept_.astype(np.float32)
+        if len(coefficients) == 1:  # two classes
+            coefficients, constants = (
+                np.vstack([-coefficients, coefficients]),
+                np.append(-constants, constants),
+            )
+        known = weights[:, :, svc.classes_]
+        if len(svc.classes_) < self.n_classes_:  # the others go with the lowest
+            values = X @ coefficients.T + constants
+            below = np.flatnonzero(values.min(axis=1) < 0)
+            rest = weights.sum(axis=2) - known.sum(axis=2)
+            known[:, below, values[below].argmin(axis=1)] += rest[:, below]
+        return np.asarray(known @ coefficients)
 
     def scores(self, X: Float32, votes: Float32, *, vote_share: float = 1.0) -> Float64:
         """Return scores (n_books, n_classes), `settled` with the share of the votes in the answer."""

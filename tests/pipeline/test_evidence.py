@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from classifier.pipeline import attribution
 from classifier.pipeline.artifact import load_model, save_model
 from classifier.pipeline.attribution import term_gains
 from classifier.pipeline.evidence import AGAINST, BORROWED, FOR, NEAREST, modality_shares
 from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.fusion import Encoded, FusionClassifier
+from classifier.pipeline.fusion import Encoded, FusionClassifier, shares
 from classifier.pipeline.gallery import Gallery
 from classifier.pipeline.modalities.text import TextModality, clean, words
 from classifier.pipeline.records import BookRecord, Catalogue
@@ -114,26 +113,94 @@ def test_each_modality_says_what_it_would_answer_alone(model, books):
         alone = model.serving.scores(books, shown=only[None, :])[rows]
         assert np.array_equal(found.alone[rows, position], alone.argmax(axis=1))
         likely = model.serving.temperature_.probabilities(alone)
-        np.testing.assert_allclose(found.sureness[rows, position], likely.max(axis=1), rtol=1e-9)
+        # The networks round to single precision, as many books at a time as there are.
+        np.testing.assert_allclose(found.sureness[rows, position], likely.max(axis=1), rtol=1e-6)
 
 
-def torch_scores(classifier, books, names, codes):
-    with torch.no_grad():
-        return attribution.scores(classifier, books, codes, names).numpy()
+def differentiable(classifier, books, codes, names):
+    """Return the scores of books that one machine judges, in torch, of the codes given."""
+    n = len(books.present)
+    seen = {name: torch.full((n,), name in names) for name in classifier.modalities_}
+    said = [
+        torch.log_softmax(network.module_.read(of, seen), dim=2)
+        for network, of in zip(classifier.networks_, codes, strict=True)
+    ]
+    votes = torch.log_softmax(torch.stack(said).mean(dim=0), dim=2)
+    machine = classifier.machines_[names]
+    found = machine.vote_weight_ * votes[:, 0]
+    if classifier.config.svm.kernel == "linear":
+        parts = [torch.exp(votes[:, 0] / 2)]
+        parts += [torch.exp(votes[:, 1 + classifier.modalities_.index(name)] / 2) for name in names]
+        parts += [torch.tensor(np.sqrt(shares(books.linked[n]))) for n in names if n in books.linked]
+        svc = machine.machine_
+        X = torch.cat([part.float() for part in parts], dim=1)
+        values = X @ torch.tensor(svc.coef_).float().T + torch.tensor(svc.intercept_).float()
+        if values.shape[1] == 1:
+            values = torch.cat([-values, values], dim=1)
+        every = (values.amin(dim=1, keepdim=True).clamp(max=0) - 1).repeat(1, machine.n_classes_)
+        every[:, torch.tensor(svc.classes_)] = values
+        found = found + machine.svm_weight_ * every
+    return found - found.mean(dim=1, keepdim=True)
 
 
-def as_tensors(codes):
-    return [{name: torch.from_numpy(code) for name, code in network.items()} for network in codes]
+def scaled(books, share):
+    """Return the codes as tensors, those of the text a share of the way."""
+    return [
+        {name: torch.from_numpy(code) * (share if name == "text" else 1) for name, code in network.items()}
+        for network in books.codes
+    ]
+
+
+def judged_by_text(classifier, books):
+    """Yield the modalities of each machine that judges by text, and the rows that it judges."""
+    owner = classifier.machine_of(books.present)
+    for number, names in enumerate(classifier.machines_):
+        rows = np.flatnonzero(owner == number)
+        if "text" in names and len(rows):
+            yield names, rows
 
 
 def test_what_is_differentiated_is_the_score_that_decides(model, books):
-    owner = model.serving.machine_of(books.present)
-    for number, names in enumerate(model.serving.machines_):
-        rows = np.flatnonzero(owner == number)
-        if len(rows):
-            part = books.take(rows)
-            found = torch_scores(model.serving, part, names, as_tensors(part.codes))
-            np.testing.assert_allclose(found, model.serving.scores(part), atol=1e-4)
+    for names, rows in judged_by_text(model.serving, books):
+        part = books.take(rows)
+        with torch.no_grad():
+            found = differentiable(model.serving, part, scaled(part, 1), names).numpy()
+        np.testing.assert_allclose(found, model.serving.scores(part), atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def fewer(model, blocks, catalogue):
+    """A classifier of another structure that knows of four categories and has learned of two."""
+    known = [{"cooking": 1, "physics": 3}.get(book.category, -1) for book in catalogue.books]
+    config = TINY.with_settings(["network.fusion=attention", "network.hidden=8", "network.activation=silu"])
+    return FusionClassifier(config=config, seed=4).fit(blocks, np.array(known), n_classes=4)
+
+
+@pytest.mark.parametrize("kind", ["linear", "rbf", "fewer"])
+def test_gains_are_what_torch_finds_for_the_mean_of_two_points(kind, model, rbf, fewer, blocks, books):
+    classifier = {"linear": model.serving, "rbf": rbf, "fewer": fewer}[kind]
+    books = classifier.encode(blocks)
+    categories = asked(classifier.scores(books))
+    values = blocks["text"].values
+    gains = term_gains(classifier, books, values, categories, name="text")
+    expected = np.zeros_like(gains)
+    for names, rows in judged_by_text(classifier, books):
+        part = books.take(rows)
+        for share in ((1 - 3**-0.5) / 2, (1 + 3**-0.5) / 2):
+            codes = scaled(part, share)
+            starts = [network["text"].requires_grad_() for network in codes]
+            found = differentiable(classifier, part, codes, names)
+            for rank in range(categories.shape[1]):
+                of_rank = found.gather(1, torch.from_numpy(categories[rows, rank : rank + 1])).sum()
+                slopes = torch.autograd.grad(of_rank, starts, retain_graph=True)
+                for network, slope in zip(classifier.networks_, slopes, strict=True):
+                    table = network.module_.encoders["text"].table
+                    for row, of in zip(rows, slope, strict=True):
+                        own = slice(values.indptr[row], values.indptr[row + 1])
+                        weighed = torch.from_numpy(values.data[own]) * (table[values.indices[own]] @ of)
+                        expected[own, rank] += weighed.numpy() / 2
+    assert np.abs(expected).max() > 0.005
+    np.testing.assert_allclose(gains, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])
@@ -143,15 +210,12 @@ def test_the_gains_of_all_terms_sum_to_what_the_text_adds_on_the_path(kernel, mo
     values = blocks["text"].values
     gains = term_gains(classifier, books, values, categories, name="text")
     assert gains.shape == (values.nnz, 3)
-    owner = classifier.machine_of(books.present)
-    for number, names in enumerate(classifier.machines_):
-        rows = np.flatnonzero((owner == number) & books.present[:, 0])
-        if "text" not in names or not len(rows):
-            continue
+    for names, rows in judged_by_text(classifier, books):
+        rows = rows[books.present[rows, 0]]
         part = books.take(rows)
-        codes = as_tensors(part.codes)
-        without = [codes_of | {"text": torch.zeros_like(codes_of["text"])} for codes_of in codes]
-        added = torch_scores(classifier, part, names, codes) - torch_scores(classifier, part, names, without)
+        with torch.no_grad():
+            added = differentiable(classifier, part, scaled(part, 1), names)
+            added = (added - differentiable(classifier, part, scaled(part, 0), names)).numpy()
         for row, gain in zip(rows, np.take_along_axis(added, categories[rows], axis=1), strict=True):
             total = gains[values.indptr[row] : values.indptr[row + 1]].sum(axis=0)
             np.testing.assert_allclose(total, gain, atol=0.05 + 0.02 * np.abs(gain).max())

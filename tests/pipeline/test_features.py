@@ -25,7 +25,7 @@ def test_the_registry_names_each_modality_as_it_names_itself(name):
     "entry",
     [
         "classifier.pipeline.modalities.text.TextModality",  # of another name
-        "classifier.pipeline.modalities.text.TermGroup",
+        "classifier.pipeline.modalities.text.TermGroups",
         "classifier.pipeline.modalities.text.clean",
     ],
 )

@@ -7,10 +7,10 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from classifier.pipeline.combination import Kind
+from classifier.pipeline.combination import Kind, side_by_side
 from classifier.pipeline.config import Config
 from classifier.pipeline.modality import Block
-from classifier.pipeline.network import FusionNetwork, _thin
+from classifier.pipeline.network import FusionNetwork, _thin, read
 from tests.pipeline.blocks import (
     IMAGE,
     KINDS,
@@ -73,6 +73,31 @@ def test_the_fusion_sees_what_is_shown_of_the_codes_and_each_modality_its_own(fi
     answers, expected = fitted.read(codes, shown), said(fitted, lacking)
     np.testing.assert_allclose(answers[:, 0], expected[:, 0], atol=1e-5)
     assert np.array_equal(answers[:, 1:], fitted.read(codes, present)[:, 1:])
+
+
+@pytest.mark.parametrize(
+    "setting", [*(f"network.fusion={kind}" for kind in typing.get_args(Kind)), "network.hidden=8,6"]
+)
+def test_networks_side_by_side_say_what_each_says(blocks, setting):
+    each = [
+        network(setting, "network.epochs=1", seed=seed).fit(*toy_blocks(40), n_classes=N_CLASSES)
+        for seed in (1, 2)
+    ]
+    present = np.column_stack([block.present for block in blocks.values()])
+    codes = [one.encode(blocks) for one in each]
+    together = side_by_side([one.module_ for one in each], without="encoders")
+    found = read(together, {kind: np.stack([of[kind] for of in codes]) for kind in KINDS}, present)
+    expected = np.stack([one.read(of, present) for one, of in zip(each, codes, strict=True)])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.abs(expected[0] - expected[1]).max() > 0.01
+
+
+def test_what_modalities_say_alone_is_left_out_where_it_is_not_wanted(fitted, blocks):
+    codes = fitted.encode(blocks)
+    present = np.column_stack([block.present for block in blocks.values()])
+    answers, every = fitted.read(codes, present, alone=[KINDS[1]]), fitted.read(codes, present)
+    assert np.array_equal(answers[:, [0, 2]], every[:, [0, 2]])
+    np.testing.assert_allclose(answers[:, [1, 3]], np.log(1 / N_CLASSES), rtol=1e-6)
 
 
 def test_the_fusion_and_each_modality_alone_learn_the_classes(fitted):

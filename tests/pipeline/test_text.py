@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.modalities.text import TextModality, clean, grams, words
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.stopwords import STOP_WORDS
-from classifier.pipeline.terms import Counts, Numbering, Rows, TermGroup, pairs
+from classifier.pipeline.terms import Numbering, Rows, TermGroups, pairs
 
 
 def fitted(*books: BookRecord, **settings: int) -> TextModality:
@@ -21,11 +22,8 @@ def fitted(*books: BookRecord, **settings: int) -> TextModality:
     return TextModality.from_config(config).fit(Catalogue(books=books), rng=np.random.default_rng(0))
 
 
-def counts(*books: list[str]) -> Counts:
-    rows = Rows(Numbering())
-    for terms in books:
-        rows.append(terms)
-    return rows.counts()
+def counted(books: list[list[str]], terms: list[str]) -> sp.csr_matrix:
+    return sp.csr_matrix([[book.count(term) for term in terms] for book in books], dtype=np.float32)
 
 
 def terms(book: BookRecord, group: str) -> set[str]:
@@ -148,11 +146,14 @@ def test_pairs_are_counted_as_one_would_by_hand(books, least):
     ]
     total = sum((both[0] + both[1] for both in by_hand), Counter())
     kept = {pair for pair, times in total.items() if times >= least}
-    for field, counted in enumerate(pairs(fields, least=least)):
-        assert set(counted.terms) == kept
-        for row, of_book in zip(counted.matrix.toarray(), by_hand, strict=True):
-            found = {pair: n for pair, n in zip(counted.terms, row.tolist(), strict=True) if n}
-            assert found == {pair: n for pair, n in of_book[field].items() if pair in kept}
+    terms, found = pairs(fields, least=least)
+    assert set(terms) == kept
+    assert len(terms) == len(kept)
+    for field, (rows, places) in enumerate(found):
+        assert sorted(rows) == list(rows)
+        for row, of_book in enumerate(by_hand):
+            counted = Counter(terms[place] for place in places[rows == row])
+            assert counted == {pair: n for pair, n in of_book[field].items() if pair in kept}
 
 
 def test_settings_bound_the_length_of_grams():
@@ -186,16 +187,38 @@ def test_each_group_has_the_length_of_its_weight():
 
 
 def test_weights_are_sublinear_counts_times_inverse_book_frequency():
-    group = TermGroup(min_books=1, max_terms=10, weight=2)
-    values = group.fit(counts(["a", "a", "b"], ["a"], ["a", "c"])).toarray()
+    groups = TermGroups({"one": 2}, min_books=1, max_terms=10)
+    books = [["a", "a", "b"], ["a"], ["a", "c"]]
+    values = groups.fit(counted(books, ["a", "b", "c"]), {"one": ["a", "b", "c"]}).toarray()
     idf = {"a": 1.0, "b": np.log(4 / 2) + 1, "c": np.log(4 / 2) + 1}
-    assert list(group.index) == ["a", "b", "c"]
-    np.testing.assert_allclose(group.idf, list(idf.values()), rtol=1e-6)
+    assert groups.index == {"one": {"a": 0, "b": 1, "c": 2}}
+    np.testing.assert_allclose(groups.idf, list(idf.values()), rtol=1e-6)
     first = np.array([(1 + np.log(2)) * idf["a"], idf["b"], 0])
     third = np.array([idf["a"], 0, idf["c"]])
     expected = [2 * first / np.linalg.norm(first), [2, 0, 0], 2 * third / np.linalg.norm(third)]
     np.testing.assert_allclose(values, expected, rtol=1e-6)
-    assert group.transform(counts(["d"], ["d", "b"])).toarray().tolist() == [[0, 0, 0], [0, 2, 0]]
+    assert groups.columns({"one": ["d", "b"]}).tolist() == [-1, 1]
+    assert groups.weighed(counted([[], ["b"]], ["a", "b", "c"])).toarray().tolist() == [[0, 0, 0], [0, 2, 0]]
+
+
+def test_each_group_has_columns_and_lengths_of_its_own():
+    groups = TermGroups({"one": 2, "none": 5, "other": 3}, min_books=2, max_terms=10)
+    books = [["a", "b", "c", "d"], ["a", "d", "d"], ["c"]]
+    terms = {"one": ["a", "b"], "none": [], "other": ["c", "d"]}
+    values = groups.fit(counted(books, ["a", "b", "c", "d"]), terms).toarray()
+    assert groups.index == {"one": {"a": 0}, "none": {}, "other": {"c": 1, "d": 2}}
+    assert groups.columns({"one": ["d", "a"], "none": ["a"], "other": ["d", "e"]}).tolist() == [
+        -1,
+        0,
+        -1,
+        2,
+        -1,
+    ]
+    np.testing.assert_allclose(values[:, 0], [2, 2, 0])
+    np.testing.assert_allclose(np.linalg.norm(values[:, 1:], axis=1), 3, rtol=1e-6)
+    names, idf = zip(*groups.state().values(), strict=True)
+    assert names == (["a"], [], ["c", "d"])
+    assert [len(of) for of in idf] == [1, 0, 2]
 
 
 def test_terms_of_too_few_books_are_left_out_and_of_the_rest_the_most_frequent_kept():
@@ -206,9 +229,21 @@ def test_terms_of_too_few_books_are_left_out_and_of_the_rest_the_most_frequent_k
 
 
 def _kept(books, **settings):
-    group = TermGroup(**settings, weight=1)
-    assert group.fit(counts(*books)).shape == (len(books), len(group.index))
-    return group.index
+    groups = TermGroups({"one": 1}, **settings)
+    terms = ["a", "b", "c", "rare"]
+    assert groups.fit(counted(books, terms), {"one": terms}).shape == (len(books), len(groups))
+    return groups.index["one"]
+
+
+def test_many_books_are_weighed_as_each_by_itself():
+    books = [
+        BookRecord(id="1", title=f"{a} {b} art", authors="Lee", description=f"{b} {b} sea" * (a > b))
+        for a, b in itertools.product(["red", "blue", "green", "deep"], repeat=2)
+    ]
+    modality = fitted(*books)
+    together = modality.transform(Catalogue(books=books * 200))
+    alone = sp.vstack([modality.transform(Catalogue(books=[book])) for book in books], format="csr")
+    assert (together != sp.vstack([alone] * 200)).nnz == 0
 
 
 @pytest.mark.parametrize("text", ["", " ", "<br>", "&amp;", "the", "的", "—!?"])

@@ -27,9 +27,19 @@ from classifier.pipeline.cache import content_key, source_key
 from classifier.pipeline.config import Config, TextConfig
 from classifier.pipeline.markup import without_markup
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
-from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64
+from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64, Int32
 from classifier.pipeline.stopwords import STOP_WORDS
-from classifier.pipeline.terms import Counts, Numbering, Rows, Source, TermGroup, Words, credited, pairs
+from classifier.pipeline.terms import (
+    Counting,
+    Numbering,
+    Pieces,
+    Rows,
+    Source,
+    TermGroups,
+    Words,
+    credited,
+    pairs,
+)
 
 jieba.setLogLevel(logging.WARNING)
 
@@ -41,6 +51,18 @@ _WEIGHTS = {
     "author": 0.7, "publisher": 0.7,
 }  # fmt: skip
 """Length of each group's row: names are strong evidence but drown a description at full length."""
+_COUNTED_BY = (
+    ("word", "title", "title gram"),
+    ("word", "name gram"),
+    ("word", "name gram"),
+    ("word", "stem"),
+    ("pair",),
+    ("pair",),
+    ("author",),
+    ("publisher",),
+)
+"""Groups of columns that count the words of title, authors, publisher and description, the pairs of title and
+description, and the whole names of authors and publisher."""
 _STEM = 5
 _NAMES = re.compile(r"[;、/|&]| and ")
 _MADE_BY = source_key(
@@ -127,10 +149,7 @@ class TextModality(Modality):
 
     def __init__(self, *, settings: TextConfig) -> None:
         self.settings = settings
-        self.groups = {
-            name: TermGroup(min_books=settings.min_books, max_terms=settings.max_terms, weight=weight)
-            for name, weight in _WEIGHTS.items()
-        }
+        self.groups = TermGroups(_WEIGHTS, min_books=settings.min_books, max_terms=settings.max_terms)
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -141,17 +160,19 @@ class TextModality(Modality):
         return self
 
     def fit_block(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Block:
-        counts = self._count(catalogue, least=self.settings.min_books).groups()
-        return self._block([group.fit(counts[name]) for name, group in self.groups.items()])
+        read = self._read(catalogue, least=self.settings.min_books)
+        every = np.arange(sum(map(len, read.terms.values())), dtype=np.int32)
+        counts = read.counting(every).matrix(every, shape=(len(catalogue.books), len(every)))
+        return self._block(self.groups.fit(counts, read.terms))
 
     @property
     def spec(self) -> BlockSpec:
-        return BlockSpec(kind="sparse", shape=(sum(len(group.index) for group in self.groups.values()),))
+        return BlockSpec(kind="sparse", shape=(len(self.groups),))
 
     @property
     def terms(self) -> list[str]:
         """The name of each column, ``group:term``."""
-        return [f"{name}:{term}" for name, group in self.groups.items() for term in group.index]
+        return [f"{name}:{term}" for name, index in self.groups.index.items() for term in index]
 
     def transform(self, catalogue: Catalogue) -> sp.csr_matrix:
         return self.block(catalogue).values
@@ -160,18 +181,22 @@ class TextModality(Modality):
         return self.block(catalogue).present
 
     def block(self, catalogue: Catalogue) -> Block:
-        counts = self._count(catalogue).groups()
-        return self._block([group.transform(counts[name]) for name, group in self.groups.items()])
+        read = self._read(catalogue)
+        columns = self.groups.columns(read.terms)
+        counts = read.counting(columns).matrix(columns, shape=(len(catalogue.books), len(self.groups)))
+        return self._block(self.groups.weighed(counts))
 
     def block_and_words(self, catalogue: Catalogue) -> tuple[Block, Words]:
-        counted = self._count(catalogue)
-        counts = counted.groups()
-        block = self._block([group.transform(counts[name]) for name, group in self.groups.items()])
-        return block, credited(block.values, self._sources(counted))
+        read = self._read(catalogue)
+        columns = self.groups.columns(read.terms)
+        counting = read.counting(columns)
+        counts = counting.matrix(columns, shape=(len(catalogue.books), len(self.groups)))
+        words = credited(counts, read.sources, counting, columns)
+        return self._block(self.groups.weighed(counts)), words
 
     def unknown_words(self, books: Sequence[BookRecord]) -> Float64:
         """Return the share of each book's words that are no term, (n_books,); NaN of one without words."""
-        known = self.groups["word"].index
+        known = self.groups.index["word"]
         shares = np.full(len(books), np.nan)
         for row, cut in enumerate(self._cut(books)):
             *of_fields, _names = cut.split("\n")
@@ -180,28 +205,21 @@ class TextModality(Modality):
         return shares
 
     def state(self) -> tuple[dict[str, Any], Tensors]:
-        return (
-            {name: list(group.index) for name, group in self.groups.items()},
-            {name: group.idf for name, group in self.groups.items()},
-        )
+        state = self.groups.state()
+        return {name: terms for name, (terms, _) in state.items()}, {
+            name: idf for name, (_, idf) in state.items()
+        }
 
     def load_state(self, values: dict[str, Any], tensors: Tensors) -> Self:
-        for name, group in self.groups.items():
-            group.index = {term: i for i, term in enumerate(values[name])}
-            group.idf = tensors[name]
-            if not all(isinstance(term, str) for term in values[name]) or group.idf.dtype != np.float32:
-                raise TypeError(f"Terms of {name} are no texts, or their weights no numbers.")
-            if group.idf.shape != (len(group.index),) or len(values[name]) != len(group.index):
-                raise ValueError(f"There is not one weight for each term of {name}.")
+        self.groups.load_state({name: (values[name], tensors[name]) for name in _WEIGHTS})
         return self
 
-    def _block(self, groups: list[sp.csr_matrix]) -> Block:
-        values = sp.hstack(groups, format="csr", dtype=np.float32)
+    def _block(self, values: sp.csr_matrix) -> Block:
         # Text without a known term says as little as none: mark-up only, say, or a language new here.
         return Block(values=values, present=np.diff(values.indptr) > 0, spec=self.spec)
 
-    def _count(self, catalogue: Catalogue, *, least: int = 1) -> "_Counted":
-        """Count the words of each field, pairs that come `least` times, pieces of words, and whole names."""
+    def _read(self, catalogue: Catalogue, *, least: int = 1) -> "_Read":
+        """Find the words of each field, pairs that come `least` times, pieces of words, and whole names."""
         numbering = Numbering()
         fields = [Rows(numbering) for _ in range(4)]
         author, publisher = Rows(Numbering()), Rows(Numbering())
@@ -211,58 +229,28 @@ class TextModality(Modality):
                 rows.append(text.split())
             author.append(filter(None, whole_names.split("\t")))
             publisher.append(filter(None, [of_fields[2]]))
-        title, authors, publisher_words, description = (rows.matrix() for rows in fields)
         terms = list(numbering)
+        pair_terms, (title_pairs, description_pairs) = pairs([fields[0], fields[3]], least=least)
+        title, authors, publisher_words, description = (rows.found() for rows in fields)
         smallest, largest = self.settings.gram_min, self.settings.gram_max
-        title_pairs, description_pairs = pairs([fields[0], fields[3]], least=least)
-        return _Counted(
-            title=Counts(terms, title),
-            authors=Counts(terms, authors),
-            publisher_words=Counts(terms, publisher_words),
-            description=Counts(terms, description),
-            title_pairs=title_pairs,
-            description_pairs=description_pairs,
+        return _Read(
+            sources=[
+                Source("title", terms, *title),
+                Source("authors", terms, *authors),
+                Source("publisher", terms, *publisher_words),
+                Source("description", terms, *description),
+                Source("title", pair_terms, *title_pairs),
+                Source("description", pair_terms, *description_pairs),
+                Source("authors", list(author.numbering), *author.found()),
+                Source("publisher", list(publisher.numbering), *publisher.found()),
+            ],
             grams=_pieces(
                 terms,
-                title + authors + publisher_words,
+                [title[1], authors[1], publisher_words[1]],
                 lambda word: grams(word, smallest=smallest, largest=largest),
             ),
-            stems=_pieces(terms, description, stems),
-            author=author.counts(),
-            publisher=publisher.counts(),
+            stems=_pieces(terms, [description[1]], stems),
         )
-
-    def _sources(self, counted: "_Counted") -> list[Source]:
-        """Return which columns count the words of each field, pairs of them, and the whole names."""
-        counts = counted.groups()
-        own = {name: group.selection(counts[name].terms) for name, group in self.groups.items()}
-        for name, pieces in (
-            ("title gram", counted.grams), ("name gram", counted.grams), ("stem", counted.stems),
-        ):  # fmt: skip
-            own[name] = pieces.matrix @ own[name]
-
-        ends = np.cumsum([len(group.index) for group in self.groups.values()])
-        first = dict(zip(self.groups, [0, *ends[:-1].tolist()], strict=True))
-
-        def source(field: str, of: Counts, *groups: str) -> Source:
-            parts = [own[name].tocoo() for name in self.groups if name in groups]
-            starts = [first[name] for name in self.groups if name in groups]
-            rows = np.concatenate([part.row for part in parts])
-            columns = np.concatenate([part.col + start for part, start in zip(parts, starts, strict=True)])
-            values = np.concatenate([part.data for part in parts])
-            shape = (len(of.terms), int(ends[-1]))
-            return Source(field, of, sp.csr_matrix((values, (rows, columns)), shape=shape))
-
-        return [
-            source("title", counted.title, "word", "title", "title gram"),
-            source("authors", counted.authors, "word", "name gram"),
-            source("publisher", counted.publisher_words, "word", "name gram"),
-            source("description", counted.description, "word", "stem"),
-            source("title", counted.title_pairs, "pair"),
-            source("description", counted.description_pairs, "pair"),
-            source("authors", counted.author, "author"),
-            source("publisher", counted.publisher, "publisher"),
-        ]
 
     def _cut(self, books: Sequence[BookRecord]) -> Iterator[str]:
         """Yield `_cut_book` of each book, from the cache where it is worth it."""
@@ -280,57 +268,66 @@ class TextModality(Modality):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted:
-    """How often books have what.
+class _Read:
+    """What stands in books.
 
     Attributes
     ----------
-    title, authors, publisher_words, description : Counts
-        Words of each field, of the same terms.
-    title_pairs, description_pairs : Counts
-        Two words in a row, of the same terms.
-    grams, stems : Counts
-        Pieces of each word.
-    author, publisher : Counts
-        Whole names.
+    sources : list of Source
+        As many as `_COUNTED_BY`, in the same order.
+    grams, stems : Pieces
+        Of each word.
     """
 
-    title: Counts
-    authors: Counts
-    publisher_words: Counts
-    description: Counts
-    title_pairs: Counts
-    description_pairs: Counts
-    grams: Counts
-    stems: Counts
-    author: Counts
-    publisher: Counts
+    sources: list[Source]
+    grams: Pieces
+    stems: Pieces
 
-    def groups(self) -> dict[str, Counts]:
-        """Return the counts that each group of columns weighs."""
-        terms, title = self.title
-        names = self.authors.matrix + self.publisher_words.matrix
-        description = self.description.matrix
+    @property
+    def terms(self) -> dict[str, list[str]]:
+        """What each group of columns may have."""
+        words, pair, author, publisher = (self.sources[i].terms for i in (0, 4, 6, 7))
         return {
-            "word": Counts(terms, title + names + description),
-            "title": self.title,
-            "pair": Counts(self.title_pairs.terms, self.title_pairs.matrix + self.description_pairs.matrix),
-            "title gram": Counts(self.grams.terms, title @ self.grams.matrix),
-            "name gram": Counts(self.grams.terms, names @ self.grams.matrix),
-            "stem": Counts(self.stems.terms, description @ self.stems.matrix),
-            "author": self.author,
-            "publisher": self.publisher,
+            "word": words,
+            "title": words,
+            "pair": pair,
+            "title gram": self.grams.terms,
+            "name gram": self.grams.terms,
+            "stem": self.stems.terms,
+            "author": author,
+            "publisher": publisher,
         }
 
+    def counting(self, columns: Int32) -> Counting:
+        """Return what of all `terms` counts what stands in books.
 
-def _pieces(terms: list[str], books: sp.csr_matrix, cut: Callable[[str], list[str]]) -> Counts:
-    """Return the pieces of each word; none of one that no book has."""
+        Parameters
+        ----------
+        columns : int32 array (n_terms,)
+            Below 0 of those that count nothing.
+        """
+        pieces = {"title gram": self.grams, "name gram": self.grams, "stem": self.stems}
+        first, start = {}, 0
+        for name, terms in self.terms.items():
+            first[name], start = start, start + len(terms)
+        parts = [
+            (number, first[group], pieces.get(group))
+            for number, groups in enumerate(_COUNTED_BY)
+            for group in groups
+        ]
+        return Counting.of(self.sources, parts, known=columns >= 0)
+
+
+def _pieces(terms: list[str], found: Sequence[Int32], cut: Callable[[str], list[str]]) -> Pieces:
+    """Return the pieces of each word; none of one that stands nowhere."""
     used = np.zeros(len(terms), bool)
-    used[books.indices] = True
+    for numbers in found:
+        used[numbers] = True
     rows = Rows(Numbering())
-    for term, is_used in zip(terms, used, strict=True):
+    for term, is_used in zip(terms, used.tolist(), strict=True):
         rows.append(cut(term) if is_used else ())
-    return rows.counts()
+    whole, piece = rows.found()
+    return Pieces(list(rows.numbering), whole, piece)
 
 
 def _cut_book(book: BookRecord) -> str:
