@@ -141,7 +141,7 @@ def test_the_result_is_a_table():
         ("metrics: macro-F1", "0.5123"),
         ("classifies now", "yes"),
         ("notes", "-"),
-        ("random seed", "0"),
+        ("<code>seed</code>", "0"),
     ):
         assert f'<th scope="row">{name}</th><td>{value}</td>' in page
 
