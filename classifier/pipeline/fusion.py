@@ -389,6 +389,8 @@ def _told(links: sp.csr_matrix, beliefs: Any) -> Any:
     """Return what is believed of linked books, weighted, (n_books, n_classes); no other beliefs are read."""
     if links.shape[1] != len(beliefs):
         raise ValueError(f"There are beliefs of {len(beliefs)} books, not of {links.shape[1]}.")
+    if not links.nnz:
+        return np.zeros((links.shape[0], beliefs.shape[1]), np.float32)
     used, column = np.unique(links.indices, return_inverse=True)
     compact = sp.csr_matrix((links.data, column, links.indptr), shape=(links.shape[0], len(used)))
     return compact @ beliefs[used].astype(np.float32)

@@ -24,7 +24,7 @@ class Gallery:
     categories : int32 array (n_known,)
         Of each, -1 where it has none.
     rows : dict of str to int32 array (n_shown,)
-        By modality: which of the books its codes are of.
+        By modality: which of the books its codes are of, in order.
     codes : dict of str to float16 array (n_shown, width)
         By the first network: likeness is to be seen, not judged. Of unit length, counted from the centre.
     centres : dict of str to float32 array (width,)
@@ -36,6 +36,8 @@ class Gallery:
     rows: dict[str, Int32] = field(default_factory=dict)
     codes: Tensors = field(default_factory=dict)
     centres: dict[str, Float32] = field(default_factory=dict)
+    _place: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Where each of `ids` stands, once somebody has asked."""
 
     @classmethod
     def of(
@@ -90,8 +92,11 @@ class Gallery:
         """
         rows, known = self.rows[name], self.codes[name].astype(np.float32)
         k = min(k, len(rows))
-        place = {self.ids[row]: column for column, row in enumerate(rows.tolist())}
-        itself = np.array([place.get(book, -1) for book in ids])
+        if not self._place:
+            self._place.update({book: row for row, book in enumerate(self.ids)})
+        own = np.array([self._place.get(book, -1) for book in ids], np.int64)
+        column = np.minimum(np.searchsorted(rows, own), len(rows) - 1)  # rows are in order
+        itself = np.where(rows[column] == own, column, -1) if len(rows) else np.full(len(own), -1)
         best = np.empty((len(codes), k), np.int64)
         cosine = np.empty((len(codes), k), np.float32)
         for start in range(0, len(codes), _CHUNK):

@@ -62,8 +62,8 @@ class FusionModule(nn.Module):
         return self.read(self.encode(values, present), self._shown(present) if self.training else present)
 
     def encode(self, values: Mapping[str, Any], present: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the code of each modality, (n_books, width); zero where a dense one is absent."""
-        return {name: self._encode(name, values[name], present[name]) for name in self.encoders}
+        """Return the code of each modality given, (n_books, width); zero where a dense one is absent."""
+        return {name: self._encode(name, values[name], present[name]) for name in values}
 
     def read(
         self,
@@ -163,6 +163,7 @@ class FusionNetwork:
         device = next(self.module_.parameters()).device
         n_books = len(next(iter(blocks.values())).present)
         codes = {name: np.zeros((n_books, self.settings.width), np.float32) for name in blocks}
+        blocks = {name: block for name, block in blocks.items() if block.present.any()}
         with one_thread(), torch.inference_mode():
             for start in range(0, n_books, PREDICT_BATCH):
                 rows = slice(start, start + PREDICT_BATCH)

@@ -6,7 +6,7 @@ book has each column, of all groups at once: of a single book, making matrices t
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -246,7 +246,7 @@ class TermGroups:
         self.weights = np.array(list(weights.values()), np.float32)
         self.index: dict[str, dict[str, int]] = {name: {} for name in weights}
         self.idf: Float32 = np.empty(0, np.float32)
-        self._ends = np.zeros(len(weights), np.int32)
+        self._group = np.empty(0, np.int8)  # of each column
 
     def fit(self, counts: sp.csr_matrix, terms: Mapping[str, Sequence[str]]) -> sp.csr_matrix:
         """Learn the terms and their weights; return the weighted rows of the same books.
@@ -261,7 +261,8 @@ class TermGroups:
         found = np.bincount(counts.indices, minlength=counts.shape[1])  # books a term, (n_terms,)
         place = np.full(counts.shape[1], -1, np.int32)
         start = size = 0
-        for number, (name, of_group) in enumerate(terms.items()):
+        sizes = []
+        for name, of_group in terms.items():
             books = found[start : start + len(of_group)]
             kept = np.flatnonzero(books >= self.min_books)
             if len(kept) > self.max_terms:
@@ -269,7 +270,8 @@ class TermGroups:
             self.index[name] = {of_group[j]: size + i for i, j in enumerate(kept.tolist())}
             place[start + kept] = np.arange(size, size + len(kept))
             start, size = start + len(of_group), size + len(kept)
-            self._ends[number] = size
+            sizes.append(len(kept))
+        self._group = _numbers(sizes)
         of_kept = found[place >= 0]
         self.idf = (np.log((1 + counts.shape[0]) / (1 + of_kept)) + 1).astype(np.float32)
         columns = place[counts.indices]
@@ -296,7 +298,7 @@ class TermGroups:
             part = slice(ends[0], ends[-1])
             columns = counts.indices[part]
             values = (1 + np.log(counts.data[part])) * self.idf[columns]
-            group = np.searchsorted(self._ends, columns, side="right")
+            group = self._group[columns]
             row = np.repeat(np.arange(0, groups * (len(ends) - 1), groups), ends[1:] - ends[:-1]) + group
             lengths = np.sqrt(np.bincount(row, values * values))
             counts.data[part] = (values / lengths[row]).astype(np.float32) * self.weights[group]
@@ -304,7 +306,7 @@ class TermGroups:
 
     def state(self) -> dict[str, tuple[list[str], Float32]]:
         """Return the terms of each group and their weights."""
-        parts = np.split(self.idf, self._ends[:-1])
+        parts = np.split(self.idf, np.cumsum([len(index) for index in self.index.values()])[:-1])
         return {
             name: (list(index), idf) for (name, index), idf in zip(self.index.items(), parts, strict=True)
         }
@@ -318,7 +320,7 @@ class TermGroups:
             If it is none.
         """
         size = 0
-        for number, name in enumerate(self.index):
+        for name in self.index:
             terms, idf = state[name]
             self.index[name] = {term: size + i for i, term in enumerate(terms)}
             if not all(isinstance(term, str) for term in terms) or idf.dtype != np.float32:
@@ -326,7 +328,7 @@ class TermGroups:
             if idf.shape != (len(self.index[name]),) or len(terms) != len(idf):
                 raise ValueError(f"There is not one weight for each term of {name}.")
             size += len(terms)
-            self._ends[number] = size
+        self._group = _numbers([len(index) for index in self.index.values()])
         self.idf = np.concatenate([state[name][1] for name in self.index])
 
     def __len__(self) -> int:
@@ -372,6 +374,11 @@ def credited(counts: sp.csr_matrix, sources: Sequence[Source], counting: Countin
     credit.sum_duplicates()
     credit.data /= counts.data[credit.indices]
     return Words(*np.divmod(word[begins], max(len(number), 1)), list(number), credit)
+
+
+def _numbers(sizes: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int8]]:
+    """Return the number of the group of each column."""
+    return np.repeat(np.arange(len(sizes), dtype=np.int8), sizes)
 
 
 def _ones(like: Int32 | Int64) -> Float32:
