@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifier.pipeline.config import Config
+from classifier.pipeline.counting import Numbering, Rows, pairs
 from classifier.pipeline.modalities.text import TextModality, clean, grams, words
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.stopwords import STOP_WORDS
-from classifier.pipeline.terms import Numbering, Rows, TermGroups, pairs
+from classifier.pipeline.terms import TermGroups
 
 
 def fitted(*books: BookRecord, **settings: int) -> TextModality:

@@ -25,21 +25,12 @@ import scipy.sparse as sp
 from classifier.pipeline import markup, stopwords
 from classifier.pipeline.cache import content_key, source_key
 from classifier.pipeline.config import Config, TextConfig
+from classifier.pipeline.counting import Counting, Numbering, Pieces, Rows, Source, pairs
 from classifier.pipeline.markup import without_markup
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64, Int32
 from classifier.pipeline.stopwords import STOP_WORDS
-from classifier.pipeline.terms import (
-    Counting,
-    Numbering,
-    Pieces,
-    Rows,
-    Source,
-    TermGroups,
-    Words,
-    credited,
-    pairs,
-)
+from classifier.pipeline.terms import TermGroups, Words, credited
 
 jieba.setLogLevel(logging.WARNING)
 
