@@ -39,7 +39,7 @@ def test_every_operation_has_an_example_a_schema_and_a_word(operations):
 def test_the_list_of_books_says_what_it_takes(operations):
     parameters = {found["name"] for found in operations["get /api/v1/books/"]["parameters"]}
     assert parameters == {
-        *("search", "fields", "ordering", "page", "page_size", "pagination", "cursor"),
+        *("search", "fields", "format", "ordering", "page", "page_size", "pagination", "cursor"),
         *("category", "notation", "uncategorised", "year_min", "year_max", "has_cover", "branch"),
         *("available", "language", "category_source", "isbn"),
     }
