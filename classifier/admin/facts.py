@@ -86,7 +86,7 @@ def _dotted(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, A
 
 
 def _shown(value: Any) -> Any:
-    if value is None or value == []:
+    if value is None or value in ("", []):
         return "-"
     if isinstance(value, bool):
         return _("yes") if value else _("no")

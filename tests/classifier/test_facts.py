@@ -30,10 +30,11 @@ def test_results_are_named_and_written_as_the_language_does():
 
 
 def test_settings_keep_the_names_that_they_are_set_by():
-    told = as_settings({"network": {"dropout": 0.5, "learning_rate": 0.00025}, "seed": 1})
+    told = as_settings({"network": {"dropout": 0.5, "learning_rate": 0.00025}, "seed": 1, "model": ""})
     assert "<code>network.dropout</code></th><td>0.5<" in told
     assert "<code>network.learning_rate</code></th><td>0.00025<" in told
     assert "<code>seed</code></th><td>1<" in told
+    assert "<code>model</code></th><td>-<" in told
 
 
 def test_nothing_is_a_dash():
