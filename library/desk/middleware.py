@@ -1,8 +1,9 @@
-"""The content security policy: one for the site, one wider for the admin."""
+"""What is done to pages on their way out: the content security policy, and packing."""
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.urls import reverse
 
 
@@ -16,3 +17,16 @@ class PagePolicy(CSPMiddleware):
         if request.path.startswith(reverse("admin:index")):
             parts.update = settings.ADMIN_CONTENT_SECURITY
         return parts
+
+
+class PackedPages(GZipMiddleware):
+    """Pack pages and nothing else.
+
+    The packer holds back what is streamed until it has enough: the events of a run would be told late. Covers
+    are packed already.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not response.get("Content-Type", "").startswith("text/html"):
+            return response
+        return super().process_response(request, response)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from django.db.models import QuerySet
@@ -55,7 +55,7 @@ def table(
         A list within a cell is JSON, a column that the first row does not have is left out.
     """
     left = iter(rows)
-    first = list(_some(left))
+    first = list(islice(left, 1))
     columns = [path for path in _columns(serializer) if not first or path[0] in first[0]]
     records = (_cells(row, columns) for row in chain(first, left))
     name = request.path.rstrip("/").rpartition("/")[2]
@@ -76,12 +76,6 @@ def chunks(found: QuerySet[Any] | Sequence[Any]) -> Iterator[Sequence[Any]]:
         wanted = keys[start : start + CHUNK]
         rows = found.in_bulk(wanted)
         yield [rows[key] for key in wanted if key in rows]
-
-
-def _some(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        yield row
-        return
 
 
 def _columns(serializer: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

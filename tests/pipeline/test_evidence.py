@@ -113,8 +113,7 @@ def test_each_modality_says_what_it_would_answer_alone(model, books):
         alone = model.serving.scores(books, shown=only[None, :])[rows]
         assert np.array_equal(found.alone[rows, position], alone.argmax(axis=1))
         likely = model.serving.temperature_.probabilities(alone)
-        # The networks round to single precision, as many books at a time as there are.
-        np.testing.assert_allclose(found.sureness[rows, position], likely.max(axis=1), rtol=1e-6)
+        np.testing.assert_allclose(found.sureness[rows, position], likely.max(axis=1), rtol=1e-9)
 
 
 def differentiable(classifier, books, codes, names):
