@@ -1,9 +1,11 @@
 """What all tests share: a data folder of their own, and real databases of both kinds."""
 
 import os
+import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +77,22 @@ def postgresql(postgresql_url, django_db_setup, django_db_blocker) -> dict[str, 
 
 
 @pytest.fixture(scope="session")
-def sqlite(tmp_path_factory, django_db_setup, django_db_blocker) -> dict[str, Any]:
+def django_db_setup(django_db_setup, django_db_blocker, tmp_path_factory) -> Path:
+    """The database in memory, and a file with the same: migrated, and nothing written to it yet."""
+    file = tmp_path_factory.mktemp("migrated") / "library.sqlite3"
+    with django_db_blocker.unblock(), closing(sqlite3.connect(file)) as copy:
+        connection.ensure_connection()
+        connection.connection.backup(copy)
+    return file
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory, django_db_setup) -> dict[str, Any]:
     """The settings of a migrated SQLite database in a file: as installed, unlike one in memory."""
-    file = tmp_path_factory.mktemp("sqlite") / "library.sqlite3"
+    file = shutil.copy(django_db_setup, tmp_path_factory.mktemp("sqlite"))
     # The options of the real settings, which the test database in memory was made with too.
     options = connections.databases["default"]["OPTIONS"]
-    return migrated(dj_database_url.parse(f"sqlite:///{file}") | {"OPTIONS": options}, django_db_blocker)
+    return dj_database_url.parse(f"sqlite:///{file}") | {"OPTIONS": options}
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """What the schema tells of the API beside its endpoints: tokens, problems, repeated requests, examples."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
+from django.utils.translation import get_language
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
 from library.rest.examples import example_of
@@ -90,6 +92,18 @@ class ApiSchema(AutoSchema):
         if getattr(field, "read_only", False) and field.default is None:
             meta["nullable"] = True
         return meta
+
+
+class OneSchema(SchemaGenerator):
+    """The schema of the API, made once a process and language: making it takes a second."""
+
+    _made: ClassVar[dict[tuple[str, bool], Schema]] = {}
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Schema:
+        key = get_language() or "", public
+        if key not in self._made:
+            self._made[key] = super().get_schema(request=request, public=public)
+        return self._made[key]
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

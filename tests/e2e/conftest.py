@@ -16,7 +16,7 @@ from django.db import connections
 from playwright.sync_api import expect, sync_playwright
 
 from tests.classifier.libraries import make_library
-from tests.conftest import default_database, migrated
+from tests.conftest import default_database
 from tests.e2e.processes import manage
 
 Opened = Callable[[Path], AbstractContextManager[None]]
@@ -35,12 +35,12 @@ def opened(django_db_blocker) -> Opened:
 
 
 @pytest.fixture(scope="session")
-def library_folder(tmp_path_factory, django_db_blocker, opened) -> Path:
+def library_folder(tmp_path_factory, django_db_setup, opened) -> Path:
     """A data folder with a small library, not to be changed; see `small_library`."""
     data = tmp_path_factory.mktemp("library")
     # This process writes what others will read.
     shutil.copytree(settings.BORROWER_KEYS_FILE.parent, data / "secrets")
-    migrated(database_in(data), django_db_blocker)
+    shutil.copy(django_db_setup, data)
     with opened(data):
         make_library()
     return data

@@ -31,12 +31,12 @@ PACKAGE = "library_client"
 def generated(tmp_path_factory) -> Path:
     """The folder with the package, made of the schema as it stands in the code."""
     folder = tmp_path_factory.mktemp("client")
-    call_command("spectacular", "--file", str(folder / "schema.yml"))
+    call_command("spectacular", "--format", "openapi-json", "--file", str(folder / "schema.json"))
     # A cover is an image, which the generator takes for a file only when told so.
     (folder / "config.yml").write_text(
         "content_type_overrides: {image/jpeg: application/octet-stream}\npost_hooks: []\n"
     )
-    command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", "schema.yml"]
+    command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", "schema.json"]
     options = ["--config", "config.yml", "--meta", "none", "--output-path", PACKAGE, "--fail-on-warning"]
     made = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, check=False)
     assert (made.returncode, made.stderr) == (0, "")

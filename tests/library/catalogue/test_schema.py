@@ -3,19 +3,16 @@
 import re
 
 import pytest
-from drf_spectacular.generators import SchemaGenerator
+
+from tests import schemas
 
 OURS = re.compile(r"/api/v1/(categories|copies|branches|item-types|books)/(?!.*similar)")
 
 
 @pytest.fixture(scope="module")
 def operations():
-    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
     return {
-        f"{method} {path}": operation
-        for path, methods in paths.items()
-        if OURS.match(path)
-        for method, operation in methods.items()
+        f"{method} {path}": operation for path, method, operation in schemas.operations() if OURS.match(path)
     }
 
 

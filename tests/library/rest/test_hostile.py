@@ -14,6 +14,7 @@ from tests.databases import on_postgresql
 from tests.factories import make_book
 from tests.logins import api, desk, make_librarian, make_user
 from tests.problems import problem_of
+from tests.schemas import operations
 
 pytestmark = pytest.mark.django_db
 
@@ -148,16 +149,6 @@ def test_a_database_that_is_away_is_said(client, monkeypatch):
     answer = client.get(BOOKS)
     assert "10.0.0.3" not in str(problem_of(answer, 503))
     assert answer["Retry-After"] == "5"
-
-
-def operations():
-    """Every operation of the schema, with its address and method."""
-    from drf_spectacular.generators import SchemaGenerator
-
-    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
-    return [
-        (path, method, operation) for path, methods in paths.items() for method, operation in methods.items()
-    ]
 
 
 def filters_of_every_list():

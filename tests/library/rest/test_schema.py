@@ -1,17 +1,19 @@
+import json
 import re
 
 import jsonschema
 import pytest
-import yaml
 from django.core.management import call_command
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
 from openapi_spec_validator import validate
 
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory):
-    file = tmp_path_factory.mktemp("schema") / "schema.yml"
-    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(file))
-    return yaml.safe_load(file.read_text())
+    file = tmp_path_factory.mktemp("schema") / "schema.json"
+    call_command("spectacular", "--fail-on-warn", "--format", "openapi-json", "--file", str(file))
+    return json.loads(file.read_text())
 
 
 def test_the_schema_is_valid_openapi_and_nothing_in_it_was_guessed(schema):
@@ -121,10 +123,20 @@ def test_the_schema_names_every_address_of_the_api(schema):
     ]
 
 
-def test_the_schema_is_served(client):
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_schema_is_served_as_it_stands_in_the_code(client, language):
+    with translation.override(language):
+        made = SchemaGenerator().get_schema(request=None, public=True)
+    for _ in range(2):
+        answer = client.get("/api/schema/", {"format": "json", "lang": language})
+        assert answer.status_code == 200
+        assert answer.json() == json.loads(json.dumps(made, default=str))
+
+
+def test_the_schema_is_served_as_yaml_unless_asked_for_otherwise(client):
     answer = client.get("/api/schema/")
-    assert answer.status_code == 200
-    assert yaml.safe_load(answer.content)["info"]["title"] == "Library"
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/vnd.oai.openapi; charset=utf-8")
+    assert answer.content.startswith(b"openapi: 3.1.1\n")
 
 
 def test_the_documentation_page_needs_no_foreign_host(client):

@@ -20,7 +20,7 @@ from tests.problems import problem_of
 
 pytestmark = pytest.mark.django_db
 
-BOOKS, SCHEMA = "/api/v1/books/", "/api/schema/"
+BOOKS, SCHEMA = "/api/v1/books/", "/api/schema/?format=json"
 
 
 @pytest.fixture(autouse=True)
