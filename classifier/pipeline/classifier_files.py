@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from sklearn.svm import SVC, LinearSVC
 from skops.io import dumps, get_untrusted_types, loads
 
+from classifier.pipeline.architecture import FusionModule
 from classifier.pipeline.calibration import Temperature
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import ArtifactError
@@ -22,7 +23,7 @@ from classifier.pipeline.features import Blocks
 from classifier.pipeline.folder import reading
 from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.modality import BlockSpec
-from classifier.pipeline.network import FusionModule, FusionNetwork
+from classifier.pipeline.network import FusionNetwork
 from classifier.pipeline.svm import FusedSvm
 from classifier.pipeline.tensors import finite_tensors
 

@@ -32,17 +32,12 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
 
+from classifier.pipeline.architecture import FusionModule
 from classifier.pipeline.calibration import Temperature
 from classifier.pipeline.combination import side_by_side
 from classifier.pipeline.config import Config
 from classifier.pipeline.modality import Block
-from classifier.pipeline.network import (
-    PREDICT_BATCH,
-    Codes,
-    FusionModule,
-    FusionNetwork,
-    read,
-)
+from classifier.pipeline.network import Codes, FusionNetwork, read
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 from classifier.pipeline.splits import grouped_folds, stratified_folds
 from classifier.pipeline.svm import FusedSvm, best_vote_share, settled
@@ -221,12 +216,9 @@ class FusionClassifier:
             The modalities whose own votes are wanted; left out, all.
         """
         seen = books.present if shown is None else books.present & shown
-        together = self.together()
-        votes = np.empty((len(seen), 1 + len(self.modalities_), together.n_classes), np.float32)
-        for start in range(0, len(seen), PREDICT_BATCH):
-            rows = slice(start, start + PREDICT_BATCH)
-            codes = {name: np.stack([of[name][rows] for of in books.codes]) for name in self.modalities_}
-            said = read(together, codes, seen[rows], alone=alone)
+        module = self.together()
+        votes = np.empty((len(seen), 1 + len(self.modalities_), module.n_classes), np.float32)
+        for rows, said in read(module, books.codes, seen, alone=alone):
             votes[rows] = log_softmax(said.mean(axis=0), axis=2)
         return votes
 
