@@ -10,9 +10,10 @@ import torch
 
 from classifier.pipeline.artifact import load_model, save_model
 from classifier.pipeline.attribution import term_gains
+from classifier.pipeline.ensemble import Encoded
 from classifier.pipeline.evidence import AGAINST, BORROWED, FOR, NEAREST, modality_shares
 from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.fusion import Encoded, FusionClassifier, shares
+from classifier.pipeline.fusion import FusionClassifier, shares
 from classifier.pipeline.gallery import Gallery
 from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.records import BookRecord, Catalogue
