@@ -3,17 +3,15 @@
 It needs numpy, which a web process loads with the first such request and not before.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from django.db.models import Exists, Max, OuterRef
 
-from classifier.listing_selectors import listed
-from classifier.models import Feedback, Listing, TitleLinks
-from classifier.pipeline.config import SOURCES, RecommendConfig, Source
+from classifier.filling_selectors import filling
+from classifier.models import Feedback, TitleLinks
+from classifier.pipeline.config import SOURCES, RecommendConfig
 from classifier.pipeline.records import Float32, Int64
 from classifier.pipeline.series import groups_of
 from classifier.pipeline.shortlist import History, Pick, best_titles, named, unpacked
@@ -25,10 +23,6 @@ from library.tabular import KEYS_A_QUERY, batches
 
 _AT_ONCE = 50
 """Titles looked up together: the first are mostly those that are shown."""
-NEWEST = 200
-"""New titles and popular ones that a list is filled up from."""
-FILLERS: tuple[tuple[str, Source], ...] = ((Listing.Kind.POPULAR, "popular"), (Listing.Kind.LATEST, "latest"))
-"""Lists that others are filled up from, and what that is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,72 +195,6 @@ def nearest_first(other: Int64, parts: Float32) -> list[int]:
     """
     scores = parts.sum(axis=1)
     return [k for k in np.lexsort((other, -scores)).tolist() if scores[k] > 0]
-
-
-def filling(
-    had: Iterable[int], *, category: int | None = None, language: str = "", available: bool = False
-) -> Iterator[Pick]:
-    """Yield titles for whoever has no better ones: new ones in the categories read, popular ones, new ones.
-
-    All stand on the lists for nobody in particular, which too few loans bring no title onto.
-
-    Parameters
-    ----------
-    had : iterable of int
-        Primary keys of the titles read or liked.
-    category, language, available
-        As `advised_titles` takes them.
-    """
-    narrowed: dict[str, Any] = {"category": category, "language": language, "available": available}
-    read = categories_read(had)
-    yield from new_in(read, listed_titles(kind=Listing.Kind.LATEST, categories=list(read), **narrowed))
-    for kind, source in FILLERS:
-        for title, _category in listed_titles(kind=kind, **narrowed):
-            yield Pick(title=title, score=0.0, sources=(source,))
-
-
-def listed_titles(
-    *, kind: str, categories: Collection[int] | None = None, most: int | None = NEWEST, **narrowed: Any
-) -> Iterator[tuple[int, int]]:
-    """Yield the titles of a list for nobody in particular, with their categories, the first in front.
-
-    Parameters
-    ----------
-    kind : str
-        One of `Listing.Kind`.
-    categories : collection of int, optional
-        Primary keys: only of these.
-    most : int or None
-    **narrowed
-        As `classifier.listing_selectors.listed` takes it.
-    """
-    rows = listed(kind=kind, **narrowed)
-    if categories is not None:
-        rows = rows.filter(book__category__in=categories)
-    yield from rows.values_list("book", "book__category")[:most].iterator()
-
-
-def new_in(read: Counter[int], newest: Iterable[tuple[int, int]]) -> Iterator[Pick]:
-    """Yield new titles of the categories read, of the category most read first.
-
-    Parameters
-    ----------
-    read : Counter of int
-        How often by category.
-    newest : iterable of (int, int)
-        Title and category, the newest first.
-    """
-    for title, _category in sorted(newest, key=lambda row: (-read[row[1]], row[1])):
-        yield Pick(title=title, score=0.0, sources=("new",))
-
-
-def categories_read(titles: Iterable[int]) -> Counter[int]:
-    """Return how many of some titles are of which category, by primary key."""
-    read: Counter[int] = Counter()
-    for some in batches(titles, KEYS_A_QUERY):
-        rows = Book.objects.filter(pk__in=some, category__isnull=False).order_by()
-        read.update(rows.values_list("category", flat=True))
-    return read
 
 
 def _links(titles: Int64) -> tuple[Int64, Int64, Float32]:

@@ -43,7 +43,7 @@ def reclassify(self: Task, run_id: int) -> None:
 @shared_task(ignore_result=True)
 def reclassify_chunks(batch_id: int) -> None:
     """Help with a batch that another worker works on."""
-    from classifier.services.chunks import help_with  # loads torch, which a web process can do without
+    from classifier.services.workers import help_with  # loads torch, which a web process can do without
 
     help_with(batch_id=batch_id)
 

@@ -16,7 +16,8 @@ import scipy.sparse as sp
 import torch
 from scipy.special import log_softmax
 
-from classifier.pipeline.fusion import Encoded, FusionClassifier
+from classifier.pipeline.ensemble import Encoded
+from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.network import one_thread
 from classifier.pipeline.records import Float32, Int64
 

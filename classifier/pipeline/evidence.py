@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from classifier.pipeline.attribution import term_gains
-from classifier.pipeline.fusion import Encoded, FusionClassifier
+from classifier.pipeline.ensemble import Encoded
+from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.gallery import Gallery
 from classifier.pipeline.modality import Block
 from classifier.pipeline.records import Float64, Int64

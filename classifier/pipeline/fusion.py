@@ -1,84 +1,37 @@
 """The fusion classifier: blocks of features -> networks -> fused representation -> SVM -> probabilities.
 
-The networks are cross-fitted. A network says of its own training books what it has learned by heart, and
-a support vector machine trained on that learns to trust it too much. So each network is trained on all
-folds but one, the machine is trained on what the networks say of books they have not seen, and for a new
-book all networks vote. Hidden units of two networks have no common meaning; their probabilities do. So
-the fused representation is, for the fusion, for each modality, and for the books that a modality links to
+A support vector machine is trained on what the networks say of books that they have not seen (see
+`classifier.pipeline.ensemble`). Hidden units of two networks have no common meaning; their probabilities do.
+So the fused representation is, for the fusion, for each modality, and for the books that a modality links to
 this one, the square roots of the probabilities of all categories (Hellinger: a difference between 0.01 and
 0.02 counts, one between 0.98 and 0.99 hardly).
-
-What the networks say of linked books carries the texts and covers of co-borrowed titles over to a book,
-those of titles nobody has categorised too.
 
 There is one machine for each set of modalities that a book can have. It learns from every book that has
 them, whatever else these have, so a book without a cover is judged by what is known of books without one.
 Where fewer modalities judge books better that were not learned from, by more than chance, the others are
 left out of account: covers that say nothing must do no harm, and a thousand books are too few for a machine
 to learn that by itself.
-
-References
-----------
-Wolpert, Stacked Generalization, Neural Networks 5(2), 1992 (out-of-fold inputs of the second level).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from classifier.pipeline.calibration import Temperature
-from classifier.pipeline.combination import side_by_side
-from classifier.pipeline.config import Config
+from classifier.pipeline.ensemble import Encoded, NetworkEnsemble
 from classifier.pipeline.modality import Block
-from classifier.pipeline.network import (
-    PREDICT_BATCH,
-    Codes,
-    FusionModule,
-    FusionNetwork,
-    read,
-)
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
-from classifier.pipeline.splits import grouped_folds, stratified_folds
 from classifier.pipeline.svm import FusedSvm, best_vote_share, settled
 from classifier.pipeline.unseen import Unseen
 
 _MIN_BOOKS = 10  # fewer say nothing of how far to trust a set of modalities
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoded:
-    """Books as the networks have encoded them.
-
-    Attributes
-    ----------
-    codes : list of Codes
-        One a network.
-    linked : dict of str to float array (n_books, n_classes)
-        By modality: the probabilities of the linked books, weighted by their nearness.
-    present : bool array (n_books, n_modalities)
-    """
-
-    codes: list[Codes]
-    linked: dict[str, Float64]
-    present: Bool
-
-    def take(self, rows: Int64) -> "Encoded":
-        """Return some of the books."""
-        return Encoded(
-            codes=[{name: code[rows] for name, code in codes.items()} for codes in self.codes],
-            linked={name: weights[rows] for name, weights in self.linked.items()},
-            present=self.present[rows],
-        )
-
-
-class FusionClassifier:
-    """Networks and support vector machines over blocks of features.
+class FusionClassifier(NetworkEnsemble):
+    """Networks, and support vector machines over what they say.
 
     Parameters
     ----------
@@ -87,16 +40,12 @@ class FusionClassifier:
 
     Attributes
     ----------
-    modalities_ : list of str
-        In the order of the blocks at `fit`.
-    networks_ : list of FusionNetwork
-        One a fold.
+    modalities_, networks_, beliefs_
+        See `NetworkEnsemble`.
     machines_ : dict of tuple of str to FusedSvm
         By the modalities they judge by.
     uses_ : dict of tuple of str to tuple of str
         By the modalities a book has: those it is judged by.
-    beliefs_ : float16 array (n_known, n_classes)
-        What the networks say of every book at `fit`; without rows where no modality links books.
     prior_ : float array (n_classes,)
         Log share of each category: what is said of a book nothing is known of.
     vote_share_ : float
@@ -109,11 +58,6 @@ class FusionClassifier:
         What is said of the books learned from by those that had not seen them. Stored with the model, not
         with the classifier.
     """
-
-    def __init__(self, *, config: Config, seed: int) -> None:
-        self.config = config
-        self.seed = seed
-        self._together: tuple[list[FusionNetwork], FusionModule] | None = None
 
     def fit(
         self,
@@ -147,42 +91,18 @@ class FusionClassifier:
         ValueError
             If a block links to other books than the blocks are of.
         """
-        for name, block in blocks.items():
-            if block.links is not None and block.links.shape != (len(y), len(y)):
-                raise ValueError(f"{name} links {block.links.shape[1]} books; there are {len(y)}.")
-        self.modalities_ = list(blocks)
+        fold, unseen = self.cross_fit(
+            blocks, y, n_classes=n_classes, groups=groups, kinship=kinship, on_step=on_step
+        )
         self.temperature_ = Temperature()
         learned = np.flatnonzero(y >= 0)
-        known, truth = _take(blocks, learned), y[learned]
+        truth = y[learned]
         self.prior_ = np.log((np.bincount(truth, minlength=n_classes) + 0.5) / (len(truth) + 0.5 * n_classes))
-        rng = np.random.default_rng(self.seed)
-        folds = min(self.config.training.folds, len(truth))
-        if groups is None or len(np.unique(groups[learned])) < folds:
-            fold = stratified_folds(truth, folds=folds, rng=rng)
-        else:
-            fold = grouped_folds(groups[learned], folds=folds, rng=rng)
-        self.networks_ = []
-        for k in range(folds):
-
-            def in_all(done: int, total: int, k: int = k) -> None:
-                on_step(k * total + done, folds * total)
-
-            network = FusionNetwork(settings=self.config.network, seed=self.seed * 1000 + k)
-            rest = fold != k
-            network.fit(_take(known, rest), truth[rest], n_classes=n_classes, kinship=kinship, on_step=in_all)
-            self.networks_.append(network)
-        unseen = self._encode_unseen(blocks, learned, fold, n_classes)
         scores = self._fit_machines(unseen, fold, truth)
         self.unseen_ = Unseen.of(
             probabilities=self.expected_.probabilities(scores), rows=learned, fold=fold, truth=truth
         )
         return self
-
-    def only(self, network: int) -> Self:
-        """Return this classifier with one of its networks, as books are judged by it that it has not seen."""
-        one = copy(self)
-        one.networks_ = [self.networks_[network]]
-        return one
 
     def calibrate(self, blocks: Mapping[str, Block], y: Int64) -> Self:
         """Fit the temperature to books that were not learned from.
@@ -193,53 +113,6 @@ class FusionClassifier:
         """
         self.temperature_ = Temperature.fitted(self.scores(self.encode(blocks)), y, near=self.expected_)
         return self
-
-    def encode(self, blocks: Mapping[str, Block]) -> Encoded:
-        """Return books as the networks see them; what follows is cheap and can be asked many times."""
-        blocks = {name: blocks[name] for name in self.modalities_}
-        return Encoded(
-            codes=[network.encode(blocks) for network in self.networks_],
-            linked={
-                name: _told(block.links, self.beliefs_)
-                for name, block in blocks.items()
-                if block.links is not None
-            },
-            present=_present(blocks),
-        )
-
-    def votes(
-        self, books: Encoded, *, shown: Bool | None = None, alone: Collection[str] | None = None
-    ) -> Float32:
-        """Return the networks' mean log probabilities, (n_books, 1 + n_modalities, n_classes).
-
-        Parameters
-        ----------
-        books : Encoded
-        shown : bool array (n_books, n_modalities), optional
-            What the fusion sees of what is present; left out, everything.
-        alone : collection of str, optional
-            The modalities whose own votes are wanted; left out, all.
-        """
-        seen = books.present if shown is None else books.present & shown
-        together = self.together()
-        votes = np.empty((len(seen), 1 + len(self.modalities_), together.n_classes), np.float32)
-        for start in range(0, len(seen), PREDICT_BATCH):
-            rows = slice(start, start + PREDICT_BATCH)
-            codes = {name: np.stack([of[name][rows] for of in books.codes]) for name in self.modalities_}
-            said = read(together, codes, seen[rows], alone=alone)
-            votes[rows] = log_softmax(said.mean(axis=0), axis=2)
-        return votes
-
-    def together(self) -> FusionModule:
-        """Return what reads the codes of all networks at once."""
-        device = next(self.networks_[0].module_.parameters()).device
-        if self._together is not None:
-            networks, module = self._together
-            if networks == self.networks_ and next(module.parameters()).device == device:
-                return module
-        module = side_by_side([network.module_ for network in self.networks_], without="encoders")
-        self._together = list(self.networks_), module
-        return module
 
     def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Float32:
         """Return the fused representation of books that have the modalities `names`, (n_books, d)."""
@@ -280,32 +153,6 @@ class FusionClassifier:
         """Return calibrated probabilities, (n_books, n_classes)."""
         return self.temperature_.probabilities(self.scores(self.encode(blocks)))
 
-    def _encode_unseen(
-        self, blocks: Mapping[str, Block], learned: Int64, fold: Int64, n_classes: int
-    ) -> Encoded:
-        """Encode each book learned from by the network that has not seen it."""
-        linked = [name for name, block in blocks.items() if block.links is not None]
-        width = self.config.network.width
-        codes: Codes = {name: np.zeros((len(learned), width), np.float32) for name in blocks}
-        told = {name: np.zeros((len(learned), n_classes)) for name in linked}
-        beliefs = np.zeros((len(blocks[linked[0]].present) if linked else 0, n_classes))
-        present = _present(blocks)
-        for k, network in enumerate(self.networks_):
-            out = np.flatnonzero(fold == k)
-            if linked:
-                every = network.encode(blocks)
-                said = network.read(every, present)[:, 0].astype(np.float64)
-                beliefs += said
-                found = {name: code[learned[out]] for name, code in every.items()}
-                for name in linked:
-                    told[name][out] = blocks[name].links[learned[out]] @ np.exp(said)  # type: ignore[index]
-            else:
-                found = network.encode(_take(blocks, learned[out]))
-            for name, code in found.items():
-                codes[name][out] = code
-        self.beliefs_ = softmax(beliefs / len(self.networks_), axis=1).astype(np.float16)
-        return Encoded(codes=[codes], linked=told, present=present[learned])
-
     def _fit_machines(self, unseen: Encoded, fold: Int64, truth: Int64) -> Float64:
         """Fit all machines; return the scores of each book by the one that judges it, unseen, else NaN."""
         self.machines_: dict[tuple[str, ...], FusedSvm] = {}
@@ -317,11 +164,7 @@ class FusionClassifier:
             if len(rows) < _MIN_BOOKS or len(np.unique(truth[rows])) < 2:
                 continue
             part = unseen.take(rows)
-            votes = np.zeros((len(rows), 1 + len(self.modalities_), shape[2]), np.float32)
-            for k, network in enumerate(self.networks_):
-                of = fold[rows] == k
-                codes = {name: code[of] for name, code in part.codes[0].items()}
-                votes[of] = network.read(codes, part.present[of] & shown)
+            votes = self.votes_unseen(part, fold[rows], shown=shown)
             machine = FusedSvm(settings=self.config.svm, seed=self.seed)
             self.machines_[names] = machine.fit(self.represent(part, votes, names), votes[:, 0], truth[rows])
             said[names] = np.full(shape, np.nan)
@@ -385,26 +228,6 @@ def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [s for size in range(len(names), 0, -1) for s in combinations(names, size)]
 
 
-def _told(links: sp.csr_matrix, beliefs: Any) -> Any:
-    """Return what is believed of linked books, weighted, (n_books, n_classes); no other beliefs are read."""
-    if links.shape[1] != len(beliefs):
-        raise ValueError(f"There are beliefs of {len(beliefs)} books, not of {links.shape[1]}.")
-    if not links.nnz:
-        return np.zeros((links.shape[0], beliefs.shape[1]), np.float32)
-    used, column = np.unique(links.indices, return_inverse=True)
-    compact = sp.csr_matrix((links.data, column, links.indptr), shape=(links.shape[0], len(used)))
-    return compact @ beliefs[used].astype(np.float32)
-
-
 def shares(weights: Float64) -> Float64:
     """Return rows of weights as shares that sum to 1; a row of zeros stays one."""
     return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9))
-
-
-def _take(blocks: Mapping[str, Block], rows: Any) -> dict[str, Block]:
-    return {name: block.take(rows) for name, block in blocks.items()}
-
-
-def _present(blocks: Mapping[str, Block]) -> Bool:
-    """Return who has what, (n_books, n_modalities)."""
-    return np.column_stack([block.present for block in blocks.values()])

@@ -1,113 +1,24 @@
-"""The fusion network: each modality is encoded, the encodings are added, and the sum names the category.
+"""A fusion network that learns from books, and reading what one network or several say of books."""
 
-An absent modality adds nothing, so it can be told from one whose features are zero, and each modality
-also names the category alone: the disagreement is evidence, and a weak modality goes on learning beside
-a strong one.
-"""
-
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from classifier.pipeline.combination import START, Combination
+from classifier.pipeline.architecture import FusionModule
 from classifier.pipeline.config import NetworkConfig
-from classifier.pipeline.encoders import ImageEncoder, SpectrumEncoder
-from classifier.pipeline.modality import Block, BlockSpec
+from classifier.pipeline.modality import Block
 from classifier.pipeline.records import Bool, Float32, Int64
 from classifier.pipeline.term_table import TermTable
 
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh,
-}  # fmt: skip
-PREDICT_BATCH = 2048
-"""Books read at a time."""
+_BATCH = 2048  # books encoded or read at a time
 
 Codes = dict[str, Float32]
 """Of each modality (n_books, width)."""
-
-
-class FusionModule(nn.Module):
-    """Encoders, their combination, and one output for the fusion and for each modality."""
-
-    def __init__(self, specs: Mapping[str, BlockSpec], n_classes: int, settings: NetworkConfig) -> None:
-        super().__init__()
-        self.settings = settings
-        self.n_classes = n_classes
-        width = settings.width
-        activation = _ACTIVATIONS[settings.activation]
-        self.encoders = nn.ModuleDict({name: _encoder(spec, settings) for name, spec in specs.items()})
-        self.biases = nn.ParameterDict({name: nn.Parameter(torch.full((width,), START)) for name in specs})
-        self.heads = nn.ModuleDict({name: nn.Linear(width, n_classes) for name in specs})
-        self.combine = Combination(settings.fusion, len(specs), width, activation)
-        self.activate = nn.Sequential(activation(), nn.Dropout(settings.dropout))
-        layers: list[nn.Module] = []
-        for after in settings.hidden:
-            layers += [nn.Linear(width, after), activation(), nn.Dropout(settings.dropout)]
-            width = after
-        self.fused = nn.Sequential(*layers, nn.Linear(width, n_classes))
-
-    def forward(self, values: Mapping[str, Any], present: Mapping[str, Tensor]) -> Tensor:
-        """Return logits (n_books, 1 + n_modalities, n_classes), the fusion's first.
-
-        Parameters
-        ----------
-        values : mapping of str to CSR matrix or tensor (n_books, d)
-        present : mapping of str to bool tensor (n_books,)
-        """
-        return self.read(self.encode(values, present), self._shown(present) if self.training else present)
-
-    def encode(self, values: Mapping[str, Any], present: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the code of each modality given, (n_books, width); zero where a dense one is absent."""
-        return {name: self._encode(name, values[name], present[name]) for name in values}
-
-    def read(
-        self,
-        codes: Mapping[str, Tensor],
-        shown: Mapping[str, Tensor],
-        *,
-        alone: Collection[str] | None = None,
-    ) -> Tensor:
-        """Return logits as `forward` does; the fusion sees of each book what is shown of it.
-
-        Parameters
-        ----------
-        codes : mapping of str to tensor (n_books, width)
-            By several networks (n_networks, n_books, width), where this is several side by side.
-        shown : mapping of str to bool tensor (n_books,)
-        alone : collection of str, optional
-            The modalities whose own answers are wanted, zeros being returned for the others; left out, all.
-        """
-        total = self.combine(list(codes.values()), [shown[name] for name in codes])
-        outputs = [self.fused(self.activate(total))]
-        for name, code in codes.items():
-            if alone is None or name in alone:
-                outputs.append(self.heads[name](self.activate(code + self.biases[name])))
-            else:
-                outputs.append(torch.zeros_like(outputs[0]))
-        return torch.stack(outputs, dim=-2)
-
-    def _encode(self, name: str, values: Any, present: Tensor) -> Tensor:
-        """Return (n_books, width); what an absent row gives is never shown."""
-        encoder = self.encoders[name]
-        if isinstance(encoder, TermTable):
-            return encoder(values)  # type: ignore[no-any-return]
-        code = torch.zeros(len(present), self.settings.width, device=present.device)
-        if present.any():
-            code[present] = encoder(values[present])
-        return code
-
-    def _shown(self, present: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Hide each modality of some books from the fusion, but never the last one."""
-        names = list(present)
-        there = torch.stack([present[name] for name in names], dim=1)  # (n, modalities)
-        keep = there & (torch.rand(there.shape, device=there.device) >= self.settings.modality_dropout)
-        keep = torch.where(keep.any(dim=1, keepdim=True), keep, there)
-        return dict(zip(names, keep.unbind(dim=1), strict=True))
 
 
 class FusionNetwork:
@@ -165,9 +76,8 @@ class FusionNetwork:
         codes = {name: np.zeros((n_books, self.settings.width), np.float32) for name in blocks}
         blocks = {name: block for name, block in blocks.items() if block.present.any()}
         with one_thread(), torch.inference_mode():
-            for start in range(0, n_books, PREDICT_BATCH):
-                rows = slice(start, start + PREDICT_BATCH)
-                part = blocks if n_books <= PREDICT_BATCH else _rows(blocks, rows)
+            for rows in _batches(n_books):
+                part = blocks if n_books <= _BATCH else _rows(blocks, rows)
                 for name, code in self.module_.encode(*_tensors(part, device)).items():
                     codes[name][rows] = code.cpu().numpy()
         return codes
@@ -185,7 +95,10 @@ class FusionNetwork:
         alone : collection of str, optional
             As for `FusionModule.read`.
         """
-        return read(self.module_, codes, shown, alone=alone)
+        answers = np.zeros((len(shown), 1 + len(codes), self.module_.n_classes), np.float32)
+        for rows, said in read(self.module_, [codes], shown, alone=alone):
+            answers[rows] = said[0]
+        return answers
 
     def to(self, device: str) -> Self:
         """Move the fitted network to a device for prediction."""
@@ -247,31 +160,35 @@ class FusionNetwork:
         return [encoder for encoder in self.module_.encoders.values() if isinstance(encoder, TermTable)]
 
 
-def read(module: FusionModule, codes: Codes, shown: Bool, *, alone: Collection[str] | None = None) -> Float32:
-    """Return log probabilities as `FusionNetwork.read` does, or of several networks side by side.
+def read(
+    module: FusionModule, codes: Sequence[Codes], shown: Bool, *, alone: Collection[str] | None = None
+) -> Iterator[tuple[slice, Float32]]:
+    """Yield what networks say of books, some books at a time: which, and log probabilities.
 
     Parameters
     ----------
     module : FusionModule
-    codes : dict of str to float32 array ([n_networks,] n_books, width)
+        Of one network, or of several side by side.
+    codes : sequence of dict of str to float32 array (n_books, width)
+        By each network.
     shown : bool array (n_books, n_modalities)
     alone : collection of str, optional
+        As for `FusionModule.read`.
 
-    Returns
-    -------
-    float32 array ([n_networks,] n_books, 1 + n_modalities, n_classes)
+    Yields
+    ------
+    slice, float32 array (n_networks, n_some, 1 + n_modalities, n_classes)
     """
     device = next(module.parameters()).device
-    networks = next(iter(codes.values())).shape[:-2]
-    result = np.zeros((*networks, len(shown), 1 + len(codes), module.n_classes), np.float32)
-    with one_thread(), torch.inference_mode():
-        for start in range(0, len(shown), PREDICT_BATCH):
-            rows = slice(start, start + PREDICT_BATCH)
-            part = {name: torch.from_numpy(code[..., rows, :]).to(device) for name, code in codes.items()}
-            seen = dict(zip(codes, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
-            said = torch.log_softmax(module.read(part, seen, alone=alone), dim=-1)
-            result[..., rows, :, :] = said.cpu().numpy()
-    return result
+    for rows in _batches(len(shown)):
+        with one_thread(), torch.inference_mode():
+            part = {
+                name: torch.from_numpy(np.stack([of[name][rows] for of in codes])).to(device)
+                for name in codes[0]
+            }
+            seen = dict(zip(part, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
+            said = log_softmax(module.read(part, seen, alone=alone), dim=-1).cpu().numpy()
+        yield rows, said
 
 
 @contextmanager
@@ -295,14 +212,8 @@ def _answers(n_classes: int, kinship: Float32 | None, smoothing: float) -> Tenso
     return (1 - smoothing) * torch.eye(n_classes) + smoothing * doubt
 
 
-def _encoder(spec: BlockSpec, settings: NetworkConfig) -> nn.Module:
-    if spec.kind == "sparse":
-        return TermTable(spec.shape[0], settings.width, optimizer=settings.optimizer)
-    if spec.kind == "image":
-        return ImageEncoder(spec.shape, settings.width)
-    if spec.kind == "spectrum":
-        return SpectrumEncoder(spec.shape, settings.width)
-    return nn.Sequential(nn.Dropout(settings.vector_dropout), nn.Linear(spec.shape[0], settings.width))
+def _batches(n_books: int) -> Iterator[slice]:
+    return (slice(start, start + _BATCH) for start in range(0, n_books, _BATCH))
 
 
 def _rows(blocks: Mapping[str, Block], rows: Any) -> dict[str, Block]:

@@ -13,8 +13,9 @@ from classifier.models import TRUSTED_SOURCES, Misfiled
 from classifier.pipeline.disagreement import Disagreement, Opinions, reasons
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.selectors import all_books, book_rows, categories_by_key
-from classifier.services.chunks import LARGEST, Reader
+from classifier.services.chunks import LARGEST
 from classifier.services.pace import MISFILED
+from classifier.services.workers import Reader
 from library.catalogue.selectors import book_ids
 from library.console import Progress, no_progress
 

@@ -14,7 +14,6 @@ from classifier.errors import RunCancelledError, RunLostError
 from classifier.models import Run
 from classifier.services import repetition, runs
 from classifier.services.batches import undo_numbered
-from classifier.services.chunks import Help, no_help
 from classifier.services.listings import refresh_listings
 from classifier.services.mapping import draw_map
 from classifier.services.pace import READING, Pace
@@ -24,6 +23,7 @@ from classifier.services.reporting import Reporter
 from classifier.services.review_ordering import order_reviews
 from classifier.services.training import train
 from classifier.services.tuning import tune
+from classifier.services.workers import Help, no_help
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.errors import LibraryError

@@ -16,11 +16,11 @@ from classifier.errors import SettingError
 from classifier.models import Chunk, ModelVersion, Reclassification, Run, Suggestion
 from classifier.selectors import all_books, unsettled_books
 from classifier.services import chunks
-from classifier.services.chunks import Help, Reader, no_help
 from classifier.services.disagreements import find_misfiled
 from classifier.services.outputs import written_whole
 from classifier.services.reporting import Finish, no_finish
 from classifier.services.versions import load_serving
+from classifier.services.workers import Help, Reader, no_help, work_off
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.tabular import CsvWriter
@@ -101,7 +101,7 @@ def classify(
             Run.objects.filter(pk=run.pk).update(size=batch.books if batch else 0)
         if batch:
             call_help(batch.pk, batch.chunks.filter(taken_at=None).count())
-            chunks.work_off(batch=batch, reader=reader, progress=progress, clock=clock)
+            work_off(batch=batch, reader=reader, progress=progress, clock=clock)
         else:
             progress("classifying", 0, 0)
         misfiled = find_misfiled(reader=reader, now=now, progress=progress)
@@ -157,7 +157,7 @@ def propose(*, version: ModelVersion, now: datetime, progress: Progress = no_pro
         batch = chunks.open_batch(
             version=version, books=books, precision=precision, state=Reclassification.State.PROPOSED, now=now
         )
-    chunks.work_off(batch=batch, reader=reader, progress=progress)
+    work_off(batch=batch, reader=reader, progress=progress)
     with transaction.atomic():
         _complete(batch)
     return batch

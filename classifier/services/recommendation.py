@@ -1,12 +1,9 @@
 """Titles to recommend to each borrower, kept until what they rest on changes."""
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from heapq import merge
-from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,12 +12,11 @@ from django.db import connection, transaction
 from django.db.models import Count, Max
 
 from classifier.errors import ClassifierError, SettingError
-from classifier.models import Feedback, Listing, Recommendation
+from classifier.filling_selectors import Filling
+from classifier.models import Feedback, Recommendation
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.recommend import Recommended, Recommender
 from classifier.pipeline.records import Int64
-from classifier.pipeline.shortlist import Pick
-from classifier.reader_selectors import FILLERS, NEWEST, listed_titles, new_in
 from classifier.selectors import all_books, book_keys, catalogue_and_borrowers, loans_a_borrower, opinions
 from classifier.services.configuration import library_config
 from classifier.services.linking import save_links, what_is_in
@@ -113,7 +109,7 @@ def recommend(
             include_borrowed=include_borrowed,
             liked=readers.opinions[Feedback.Verdict.LIKED],
             unwanted=readers.opinions[Feedback.Verdict.NOT_THIS],
-            filling=_Filling(readers.pks),
+            filling=Filling(readers.pks),
             only={number for number, pk in enumerate(borrowers) if pk in bases and pk not in kept},
             progress=progress,
         )
@@ -195,36 +191,6 @@ class _Readers:
             digest.update(times.tobytes())
             found[self.borrowers[number]] = int.from_bytes(digest.digest(), "big", signed=True)
         return found
-
-
-class _Filling:
-    """What fills lists up, as `classifier.reader_selectors.filling` does one by one."""
-
-    def __init__(self, pks: Int64) -> None:
-        self._pks = pks
-        self._place = {pk: place for place, pk in enumerate(pks.tolist())}
-        self._category = dict(
-            Book.objects.filter(category__isnull=False).values_list("pk", "category").iterator()
-        )
-        # By category, the newest first, each with where it stands among all.
-        self._newest: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for rank, (title, category) in enumerate(listed_titles(kind=Listing.Kind.LATEST, most=None)):
-            if title in self._place and category is not None:
-                self._newest[category].append((rank, title))
-        self._rest = [
-            Pick(title=self._place[title], score=0.0, sources=(source,))
-            for kind, source in FILLERS
-            for title, _category in listed_titles(kind=kind)
-            if title in self._place
-        ]
-
-    def __call__(self, titles: Int64) -> Iterator[Pick]:
-        keys = self._pks[titles].tolist()
-        read = Counter(self._category[pk] for pk in keys if pk in self._category)
-        newest = islice(merge(*(self._newest[category] for category in read)), NEWEST)
-        for pick in new_in(read, ((title, self._category[title]) for _rank, title in newest)):
-            yield Pick(title=self._place[pick.title], score=0.0, sources=pick.sources)
-        yield from self._rest
 
 
 def _kept(bases: Mapping[int, int], *, n: int) -> set[int]:

@@ -1,4 +1,4 @@
-"""Settings of the REST API that are the API's alone."""
+"""Settings of the REST API: who may ask for what and how often, how it answers, and its description."""
 
 import re
 from ipaddress import ip_network
@@ -96,3 +96,58 @@ CORS_ALLOWED_ORIGINS: list[str] = env.list("API_ORIGINS", [])
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key"]
 CORS_EXPOSE_HEADERS = ["Deprecation", "Idempotency-Replayed", "Link", "Location", "Retry-After", "Sunset"]
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "library.rest.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
+    "DEFAULT_THROTTLE_CLASSES": ["library.rest.throttles.CallerRate", "library.rest.throttles.ScopeRate"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "library.rest.filters.StrictFilters",
+        "rest_framework.filters.SearchFilter",
+        "library.rest.filters.StableOrdering",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "library.rest.pages.Pages",
+    # JSON only: the browsable pages would list every book in a drop-down. /api/docs/ is for people.
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["library.rest.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "library.rest.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "library.rest.errors.error_response",
+    # How many proxies stand in front, each adding to X-Forwarded-For. With too few named, all of the world
+    # is one address to the throttles; with too many, anyone can claim any address.
+    "NUM_PROXIES": env.int("NUM_PROXIES", 0, validate=validate.Range(min=0)),
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Library",
+    "DESCRIPTION": "Catalogue, loans, suggested categories and recommendations.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "library.rest.schema.add_tables",
+        "library.rest.schema.add_problems",
+        "library.rest.schema.add_idempotency_key",
+        "library.rest.schema.add_examples",
+    ],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CopyStatusEnum": "library.catalogue.models.Copy.Status",
+        "ReclassificationStateEnum": "classifier.models.Reclassification.State",
+        "ChangeKindEnum": "classifier.models.Change.Kind",
+        "RunKindEnum": "classifier.models.Run.Kind",
+        "ModelVersionStateEnum": "classifier.models.ModelVersion.State",
+        "ReviewVerdictEnum": "classifier.models.Review.Verdict",
+        "FeedbackVerdictEnum": "classifier.models.Feedback.Verdict",
+        "RunStatusEnum": "classifier.models.Run.Status",
+        "HoldStatusEnum": "library.circulation.models.Hold.Status",
+        "TaxonomyChangeKindEnum": "library.catalogue.models.TaxonomyChange.Kind",
+    },
+    # From the package beside, not from a foreign host.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}

@@ -28,8 +28,9 @@ from rich.table import Table
 from classifier.pipeline.calibration import crossfitted
 from classifier.pipeline.config import Config
 from classifier.pipeline.descriptors import SIZE
+from classifier.pipeline.ensemble import Encoded
 from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.fusion import Encoded, FusionClassifier
+from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.metrics import by_level, figures, reliability, selective
 from classifier.pipeline.modality import Block, BlockSpec
 from classifier.pipeline.tree import kinship

@@ -28,8 +28,9 @@ from rich.console import Console
 from rich.table import Table
 
 from classifier.pipeline.config import Config
+from classifier.pipeline.ensemble import Encoded
 from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.fusion import Encoded, FusionClassifier
+from classifier.pipeline.fusion import FusionClassifier
 from classifier.pipeline.modality import Block
 from classifier.pipeline.review_order import ALIKE, POOL, REACH, review_order
 

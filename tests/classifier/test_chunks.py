@@ -10,10 +10,11 @@ from classifier.errors import RunCancelledError
 from classifier.models import Change, Chunk, Reclassification, Run, Suggestion
 from classifier.selectors import unsettled_books
 from classifier.services import chunks, jobs, runs
-from classifier.services.chunks import Reader, cut, do, help_with, take, work_off
+from classifier.services.chunks import cut, take
 from classifier.services.reclassification import classify
 from classifier.services.training import train
 from classifier.services.versions import active_version
+from classifier.services.workers import Reader, do, help_with, work_off
 from tests.classifier.factories import make_batch, make_run
 from tests.classifier.libraries import QUICK, UNCATEGORISED, make_library
 from tests.databases import both_databases, in_thread

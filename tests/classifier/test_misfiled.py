@@ -5,12 +5,12 @@ import pytest
 from classifier.models import Misfiled
 from classifier.pipeline.disagreement import Opinions
 from classifier.selectors import all_books, catalogue
-from classifier.services.chunks import Reader
 from classifier.services.disagreements import find_misfiled
 from classifier.services.misfiled import MisfiledSettledError, dismiss, move
 from classifier.services.review import correct_category, undo_last
 from classifier.services.training import train
 from classifier.services.versions import active_version
+from classifier.services.workers import Reader
 from library.catalogue.models import Book, Category
 from tests.classifier.factories import make_misfiled
 from tests.classifier.libraries import CATEGORISED, QUICK, WORDS, make_library

@@ -11,13 +11,13 @@ from django.db import transaction
 from classifier.models import FollowedBook, Misfiled, Suggestion
 from classifier.selectors import categories_by_key, current_names
 from classifier.services import batches
-from classifier.services.chunks import Reader
 from classifier.services.reclassification import classify
 from classifier.services.review import correct_category, undo_last
 from classifier.services.taxonomy import apply, undo
 from classifier.services.taxonomy_preview import preview
 from classifier.services.training import train
 from classifier.services.versions import active_version
+from classifier.services.workers import Reader
 from library.catalogue.models import Book, Category, TaxonomyChange
 from library.catalogue.services import CategoryRetiredError
 from library.catalogue.services.wishes import Child, Merge, Move, Retire, Split, TaxonomyConflictError

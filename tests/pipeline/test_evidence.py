@@ -10,13 +10,15 @@ import torch
 
 from classifier.pipeline.artifact import load_model, save_model
 from classifier.pipeline.attribution import term_gains
+from classifier.pipeline.ensemble import Encoded
 from classifier.pipeline.evidence import AGAINST, BORROWED, FOR, NEAREST, modality_shares
 from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.fusion import Encoded, FusionClassifier, shares
+from classifier.pipeline.fusion import FusionClassifier, shares
 from classifier.pipeline.gallery import Gallery
-from classifier.pipeline.modalities.text import TextModality, clean, words
+from classifier.pipeline.modalities.text import TextModality
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.suggestion import best_categories
+from classifier.pipeline.tokens import clean, words
 from classifier.pipeline.training import train
 from tests.pipeline.catalogues import TINY, make_catalogue, selected
 

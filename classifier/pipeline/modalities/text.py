@@ -3,14 +3,12 @@
 A book becomes groups of TF-IDF weighted terms: words of every field, words of the title once more (a title
 names the subject, a description also praises), two words in a row, character n-grams of the title and of
 the names, beginnings and ends of the description's words, whole author names, and the whole publisher name.
-Which field a term stands in is evidence. Chinese is read as characters and bigrams too, because
-segmentation errs.
+Which field a term stands in is evidence.
 
 The words of a book are cached; what follows is arithmetic on counts. The pieces of a word are made once
 for all books that have it.
 """
 
-import logging
 import re
 import sys
 import unicodedata
@@ -22,21 +20,15 @@ import jieba
 import numpy as np
 import scipy.sparse as sp
 
-from classifier.pipeline import markup, stopwords
+from classifier.pipeline import markup, stopwords, tokens
 from classifier.pipeline.cache import content_key, source_key
 from classifier.pipeline.config import Config, TextConfig
 from classifier.pipeline.counting import Counting, Numbering, Pieces, Rows, Source, pairs
-from classifier.pipeline.markup import without_markup
 from classifier.pipeline.modality import Block, BlockSpec, Modality, Tensors
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64, Int32
-from classifier.pipeline.stopwords import STOP_WORDS
 from classifier.pipeline.terms import TermGroups, Words, credited
+from classifier.pipeline.tokens import clean, grams, stems, words
 
-jieba.setLogLevel(logging.WARNING)
-
-_ACCENT = re.compile(r"[\u0300-\u036f\ufe20-\ufe2f]+")  # the latter: ties over letters in romanised Russian
-_WORD = re.compile(r"[^\W_]+")
-_HAN = re.compile(r"[\u3400-\u9fff]")
 _WEIGHTS = {
     "word": 1.5, "title": 0.7, "pair": 1.0, "title gram": 1.0, "name gram": 0.8, "stem": 1.0,
     "author": 0.7, "publisher": 0.7,
@@ -54,83 +46,17 @@ _COUNTED_BY = (
 )
 """Groups of columns that count the words of title, authors, publisher and description, the pairs of title and
 description, and the whole names of authors and publisher."""
-_STEM = 5
 _NAMES = re.compile(r"[;、/|&]| and ")
 _MADE_BY = source_key(
-    sys.modules[__name__], markup, stopwords, versions=(jieba.__version__, unicodedata.unidata_version)
+    sys.modules[__name__],
+    tokens,
+    markup,
+    stopwords,
+    versions=(jieba.__version__, unicodedata.unidata_version),
 )
 _UTF8 = ("utf-8", "surrogatepass")  # a catalogue may hold half a character
 _BATCH = 2000  # books whose words are held as strings at a time
 _WORTH_CACHING = 16  # reading fewer books from a file takes longer than cutting their words
-
-
-def clean(text: str) -> str:
-    """Return text without mark-up, in one spelling: NFKC, lower case, no accents.
-
-    Examples
-    --------
-    >>> clean("<b>Économie</b> &amp; droit")
-    ' economie  & droit'
-    """
-    text = without_markup(text)
-    if text.isascii():
-        return text.lower()
-    text = unicodedata.normalize("NFKD", text).lower()  # "℡" has no lower case before it is taken apart
-    return unicodedata.normalize("NFC", _ACCENT.sub("", text))
-
-
-def words(text: str) -> list[str]:
-    """Return the words of cleaned text without stop words; Chinese is segmented by jieba.
-
-    Examples
-    --------
-    >>> words("the history of 中国历史")
-    ['history', '中国', '历史']
-    """
-    found = _WORD.findall(text)
-    if _HAN.search(text):
-        found = [word for run in found for word in (jieba.cut(run) if _HAN.search(run) else (run,))]
-    return [word for word in found if word not in STOP_WORDS]
-
-
-def grams(word: str, *, smallest: int, largest: int) -> list[str]:
-    """Return the character n-grams of a word, its ends marked; of a Chinese one characters and bigrams.
-
-    Examples
-    --------
-    >>> grams("art", smallest=3, largest=4)
-    ['<ar', 'art', 'rt>', '<art', 'art>']
-    """
-    if _HAN.search(word):
-        return _characters(word)
-    marked = f"<{word}>"
-    return [
-        marked[i : i + n]
-        for n in range(smallest, min(largest, len(marked)) + 1)
-        for i in range(len(marked) - n + 1)
-    ]
-
-
-def stems(word: str) -> list[str]:
-    """Return how a long word begins and ends, of a Chinese one characters and bigrams.
-
-    The beginning is the stem, the end in German what a compound is a kind of. On 99 categories this brings
-    what n-grams of descriptions would (0.7 points) with a third of the terms.
-
-    Examples
-    --------
-    >>> stems("volkswirtschaft"), stems("market")
-    (['<volks', 'chaft>'], ['<marke', 'arket>'])
-    >>> stems("art")
-    []
-    """
-    if _HAN.search(word):
-        return _characters(word)
-    return [f"<{word[:_STEM]}", f"{word[-_STEM:]}>"] if len(word) > _STEM else []
-
-
-def _characters(word: str) -> list[str]:
-    return [*word, *(word[i : i + 2] for i in range(len(word) - 1))]
 
 
 class TextModality(Modality):
