@@ -13,6 +13,7 @@ from library.analytics.selectors.weeding import weeding_candidates, with_reasons
 _REASONS = {
     "unborrowed": gettext_lazy("not borrowed for years"),
     "old": gettext_lazy("old"),
+    "superseded": gettext_lazy("a newer edition is held"),
     "spare_copies": gettext_lazy("several copies"),
 }
 
@@ -63,8 +64,9 @@ def weeding(asked: Asked) -> Listing:
         definition=_(
             "Titles that nobody has borrowed for %(unborrowed)s years, have been in the catalogue for as "
             "long, and have no holds; those never borrowed come first. Old is what appeared more than "
-            "%(old)s years ago. Both are measures of the CREW method (Texas State Library, 2012); whether a "
-            "book is wrong, worn or to be had elsewhere is for a person to see."
+            "%(old)s years ago. Both are measures of the CREW method (Texas State Library, 2012). A newer "
+            "edition has the same title, subtitle, authors and language. Whether a book is wrong, worn or to "
+            "be had elsewhere is for a person to see."
         )
         % {"unborrowed": settings.WEEDING_YEARS_UNBORROWED, "old": settings.WEEDING_YEARS_OLD},
         header=[*book_headings(), _("category"), _("copies"), _("last borrowed in"), _("reasons")],

@@ -2,7 +2,7 @@
 
 The measures are those of the CREW method: how long a title has not been lent and how old it is, against what
 the library sets. Of its MUSTIE list (misleading, ugly, superseded, trivial, irrelevant, elsewhere) the data
-know little: that there are more copies than are used.
+know little: that there are more copies than are used, and that there is a newer edition.
 
 References
 ----------
@@ -18,10 +18,14 @@ from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QueryS
 from django.db.models.functions import Coalesce
 
 from library.analytics.selectors.scope import Scope
-from library.analytics.selectors.titles import copies_held, titles_held
-from library.catalogue.models import Book
+from library.analytics.selectors.titles import GONE, copies_held, titles_held
+from library.catalogue.models import Book, Copy
 from library.circulation.models import Hold
 from library.circulation.selectors.calendar import library_date
+from library.tabular import KEYS_A_QUERY, batches
+
+#: What editions of one work have in common. The subtitle, too: it is where volumes differ.
+_WORK = ("title", "subtitle", "authors", "language")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Candidate:
     last : int or None
         The year in which it was lent last; None: never. A day could tell who it was.
     reasons : tuple of str
-        ``unborrowed``, ``old``, ``spare_copies``.
+        ``unborrowed``, ``old``, ``superseded``, ``spare_copies``.
     """
 
     book: Book
@@ -66,23 +70,40 @@ def with_reasons(
 ) -> Iterator[Candidate]:
     """Yield the first titles of `weeding_candidates`, or all, with their reasons.
 
-    A title is old if it appeared more than ``WEEDING_YEARS_OLD`` ago; copies are spare where there are
-    several of a title that nobody borrows.
+    A title is old if it appeared more than ``WEEDING_YEARS_OLD`` ago; superseded if the library, any branch
+    of it, holds one of the same title, subtitle, authors and language of a later year; copies are spare where
+    there are several of a title that nobody borrows.
     """
     copies = copies_held(scope=scope).filter(book=OuterRef("pk")).values("book")
     number = copies.annotate(number=Count("pk")).values("number")
     old = library_date(at=now).year - settings.WEEDING_YEARS_OLD
     held = Coalesce(Subquery(number, output_field=IntegerField()), 0)
     rows = books.annotate(held=held)
-    for book in rows[:limit] if limit else rows.iterator():
-        use = getattr(book, "use", None)
-        last = use.last_checkout.year if use and use.last_checkout else None
-        reasons = ["unborrowed"]
-        if book.year is not None and book.year < old:
-            reasons.append("old")
-        if book.held > 1:
-            reasons.append("spare_copies")
-        yield Candidate(book, book.held, last, tuple(reasons))
+    for some in batches(rows[:limit] if limit else rows.iterator(), KEYS_A_QUERY):
+        newest = _newest_editions(some)
+        for book in some:
+            use = getattr(book, "use", None)
+            last = use.last_checkout.year if use and use.last_checkout else None
+            reasons = ["unborrowed"]
+            if book.year is not None and book.year < old:
+                reasons.append("old")
+            if book.year is not None and book.year < newest.get(_work(book), book.year):
+                reasons.append("superseded")
+            if book.held > 1:
+                reasons.append("spare_copies")
+            yield Candidate(book, book.held, last, tuple(reasons))
+
+
+def _newest_editions(books: list[Book]) -> dict[tuple[str, ...], int]:
+    """Return the latest year in which what is held of each work appeared."""
+    held = Exists(Copy.objects.filter(book=OuterRef("pk")).exclude(status__in=GONE))
+    editions = Book.objects.filter(held, title__in={book.title for book in books}, year__isnull=False)
+    # In this order, the last year of a work stays.
+    return {_work(book): book.year for book in editions.only(*_WORK, "year").order_by("year")}
+
+
+def _work(book: Book) -> tuple[str, ...]:
+    return tuple(getattr(book, field) for field in _WORK)
 
 
 def _years_before(day: date, years: int) -> date:

@@ -245,6 +245,29 @@ def test_weeding_candidates_have_their_reasons_and_nothing_that_is_waited_for():
 
 
 @pytest.mark.django_db
+def test_an_edition_is_superseded_by_a_later_one_of_the_same_work_that_is_held():
+    work = {"title": "On birds", "authors": "A. Hill", "language": "en"}
+    editions = [
+        make_book(**work | fields)
+        for fields in (
+            {"year": 1990},
+            {"year": 2001},
+            {"year": 2010},  # held no more
+            {"year": 1985, "subtitle": "Volume two"},
+            {"year": 1985, "authors": "B. Marsh"},
+            {"year": 1985, "language": "fr"},
+            {"year": None},
+        )
+    ]
+    Book.objects.update(created_at=datetime(2000, 1, 1, tzinfo=UTC))
+    for book in editions:
+        make_copy(book=book, status="lost" if book.year == 2010 else "available")
+    books = weeding_candidates(scope=ALL, now=NOW)
+    found = with_reasons(scope=ALL, books=books, now=NOW, limit=None)
+    assert [one.book for one in found if "superseded" in one.reasons] == [editions[0]]
+
+
+@pytest.mark.django_db
 def test_the_shelf_list_is_in_the_order_of_the_shelves():
     there = make_branch()
     for place, number in (("B", "1"), ("A", "2"), ("A", "1")):
