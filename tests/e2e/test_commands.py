@@ -21,6 +21,7 @@ def predictions(file):
         return [row[:4] for row in csv.reader(lines)]
 
 
+@pytest.mark.thorough
 def test_two_processes_train_and_classify_alike(library_folder, small_library, opened, tmp_path):
     trained = manage(small_library, "train", "--seed", "3", *SETTINGS, "--json")
     assert (trained.returncode, trained.stderr) == (0, "")

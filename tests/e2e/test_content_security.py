@@ -65,6 +65,7 @@ INJECT = """() => {
 }"""
 
 
+@pytest.mark.thorough
 def test_every_page_works_under_the_policy_and_none_runs_what_is_put_into_it(addresses, site, page):
     page.goto(f"{site}/admin/")
     page.get_by_label("Username").fill("root")

@@ -246,6 +246,7 @@ def many_pages(library, opened):
     ]
 
 
+@pytest.mark.thorough
 def test_no_page_shuts_anybody_out(many_pages, site, page):
     sign_in(page, site)
     found = []

@@ -76,6 +76,7 @@ def answer(request: urllib.request.Request) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+@pytest.mark.thorough
 def test_no_request_is_lost_while_versions_change_and_the_process_is_killed(library, site):
     (first, second), token = library
     address, server = site

@@ -122,9 +122,11 @@ def installation(request, small_library, opened, django_db_blocker):
 
 both_queues = pytest.mark.parametrize(
     ("installation", "database"),
-    [("files", "sqlite"), ("redis", "postgresql")],
+    [
+        pytest.param("files", "sqlite", id="files"),
+        pytest.param("redis", "postgresql", id="redis", marks=pytest.mark.thorough),
+    ],
     indirect=True,
-    ids=["files", "redis"],
 )
 
 
@@ -185,7 +187,7 @@ def test_a_run_whose_worker_is_killed_is_taken_up_again_and_nothing_is_there_twi
 
 
 @both_queues
-@pytest.mark.parametrize("at", ["train:learning", pytest.param("train:saving", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("at", ["train:learning", pytest.param("train:saving", marks=pytest.mark.thorough)])
 def test_a_run_cancelled_while_it_works_leaves_nothing(installation, database, at):
     installation.ask("train", **QUICKLY)
     with installation.holding(at) as worker:
@@ -207,6 +209,7 @@ def test_a_run_cancelled_while_it_works_leaves_nothing(installation, database, a
     assert not models.exists() or not list(models.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_schedule_changed_in_the_admin_takes_effect_without_a_restart(small_library, opened):
     installation = Installation(small_library, {}, lambda: opened(small_library))
     with installation.worker() as worker:

@@ -127,6 +127,7 @@ np.save(sys.argv[3], model.predict_proba(make_catalogue(Path(sys.argv[2]))))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "place",
     [

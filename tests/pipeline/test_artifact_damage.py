@@ -173,6 +173,7 @@ def test_garbage_is_refused_by_name(spoilt, name, content):
     assert error.message.startswith(f"v1/{name} cannot be used: ")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in FILES if not name.endswith(".json")])
 @settings(max_examples=30)  # each reads a whole model
 @given(where=where, flip=st.integers(1, 255))
@@ -206,6 +207,7 @@ def refused_or_harmless(folder: Path, name: str, catalogue: Catalogue) -> None:
     assert len(model.explain(some, ranks=1)) == 4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".json")])
 @settings(max_examples=60)
 @given(data=st.data(), other=anything | st.sampled_from([-1, 0, 2, 10**6, 10**12, 1e308, "\ud800", "text"]))

@@ -157,7 +157,14 @@ def _misled_books(n_books: int, *, seed: int) -> tuple[dict[str, Block], np.ndar
     return toy_blocks(n_books, seed=seed, misleading=0.3)
 
 
-@pytest.mark.parametrize("names", [names for size in (1, 2) for names in combinations(KINDS, size)])
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(names, marks=pytest.mark.thorough if len(names) > 1 else ())
+        for size in (1, 2)
+        for names in combinations(KINDS, size)
+    ],
+)
 def test_without_a_modality_it_is_as_good_as_if_it_had_never_known_of_it(misled, names):
     train, y = _misled_books(400, seed=0)
     new, truth = _misled_books(2000, seed=1)

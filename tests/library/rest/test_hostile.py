@@ -198,17 +198,22 @@ def test_no_write_takes_a_body_that_cannot_be(body, kind, allowed):
     "value",
     [
         SQL,
-        "2024-01-01T00:00:00+17:00",
-        "0001-01-01T00:00:00+14:00",
-        "\0",
         "a\0b",
-        "../../etc/passwd",
         "9" * 400,
-        "x" * 4000,
-        "\ud7ff\U0010ffff",
-        "[]",
-        "-1",
-        "",
+        *(
+            pytest.param(value, marks=pytest.mark.thorough)
+            for value in (
+                "2024-01-01T00:00:00+17:00",
+                "0001-01-01T00:00:00+14:00",
+                "\0",
+                "../../etc/passwd",
+                "x" * 4000,
+                "\ud7ff\U0010ffff",
+                "[]",
+                "-1",
+                "",
+            )
+        ),
     ],
 )
 def test_no_filter_lets_a_hostile_value_through(database, value):
