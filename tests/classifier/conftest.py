@@ -8,12 +8,12 @@ from tests.classifier.served import trained_library
 
 
 @pytest.fixture(scope="session")
-def kept_version(tmp_path_factory) -> Path:
-    """Where the files of a version are kept that was trained for the first test that asked for one."""
-    return tmp_path_factory.mktemp("version")
+def kept_versions(tmp_path_factory) -> Path:
+    """Where versions are kept that were trained for the first tests that asked for one."""
+    return tmp_path_factory.mktemp("versions")
 
 
 @pytest.fixture
-def trained(data_folder, kept_version) -> dict[str, str]:
+def trained(data_folder, kept_versions) -> dict[str, str]:
     """A library with covers and an active version; which notation fits which uncategorised book."""
-    return trained_library(kept_version)
+    return trained_library(kept_versions, covers=True)

@@ -7,27 +7,33 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
+from django.core.serializers import deserialize, serialize
 
+from classifier.models import ModelVersion
 from classifier.services.holding import Holding
 from classifier.services.model_server import ModelServer
 from classifier.services.training import train
-from tests.classifier.factories import make_version
 from tests.classifier.libraries import QUICK, make_library
 from tests.factories import NOW
 
 
-def trained_library(kept: Path) -> dict[str, str]:
-    """Make a library with covers and an active version; return what fits each uncategorised book.
+def trained_library(kept: Path, *, covers: bool = False) -> dict[str, str]:
+    """Make a library and an active version; return what fits each uncategorised book.
 
-    The version is trained once for all tests that give the same empty folder to keep it in.
+    The version is trained once for all tests that give the same folder to keep it in.
     """
-    truth = make_library(covers=True)
-    for stored in kept.iterdir():
-        shutil.copytree(stored, settings.MODELS_DIR / stored.name)
-        make_version(name=stored.name, state="active", activated_at=NOW)
+    truth = make_library(covers=covers)
+    kept /= "with covers" if covers else "without covers"
+    row = kept / "row.json"
+    if row.exists():
+        shutil.copytree(kept / "models", settings.MODELS_DIR)
+        for version in deserialize("json", row.read_text()):
+            version.object.pk = None
+            version.save()
         return truth
-    name = train(now=NOW, settings=QUICK)["version"]
-    shutil.copytree(settings.MODELS_DIR / name, kept / name)
+    train(now=NOW, settings=QUICK)
+    shutil.copytree(settings.MODELS_DIR, kept / "models")
+    row.write_text(serialize("json", ModelVersion.objects.all()))
     return truth
 
 

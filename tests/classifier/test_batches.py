@@ -28,7 +28,8 @@ from tests.classifier.factories import (
     make_suggestion,
     make_version,
 )
-from tests.classifier.libraries import POOR, QUICK, UNCATEGORISED, make_library
+from tests.classifier.libraries import POOR, UNCATEGORISED
+from tests.classifier.served import trained_library
 from tests.databases import both_databases, undone
 from tests.factories import NOW, make_book, make_category
 from tests.logins import make_librarian
@@ -47,10 +48,8 @@ def filed():
 
 
 @pytest.fixture
-def library(data_folder):
-    truth = make_library()
-    train(now=NOW, settings=QUICK)
-    return truth
+def library(data_folder, kept_versions):
+    return trained_library(kept_versions)
 
 
 @pytest.mark.django_db

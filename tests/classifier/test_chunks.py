@@ -12,11 +12,11 @@ from classifier.selectors import unsettled_books
 from classifier.services import chunks, jobs, runs
 from classifier.services.chunks import cut, take
 from classifier.services.reclassification import classify
-from classifier.services.training import train
 from classifier.services.versions import active_version
 from classifier.services.workers import Reader, do, help_with, work_off
 from tests.classifier.factories import make_batch, make_run
-from tests.classifier.libraries import QUICK, UNCATEGORISED, make_library
+from tests.classifier.libraries import UNCATEGORISED
+from tests.classifier.served import trained_library
 from tests.databases import both_databases, in_thread
 from tests.factories import NOW
 
@@ -30,11 +30,10 @@ def small(monkeypatch):
 
 
 @pytest.fixture
-def batch(small, data_folder, request):
+def batch(small, data_folder, kept_versions, request):
     """A batch of three chunks that nobody works on yet, on a real database if the test asks for one."""
     request.getfixturevalue("database" if "database" in request.fixturenames else "db")
-    make_library()
-    train(now=NOW, settings=QUICK)
+    trained_library(kept_versions)
     version = active_version()
     run = make_run(kind="reclassify", status="running")
     made = make_batch(model_version=version, run=run, complete=False, books=UNCATEGORISED)
@@ -117,9 +116,8 @@ def test_when_it_is_cancelled_nobody_takes_another_chunk(batch):
     assert Suggestion.objects.filter(rank=1).count() == 2
 
 
-def test_a_run_taken_up_again_goes_on_with_the_chunks_that_are_left(db, small):
-    make_library()
-    train(now=NOW, settings=QUICK)
+def test_a_run_taken_up_again_goes_on_with_the_chunks_that_are_left(db, small, kept_versions):
+    trained_library(kept_versions)
     run = make_run(kind="reclassify")
     seen = []
 
@@ -140,9 +138,10 @@ def test_a_run_taken_up_again_goes_on_with_the_chunks_that_are_left(db, small):
     assert (seen, Reclassification.objects.count(), Chunk.objects.count()) == ([2], 1, 0)
 
 
-def test_a_cancelled_run_leaves_whole_chunks_which_can_be_undone_and_the_next_one_clears_up(db, small):
-    make_library()
-    train(now=NOW, settings=QUICK)
+def test_a_cancelled_run_leaves_whole_chunks_which_can_be_undone_and_the_next_one_clears_up(
+    db, small, kept_versions
+):
+    trained_library(kept_versions)
 
     def cancel(phase, done, total):
         if done == 4:

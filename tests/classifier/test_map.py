@@ -7,11 +7,11 @@ from classifier.models import MapPoint, Run
 from classifier.services import mapping
 from classifier.services.jobs import run_here
 from classifier.services.mapping import draw_map
-from classifier.services.training import train
 from library.catalogue.models import Book
 from library.desk.roles import ANALYSTS, CIRCULATION
 from tests.classifier.factories import make_suggestion, make_version
-from tests.classifier.libraries import CATEGORISED, QUICK, UNCATEGORISED, make_library
+from tests.classifier.libraries import CATEGORISED, UNCATEGORISED
+from tests.classifier.served import trained_library
 from tests.factories import NOW, make_book, make_category
 from tests.logins import desk, make_librarian, make_user
 
@@ -19,9 +19,10 @@ pytestmark = pytest.mark.django_db
 PAGE = "/admin/classifier/modelversion/map/"
 
 
-def test_the_map_has_every_book_of_a_small_library_and_a_sample_of_a_large_one(monkeypatch):
-    make_library()
-    train(now=NOW, settings=QUICK)
+def test_the_map_has_every_book_of_a_small_library_and_a_sample_of_a_large_one(
+    data_folder, kept_versions, monkeypatch
+):
+    trained_library(kept_versions)
     result = run_here(kind="draw_map", now=NOW)
     assert result["books"] == MapPoint.objects.count() == CATEGORISED + UNCATEGORISED
     first = {(p.book_id, p.x, p.y) for p in MapPoint.objects.all()}

@@ -13,22 +13,20 @@ from classifier.pipeline.model import TrainedModel
 from classifier.selectors import catalogue
 from classifier.services import chunks
 from classifier.services.reclassification import classify
-from classifier.services.training import train
 from classifier.services.versions import active_version, load_version
 from library.catalogue.models import Book, Category
 from tests.classifier.disks import full_after
-from tests.classifier.libraries import CATEGORISED, QUICK, UNCATEGORISED, WORDS, make_library
+from tests.classifier.libraries import CATEGORISED, UNCATEGORISED, WORDS
+from tests.classifier.served import trained_library
 from tests.factories import NOW, make_book
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def truth(data_folder) -> dict[str, str]:
+def truth(data_folder, kept_versions) -> dict[str, str]:
     """A library with a trained version; which notation fits which uncategorised book."""
-    truth = make_library()
-    train(now=NOW, settings=QUICK)
-    return truth
+    return trained_library(kept_versions)
 
 
 def suggestions():

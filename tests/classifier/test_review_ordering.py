@@ -13,11 +13,11 @@ from classifier.services.reclassification import classify
 from classifier.services.review import clear_rejections, judge
 from classifier.services.review_ordering import order_reviews
 from classifier.services.review_queue import next_for
-from classifier.services.training import train
 from library.catalogue.models import Book
 from library.circulation.models import LoanEvent
 from tests.classifier.factories import make_item, make_suggestion
-from tests.classifier.libraries import QUICK, UNCATEGORISED, make_library
+from tests.classifier.libraries import UNCATEGORISED
+from tests.classifier.served import trained_library
 from tests.factories import NOW, make_book, make_category, make_loan
 from tests.logins import make_reader
 
@@ -26,10 +26,9 @@ LATER = NOW + timedelta(days=1)
 
 
 @pytest.fixture
-def classified(data_folder):
+def classified(data_folder, kept_versions):
     """A library with a trained version and suggestions."""
-    make_library()
-    train(now=NOW, settings=QUICK)
+    trained_library(kept_versions)
     classify(now=NOW)
 
 
@@ -153,9 +152,8 @@ def test_without_a_model_there_is_no_order():
         order_reviews(now=NOW)
 
 
-def test_the_queue_is_in_order_after_each_classifying(data_folder, capsys):
-    make_library()
-    train(now=NOW, settings=QUICK)
+def test_the_queue_is_in_order_after_each_classifying(data_folder, kept_versions, capsys):
+    trained_library(kept_versions)
     call_command("classify")
     assert ReviewItem.objects.count() == UNCATEGORISED
     assert [run.kind for run in Run.objects.order_by("pk")][-2:] == ["reclassify", "order_reviews"]

@@ -16,17 +16,17 @@ from classifier.services.staleness import neighbourhoods
 from classifier.services.training import train
 from library.catalogue.models import Book
 from library.circulation.models import Loan
-from tests.classifier.libraries import QUICK, UNCATEGORISED, make_library
+from tests.classifier.libraries import QUICK, UNCATEGORISED
+from tests.classifier.served import trained_library
 from tests.factories import NOW, make_book, make_borrower, make_loan
 
 LATER = NOW + timedelta(days=1)
 
 
 @pytest.fixture
-def classified(db, data_folder):
+def classified(db, data_folder, kept_versions):
     """A library in which every book has been classified once."""
-    make_library()
-    train(now=NOW, settings=QUICK)
+    trained_library(kept_versions)
     classify(now=NOW, include_categorised=True)
 
 

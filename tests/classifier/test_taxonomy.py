@@ -23,7 +23,8 @@ from library.catalogue.services import CategoryRetiredError
 from library.catalogue.services.wishes import Child, Merge, Move, Retire, Split, TaxonomyConflictError
 from library.circulation.models import Loan
 from tests.classifier.factories import make_batch, make_change, make_misfiled, make_suggestion, make_version
-from tests.classifier.libraries import QUICK, make_library
+from tests.classifier.libraries import QUICK
+from tests.classifier.served import trained_library
 from tests.databases import both_databases, in_thread, on_postgresql, wait_until_blocked
 from tests.factories import NOW, make_book, make_category, make_loan
 from tests.logins import make_librarian
@@ -161,10 +162,9 @@ def test_keys_lead_to_the_category_of_today(three):
 
 
 @pytest.fixture
-def trained(data_folder, db):
+def trained(data_folder, kept_versions, db):
     """A small library and the version that was trained on it; its categories by notation."""
-    make_library()
-    train(now=NOW, settings=QUICK)
+    trained_library(kept_versions)
     return {category.notation: category for category in Category.objects.all()}
 
 

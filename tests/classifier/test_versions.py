@@ -10,6 +10,7 @@ from classifier.services.training import train
 from classifier.services.versions import active_version, folder_of, load_serving, load_version, version_named
 from tests.classifier.factories import make_version
 from tests.classifier.libraries import QUICK, make_library
+from tests.classifier.served import trained_library
 from tests.databases import both_databases
 from tests.factories import NOW
 
@@ -71,16 +72,15 @@ def test_an_unknown_name_with_nothing_trained_says_so():
 
 
 @pytest.mark.django_db
-def test_a_process_reads_a_version_once():
-    make_library()
-    train(now=NOW, settings=QUICK)
+def test_a_process_reads_a_version_once(data_folder, kept_versions):
+    trained_library(kept_versions)
     assert load_version(version=active_version()) is load_version(version=active_version())
 
 
 @pytest.mark.django_db
-def test_a_version_without_its_files_is_named_with_the_way_out():
-    make_library()
-    name = train(now=NOW, settings=QUICK)["version"]
+def test_a_version_without_its_files_is_named_with_the_way_out(data_folder, kept_versions):
+    trained_library(kept_versions)
+    name = active_version().name
     shutil.rmtree(folder_of(name=name))
     with pytest.raises(ClassifierError) as caught:
         load_version(version=active_version())
