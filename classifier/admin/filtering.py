@@ -4,15 +4,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 
 from library.catalogue.models import Book, Category
+from library.desk.fields import FoundByTyping
 
 
 def category_field(**options: Any) -> forms.ModelChoiceField:
     """Return a field that finds a category by typing: there may be thousands."""
     # The search is the one of the book's field, which leaves out categories that were given up.
-    search = AutocompleteSelect(Book._meta.get_field("category"), admin.site)
+    search = FoundByTyping(Book._meta.get_field("category"), admin.site)
     return forms.ModelChoiceField(queryset=Category.objects.all(), required=False, widget=search, **options)
 
 

@@ -135,6 +135,35 @@ def shown(page):
     )
 
 
+def test_what_draws_has_the_parts_that_our_charts_use(address, page):
+    """It is built of parts (vendor/echarts/parts.mjs), and passes over in silence what is of others."""
+    page.goto(address)
+    scrolled(page)
+    changed = page.evaluate(
+        """() => {
+            const places = [...document.querySelectorAll('.chart-drawing')];
+            const views = places.map((place) => echarts.getInstanceByDom(place));
+            const changes = (view, option) => {
+                const before = view.getDataURL();
+                view.setOption(option);
+                return view.getDataURL() !== before;
+            };
+            const [lines, bars, fields] = views;
+            return {
+                markLine: changes(lines, {series: [{markLine: {data: [{yAxis: 1300}]}}]}),
+                dataZoom: changes(lines, {dataZoom: [{start: 50}]}),
+                decal: changes(bars, {aria: {decal: {show: false}}}),
+                legend: changes(bars, {legend: {selected: {2025: false}}}),
+                containLabel: changes(bars, {grid: {containLabel: false}}),
+                visualMap: changes(fields, {visualMap: {inRange: {color: ['#000000', '#ff0000']}}}),
+                tooltip: views.every((view) => view.getModel().getComponent('tooltip')),
+            };
+        }"""
+    )
+    assert [part for part, is_there in changed.items() if not is_there] == []
+    assert page.wrong == []
+
+
 def test_every_kind_is_drawn_under_the_strict_policy_and_asks_no_other_host(address, page):
     page.goto(address)
     scrolled(page)

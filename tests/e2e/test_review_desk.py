@@ -2,6 +2,7 @@
 
 import re
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -93,6 +94,25 @@ def test_answers_by_keyboard_are_saved_while_the_next_book_is_looked_at(site, pa
     assert verdicts(page, site) == [
         ("Optics", "accept"), ("Lenses", "unknown"), ("Prisms", "correct"), ("Mirrors", "reject"),
     ]  # fmt: skip
+    assert page.wrong == []
+
+
+def test_books_are_chosen_by_a_category_that_is_found_by_typing(site, page):
+    asked = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    sign_in(page, site, NEXT)
+    expect(page.locator("article:not([hidden]) h2")).to_contain_text("Optics")
+    # What makes the field is fetched when the field is in sight.
+    assert [path for path in asked if "jquery" in path] == []
+
+    page.get_by_text("Choose books").click()
+    expect(page.locator("select.select2-hidden-accessible")).to_have_count(1)
+    page.get_by_role("combobox", name="Category suggested").click()
+    page.get_by_role("searchbox", name="Category suggested").fill("Phys")
+    page.get_by_role("option", name="Physics").click()
+    page.get_by_role("button", name="Choose", exact=True).click()
+    page.wait_for_url(re.compile(r"category=\d+"))
+    expect(page.get_by_role("combobox", name="Category suggested")).to_contain_text("Physics")
     assert page.wrong == []
 
 

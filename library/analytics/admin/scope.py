@@ -5,13 +5,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from library.analytics.selectors.scope import INTERVALS, Scope, last_year
 from library.catalogue.models import Book, Branch, Category
+from library.desk.fields import FoundByTyping
 
 #: More days would be drawn as a blur.
 MOST_DAYS = 800
@@ -54,7 +54,7 @@ class ScopeForm(forms.Form):
         queryset=Category.objects.all(),
         required=False,
         # Found by typing: there may be thousands.
-        widget=AutocompleteSelect(Book._meta.get_field("category"), admin.site),
+        widget=FoundByTyping(Book._meta.get_field("category"), admin.site),
     )
     interval = forms.ChoiceField(
         label=gettext_lazy("put together by"),

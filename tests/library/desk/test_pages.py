@@ -136,3 +136,11 @@ def test_each_choice_shown_as_a_label_is_named_for_the_theme_shows_the_databases
         "Book.category_source",
     }
     assert {name: choices - labels for name, choices, labels in found if choices - labels} == {}
+
+
+def test_no_list_is_ordered_by_dragging_for_which_the_theme_would_need_a_script_of_its_own():
+    # That script is left out: library/desk/theme/unfold/js/alpine/alpine.sort.js.
+    pages = [
+        page for model_admin in admin.site._registry.values() for page in (model_admin, *model_admin.inlines)
+    ]
+    assert [page for page in pages if getattr(page, "ordering_field", None)] == []

@@ -226,12 +226,15 @@
 
   const figures = document.querySelectorAll("figure[data-chart]");
   figures.forEach(prepare);
+  // One after the other, and between them whoever waits for the page: all at once would keep a phone busy.
+  const pause = () => new Promise((done) => { setTimeout(done); });
+  let before = Promise.resolve();
   const sight = new IntersectionObserver((entries) => {
     entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => {
       sight.unobserve(target);
-      fetched().then(() => waiting.get(target)?.());
+      before = before.then(fetched).then(pause).then(() => waiting.get(target)?.());
     });
-  }, { rootMargin: "400px" });
+  }, { rootMargin: "100px" });
   waiting.forEach((_draw, figure) => sight.observe(figure));
   new MutationObserver(repaint).observe(document.documentElement, { attributeFilter: ["class"] });
   // Paper is white, narrower than a screen, and can't be clicked.

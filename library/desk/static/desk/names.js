@@ -23,7 +23,7 @@
     if (label) input.setAttribute("aria-labelledby", label);
   }
 
-  new MutationObserver((changes) => {
+  const named = new MutationObserver((changes) => {
     for (const change of changes) {
       for (const node of change.addedNodes) {
         if (!node.classList?.contains("select2-container")) continue;
@@ -31,5 +31,9 @@
         node.querySelectorAll(".select2-search__field").forEach(nameSearch);
       }
     }
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  });
+  // When the page has been read: each of its parts would be a change.
+  document.addEventListener("readystatechange", () => {
+    named.observe(document.documentElement, { childList: true, subtree: true });
+  }, { once: true });
 })();
