@@ -21,7 +21,14 @@ PAGES = {
     "review": "/admin/classifier/review/next/",
     "alike ones together": "/admin/classifier/review/groups/",
     "a search for a category": "/admin/classifier/review/categories/?term=c",
-    "list of books": "/admin/catalogue/book/",
+    "books found": "/admin/catalogue/book/?q=title",
+    "a book": "/admin/catalogue/book/77/change/",
+    "borrowers found": "/admin/people/borrower/?q=chen",
+    "a borrower": "/admin/people/borrower/77/change/",
+    "copies found": "/admin/catalogue/copy/?q=77",
+    "loans found": "/admin/circulation/loan/?q=77",
+    "loans that are out": "/admin/circulation/loan/?returned_at__isempty=1",
+    "last page of books": "/admin/catalogue/book/?p=2000",
 }
 #: One category in 200; one book in five is unsure, the others are sure.
 WAITING = (
@@ -48,10 +55,12 @@ def run(options: argparse.Namespace) -> None:
 
     django.setup()
     from django.conf import settings
+    from django.contrib import admin
     from django.contrib.auth.models import User
     from django.core.management import call_command
     from django.db import connection
     from django.test import Client
+    from django.urls import reverse
     from large_library import Size, load
 
     settings.ALLOWED_HOSTS = ["testserver"]
@@ -72,9 +81,15 @@ def run(options: argparse.Namespace) -> None:
         assert answer.status_code == 200, (address, answer.status_code)
 
     print(f"{options.books:,} books, {options.loans:,} loans; median of {TIMES}, in milliseconds")
-    print(f"{'counting the books (bare)':28} {timed(bare):8.0f}")
-    for name, address in PAGES.items():
-        print(f"{name:28} {timed(lambda address=address: asked(address)):8.0f}")
+    print(f"{'counting the books (bare)':48} {timed(bare):8.0f}")
+    lists = {
+        f"list: {model._meta.verbose_name_plural}": reverse(
+            f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+        )
+        for model in admin.site._registry
+    }
+    for name, address in (PAGES | lists).items():
+        print(f"{name:48} {timed(lambda address=address: asked(address)):8.0f}", flush=True)
 
 
 def timed(work) -> float:
