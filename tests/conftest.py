@@ -80,6 +80,10 @@ def postgresql(postgresql_url, django_db_setup, django_db_blocker) -> dict[str, 
 def django_db_setup(django_db_setup, django_db_blocker, tmp_path_factory) -> Path:
     """The database in memory, and a file with the same: migrated, and nothing written to it yet."""
     file = tmp_path_factory.mktemp("migrated") / "library.sqlite3"
+    if not connection.is_in_memory_db():
+        # It was not made, as no test that is run asks for it.
+        migrated(in_file(file), django_db_blocker)
+        return file
     with django_db_blocker.unblock(), closing(sqlite3.connect(file)) as copy:
         connection.ensure_connection()
         connection.connection.backup(copy)
@@ -89,10 +93,7 @@ def django_db_setup(django_db_setup, django_db_blocker, tmp_path_factory) -> Pat
 @pytest.fixture(scope="session")
 def sqlite(tmp_path_factory, django_db_setup) -> dict[str, Any]:
     """The settings of a migrated SQLite database in a file: as installed, unlike one in memory."""
-    file = shutil.copy(django_db_setup, tmp_path_factory.mktemp("sqlite"))
-    # The options of the real settings, which the test database in memory was made with too.
-    options = connections.databases["default"]["OPTIONS"]
-    return dj_database_url.parse(f"sqlite:///{file}") | {"OPTIONS": options}
+    return in_file(shutil.copy(django_db_setup, tmp_path_factory.mktemp("sqlite")))
 
 
 @pytest.fixture
@@ -114,6 +115,13 @@ def database(request, django_db_blocker) -> Iterator[str]:
             )
             with without_triggers():
                 connection.ops.execute_sql_flush(statements)
+
+
+def in_file(file: Path) -> dict[str, Any]:
+    """Return the settings of a SQLite database in a file."""
+    # The options of the real settings, which the test database in memory is made with too.
+    options = connections.databases["default"]["OPTIONS"]
+    return dj_database_url.parse(f"sqlite:///{file}") | {"OPTIONS": options}
 
 
 def migrated(config: dict[str, Any], django_db_blocker: Any) -> dict[str, Any]:
@@ -160,9 +168,7 @@ def default_database(config: dict[str, Any]) -> Iterator[None]:
 def old_database(request: Any, tmp_path: Path, app: str, migration: str) -> Iterator[None]:
     """Let "default" mean a new database, of the kind that is the request's parameter, migrated so far."""
     if request.param == "sqlite":
-        config = dj_database_url.parse(f"sqlite:///{tmp_path}/old.sqlite3")
-        options = connections.databases["default"]["OPTIONS"]
-        with default_database(config | {"OPTIONS": options}):
+        with default_database(in_file(tmp_path / "old.sqlite3")):
             call_command("migrate", app, migration, verbosity=0)
             yield
         return

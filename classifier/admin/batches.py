@@ -22,6 +22,8 @@ from classifier.admin.suggestions import ReadOnlyAdmin, may_file_books
 from classifier.dispatch import ask_to_undo
 from classifier.models import Change, Reclassification, Run
 from classifier.services.batches import accept
+from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.finding import titles_called
 from library.desk.users import signed_in
 from library.errors import LibraryError
 
@@ -113,7 +115,7 @@ def page_of(batch_id: int) -> str:
 
 
 @admin.register(Change)
-class ChangeAdmin(ReadOnlyAdmin):
+class ChangeAdmin(FindingAdmin, ReadOnlyAdmin):
     list_display = ["title", "kind", "before_label", "after_label", "percent", "filed_under", "outcome"]
     list_display_links = None
     list_select_related = ["book__category", "from_category", "to_category", "reclassification"]
@@ -126,7 +128,7 @@ class ChangeAdmin(ReadOnlyAdmin):
     ]
     list_filter_submit = True
     list_before_template = "classifier/batch.html"
-    search_fields = ["book__title", "book__control_number"]
+    found_by = {"book": titles_called}
     actions = ["accept_selected"]
     fields = ["reclassification", "title", "kind", "before_label", "after_label", "percent", "filed_under",
               "outcome"]  # fmt: skip

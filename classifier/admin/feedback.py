@@ -7,12 +7,14 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.models import Feedback
+from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.finding import titles_called
 from library.people.admin.audit import AuditedAdmin
-from library.people.selectors import without_personal_data
+from library.people.selectors import borrowers_called, without_personal_data
 
 
 @admin.register(Feedback)
-class FeedbackAdmin(AuditedAdmin, ReadOnlyAdmin):
+class FeedbackAdmin(FindingAdmin, AuditedAdmin, ReadOnlyAdmin):
     list_display = ["borrower", "book", "verdict", "at"]
     list_filter = [
         "verdict",
@@ -20,7 +22,7 @@ class FeedbackAdmin(AuditedAdmin, ReadOnlyAdmin):
         ("book", AutocompleteSelectFilter),
     ]
     list_filter_submit = True
-    search_fields = ["borrower__card_number", "book__title"]
+    found_by = {"borrower": borrowers_called, "book": titles_called}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
         return without_personal_data(super().get_queryset(request).select_related("book"))

@@ -22,6 +22,8 @@ from classifier import reasons
 from classifier.admin.suggestions import ReadOnlyAdmin, may_file_books
 from classifier.models import Misfiled
 from classifier.services.misfiled import dismiss, move
+from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.finding import titles_called
 from library.desk.users import signed_in
 from library.errors import LibraryError
 
@@ -48,7 +50,7 @@ class SettledFilter(admin.SimpleListFilter):
 
 
 @admin.register(Misfiled)
-class MisfiledAdmin(ReadOnlyAdmin):
+class MisfiledAdmin(FindingAdmin, ReadOnlyAdmin):
     list_display = [
         "title",
         "filed_label",
@@ -69,7 +71,7 @@ class MisfiledAdmin(ReadOnlyAdmin):
         ("probability", RangeNumericFilter),
     ]
     list_filter_submit = True
-    search_fields = ["book__title", "book__control_number"]
+    found_by = {"book": titles_called}
     fields = ["title", "filed_label", "category_label", "source", "reasons", "model_version", "found_at",
               "dismissed_at", "dismissed_by", "move_button", "dismiss_button"]  # fmt: skip
 

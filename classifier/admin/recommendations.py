@@ -21,10 +21,12 @@ from classifier.errors import FeedbackRefusedError
 from classifier.models import Feedback, Recommendation
 from classifier.services.configuration import library_config
 from classifier.services.feedback import give_feedback
+from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.finding import titles_called
 from library.catalogue.models import Book
 from library.people.admin.audit import Action, AuditedAdmin
 from library.people.models import Borrower
-from library.people.selectors import without_personal_data
+from library.people.selectors import borrowers_called, without_personal_data
 
 _SHOWN = 12
 """Titles at a glance."""
@@ -47,11 +49,11 @@ class ForBorrowerForm(FilterForm):
 
 
 @admin.register(Recommendation)
-class RecommendationAdmin(AuditedAdmin, ReadOnlyAdmin):
+class RecommendationAdmin(FindingAdmin, AuditedAdmin, ReadOnlyAdmin):
     list_display = ["borrower", "rank", "book", "score", "why"]
     list_filter = [("borrower", AutocompleteSelectFilter), ("book", AutocompleteSelectFilter)]
     list_filter_submit = True
-    search_fields = ["borrower__card_number", "book__title"]
+    found_by = {"borrower": borrowers_called, "book": titles_called}
     fields = ["borrower", "rank", "book", "score", "why", "created_at"]
     readonly_fields = ["why"]
     list_before_template = "classifier/for_borrower_link.html"

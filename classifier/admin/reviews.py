@@ -17,18 +17,21 @@ from classifier.admin.review_groups import groups_page
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.models import Review
 from classifier.services.review import clear_rejections
+from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.finding import titles_called
+from library.desk.filters import DaysFilter
 
 
 @admin.register(Review)
-class ReviewAdmin(ReadOnlyAdmin):
+class ReviewAdmin(FindingAdmin, ReadOnlyAdmin):
     list_display = [
         "at", "book", "verdict_label", "suggested", "category", "reviewer", "seconds", "note", "withdrawn_at"
     ]  # fmt: skip
     list_display_links = ["at"]
     list_select_related = ["book", "suggested", "category", "reviewer"]
-    list_filter = ["verdict", ("withdrawn_at", admin.EmptyFieldListFilter)]
-    date_hierarchy = "at"
-    search_fields = ["book__title", "book__control_number", "suggested__notation"]
+    list_filter = ["verdict", ("withdrawn_at", admin.EmptyFieldListFilter), ("at", DaysFilter)]
+    list_filter_submit = True
+    found_by = {"book": titles_called}
     actions = ["clear_rejections_of"]
     exclude = ["evidence"]
 

@@ -29,6 +29,8 @@ from classifier.admin.listings import lists_page
 from classifier.models import Suggestion
 from classifier.services.review import SuggestionReplacedError, accept_suggestion
 from library.catalogue.admin import BookAdmin
+from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.finding import titles_called
 from library.catalogue.models import Book
 from library.desk.users import signed_in
 from library.errors import LibraryError
@@ -161,7 +163,7 @@ admin.site.register(Book, BookWithSuggestionsAdmin)
 
 
 @admin.register(Suggestion)
-class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
+class SuggestionAdmin(FindingAdmin, SuggestionColumns, ReadOnlyAdmin):
     list_display = [
         "title", "rank", "category", "percent", "answer", "why", "filed_under", "model_version",
         "accept_button",
@@ -177,7 +179,7 @@ class SuggestionAdmin(SuggestionColumns, ReadOnlyAdmin):
         "model_version",
     ]
     list_filter_submit = True
-    search_fields = ["book__title", "book__control_number", "category__notation"]
+    found_by = {"book": titles_called}
     actions = ["accept_selected"]
     fields = ["book", "rank", "category", "percent", "answer", "reasons", "model_version", "created_at"]
     readonly_fields = ["percent", "answer", "reasons"]

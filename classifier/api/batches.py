@@ -15,6 +15,8 @@ from classifier.api.suggestions import MayFileBooks
 from classifier.dispatch import ask_to_undo
 from classifier.models import Change, Reclassification, Run
 from classifier.services.batches import accept
+from library.catalogue.api.finding import FILTERS
+from library.catalogue.finding import titles_called
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.views import ReadViewSet
@@ -151,5 +153,6 @@ class ChangeViewSet(ReadViewSet):
     serializer_class = ChangeSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = ChangeFilter
-    search_fields = ["book__title", "book__control_number"]
+    filter_backends = FILTERS
+    found_by = {"book": titles_called}
     ordering_fields = ["to_probability"]

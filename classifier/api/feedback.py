@@ -12,10 +12,12 @@ from rest_framework.response import Response
 
 from classifier.models import Feedback
 from classifier.services.feedback import give_feedback, withdraw_feedback
+from library.catalogue.api.finding import FILTERS
+from library.catalogue.finding import titles_called
 from library.catalogue.models import Book
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import PERSONAL_FIELDS, Borrower
-from library.people.selectors import without_personal_data
+from library.people.selectors import borrowers_called, without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import validated
 from library.rest.views import ReadViewSet
@@ -53,7 +55,8 @@ class FeedbackViewSet(AuditedViewSet, ReadViewSet):
     serializer_class = FeedbackSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = FeedbackFilter
-    search_fields = ["borrower__card_number", "book__title"]
+    filter_backends = FILTERS
+    found_by = {"borrower": borrowers_called, "book": titles_called}
     ordering_fields = ["at"]
 
     @extend_schema(request=GivenFeedbackSerializer, responses={201: FeedbackSerializer})

@@ -15,6 +15,8 @@ from classifier.api.suggestions import EvidenceField, MayFileBooks
 from classifier.models import Misfiled
 from classifier.services.misfiled import dismiss, move
 from library.catalogue.api import BookSerializer
+from library.catalogue.api.finding import FILTERS
+from library.catalogue.finding import titles_called
 from library.desk.users import signed_in
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.views import ReadViewSet
@@ -70,7 +72,8 @@ class MisfiledViewSet(ReadViewSet):
     serializer_class = MisfiledSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = MisfiledFilter
-    search_fields = ["book__title", "book__control_number"]
+    filter_backends = FILTERS
+    found_by = {"book": titles_called}
     ordering_fields = ["probability", "found_at"]
 
     @extend_schema(request=None, responses={204: None})

@@ -22,10 +22,12 @@ from classifier.models import Recommendation
 from classifier.pipeline.config import SOURCES
 from classifier.services.configuration import library_config
 from library.catalogue.api import BookSerializer
+from library.catalogue.api.finding import FILTERS
+from library.catalogue.finding import titles_called
 from library.catalogue.models import Book
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import Borrower
-from library.people.selectors import without_personal_data
+from library.people.selectors import borrowers_called, without_personal_data
 from library.rest.permissions import PersonalDataPermissions
 from library.rest.serializers import asked
 from library.rest.tables import LIST_RENDERERS, table, wants_table
@@ -78,7 +80,8 @@ class RecommendationViewSet(AuditedViewSet, ReadViewSet):
     serializer_class = RecommendationSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = RecommendationFilter
-    search_fields = ["borrower__card_number", "book__title"]
+    filter_backends = FILTERS
+    found_by = {"borrower": borrowers_called, "book": titles_called}
     ordering_fields = ["rank", "score"]
 
 

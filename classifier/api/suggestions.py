@@ -24,6 +24,8 @@ from rest_framework.views import APIView
 from classifier.models import Suggestion
 from classifier.services.review import accept_suggestion
 from library.catalogue.api import BookSerializer
+from library.catalogue.api.finding import FILTERS
+from library.catalogue.finding import titles_called
 from library.catalogue.models import Book
 from library.desk.users import signed_in
 from library.rest.views import ListView, ReadViewSet
@@ -136,7 +138,8 @@ class SuggestionViewSet(ReadViewSet):
     queryset = Suggestion.objects.select_related("book", "category", "model_version")
     serializer_class = SuggestionSerializer
     filterset_class = SuggestionFilter
-    search_fields = ["book__title", "book__control_number", "category__notation"]
+    filter_backends = FILTERS
+    found_by = {"book": titles_called}
     ordering_fields = ["probability", "rank", "created_at"]
 
     @extend_schema(request=None, responses=BookSerializer)

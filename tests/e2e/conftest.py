@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import dj_database_url
 import pytest
 from django.conf import settings
-from django.db import connections
 from playwright.sync_api import expect, sync_playwright
 
 from tests.classifier.libraries import make_library
-from tests.conftest import default_database
+from tests.conftest import default_database, in_file
 from tests.e2e.processes import manage
 
 Opened = Callable[[Path], AbstractContextManager[None]]
@@ -102,6 +100,4 @@ def page():
 
 
 def database_in(data: Path) -> dict[str, Any]:
-    # The options of the real settings.
-    options = connections.databases["default"]["OPTIONS"]
-    return dj_database_url.parse(f"sqlite:///{data / 'library.sqlite3'}") | {"OPTIONS": options}
+    return in_file(data / "library.sqlite3")

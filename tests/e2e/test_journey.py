@@ -119,7 +119,8 @@ def test_a_day_at_the_desk(trained, site, page, pictured):
 
     page.goto(f"{site}{VERSIONS}compare/")
     expect(page.get_by_role("heading", name="Accuracy and coverage")).to_be_visible()
-    page.locator(".chart-drawing").first.scroll_into_view_if_needed()  # it is drawn when it is nearly in sight
+    # Drawn when it is in sight.
+    page.locator(".chart-drawing").first.scroll_into_view_if_needed()
     expect(page.locator(".chart-drawing canvas").first).to_be_visible()
     pictured("compare")
     page.goto(f"{site}{VERSIONS}")

@@ -12,6 +12,7 @@ Larson, J. (2012). CREW: A Weeding Manual for Modern Libraries. Texas State Libr
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
@@ -78,7 +79,7 @@ def with_reasons(
     number = copies.annotate(number=Count("pk")).values("number")
     old = library_date(at=now).year - settings.WEEDING_YEARS_OLD
     held = Coalesce(Subquery(number, output_field=IntegerField()), 0)
-    rows = books.annotate(held=held)
+    rows: QuerySet[Any] = books.annotate(held=held)
     for some in batches(rows[:limit] if limit else rows.iterator(), KEYS_A_QUERY):
         newest = _newest_editions(some)
         for book in some:
@@ -87,14 +88,15 @@ def with_reasons(
             reasons = ["unborrowed"]
             if book.year is not None and book.year < old:
                 reasons.append("old")
-            if book.year is not None and book.year < newest.get(_work(book), book.year):
+            newest_year = newest.get(_work(book))
+            if book.year is not None and newest_year is not None and book.year < newest_year:
                 reasons.append("superseded")
             if book.held > 1:
                 reasons.append("spare_copies")
             yield Candidate(book, book.held, last, tuple(reasons))
 
 
-def _newest_editions(books: list[Book]) -> dict[tuple[str, ...], int]:
+def _newest_editions(books: list[Book]) -> dict[tuple[str, ...], int | None]:
     """Return the latest year in which what is held of each work appeared."""
     held = Exists(Copy.objects.filter(book=OuterRef("pk")).exclude(status__in=GONE))
     editions = Book.objects.filter(held, title__in={book.title for book in books}, year__isnull=False)

@@ -5,6 +5,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.finding import copies_marked, titles_called
 from library.catalogue.models import Branch, Copy, ItemType
 
 
@@ -17,13 +19,14 @@ class NamedAdmin(ModelAdmin):
 
 
 @admin.register(Copy)
-class CopyAdmin(ModelAdmin):
+class CopyAdmin(FindingAdmin):
     list_display = ["barcode", "book", "branch", "item_type", "call_number", "state"]
     list_select_related = ["book", "branch", "item_type"]
     list_filter = ["status", "branch", "item_type"]
     list_per_page = 50
     show_full_result_count = False
-    search_fields = ["barcode", "call_number", "book__title", "book__isbn"]
+    found_by = {"pk": copies_marked, "book": titles_called}
+    search_help_text = _("A title, an ISBN, or how a barcode or a call number begins")
     autocomplete_fields = ["book", "branch", "item_type"]
     # Circulation writes these.
     readonly_fields = ["status", "last_seen_at", "checkouts", "renewals"]

@@ -2,6 +2,8 @@
 
 import django_filters
 
+from library.catalogue.api.finding import FILTERS
+from library.catalogue.finding import copies_marked, titles_called
 from library.catalogue.models import Branch, Copy, ItemType
 from library.rest.examples import example
 from library.rest.serializers import RecordSerializer
@@ -79,5 +81,6 @@ class CopyViewSet(RecordViewSet):
     queryset = Copy.objects.all()
     serializer_class = CopySerializer
     filterset_class = CopyFilter
-    search_fields = ["barcode"]
+    filter_backends = FILTERS
+    found_by = {"pk": copies_marked, "book": titles_called}
     ordering_fields = ["barcode"]

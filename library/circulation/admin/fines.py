@@ -18,10 +18,13 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from library.circulation.admin.reporting import who
+from library.catalogue.admin.finding import FindingAdmin
+from library.circulation.admin.reporting import FOUND_BY_HELP, who
 from library.circulation.models import FineEntry, Loan
+from library.circulation.selectors.finding import FINES_FOUND_BY
 from library.circulation.selectors.fines import owed_for
 from library.circulation.services.fines import pay_fine, waive_fine
+from library.desk.filters import DaysFilter
 from library.errors import LibraryError
 from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import without_personal_data
@@ -51,16 +54,16 @@ class SettleForm(forms.Form):
 
 
 @admin.register(FineEntry)
-class FineEntryAdmin(AuditedAdmin):
+class FineEntryAdmin(FindingAdmin, AuditedAdmin):
     list_display = ["at", who, "title", "kind", "amount", "reason", "settle_link"]
-    list_filter = ["kind", ("borrower", AutocompleteSelectFilter)]
+    list_filter = ["kind", ("at", DaysFilter), ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
-    date_hierarchy = "at"
+    found_by = FINES_FOUND_BY
+    search_help_text = FOUND_BY_HELP
     fields = ["loan", who, "kind", "amount", "reason", "at"]
     readonly_fields = [who]
-    search_fields = ["borrower__card_number", "loan__copy__barcode", "loan__copy__book__title"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FineEntry]:
         return without_personal_data(super().get_queryset(request).select_related("loan__copy__book"))

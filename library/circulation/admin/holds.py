@@ -12,8 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from library.circulation.admin.reporting import action_on_each, who
+from library.catalogue.admin.finding import FindingAdmin
+from library.circulation.admin.reporting import FOUND_BY_HELP, action_on_each, who
 from library.circulation.models import Hold
+from library.circulation.selectors.finding import HOLDS_FOUND_BY
 from library.circulation.services.holds import (
     cancel_hold,
     expire_hold,
@@ -48,13 +50,14 @@ class PlaceHoldForm(forms.ModelForm):
 
 
 @admin.register(Hold)
-class HoldAdmin(AuditedAdmin):
+class HoldAdmin(FindingAdmin, AuditedAdmin):
     list_display = ["book", "position", who, "pickup_branch", "state", "copy", "placed_at", "ready_at"]
     list_filter = ["status", "pickup_branch", ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
-    search_fields = ["book__title", "borrower__card_number", "copy__barcode"]
+    found_by = HOLDS_FOUND_BY
+    search_help_text = FOUND_BY_HELP
     autocomplete_fields = ["book", "borrower", "pickup_branch"]
     actions = [
         action_on_each(

@@ -11,27 +11,34 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
+from library.catalogue.admin.finding import FindingAdmin
 from library.circulation.admin.checkin import CheckinPage
 from library.circulation.admin.checkout import CheckoutPage
 from library.circulation.admin.desk import DeskPage
 from library.circulation.admin.importing import LOANS
-from library.circulation.admin.reporting import who
+from library.circulation.admin.reporting import FOUND_BY_HELP, who
 from library.circulation.models import Loan
+from library.circulation.selectors.finding import LOANS_FOUND_BY
 from library.circulation.services.settling import settle_copies, settle_loans
+from library.desk.filters import DaysFilter
 from library.desk.importing import ImportingAdmin
 from library.people.admin.audit import Action, AuditedAdmin
 from library.people.selectors import without_personal_data
 
 
 @admin.register(Loan)
-class LoanAdmin(ImportingAdmin, AuditedAdmin):
+class LoanAdmin(FindingAdmin, ImportingAdmin, AuditedAdmin):
     list_display = ["copy", "title", who, "borrowed_at", "due_at", "returned_at", "renewals"]
-    list_filter = [("returned_at", admin.EmptyFieldListFilter), ("borrower", AutocompleteSelectFilter)]
+    list_filter = [
+        ("returned_at", admin.EmptyFieldListFilter),
+        ("borrowed_at", DaysFilter),
+        ("borrower", AutocompleteSelectFilter),
+    ]
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
-    date_hierarchy = "borrowed_at"
-    search_fields = ["copy__barcode", "copy__book__title", "borrower__card_number"]
+    found_by = LOANS_FOUND_BY
+    search_help_text = FOUND_BY_HELP
     autocomplete_fields = ["copy", "borrower", "branch"]
     readonly_fields = ["lost_at"]
     fields = ["copy", "borrower", "borrowed_at", "due_at", "returned_at", "renewals", "lost_at", "branch"]

@@ -12,20 +12,23 @@ from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
+from library.catalogue.admin.finding import FindingAdmin
 from library.circulation.admin.reporting import ReadOnlyAdmin, csv_response
 from library.circulation.models import Notice
+from library.circulation.selectors.finding import NOTICES_FOUND_BY
 from library.circulation.services.notices import letters_to_print, mark_printed
 from library.people.admin.audit import Action
 from library.people.selectors import without_personal_data
 
 
 @admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin):
+class NoticeAdmin(FindingAdmin, ReadOnlyAdmin):
     list_display = ["claimed_at", "kind", "card", "title", "told", "sent_at", "problem"]
     list_filter = ["state", "kind"]
     list_per_page = 50
     show_full_result_count = False
-    search_fields = ["loan__borrower__card_number", "hold__borrower__card_number"]
+    found_by = NOTICES_FOUND_BY
+    search_help_text = gettext_lazy("How a card number begins")
     list_before_template = "circulation/notice_links.html"
     actions = ["printed"]
 

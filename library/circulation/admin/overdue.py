@@ -14,9 +14,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
-from library.circulation.admin.reporting import ReadOnlyAdmin, csv_response
+from library.catalogue.admin.finding import FindingAdmin
+from library.circulation.admin.reporting import FOUND_BY_HELP, ReadOnlyAdmin, csv_response
 from library.circulation.models import Loan, OverdueLoan
 from library.circulation.selectors.calendar import library_date
+from library.circulation.selectors.finding import LOANS_FOUND_BY
 from library.circulation.selectors.overdue import days_late, fine_so_far, is_overdue, overdue_loans
 from library.people.admin.audit import Action
 from library.people.selectors import without_personal_data
@@ -37,7 +39,7 @@ class DaysLateFilter(admin.SimpleListFilter):
 
 
 @admin.register(OverdueLoan)
-class OverdueLoanAdmin(ReadOnlyAdmin):
+class OverdueLoanAdmin(FindingAdmin, ReadOnlyAdmin):
     list_display = ["title", "copy", "borrower_link", "category", "branch", "due_on", "late", "fine"]
     list_display_links = None
     list_filter = [DaysLateFilter, "branch", "borrower__category", "copy__item_type"]
@@ -45,7 +47,8 @@ class OverdueLoanAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     # Sorted by lateness, and by nothing else.
     sortable_by = ()
-    search_fields = ["copy__barcode", "copy__book__title", "borrower__card_number"]
+    found_by = LOANS_FOUND_BY
+    search_help_text = FOUND_BY_HELP
     list_before_template = "circulation/overdue_links.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OverdueLoan]:

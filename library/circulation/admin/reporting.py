@@ -61,6 +61,10 @@ def action_on_each(
     return admin.action(permissions=["change"], description=description)(do)
 
 
+#: What may be typed into the search of lists about loans.
+FOUND_BY_HELP = gettext_lazy("A title, or how a barcode or a card number begins")
+
+
 def csv_response(name: str, heading: Iterable[object], rows: Iterable[Iterable[object]]) -> HttpResponse:
     """Return a CSV file to be saved, with cells that no spreadsheet runs."""
     # The mark tells spreadsheets that it is UTF-8.

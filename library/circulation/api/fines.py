@@ -11,7 +11,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from library.catalogue.api.finding import FILTERS
 from library.circulation.models import FineEntry, Loan
+from library.circulation.selectors.finding import FINES_FOUND_BY
 from library.circulation.services.fines import pay_fine, waive_fine
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.selectors import without_personal_data
@@ -58,7 +60,8 @@ class FineViewSet(AuditedViewSet, ReadViewSet):
     serializer_class = FineEntrySerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = FineFilter
-    search_fields = ["borrower__card_number", "loan__copy__barcode", "loan__copy__book__title"]
+    filter_backends = FILTERS
+    found_by = FINES_FOUND_BY
     ordering_fields = ["at", "amount"]
 
     @extend_schema(request=PaymentSerializer, responses={201: FineEntrySerializer})

@@ -9,8 +9,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from library.catalogue.api.finding import FILTERS
 from library.catalogue.models import Book, Branch
 from library.circulation.models import Hold
+from library.circulation.selectors.finding import HOLDS_FOUND_BY
 from library.circulation.services.holds import (
     cancel_hold,
     place_hold,
@@ -83,7 +85,8 @@ class HoldViewSet(AuditedViewSet, ReadViewSet):
     serializer_class = HoldSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = HoldFilter
-    search_fields = ["book__title", "borrower__card_number", "copy__barcode"]
+    filter_backends = FILTERS
+    found_by = HOLDS_FOUND_BY
     ordering_fields = ["placed_at", "position", "ready_at"]
 
     @extend_schema(request=PlaceHoldSerializer, responses={201: HoldSerializer})

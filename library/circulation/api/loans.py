@@ -15,8 +15,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from library.catalogue.api.finding import FILTERS
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import Loan
+from library.circulation.selectors.finding import LOANS_FOUND_BY
 from library.circulation.selectors.overdue import is_overdue
 from library.circulation.services.checkin import CheckinResult, checkin
 from library.circulation.services.checkout import checkout
@@ -132,7 +134,8 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
     serializer_class = LoanSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = LoanFilter
-    search_fields = ["copy__barcode", "copy__book__title", "borrower__card_number"]
+    filter_backends = FILTERS
+    found_by = LOANS_FOUND_BY
     ordering_fields = ["borrowed_at", "due_at", "returned_at"]
 
     def perform_update(self, serializer: BaseSerializer) -> None:

@@ -3,7 +3,9 @@
 import django_filters
 from rest_framework import serializers
 
+from library.catalogue.api.finding import FILTERS
 from library.circulation.models import Notice
+from library.circulation.selectors.finding import NOTICES_FOUND_BY
 from library.people.api.audit import AuditedViewSet
 from library.people.selectors import without_personal_data
 from library.rest.permissions import PersonalDataPermissions
@@ -48,5 +50,6 @@ class NoticeViewSet(AuditedViewSet, ReadViewSet):
     serializer_class = NoticeSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = NoticeFilter
-    search_fields = ["loan__borrower__card_number", "hold__borrower__card_number"]
+    filter_backends = FILTERS
+    found_by = NOTICES_FOUND_BY
     ordering_fields = ["claimed_at", "sent_at"]

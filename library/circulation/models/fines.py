@@ -24,7 +24,7 @@ class FineEntry(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
     amount = models.DecimalField(_("amount"), max_digits=8, decimal_places=2)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
-    at = models.DateTimeField(_("at"))
+    at = models.DateTimeField(_("at"), db_index=True)
 
     class Meta:
         verbose_name = _("fine entry")

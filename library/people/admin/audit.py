@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from library.desk.filters import DaysFilter
 from library.people.models import AuditEntry
 from library.people.selectors import entries_about
 from library.people.services.audit import write_entry
@@ -142,10 +143,10 @@ class AuditEntryAdmin(ModelAdmin):
     """The log, to be read."""
 
     list_display = ["at", "user_name", "action", "object_type", "object_key", "path"]
-    list_filter = ["action"]
+    list_filter = ["action", ("at", DaysFilter)]
+    list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
-    date_hierarchy = "at"
     search_fields = ["=user_name"]
     search_help_text = _("A user's name, or the key of a record.")
 

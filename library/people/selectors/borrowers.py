@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from django.db.models import Count, Model, Q, QuerySet
 
+from library.catalogue.finding import MOST_HITS
 from library.people.encryption import index
 from library.people.models import PERSONAL_FIELDS, Borrower, BorrowerTerm
 from library.tabular import KEYS_A_QUERY, batches
@@ -47,6 +48,11 @@ def search_borrowers(*, query: str) -> QuerySet[Borrower]:
         # A card number may have spaces in it.
         matches |= terms.has((index.CARD, index.card_term(query)))
     return Borrower.objects.filter(pk__in=terms.borrowers(matches))
+
+
+def borrowers_called(text: str) -> QuerySet[Borrower]:
+    """Return the borrowers whose card number begins so, to find rows about them."""
+    return Borrower.objects.filter(card_number__startswith=text)[:MOST_HITS]
 
 
 def without_personal_data(rows: QuerySet[Row], *, at: str = "borrower") -> QuerySet[Row]:

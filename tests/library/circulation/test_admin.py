@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from library.catalogue.models import Copy
@@ -49,12 +51,22 @@ def test_a_copy_that_is_out_is_not_lent_again():
     assert Loan.objects.get() == loan
 
 
-def test_loans_are_filtered_by_being_open_and_by_year():
+def test_loans_are_filtered_by_being_open_and_by_day():
     returned = make_loan(returned_at=NOW)
-    out = make_loan()
+    out = make_loan(borrowed_at=NOW - timedelta(days=1))
     client = desk(make_librarian())
     found = client.get(f"{LOANS}?returned_at__isempty=1").context["cl"].result_list
     assert list(found) == [out]
-    found = client.get(f"{LOANS}?borrowed_at__year=2024").context["cl"].result_list
-    assert set(found) == {returned, out}
-    assert not client.get(f"{LOANS}?borrowed_at__year=2023").context["cl"].result_list
+
+    def borrowed(**days):
+        days = {f"borrowed_at_{end}": day for end, day in days.items()}
+        return set(client.get(LOANS, days).context["cl"].result_list)
+
+    day, before = (one.borrowed_at.date() for one in (out, returned))
+    assert borrowed(**{"from": before, "to": day}) == borrowed() == {returned, out}
+    assert borrowed(to=before) == borrowed(**{"from": before, "to": before}) == {returned}
+    assert borrowed(**{"from": day}) == {out}
+    assert borrowed(**{"from": day, "to": before}) == set()
+    # What is no day filters nothing.
+    assert borrowed(**{"from": "2024-02-31", "to": "soon"}) == {returned, out}
+    assert 'type="date"' in client.get(LOANS).content.decode()

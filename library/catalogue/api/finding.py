@@ -1,0 +1,22 @@
+"""The search of lists whose rows are about titles, copies or borrowers."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.filters import SearchFilter
+from rest_framework.request import Request
+
+from library.catalogue.finding import rows_about
+from library.rest.filters import StableOrdering, StrictFilters
+
+
+class FoundBy(SearchFilter):
+    """Search as `rows_about` does, by what the view names in ``found_by``."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        text = request.query_params.get(self.search_param, "")
+        return rows_about(rows=queryset, text=text, found_by=view.found_by)
+
+
+#: In the place of the filters that lists have otherwise.
+FILTERS = [StrictFilters, FoundBy, StableOrdering]
