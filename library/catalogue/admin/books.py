@@ -1,5 +1,6 @@
 """The pages of books, with their copies."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -104,14 +105,14 @@ class BookAdmin(ImportingAdmin):
     search_fields = ["title"]
     search_help_text = _("Title, authors, ISBN, control number or words of the description")
     autocomplete_fields = ["category"]
-    readonly_fields = ["category_source", "created_at"]
+    readonly_fields = ["category_source", "created"]
     fieldsets = [
         (None, {"fields": ["title", "subtitle", "authors", ("category", "category_source")]}),
         (
             _("Edition"),
             {
                 "classes": ["tab"],
-                "fields": [("publisher", "year"), ("language", "isbn"), ("control_number", "created_at")],
+                "fields": [("publisher", "year"), ("language", "isbn"), ("control_number", "created")],
             },
         ),
         (_("Content"), {"classes": ["tab"], "fields": ["description", "cover", "audio"]}),
@@ -120,6 +121,10 @@ class BookAdmin(ImportingAdmin):
     formfield_overrides = {ImageField: {"form_class": CoverField}}
     inlines = [CopyInline]
     imports = BOOKS
+
+    @display(description=_("created"))
+    def created(self, book: Book) -> datetime | None:
+        return book.created_at if book.pk else None  # the database's to say
 
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:
         if "category" in form.changed_data:

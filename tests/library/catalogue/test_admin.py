@@ -1,4 +1,5 @@
 import hashlib
+from datetime import UTC, datetime
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -94,6 +95,14 @@ def test_a_book_whose_recording_has_gone_can_still_be_saved_and_the_recording_cl
     assert client.post(f"{BOOKS}{book.pk}/change/", form(**{"audio-clear": "on"})).status_code == 302
     book.refresh_from_db()
     assert book.audio.name == ""
+
+
+def test_when_a_book_was_made_is_told_once_it_is():
+    client = desk(make_librarian())
+    assert "DatabaseDefault" not in client.get(f"{BOOKS}add/").content.decode()
+    book = make_book()
+    Book.objects.update(created_at=datetime(2001, 2, 3, 12, tzinfo=UTC))
+    assert "Feb. 3, 2001" in client.get(f"{BOOKS}{book.pk}/change/").content.decode()
 
 
 def test_the_list_shows_a_cover_only_where_there_is_one():
