@@ -1,6 +1,5 @@
 """The pages of books, with their copies."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,10 @@ from django.contrib.admin.views.main import ORDER_VAR
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.db.models import ImageField, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
@@ -123,8 +124,10 @@ class BookAdmin(ImportingAdmin):
     imports = BOOKS
 
     @display(description=_("created"))
-    def created(self, book: Book) -> datetime | None:
-        return book.created_at if book.pk else None  # the database's to say
+    def created(self, book: Book) -> str | None:
+        if not book.pk:
+            return None  # the database's to say
+        return date_format(localtime(book.created_at), "DATETIME_FORMAT")
 
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:
         if "category" in form.changed_data:
