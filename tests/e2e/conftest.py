@@ -1,6 +1,7 @@
 """Data folders of whole installations: a small library, and the demo."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from filelock import FileLock
 from playwright.sync_api import expect, sync_playwright
 
 from tests.classifier.libraries import make_library
@@ -64,11 +66,17 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def finished_demo(tmp_path_factory) -> Demo:
-    """The demo; not to be changed, see `demo`. Its tests are one group of xdist, so it is made once."""
-    folder = tmp_path_factory.mktemp("demo") / "data"
-    made = manage(folder, "demo", "--no-serve", "--json")
-    assert (made.returncode, made.stderr) == (0, "")
-    return Demo(folder, json.loads(made.stdout))
+    """The demo, made once for all test processes; not to be changed, see `demo`."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    folder, told = run / "demo", run / "demo.json"
+    with FileLock(run / "demo.lock"):
+        if not told.exists():
+            made = manage(folder, "demo", "--no-serve", "--json")
+            assert (made.returncode, made.stderr) == (0, "")
+            told.write_text(made.stdout)
+    return Demo(folder, json.loads(told.read_text()))
 
 
 @pytest.fixture

@@ -13,8 +13,13 @@ from library.rest.filters import StableOrdering, StrictFilters
 class FoundBy(SearchFilter):
     """Search as `rows_about` does, by what the view names in ``found_by``."""
 
+    search_description = (
+        "What the rows are about: titles as the catalogue's search finds them, the 500 that fit best; copies "
+        "and borrowers by how their barcodes and card numbers begin."
+    )
+
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        text = request.query_params.get(self.search_param, "")
+        text = " ".join(self.get_search_terms(request))  # which refuses what no text is
         return rows_about(rows=queryset, text=text, found_by=view.found_by)
 
 
