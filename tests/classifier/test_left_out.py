@@ -89,6 +89,7 @@ def seen_as_time_goes_by():
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.django_db
 @hypothesis_settings(max_examples=40)
 @given(

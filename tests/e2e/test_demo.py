@@ -110,7 +110,6 @@ def may_enter(username, password):
     return client.get("/admin/").status_code == 200
 
 
-@pytest.mark.thorough
 def test_a_second_run_adds_nothing_and_gives_a_new_password(demo, opened, settings):
     # The password was hashed as in real use, not as in tests.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]

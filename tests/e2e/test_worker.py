@@ -187,7 +187,8 @@ def test_a_run_whose_worker_is_killed_is_taken_up_again_and_nothing_is_there_twi
 
 
 @both_queues
-@pytest.mark.parametrize("at", ["train:learning", pytest.param("train:saving", marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("at", ["train:learning", "train:saving"])
 def test_a_run_cancelled_while_it_works_leaves_nothing(installation, database, at):
     installation.ask("train", **QUICKLY)
     with installation.holding(at) as worker:

@@ -164,6 +164,7 @@ def run_python(data: Path, *arguments: str, **more: str) -> subprocess.Completed
     )
 
 
+@pytest.mark.thorough
 def test_keys_are_made_at_first_use_and_every_way_to_start_refuses_others(tmp_path):
     assert manage(tmp_path, "migrate", "people").returncode == 0
     secrets = tmp_path / "secrets"
