@@ -1,7 +1,7 @@
 """Filters of our own lists."""
 
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,6 +12,9 @@ from django.utils.timezone import make_aware
 from django.utils.translation import gettext as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.widgets import INPUT_CLASSES
+
+#: A day beyond these has no day before or after it, or none in another time zone.
+_FIRST, _LAST = date(2, 1, 1), date(9998, 12, 31)
 
 
 class DaysForm(forms.Form):
@@ -47,4 +50,6 @@ class DaysFilter(RangeDateFilter):
             day = parse_date(self.used_parameters.get(f"{self.field_path}_{end}") or "")
         except ValueError:
             return None
-        return make_aware(datetime.combine(day, time.min)) if day else None
+        if day is None:
+            return None
+        return make_aware(datetime.combine(min(max(day, _FIRST), _LAST), time.min))

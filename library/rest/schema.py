@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.utils.translation import get_language
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -101,6 +102,9 @@ class OneSchema(SchemaGenerator):
 
     def get_schema(self, request: Any = None, public: bool = False) -> Schema:
         key = get_language() or "", public
+        if key[0] not in dict(settings.LANGUAGES):
+            # Anybody may ask for any, and all of them would be kept.
+            return super().get_schema(request=request, public=public)
         if key not in self._made:
             self._made[key] = super().get_schema(request=request, public=public)
         return self._made[key]

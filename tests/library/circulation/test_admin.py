@@ -67,6 +67,8 @@ def test_loans_are_filtered_by_being_open_and_by_day():
     assert borrowed(to=before) == borrowed(**{"from": before, "to": before}) == {returned}
     assert borrowed(**{"from": day}) == {out}
     assert borrowed(**{"from": day, "to": before}) == set()
+    assert borrowed(**{"from": "0001-01-01", "to": "9999-12-31"}) == {returned, out}
+    assert borrowed(**{"from": "9999-12-31"}) == borrowed(to="0001-01-01") == set()
     # What is no day filters nothing.
     assert borrowed(**{"from": "2024-02-31", "to": "soon"}) == {returned, out}
     assert 'type="date"' in client.get(LOANS).content.decode()

@@ -8,6 +8,8 @@ from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
 from openapi_spec_validator import validate
 
+from library.rest.schema import OneSchema
+
 
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory):
@@ -131,6 +133,12 @@ def test_the_schema_is_served_as_it_stands_in_the_code(client, language):
         answer = client.get("/api/schema/", {"format": "json", "lang": language})
         assert answer.status_code == 200
         assert answer.json() == json.loads(json.dumps(made, default=str))
+
+
+def test_of_languages_that_there_are_not_no_schema_is_kept(client):
+    before = set(OneSchema._made)
+    assert client.get("/api/schema/", {"format": "json", "lang": "tlh"}).status_code == 200
+    assert {language for language, _public in set(OneSchema._made) - before} <= {"en", "zh-hans"}
 
 
 def test_the_schema_is_served_as_yaml_unless_asked_for_otherwise(client):

@@ -232,7 +232,8 @@
   const sight = new IntersectionObserver((entries) => {
     entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => {
       sight.unobserve(target);
-      before = before.then(fetched).then(pause).then(() => waiting.get(target)?.());
+      // One that fails keeps none of the others from being drawn.
+      before = before.then(fetched).then(pause).then(() => waiting.get(target)?.()).catch(reportError);
     });
   }, { rootMargin: "100px" });
   waiting.forEach((_draw, figure) => sight.observe(figure));
