@@ -1,7 +1,8 @@
 """Summary tables: what happened at the desk, counted by day, so that no page counts millions of events.
 
-They are made from `LoanEvent` alone by `library.analytics.services.refresh` and can be made anew at any time.
-None of them has a borrower, and no table has two of title, borrower's category and book's category.
+They are made by `library.analytics.services.refresh` and can be made anew at any time, from `LoanEvent` and,
+as to what is held, from the catalogue. None of them has a borrower, and no table has two of title, borrower's
+category and book's category.
 """
 
 from django.db import models
@@ -85,6 +86,28 @@ class CategoryDay(DayCount):
         indexes = [models.Index(fields=["day"], name="category_day_day")]
 
 
+class CategoryMonth(models.Model):
+    """The days of a month by category put together, for what looks back over years."""
+
+    month = models.DateField(_("month"))
+    branch = models.ForeignKey(
+        Branch, models.CASCADE, null=True, related_name="+", verbose_name=_("branch"), db_index=False
+    )
+    category = models.ForeignKey(
+        Category, models.CASCADE, null=True, related_name="+", verbose_name=_("category"), db_index=False
+    )
+    checkouts = models.PositiveIntegerField(_("checkouts"))
+
+    class Meta:
+        verbose_name = _("month by category")
+        verbose_name_plural = _("months by category")
+        default_permissions = ()
+        indexes = [models.Index(fields=["month"], name="category_month_month")]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}: {self.checkouts}"
+
+
 class ItemTypeDay(DayCount):
     """A day by the item type that the copies had then."""
 
@@ -117,7 +140,7 @@ class BorrowerCategoryDay(DayCount):
 
 
 class TitleUse(models.Model):
-    """A title's use since ever; a title without events has no row."""
+    """A title's use since ever; a title that came after the last refresh has no row yet."""
 
     book = models.OneToOneField(
         Book, models.CASCADE, primary_key=True, related_name="use", verbose_name=_("book")
@@ -127,6 +150,7 @@ class TitleUse(models.Model):
         Category, models.SET_NULL, null=True, related_name="+", verbose_name=_("category"), db_index=False
     )
     checkouts = models.PositiveIntegerField(_("checkouts"))
+    #: Null: never.
     last_checkout = models.DateField(_("last checkout"), null=True, db_index=True)
 
     class Meta:
@@ -136,6 +160,37 @@ class TitleUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.book}: {self.checkouts}"
+
+
+class HoldingCount(models.Model):
+    """What is held of a category and decade at a branch, without lost and withdrawn copies.
+
+    A title with copies at two branches is counted at both, so that no sum over branches is right: the rows
+    without a branch are of all copies.
+    """
+
+    branch = models.ForeignKey(
+        Branch, models.CASCADE, null=True, related_name="+", verbose_name=_("branch"), db_index=False
+    )
+    category = models.ForeignKey(
+        Category, models.CASCADE, null=True, related_name="+", verbose_name=_("category"), db_index=False
+    )
+    #: The first year of the ten in which the titles appeared.
+    decade = models.SmallIntegerField(_("decade"), null=True)
+    copies = models.PositiveIntegerField(_("copies"))
+    titles = models.PositiveIntegerField(_("titles"))
+    lent = models.PositiveIntegerField(_("titles ever lent"))
+    #: Fewer than ``POPULARITY_MIN`` times.
+    seldom_lent = models.PositiveIntegerField(_("titles seldom lent"))
+    years = models.BigIntegerField(_("sum of years"), null=True)
+
+    class Meta:
+        verbose_name = _("count of holdings")
+        verbose_name_plural = _("counts of holdings")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.decade}: {self.titles}"
 
 
 class BorrowerMonth(models.Model):

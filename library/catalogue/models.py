@@ -221,6 +221,8 @@ class Copy(models.Model):
         verbose_name = _("copy")
         verbose_name_plural = _("copies")
         ordering = ["barcode"]
+        # The order of the shelves.
+        indexes = [models.Index(fields=["shelf_location", "call_number", "barcode"], name="copy_shelf")]
 
     def __str__(self) -> str:
         return self.barcode

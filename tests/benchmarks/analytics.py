@@ -2,7 +2,8 @@
 
     python tests/benchmarks/analytics.py [--borrowers N] [--books N] [--loans N] [--categories N] [--unsafe]
 
-A PostgreSQL server of its own is started and filled: two events a loan, the books in a tree of categories.
+A PostgreSQL server of its own is started and filled: two events a loan, the books in a tree of categories,
+one title in five never lent, one in five not for four years.
 The summary tables are filled from nothing, once more with nothing new, after one day's loans, and after a
 title was filed elsewhere. Then an administrator asks for each page, some CSV and the addresses of the API:
 the server's time is the median of several, without the network. Run by hand, on an idle machine.
@@ -36,7 +37,12 @@ EXTRA = (
     FROM generate_series(1, 4) i""",
     "UPDATE people_borrower SET category_id = 1 + id %% 4",
     """UPDATE circulation_loanevent SET item_type_id = 1 + copy_id %% 4,
-        borrower_category_id = 1 + borrower_id %% 4""",
+        borrower_category_id = 1 + borrower_id %% 4,
+        book_id = book_id + CASE
+            WHEN book_id > %(books)s - 5 THEN 0
+            WHEN book_id %% 5 = 0 THEN 2
+            WHEN book_id %% 5 = 1 AND at > %(now)s - interval '4 years' THEN 1
+            ELSE 0 END""",
     "VACUUM ANALYZE catalogue_category",
     "VACUUM ANALYZE catalogue_book",
     "VACUUM ANALYZE catalogue_copy",
@@ -54,7 +60,7 @@ def fill(options: argparse.Namespace) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica; SET synchronous_commit = off")
         for statement in EXTRA:
-            values = {"categories": options.categories, "now": NOW}
+            values = {"categories": options.categories, "books": options.books, "now": NOW}
             cursor.execute(statement, values)
         cursor.execute("RESET session_replication_role; RESET synchronous_commit")
 
@@ -136,24 +142,13 @@ def run(options: argparse.Namespace) -> None:
     days = "?start=2025-01-01&end=2025-12-31"
     own = "/admin/analytics/statistics/"
     addresses = [f"{own}{days}"]
-    addresses += [
-        f"{own}{page}/{days}"
-        for page in (
-            "titles",
-            "collection",
-            "seasons",
-            "returns",
-            "borrowers",
-            "purchase",
-            "weeding",
-            "shelf",
-        )
-    ]
+    addresses += [f"{own}{page}/{days}" for page in PAGES]
     addresses += [
         f"{own}forecast/",
         f"{own}?start=2021-01-01&end=2025-12-31",
         f"{own}{days}&category=1&branch=1",
         f"{own}titles/{days}&category=1&branch=1",
+        f"{own}weeding/{days}&category=1&branch=1",
         f"{own}titles/{days}&csv=never",
         f"{own}shelf/?csv=shelf",
         "/api/v1/stats/loans/?from=2025-01-01&to=2025-12-31&group_by=category",

@@ -138,7 +138,7 @@ class MostLoanedView(_StatisticsView):
 
 
 class CategoryUseView(_StatisticsView):
-    """What each category holds now, and how often it was lent."""
+    """What each category held at `refreshed_at`, and how often it was lent."""
 
     query_serializer = ScopeSerializer
     answer_serializer = CategoryUseSerializer

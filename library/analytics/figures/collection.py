@@ -17,8 +17,8 @@ def turnover(asked: Asked) -> Chart:
         name="turnover",
         title=_("Turnover"),
         definition=_(
-            "Checkouts within the time chosen for each copy that the library holds now, without lost and "
-            "withdrawn ones; by category, with the categories below it."
+            "Checkouts within the time chosen for each copy that the library held when it was counted last, "
+            "without lost and withdrawn ones; by category, with the categories below it."
         ),
         labels=[name for name, _use in uses],
         label_name=_("Category"),

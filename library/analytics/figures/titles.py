@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from library.analytics.figures.asked import Asked, Link, Listing
+from library.analytics.selectors.collection import holdings
 from library.analytics.selectors.titles import least_loaned, most_loaned, never_loaned
 from library.catalogue.models import Book
 from library.circulation.selectors.calendar import library_date
@@ -55,7 +56,7 @@ def least(asked: Asked) -> Listing:
         % {"least": settings.POPULARITY_MIN},
         header=[*book_headings(), _("last borrowed in")],
         rows=rows,
-        total=uses.count() if asked.limit else 0,
+        total=sum(row.seldom_lent for row in holdings(scope=asked.scope)),
     )
 
 
@@ -74,7 +75,7 @@ def never(asked: Asked) -> Listing:
         ),
         header=[*book_headings(), _("in the catalogue since")],
         rows=rows,
-        total=books.count() if asked.limit else 0,
+        total=sum(row.titles - row.lent for row in holdings(scope=asked.scope)),
     )
 
 

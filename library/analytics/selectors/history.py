@@ -4,9 +4,8 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta
 
 from django.db.models import Min, Sum
-from django.db.models.functions import TruncMonth
 
-from library.analytics.models import CategoryDay
+from library.analytics.models import CategoryDay, CategoryMonth
 from library.analytics.selectors.scope import Scope, next_period, period_of, periods
 from library.circulation.selectors.calendar import library_date
 
@@ -31,9 +30,9 @@ def monthly_checkouts(*, scope: Scope, now: datetime) -> tuple[list[date], dict[
         By key of the category that the books are filed under, one number a month.
     """
     this_month = library_date(at=now).replace(day=1)
-    rows = CategoryDay.objects.filter(scope.places(category="category"), checkouts__gt=0, day__lt=this_month)
     earliest = this_month.replace(year=this_month.year - YEARS)
-    first = rows.filter(day__gte=earliest).aggregate(day=Min("day"))["day"]
+    days = CategoryDay.objects.filter(scope.places(category="category"), checkouts__gt=0)
+    first = days.filter(day__gte=earliest, day__lt=this_month).aggregate(day=Min("day"))["day"]
     if first is None:
         return [], {}
     start = period_of(day=first, interval="month")
@@ -42,7 +41,8 @@ def monthly_checkouts(*, scope: Scope, now: datetime) -> tuple[list[date], dict[
     months = list(periods(start=start, end=this_month - timedelta(days=1), interval="month"))
     places = {month: place for place, month in enumerate(months)}
     found: dict[int | None, list[int]] = defaultdict(lambda: [0] * len(months))
-    by_month = rows.filter(day__gte=start).order_by().annotate(month=TruncMonth("day"))
+    by_month = CategoryMonth.objects.filter(scope.places(category="category"), checkouts__gt=0)
+    by_month = by_month.filter(month__gte=start, month__lt=this_month).order_by()
     sums = by_month.values_list("month", "category").annotate(Sum("checkouts"))
     for month, category, number in sums:
         found[category][places[month]] = number

@@ -3,19 +3,26 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.conf import settings
 from django.db.models import Count, F, Model, Sum
 from django.db.models.functions import ExtractIsoWeekDay, ExtractMonth, Trunc
 from django.utils.translation import gettext as _
 
-from library.analytics.models import BorrowerCategoryDay, CategoryDay, DayCount, ItemTypeDay, Statistics
+from library.analytics.models import (
+    BorrowerCategoryDay,
+    CategoryDay,
+    CategoryMonth,
+    DayCount,
+    ItemTypeDay,
+    Statistics,
+)
 from library.analytics.selectors.scope import Scope, periods
 from library.analytics.selectors.small_groups import told_groups
 from library.catalogue.models import Branch, Category, ItemType
 from library.errors import LibraryError
-from library.people.models import BorrowerCategory
+from library.people.models import Borrower, BorrowerCategory
 
 METRICS = DayCount.METRICS
 #: By what it is grouped by: the table, its column, and what the column's keys are of.
@@ -86,11 +93,16 @@ def counts(
                 group_by=group_by,
             )  # fmt: skip
         model = CategoryDay
-    rows = model._default_manager.filter(scope.places(category="category" if model is CategoryDay else ""))
-    rows = rows.filter(day__gte=scope.start, day__lte=scope.end).order_by()
+    of_months = (
+        model is CategoryDay and tuple(metrics) == ("checkouts",) and _has_whole_months(scope, interval)
+    )
+    table: type[Model] = CategoryMonth if of_months else model
+    day = "month" if of_months else "day"
+    rows = table._default_manager.filter(scope.places(category="category" if model is CategoryDay else ""))
+    rows = rows.filter(**{f"{day}__gte": scope.start, f"{day}__lte": scope.end}).order_by()
     when = [] if interval is None else ["period"]
     if interval is not None:
-        rows = rows.annotate(period=F("day") if interval == "day" else Trunc("day", interval))
+        rows = rows.annotate(period=F(day) if interval == "day" else Trunc(day, interval))
     keys = [f"{column}_id"] if column else []
     sums = {f"sum_{metric}": Sum(metric) for metric in metrics}
     found: dict[int | None, dict[date, dict[str, int]]] = defaultdict(dict)
@@ -109,6 +121,12 @@ def counts(
         group: {start: dict(found[group.key].get(start) or dict.fromkeys(metrics, 0)) for start in starts}
         for group in all_groups
     }
+
+
+def _has_whole_months(scope: Scope, interval: str | None) -> bool:
+    """Return whether all that is put together are whole months."""
+    ends_a_month = (scope.end + timedelta(days=1)).day == 1
+    return interval not in ("day", "week") and scope.start.day == 1 and ends_a_month
 
 
 def groups(*, group_by: str, keys: Iterable[int | None]) -> list[Group]:
@@ -135,8 +153,9 @@ def _of_people(
     found: dict[int | None, dict[date, dict[str, int]]], starts: Sequence[date], metrics: Sequence[str]
 ) -> Table:
     """Put groups of few people together with those nobody knows of; hide numbers of few."""
-    sizes = BorrowerCategory.objects.annotate(number=Count("borrowers"))
-    large = set(sizes.filter(number__gte=settings.CO_BORROWING_MIN).values_list("pk", flat=True))
+    # The borrowers by themselves: that reads an index alone.
+    sizes = Borrower.objects.order_by().values_list("category").annotate(number=Count("*"))
+    large = {key for key, size in sizes if key is not None and size >= settings.CO_BORROWING_MIN}
     put: dict[int | None, dict[date, dict[str, int]]] = defaultdict(
         lambda: defaultdict(lambda: dict.fromkeys(metrics, 0))
     )

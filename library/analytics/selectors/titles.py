@@ -50,7 +50,7 @@ def most_loaned(*, scope: Scope, limit: int) -> list[Lent]:
         known = ~Q(borrower__in=some) if len(some) <= KEYS_A_QUERY else ~Q(borrower__left_out=True)
         events = events.filter(Q(borrower=None) | known)
     less = dict(LeftOutLoans.objects.values_list("book", "count"))
-    rows = events.values_list("book").annotate(number=Count("pk"))
+    rows = events.values_list("book").annotate(number=Count("*"))
     rows = rows.filter(number__gte=settings.POPULARITY_MIN).order_by("-number", "book")
     # Each title that something is taken off may make room for one more.
     numbers = [(number - less.get(book, 0), book) for book, number in rows[: limit + len(less)]]
@@ -62,11 +62,11 @@ def most_loaned(*, scope: Scope, limit: int) -> list[Lent]:
 def never_loaned(*, scope: Scope) -> QuerySet[Book]:
     """Return the titles with a copy that was never lent, those longest in the catalogue first.
 
-    Never is since ever, at any branch; of the scope, branch and category count.
+    Never is since ever, at any branch; of the scope, branch and category count. A title that came after the
+    last refresh of the summary tables is not among them yet.
     """
-    lent = TitleUse.objects.filter(book=OuterRef("pk"), checkouts__gt=0)
-    books = titles_held(scope=scope).filter(~Exists(lent)).order_by("created_at", "pk")
-    return books.defer("description")  # long, and no list tells it
+    books = titles_held(scope=scope).filter(use__isnull=False, use__last_checkout=None)
+    return books.order_by("created_at", "pk").defer("description")  # long, and no list tells it
 
 
 def least_loaned(*, scope: Scope) -> QuerySet[TitleUse]:

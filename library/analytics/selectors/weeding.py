@@ -58,8 +58,9 @@ def weeding_candidates(*, scope: Scope, now: datetime) -> QuerySet[Book]:
     since = _years_before(library_date(at=now), settings.WEEDING_YEARS_UNBORROWED)
     waited_for = Hold.objects.filter(book=OuterRef("pk"), status__in=Hold.ACTIVE)
     books = titles_held(scope=scope).filter(
-        Q(use=None) | Q(use__last_checkout=None) | Q(use__last_checkout__lt=since),
+        Q(use__last_checkout=None) | Q(use__last_checkout__lt=since),
         ~Exists(waited_for),
+        use__isnull=False,
         created_at__lt=_years_before(now, settings.WEEDING_YEARS_UNBORROWED),
     )
     order = F("use__last_checkout").asc(nulls_first=True)

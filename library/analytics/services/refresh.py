@@ -8,27 +8,28 @@ The numbers of a day are read before the day is counted, and kept with it. What 
 differ at the next refresh, which counts the day again. Whoever writes locks the row of `Statistics`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, DateField, F, Max, Q, QuerySet, Sum, Value
 from django.db.models.functions import TruncDate
 from django.utils.timezone import get_default_timezone
 
 from library.analytics.models import (
     BorrowerCategoryDay,
     CategoryDay,
+    CategoryMonth,
     CountedDay,
     DayCount,
     ItemTypeDay,
     Statistics,
     TitleUse,
 )
+from library.analytics.selectors.scope import next_period
+from library.analytics.services.holdings import count_holdings
 from library.analytics.services.months import count_borrowers
+from library.analytics.services.tables import insert_rows, writing_alone
 from library.catalogue.models import Book
 from library.circulation.models import LoanEvent
 from library.circulation.selectors.calendar import start_of_day
@@ -84,30 +85,22 @@ def refresh_statistics(*, now: datetime, progress: Progress = no_progress) -> di
     }
     days = sorted(day for day in found.keys() | counted.keys() if found.get(day) != counted.get(day))
     for changed in batches(days, KEYS_A_QUERY):
-        with _alone():
+        with writing_alone():
             # From here on they are to be counted, whatever happens to this process.
             CountedDay.objects.filter(day__in=changed).delete()
     titles = _count_titles(days, progress)
     done = 0
     for _month, some in groupby(days, key=lambda day: (day.year, day.month)):
         of_month = list(some)
-        with _alone():
+        with writing_alone():
             _count_days(of_month, {day: found[day] for day in of_month if day in found})
             count_borrowers(month=of_month[0].replace(day=1))
         done += len(of_month)
         progress("counting days", done, len(days))
-    Statistics.objects.get_or_create(pk=1)
+    _add_unused_titles()
+    count_holdings()
     Statistics.objects.filter(Q(refreshed_at=None) | Q(refreshed_at__lt=now)).update(refreshed_at=now)
     return {"days": len(days), "titles": titles, "events": sum(day.events for day in found.values())}
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Open a transaction while which nobody else writes the summary tables."""
-    with transaction.atomic():
-        Statistics.objects.get_or_create(pk=1)
-        Statistics.objects.select_for_update().get(pk=1)
-        yield
 
 
 def _day() -> TruncDate:
@@ -135,7 +128,7 @@ def _refile() -> None:
     """Have the days counted anew of titles that are filed under another category now."""
     moved = TitleUse.objects.exclude(category=F("book__category")).exclude(category=None, book__category=None)
     for books in batches(moved.order_by("pk").values_list("pk", flat=True), KEYS_A_QUERY):
-        with _alone():
+        with writing_alone():
             categories = dict(Book.objects.filter(pk__in=books).values_list("pk", "category"))
             days = (
                 _events().filter(book__in=books).annotate(day=_day()).values_list("day", flat=True).distinct()
@@ -155,7 +148,7 @@ def _count_titles(days: list[date], progress: Progress) -> int:
         books.update(rows.values_list("book", flat=True).distinct())
     done = 0
     for keys in batches(sorted(books), KEYS_A_QUERY):
-        with _alone():
+        with writing_alone():
             categories = dict(Book.objects.filter(pk__in=keys).values_list("pk", "category"))
             lent = LoanEvent.objects.filter(book__in=keys, kind=KIND.CHECKOUT).order_by()
             uses = {
@@ -188,20 +181,31 @@ def _count_days(days: list[date], found: dict[date, Signature]) -> None:
     events = _in_days(days).annotate(day=_day()).filter(day__in=days)
     for model, (column, path) in TABLES.items():
         model._default_manager.filter(day__in=days).delete()
-        _insert(
-            model,
-            ("day", "branch_id", column, *_METRICS),
-            events.values_list("day", "branch", path).annotate(**_METRICS),
+        insert_rows(
+            into=model,
+            columns=("day", "branch_id", column, *_METRICS),
+            rows=events.values_list("day", "branch", path).annotate(**_METRICS),
         )
+    _sum_month(days[0].replace(day=1))
     CountedDay.objects.filter(day__in=days).delete()
     CountedDay.objects.bulk_create(CountedDay(day=day, **numbers._asdict()) for day, numbers in found.items())
 
 
-def _insert(model: type[DayCount], columns: tuple[str, ...], rows: QuerySet[Any, Any]) -> None:
-    """Write the rows of a query into a table within the database, which takes a tenth of the time."""
-    sql, values = rows.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(  # the text has nothing of the data in it
-            f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) {sql}",
-            values,
+def _sum_month(month: date) -> None:
+    """Put the days of a month together anew."""
+    CategoryMonth.objects.filter(month=month).delete()
+    days = CategoryDay.objects.filter(day__gte=month, day__lt=next_period(start=month, interval="month"))
+    named = days.order_by().annotate(month=Value(month, DateField()))
+    rows = named.values_list("month", "branch", "category").annotate(Sum("checkouts"))
+    insert_rows(into=CategoryMonth, columns=("month", "branch_id", "category_id", "checkouts"), rows=rows)
+
+
+def _add_unused_titles() -> None:
+    """Let every title have its row, so that those never lent are found by an index."""
+    with writing_alone():
+        new = Book.objects.filter(use=None).order_by().annotate(checkouts=Value(0))
+        insert_rows(
+            into=TitleUse,
+            columns=("book_id", "category_id", "checkouts"),
+            rows=new.values_list("pk", "category", "checkouts"),
         )

@@ -3,9 +3,19 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
 from hypothesis import strategies as st
 
-from library.analytics.models import BorrowerCategoryDay, CategoryDay, DayCount, ItemTypeDay, TitleUse
+from library.analytics.models import (
+    BorrowerCategoryDay,
+    CategoryDay,
+    CategoryMonth,
+    DayCount,
+    HoldingCount,
+    ItemTypeDay,
+    TitleUse,
+)
+from library.catalogue.models import Book, Branch, Copy
 from library.circulation.models import LoanEvent
 from tests.factories import (
     make_book,
@@ -40,10 +50,13 @@ class Town:
 
     def __init__(self):
         self.categories = [make_category(), make_category()]
-        self.books = [make_book(category=self.categories[n % 2]) for n in range(2)] + [make_book()]
+        self.branches = [make_branch(), make_branch()]
+        self.books = [make_book(category=self.categories[n % 2], year=1989 + n) for n in range(2)]
+        self.books.append(make_book())
         self.copies = [make_copy(book=book) for book in self.books]
         self.copies[0].item_type = make_item_type()
-        self.branches = [make_branch(), make_branch()]
+        make_copy(book=self.books[0], branch=self.branches[0])
+        make_copy(book=self.books[1], branch=self.branches[1], status="lost")
         self.borrowers = [make_borrower(category=make_borrower_category()), make_borrower()]
 
     def record(self, kind, at, book, branch, borrower, is_late):
@@ -97,8 +110,16 @@ def stored(model, column):
 
 
 def all_stored():
-    """Return the contents of all summary tables that are counted from events."""
+    """Return the contents of all summary tables but those about borrowers."""
+    months = CategoryMonth.objects.values_list("month", "branch", "category", "checkouts")
+    held = HoldingCount.objects.values_list("branch", "category", "decade", *HELD)
+    found = {
+        "months": {row[:3]: row[3] for row in months if row[3]},
+        "holdings": {row[:3]: row[3:] for row in held},
+    }
+    assert (len({row[:3] for row in months}), len(found["holdings"])) == (len(months), len(held))
     return {
+        **found,
         **{model.__name__: stored(model, column) for model, (column, _) in KEYS.items()},
         "titles": {
             use.book_id: (use.checkouts, use.last_checkout, use.category_id) for use in TitleUse.objects.all()
@@ -108,18 +129,45 @@ def all_stored():
 
 def all_expected():
     """Return what `all_stored` has to be."""
-    lent, last, seen = Counter(), {}, {}
-    for event in LoanEvent.objects.select_related("book").exclude(kind="fine_paid"):
-        seen[event.book_id] = event.book.category_id
-        if event.kind == "checkout":
-            lent[event.book_id] += 1
-            last[event.book_id] = max(last.get(event.book_id, event.at.date()), event.at.date())
+    lent, last, months = Counter(), {}, Counter()
+    for event in LoanEvent.objects.select_related("book").filter(kind="checkout"):
+        day = event.at.date()
+        lent[event.book_id] += 1
+        last[event.book_id] = max(last.get(event.book_id, day), day)
+        months[day.replace(day=1), event.branch_id, event.book.category_id] += 1
+    books = Book.objects.all()
     return {
         **{model.__name__: expected(model, key_of) for model, (_, key_of) in KEYS.items()},
-        "titles": {book: (lent[book], last.get(book), category) for book, category in seen.items()},
+        "months": dict(months),
+        "titles": {book.pk: (lent[book.pk], last.get(book.pk), book.category_id) for book in books},
+        "holdings": expected_holdings(lent),
     }
 
 
+def expected_holdings(lent):
+    """Return what is held at each branch and, under None, anywhere, by category and decade."""
+    found = {}
+    for branch in [None, *Branch.objects.values_list("pk", flat=True)]:
+        for book in Book.objects.all():
+            copies = [
+                copy
+                for copy in Copy.objects.filter(book=book)
+                if copy.status not in ("lost", "withdrawn") and branch in (None, copy.branch_id)
+            ]
+            if not copies:
+                continue
+            decade = None if book.year is None else book.year // 10 * 10
+            numbers = found.setdefault((branch, book.category_id, decade), [0, 0, 0, 0, None])
+            numbers[0] += len(copies)
+            numbers[1] += 1
+            numbers[2] += lent[book.pk] > 0
+            numbers[3] += 0 < lent[book.pk] < settings.POPULARITY_MIN
+            if book.year is not None:
+                numbers[4] = (numbers[4] or 0) + book.year
+    return {key: tuple(numbers) for key, numbers in found.items()}
+
+
+HELD = ("copies", "titles", "lent", "seldom_lent", "years")
 KEYS = {
     CategoryDay: ("category", lambda event: event.book.category_id),
     ItemTypeDay: ("item_type", lambda event: event.item_type_id),

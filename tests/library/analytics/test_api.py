@@ -65,7 +65,7 @@ def test_most_loaned_and_category_use(town, analyst):
     uses = {
         row["group"]["key"]: row for row in analyst.get(f"/api/v1/stats/categories/?{days}").json()["results"]
     }
-    assert uses[town.categories[0].pk]["turnover"] == 15
+    assert uses[town.categories[0].pk]["turnover"] == 7.5
     assert uses[None]["never"] == 1
 
 

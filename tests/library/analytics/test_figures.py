@@ -65,10 +65,13 @@ def counted(scope, interval, key_of, metric):
     group_by=st.sampled_from(list(KEY_OF)),
     metric=st.sampled_from(METRICS),
     start=st.sampled_from([date(2024, 1, 1), date(2024, 3, 31)]),
+    end=st.sampled_from([date(2024, 4, 1), date(2024, 4, 30)]),
     at_branch=st.booleans(),
     of_category=st.booleans(),
 )
-def test_counts_are_those_of_the_events(history, interval, group_by, metric, start, at_branch, of_category):
+def test_counts_are_those_of_the_events(
+    history, interval, group_by, metric, start, end, at_branch, of_category
+):
     with undone():
         town = Town()
         for event in history:
@@ -76,7 +79,7 @@ def test_counts_are_those_of_the_events(history, interval, group_by, metric, sta
         refresh_statistics(now=NOW)
         scope = Scope(
             start,
-            date(2024, 4, 1),
+            end,
             town.branches[0].pk if at_branch else None,
             town.categories[0].pk if of_category else None,
         )
@@ -161,18 +164,31 @@ def test_most_least_and_never_borrowed(loans, forgotten):
 
 @pytest.mark.django_db
 def test_use_of_a_category_and_its_age():
+    def year(**places):
+        return Scope(ALL.start, ALL.end, **places)  # each remembers what it has read
+
     category = make_category()
     book = make_book(category=category, year=2001)
     unused = make_book(category=category, year=2011)
     copies = [make_copy(book=book), make_copy(book=book), make_copy(book=unused)]
     make_copy(book=make_book(category=category, year=1900), status="withdrawn")
+    there = make_branch()
+    make_copy(book=unused, branch=there)
+    undated = make_copy(book=make_book(category=category), branch=there)
     for number in range(6):
         LoanEvent.objects.create(kind="checkout", at=NOW, book=book, copy=copies[number % 2])
     refresh_statistics(now=NOW)
-    use = use_by_category(scope=ALL)[category.pk]
-    assert (use.copies, use.checkouts, use.titles, use.never, use.year) == (3, 6, 2, 1, 2006)
-    assert use.turnover == 2
-    assert titles_by_decade(scope=ALL) == {2000: (1, 1), 2010: (1, 0)}
+    use = use_by_category(scope=year())[category.pk]
+    assert (use.copies, use.checkouts, use.titles, use.never, use.year) == (5, 6, 3, 2, 2006)
+    assert use.turnover == 6 / 5
+    assert titles_by_decade(scope=year()) == {2000: (1, 1), 2010: (1, 0), None: (1, 0)}
+    use = use_by_category(scope=year(branch=there.pk, category=category.pk))[category.pk]
+    assert (use.copies, use.checkouts, use.titles, use.never, use.year) == (2, 0, 2, 2, 2011)
+    # What is bought or given away counts from the next refresh on.
+    undated.delete()
+    assert use_by_category(scope=year())[category.pk].titles == 3
+    refresh_statistics(now=NOW)
+    assert use_by_category(scope=year())[category.pk].titles == 2
 
 
 @pytest.mark.django_db
@@ -262,6 +278,7 @@ def test_an_edition_is_superseded_by_a_later_one_of_the_same_work_that_is_held()
     Book.objects.update(created_at=datetime(2000, 1, 1, tzinfo=UTC))
     for book in editions:
         make_copy(book=book, status="lost" if book.year == 2010 else "available")
+    refresh_statistics(now=NOW)
     books = weeding_candidates(scope=ALL, now=NOW)
     found = with_reasons(scope=ALL, books=books, now=NOW, limit=None)
     assert [one.book for one in found if "superseded" in one.reasons] == [editions[0]]

@@ -40,7 +40,9 @@ def records(answer):
     return list(csv.reader(io.StringIO(text)))
 
 
-@pytest.mark.parametrize(("language", "says"), [("en", "Loans are counted up to"), ("zh-hans", "统计截至")])
+@pytest.mark.parametrize(
+    ("language", "says"), [("en", "Loans and holdings are counted up to"), ("zh-hans", "统计截至")]
+)
 def test_every_page_is_there_on_screen_and_paper_in_both_languages(language, says, town, analyst):
     queries = (DAYS, DAYS + "&print=1", f"?category={town.categories[0].pk}&branch={town.branches[0].pk}")
     for address in (address + query for address in ADDRESSES for query in queries):
