@@ -132,7 +132,7 @@ def found_categories(request: HttpRequest) -> JsonResponse:
     refuse_unless_reviewer(request)
     found = categories_like(text=request.GET.get("term", ""), most=_FOUND)
     rows = [
-        {"key": f"{category.scheme}/{category.notation}", "name": str(category), "above": _above(category)}
+        {"id": f"{category.scheme}/{category.notation}", "text": str(category), "above": _above(category)}
         for category in found
     ]
     return JsonResponse({"results": rows})

@@ -109,7 +109,7 @@ def test_a_category_is_found_by_notation_and_by_name_with_those_above_it(client)
         results = client.get("/admin/classifier/review/categories/", {"term": term}, **options).json()[
             "results"
         ]
-        return [(row["key"].partition("/")[2], row["name"], row["above"]) for row in results]
+        return [(row["id"].partition("/")[2], row["text"], row["above"]) for row in results]
 
     modern = ("539", "539 Modern physics", "Science › Physics")
     assert found("53") == [("53", "53 Physics", "Science"), modern]

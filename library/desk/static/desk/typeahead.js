@@ -1,7 +1,8 @@
 "use strict";
-/* A field that looks for what is typed: data-typeahead names the address, which answers {results: [{key, name,
-   above}]}. What is chosen goes into the field, and the button of the form with data-chosen is clicked.
-   Without this script the field takes the key itself. The pattern is the combobox of the ARIA practices. */
+/* A field that looks for what is typed: data-typeahead names the address, which answers {results: [{id, text,
+   above}]}. Where a hidden field stands before it, that takes the id of what is chosen, and this one its text;
+   else this one takes the id, as it does without this script, and the button of the form with data-chosen is
+   clicked. The pattern is the combobox of the ARIA practices. */
 
 let lists = 0;
 
@@ -16,6 +17,8 @@ function typeahead(field) {
   const say = (attributes) => Object.entries(attributes).forEach(([name, value]) => field.setAttribute(name, value));
   say({ role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id });
   let asked = 0;
+  const kept = field.previousElementSibling?.type === "hidden" ? field.previousElementSibling : null;
+  let named = field.value; // what the hidden field has, in words
 
   function close() {
     list.hidden = true;
@@ -31,25 +34,31 @@ function typeahead(field) {
   }
 
   function choose(option) {
-    field.value = option.dataset.value;
     close();
-    field.form.querySelector("[data-chosen]").click();
+    if (kept) return keep(option.dataset.value, option.firstChild.textContent);
+    field.value = option.dataset.value;
+    return field.form.querySelector("[data-chosen]").click();
   }
 
-  async function look() {
-    const text = field.value.trim();
+  function keep(id, text) {
+    kept.value = id;
+    named = field.value = text;
+  }
+
+  async function look(text) {
     const mine = (asked += 1);
-    if (!text) return close();
-    const answer = await fetch(`${field.dataset.typeahead}?term=${encodeURIComponent(text)}`).catch(() => null);
+    const address = new URL(field.dataset.typeahead, location);
+    address.searchParams.set("term", text);
+    const answer = await fetch(address).catch(() => null);
     if (!answer?.ok || mine !== asked) return undefined;
     const { results } = await answer.json();
     if (mine !== asked) return undefined;
     list.replaceChildren(
-      ...results.map(({ key, name, above }, place) => {
+      ...results.map(({ id, text: name, above }, place) => {
         const option = document.createElement("li");
         option.id = `${list.id}-${place}`;
         option.setAttribute("role", "option");
-        option.dataset.value = key;
+        option.dataset.value = id;
         option.textContent = name;
         if (above) option.append(Object.assign(document.createElement("small"), { textContent: above }));
         return option;
@@ -64,22 +73,35 @@ function typeahead(field) {
     }
     list.hidden = false;
     say({ "aria-expanded": "true" });
-    return mark(list.querySelector("[data-value]"));
+    return mark(text ? list.querySelector("[data-value]") : null);
   }
 
-  field.addEventListener("input", look);
-  field.addEventListener("blur", close);
+  field.addEventListener("input", () => {
+    const text = field.value.trim();
+    if (!text && kept) keep("", "");
+    return text ? look(text) : close();
+  });
+  field.addEventListener("blur", () => {
+    close();
+    if (kept) field.value = named; // half a word chooses nothing
+  });
+  // There may be few, which are chosen without typing.
+  if (kept) field.addEventListener("click", () => { if (list.hidden) look(""); });
   field.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
     const options = [...list.querySelectorAll("[data-value]")];
     const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      const step = event.key === "ArrowDown" ? 1 : -1;
-      if (options.length) mark(options[(at + step + options.length) % options.length]);
-    } else if (event.key === "Enter") {
+      if (list.hidden && kept) look("");
+      const to = event.key === "ArrowDown" ? at + 1 : Math.max(at, 0) - 1;
+      if (options.length) mark(options[(to + options.length) % options.length]);
+    } else if (event.key === "Escape") close();
+    else if (event.key === "Enter") {
+      const chosen = !list.hidden && options[at];
+      if (kept && !chosen) return; // the form is sent, as by any field
       event.preventDefault();
-      if (!list.hidden && options[at]) choose(options[at]);
+      if (chosen) choose(chosen);
       else if (field.value.trim()) field.form.querySelector("[data-chosen]").click();
     }
   });
