@@ -9,6 +9,7 @@ from library.analytics.figures.titles import book_cells, book_headings, limited,
 from library.analytics.selectors.purchase import holds_of_all, wanted_titles
 from library.analytics.selectors.shelf import shelf_list
 from library.analytics.selectors.weeding import weeding_candidates, with_reasons
+from library.catalogue.models import Copy
 
 _REASONS = {
     "unborrowed": gettext_lazy("not borrowed for years"),
@@ -78,6 +79,8 @@ def weeding(asked: Asked) -> Listing:
 def shelf(asked: Asked) -> Listing:
     """Return the copies in the order of the shelves."""
     copies = shelf_list(scope=asked.scope)
+    # Translated once and not for each of what may be all copies.
+    statuses = {status.value: str(status.label) for status in Copy.Status}
     rows = (
         [
             copy.call_number,
@@ -85,7 +88,7 @@ def shelf(asked: Asked) -> Listing:
             titled(copy.book, asked),
             copy.book.authors,
             copy.barcode,
-            copy.get_status_display(),
+            statuses[copy.status],
         ]
         for copy in limited(copies, asked)
     )

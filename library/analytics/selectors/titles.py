@@ -75,7 +75,7 @@ def least_loaned(*, scope: Scope) -> QuerySet[TitleUse]:
     Seldom is fewer than ``POPULARITY_MIN`` times since ever, at any branch; how often is not told.
     """
     rows = TitleUse.objects.filter(checkouts__gte=1, checkouts__lt=settings.POPULARITY_MIN)
-    rows = rows.filter(scope.places(branch="", category="book__category"))
+    rows = rows.filter(scope.places(branch="", category="category"))
     held = Exists(copies_held(scope=scope).filter(book=OuterRef("book")))
     rows = rows.filter(held).select_related("book").defer("book__description")
     return rows.order_by("last_checkout", "pk")

@@ -18,6 +18,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='loanevent',
-            index=models.Index(fields=['kind', 'at', 'book'], name='loan_event_kind_at_book'),
+            index=models.Index(fields=['kind', 'at', 'book', 'branch'], name='loan_event_count'),
         ),
     ]

@@ -65,8 +65,8 @@ class LoanEvent(models.Model):
         verbose_name = _("loan event")
         verbose_name_plural = _("loan events")
         ordering = ["-at", "-id"]
-        # With the book, so that titles are counted over a year from the index alone.
-        indexes = [models.Index(fields=["kind", "at", "book"], name="loan_event_kind_at_book")]
+        # With the book and the branch, so that titles are counted over a year from the index alone.
+        indexes = [models.Index(fields=["kind", "at", "book", "branch"], name="loan_event_count")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"
