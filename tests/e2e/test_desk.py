@@ -57,4 +57,10 @@ def test_a_checkout_and_a_checkin_are_scanned_without_a_mouse(site, page):
     page.goto(f"{site}/admin/circulation/loan/checkout/")
     scan("CARD-1")
     expect(page.get_by_text("0 on loan")).to_be_visible()
+
+    # The page's own link is in sight among all the others, however low the screen is.
+    page.set_viewport_size({"width": 1280, "height": 400})
+    for address in ("/admin/catalogue/book/", "/admin/analytics/statistics/shelf/", "/admin/auth/user/"):
+        page.goto(f"{site}{address}")
+        expect(page.locator("#nav-sidebar-apps a.active")).to_be_in_viewport()
     assert page.wrong == []

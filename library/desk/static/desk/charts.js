@@ -19,9 +19,12 @@
   const waiting = new Map(); // of each figure not drawn yet, what draws it
 
   const isDark = () => document.documentElement.classList.contains("dark");
+  const formats = new Map(); // a phone takes a while to look one up
   const numbers = (decimals) => {
-    const format = new Intl.NumberFormat(language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-    return (value) => (value === null || value === undefined ? "–" : format.format(value));
+    if (!formats.has(decimals)) {
+      formats.set(decimals, new Intl.NumberFormat(language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
+    }
+    return (value) => (value === null || value === undefined ? "–" : formats.get(decimals).format(value));
   };
 
   function options(chart, colours) {
@@ -44,7 +47,8 @@
         borderColor: colours.lines, textStyle: { color: colours.text } },
     };
     const kinds = { line: lines, bar: bars, heatmap: fields, scatter: points };
-    return kinds[chart.kind](chart, { colours, base, axis, across, values, labels, number, withUnit });
+    const made = kinds[chart.kind](chart, { colours, base, axis, across, values, labels, number, withUnit });
+    return zooms(chart) ? made : { ...made, dataZoom: [] };
   }
 
   function lines(chart, { base, values, labels, colours }) {
@@ -187,19 +191,23 @@
     keys(figure, chart);
     paintKeys(figure, isDark() ? DARK : LIGHT);
     figure.querySelector(".chart-zoom").hidden = !zooms(chart);
-    waiting.set(figure, () => draw(figure, place, chart));
+    waiting.set(figure, drawing(figure, place, chart));
   }
 
-  function draw(figure, place, chart) {
-    waiting.delete(figure);
+  /** Draw a figure step by step: between them whoever waits for the page has a turn. */
+  function* drawing(figure, place, chart) {
+    numbers(chart.decimals);
+    yield;
     const view = echarts.init(place, null, { locale: language.startsWith("zh") ? "ZH" : "EN" });
-    const paint = (colours) => {
-      view.setOption(options(chart, colours));
+    yield;
+    const paint = (colours, how) => {
+      view.setOption(options(chart, colours), how);
       paintKeys(figure, colours);
     };
     if (chart.links.length) view.on("click", ({ data }) => { if (data?.link) location.assign(data.link); });
     zooming(figure, chart, view);
-    paint(isDark() ? DARK : LIGHT);
+    paint(isDark() ? DARK : LIGHT, { lazyUpdate: true }); // put together now, drawn with the next frame
+    waiting.delete(figure);
     // What was left out before it was drawn stays out.
     figure.querySelectorAll('.chart-keys [aria-pressed="false"]').forEach(({ textContent: name }) => {
       view.dispatchAction({ type: "legendUnSelect", name });
@@ -226,14 +234,19 @@
 
   const figures = document.querySelectorAll("figure[data-chart]");
   figures.forEach(prepare);
-  // One after the other, and between them whoever waits for the page: all at once would keep a phone busy.
+  // One after the other: all at once would keep a phone busy.
   const pause = () => new Promise((done) => { setTimeout(done); });
+  async function draw(figure) {
+    await fetched();
+    do await pause();
+    while (waiting.has(figure) && !waiting.get(figure).next().done);
+  }
   let before = Promise.resolve();
   const sight = new IntersectionObserver((entries) => {
     entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => {
       sight.unobserve(target);
       // One that fails keeps none of the others from being drawn.
-      before = before.then(fetched).then(pause).then(() => waiting.get(target)?.()).catch(reportError);
+      before = before.then(() => draw(target)).catch(reportError);
     });
   }, { rootMargin: "100px" });
   waiting.forEach((_draw, figure) => sight.observe(figure));
@@ -241,7 +254,7 @@
   // Paper is white, narrower than a screen, and can't be clicked.
   let opened = [];
   window.addEventListener("beforeprint", () => {
-    if (window.echarts) waiting.forEach((drawIt) => drawIt());
+    if (window.echarts) waiting.forEach((steps) => { while (!steps.next().done); });
     opened = drawn.filter(({ table }) => table && !table.open);
     opened.forEach(({ table }) => { table.open = true; });
     drawn.forEach(({ view, paint }) => { paint(LIGHT); view.resize({ width: 640 }); });

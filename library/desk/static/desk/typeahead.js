@@ -50,7 +50,7 @@ function typeahead(field) {
     const address = new URL(field.dataset.typeahead, location);
     address.searchParams.set("term", text);
     const answer = await fetch(address).catch(() => null);
-    if (!answer?.ok || mine !== asked) return undefined;
+    if (!answer?.ok || answer.redirected || mine !== asked) return undefined; // redirected: signed out meanwhile
     const { results } = await answer.json();
     if (mine !== asked) return undefined;
     list.replaceChildren(
