@@ -24,6 +24,7 @@ from tests.factories import NOW, make_book, make_borrower, make_borrower_categor
 from tests.library.analytics.histories import MOMENTS, Town, all_expected, all_stored, events
 
 DAY = timedelta(days=1)
+DYING = ["_refile", "_count_titles", "_count_days", "count_borrowers", "_add_unused_titles", "count_holdings"]
 
 
 @pytest.mark.django_db
@@ -163,7 +164,7 @@ def test_what_is_lent_while_it_is_counted_is_counted_the_next_time(database, mon
 
 
 @both_databases
-@pytest.mark.parametrize("moment", ["_refile", "_count_titles", "_count_days", "count_borrowers"])
+@pytest.mark.parametrize("moment", DYING)
 def test_a_refresh_that_dies_is_made_good_by_the_next(database, moment, monkeypatch):
     town = Town()
     for event in MOMENTS:
