@@ -197,8 +197,7 @@ def test_a_file_is_mended_and_imported_and_a_chart_filtered_and_saved(lent, site
     page.get_by_label("From", exact=True).fill("2024-01-01")
     page.get_by_label("To", exact=True).fill("2024-06-30")
     page.get_by_label("Branch", exact=True).select_option("East")
-    page.get_by_role("combobox", name="Category").click()
-    page.get_by_role("searchbox", name="Category").fill("Birds")
+    page.get_by_role("combobox", name="Category").fill("Birds")
     page.get_by_role("option", name="Birds").click()
     page.get_by_role("button", name="Choose").click()
     chosen = re.compile(r"start=2024-01-01&end=2024-06-30&branch=\d+&category=\d+")
@@ -207,7 +206,7 @@ def test_a_file_is_mended_and_imported_and_a_chart_filtered_and_saved(lent, site
     expect(page).to_have_url(chosen)
     expect(page.get_by_label("From", exact=True)).to_have_value("2024-01-01")
     expect(page.get_by_label("Branch", exact=True).locator("option:checked")).to_have_text("East")
-    expect(page.get_by_role("combobox", name=re.compile("Category.*Birds"))).to_be_visible()
+    expect(page.get_by_role("combobox", name="Category")).to_have_value(re.compile("Birds"))
     expect(page.locator(".chart-drawing canvas").first).to_be_visible()
     pictured("statistics")
     figure = page.locator("figure").first
