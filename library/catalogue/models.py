@@ -3,9 +3,12 @@
 from django.conf import settings
 from django.core.validators import FileExtensionValidator
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Left, Now
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+
+#: So many letters of a title find the few with all of them.
+TITLE_START = 100
 
 
 class Category(models.Model):
@@ -116,6 +119,12 @@ class Book(models.Model):
         verbose_name = _("book")
         verbose_name_plural = _("books")
         ordering = ["control_number"]
+        # Without reading descriptions: what has been there longest, and other editions of a work.
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="book_created"),
+            # Not the whole: PostgreSQL keeps nothing in an index that has more than 2,700 bytes.
+            models.Index(Left("title", TITLE_START), name="book_title_start"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(category__isnull=True, category_source="none")

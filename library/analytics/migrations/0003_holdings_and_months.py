@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('analytics', '0002_scheduled_reports'),
-        ('catalogue', '0006_shelf_order'),
+        ('catalogue', '0006_orders_of_lists'),
     ]
 
     operations = [

@@ -65,7 +65,7 @@ def never_loaned(*, scope: Scope) -> QuerySet[Book]:
     Never is since ever, at any branch; of the scope, branch and category count. A title that came after the
     last refresh of the summary tables is not among them yet.
     """
-    books = titles_held(scope=scope).filter(use__isnull=False, use__last_checkout=None)
+    books = titles_held(scope=scope).filter(use__last_checkout=None)
     return books.order_by("created_at", "pk").defer("description")  # long, and no list tells it
 
 
@@ -87,8 +87,9 @@ def copies_held(*, scope: Scope) -> QuerySet[Copy]:
 
 
 def titles_held(*, scope: Scope) -> QuerySet[Book]:
-    """Return the titles of the scope's category with a copy at its branch."""
-    books = Book.objects.filter(scope.places(branch="", category="category"))
+    """Return the titles of the scope's category with a copy at its branch, as far as they are counted."""
+    # The category as it was counted: it stands in the small table where a title's use does.
+    books = Book.objects.filter(scope.places(branch="", category="use__category"), use__isnull=False)
     return books.filter(Exists(copies_held(scope=scope).filter(book=OuterRef("pk"))))
 
 

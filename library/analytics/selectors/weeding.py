@@ -16,11 +16,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Left
 
 from library.analytics.selectors.scope import Scope
 from library.analytics.selectors.titles import GONE, copies_held, titles_held
-from library.catalogue.models import Book, Copy
+from library.catalogue.models import TITLE_START, Book, Copy
 from library.circulation.models import Hold
 from library.circulation.selectors.calendar import library_date
 from library.tabular import KEYS_A_QUERY, batches
@@ -60,7 +60,6 @@ def weeding_candidates(*, scope: Scope, now: datetime) -> QuerySet[Book]:
     books = titles_held(scope=scope).filter(
         Q(use__last_checkout=None) | Q(use__last_checkout__lt=since),
         ~Exists(waited_for),
-        use__isnull=False,
         created_at__lt=_years_before(now, settings.WEEDING_YEARS_UNBORROWED),
     )
     order = F("use__last_checkout").asc(nulls_first=True)
@@ -100,7 +99,11 @@ def with_reasons(
 def _newest_editions(books: list[Book]) -> dict[tuple[str, ...], int | None]:
     """Return the latest year in which what is held of each work appeared."""
     held = Exists(Copy.objects.filter(book=OuterRef("pk")).exclude(status__in=GONE))
-    editions = Book.objects.filter(held, title__in={book.title for book in books}, year__isnull=False)
+    titles = {book.title for book in books}
+    by_start = Book.objects.alias(start=Left("title", TITLE_START))  # there is an index of it
+    editions = by_start.filter(
+        held, start__in={title[:TITLE_START] for title in titles}, title__in=titles, year__isnull=False
+    )
     # In this order, the last year of a work stays.
     return {_work(book): book.year for book in editions.only(*_WORK, "year").order_by("year")}
 

@@ -1,7 +1,7 @@
 """What is held is counted, with how much of it was ever lent."""
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, Sum
 from django.db.models.functions import Cast, Floor
 
 from library.analytics.models import HoldingCount
@@ -23,23 +23,24 @@ def count_holdings() -> None:
 
 def _counted(*, by_branch: bool) -> list[HoldingCount]:
     """Count by category and decade; by branch too, where copies without a branch are left out."""
-    copies = Copy.objects.exclude(status__in=GONE).order_by()
-    same = copies.filter(book=OuterRef("book"))
+    decade = Cast(Floor(F("book__year") / 10.0) * 10, IntegerField())
+    copies = Copy.objects.exclude(status__in=GONE).annotate(category_id=F("book__category"), decade=decade)
+    another = Copy.objects.exclude(status__in=GONE).filter(book=OuterRef("book"), pk__lt=OuterRef("pk"))
     keys = ["category_id", "decade"]
     if by_branch:
-        copies, same = copies.filter(branch__isnull=False), same.filter(branch=OuterRef("branch"))
+        copies, another = copies.filter(branch__isnull=False), another.filter(branch=OuterRef("branch"))
         keys.append("branch_id")
     # A title is counted by the first of its copies, at each branch.
-    titles = copies.filter(~Exists(same.filter(pk__lt=OuterRef("pk"))))
-    number = same.values("book").annotate(number=Count("pk")).values("number")
-    decade = Cast(Floor(F("book__year") / 10.0) * 10, IntegerField())
-    titles = titles.annotate(held=Subquery(number), category_id=F("book__category"), decade=decade)
+    titles = copies.filter(~Exists(another))
     lent = Q(book__use__checkouts__gt=0)
-    rows = titles.values(*keys).annotate(
-        copies=Sum("held"),
+    rows = titles.order_by().values(*keys).annotate(
         titles=Count("pk"),
         lent=Count("pk", filter=lent),
         seldom_lent=Count("pk", filter=lent & Q(book__use__checkouts__lt=settings.POPULARITY_MIN)),
         years=Sum("book__year"),
-    )
-    return [HoldingCount(**row) for row in rows]
+    )  # fmt: skip
+    # Apart, which takes a third of the time that counting the copies of each title does.
+    numbers = copies.order_by().values_list(*keys).annotate(Count("pk"))
+    held = {tuple(key): number for *key, number in numbers}
+    # A title that came between the two has its copies counted the next time.
+    return [HoldingCount(copies=held.get(tuple(row[key] for key in keys), 0), **row) for row in rows]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0006_shelf_order'),
+        ('catalogue', '0006_orders_of_lists'),
         ('circulation', '0011_fines_by_day'),
         ('people', '0011_left_out_index'),
     ]
