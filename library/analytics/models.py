@@ -49,16 +49,33 @@ class CountedDay(models.Model):
         return self.day.isoformat()
 
 
-class DayCount(models.Model):
+class _AtBranch(models.Model):
+    # Few branches: an index would help nobody.
+    branch = models.ForeignKey(
+        Branch, models.CASCADE, null=True, related_name="+", verbose_name=_("branch"), db_index=False
+    )
+
+    class Meta:
+        abstract = True
+        default_permissions = ()
+
+
+class _OfCategory(models.Model):
+    category = models.ForeignKey(
+        Category, models.CASCADE, null=True, related_name="+", verbose_name=_("category"), db_index=False
+    )
+
+    class Meta:
+        abstract = True
+        default_permissions = ()
+
+
+class DayCount(_AtBranch):
     """What happened on a day at a branch; subclasses say for what."""
 
     METRICS = ("checkouts", "renewals", "checkins", "late", "holds")
 
     day = models.DateField(_("day"))
-    # Few branches: an index would help nobody.
-    branch = models.ForeignKey(
-        Branch, models.CASCADE, null=True, related_name="+", verbose_name=_("branch"), db_index=False
-    )
     checkouts = models.PositiveIntegerField(_("checkouts"))
     renewals = models.PositiveIntegerField(_("renewals"))
     checkins = models.PositiveIntegerField(_("checkins"))
@@ -73,12 +90,8 @@ class DayCount(models.Model):
         return f"{self.day:%Y-%m-%d}: {self.checkouts}"
 
 
-class CategoryDay(DayCount):
+class CategoryDay(DayCount, _OfCategory):
     """A day by the category that the books are filed under now, or were at the last refresh."""
-
-    category = models.ForeignKey(
-        Category, models.CASCADE, null=True, related_name="+", verbose_name=_("category"), db_index=False
-    )
 
     class Meta(DayCount.Meta):
         verbose_name = _("day by category")
@@ -86,16 +99,10 @@ class CategoryDay(DayCount):
         indexes = [models.Index(fields=["day"], name="category_day_day")]
 
 
-class CategoryMonth(models.Model):
+class CategoryMonth(_AtBranch, _OfCategory):
     """The days of a month by category put together, for what looks back over years."""
 
     month = models.DateField(_("month"))
-    branch = models.ForeignKey(
-        Branch, models.CASCADE, null=True, related_name="+", verbose_name=_("branch"), db_index=False
-    )
-    category = models.ForeignKey(
-        Category, models.CASCADE, null=True, related_name="+", verbose_name=_("category"), db_index=False
-    )
     checkouts = models.PositiveIntegerField(_("checkouts"))
 
     class Meta:
@@ -162,19 +169,13 @@ class TitleUse(models.Model):
         return f"{self.book}: {self.checkouts}"
 
 
-class HoldingCount(models.Model):
+class HoldingCount(_AtBranch, _OfCategory):
     """What is held of a category and decade at a branch, without lost and withdrawn copies.
 
     A title with copies at two branches is counted at both, so that no sum over branches is right: the rows
     without a branch are of all copies.
     """
 
-    branch = models.ForeignKey(
-        Branch, models.CASCADE, null=True, related_name="+", verbose_name=_("branch"), db_index=False
-    )
-    category = models.ForeignKey(
-        Category, models.CASCADE, null=True, related_name="+", verbose_name=_("category"), db_index=False
-    )
     #: The first year of the ten in which the titles appeared.
     decade = models.SmallIntegerField(_("decade"), null=True)
     copies = models.PositiveIntegerField(_("copies"))

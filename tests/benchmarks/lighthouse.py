@@ -62,6 +62,8 @@ def looked_at(address: str, preset: str, cookie: str, options: argparse.Namespac
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
         if done.returncode == 0:
             break
+    else:
+        raise SystemExit(f"{address}: Lighthouse failed {_ATTEMPTS} times")
     report = json.loads(done.stdout)
     if report["finalDisplayedUrl"] != address or report.get("runtimeError"):
         raise SystemExit(f"{address}: {report.get('runtimeError') or report['finalDisplayedUrl']}")

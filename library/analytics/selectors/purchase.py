@@ -7,7 +7,6 @@ from django.conf import settings
 from django.db.models import Count
 
 from library.analytics.selectors.scope import Scope
-from library.analytics.selectors.titles import GONE
 from library.catalogue.models import Book, Copy
 from library.circulation.models import Hold
 
@@ -43,7 +42,7 @@ def wanted_titles(*, scope: Scope) -> list[Wanted]:
     rows = active.values("book").annotate(number=Count("pk")).filter(number__gte=settings.POPULARITY_MIN)
     holds = dict(rows.values_list("book", "number"))
     wanted = rows.values("book")
-    copies = Copy.objects.filter(scope.places(), book__in=wanted).exclude(status__in=GONE).order_by()
+    copies = Copy.objects.filter(scope.places(), book__in=wanted).exclude(status__in=Copy.GONE).order_by()
     held = dict(copies.values_list("book").annotate(Count("pk")))
     books = {book.pk: book for book in Book.objects.filter(pk__in=wanted)}
     most = settings.HOLDS_PER_COPY
@@ -60,5 +59,5 @@ def holds_of_all(*, scope: Scope) -> tuple[int, int]:
     active = Hold.objects.filter(
         scope.places(branch="pickup_branch", category="book__category"), status__in=Hold.ACTIVE
     ).order_by()
-    copies = Copy.objects.filter(scope.places(), book__in=active.values("book")).exclude(status__in=GONE)
+    copies = Copy.objects.filter(scope.places(), book__in=active.values("book")).exclude(status__in=Copy.GONE)
     return active.count(), copies.count()

@@ -12,9 +12,6 @@ from library.circulation.models import LeftOutLoans, LoanEvent
 from library.people.models import Borrower
 from library.tabular import KEYS_A_QUERY
 
-#: Copies that cannot be lent.
-GONE = (Copy.Status.LOST, Copy.Status.WITHDRAWN)
-
 
 @dataclass(frozen=True)
 class Lent:
@@ -83,7 +80,7 @@ def least_loaned(*, scope: Scope) -> QuerySet[TitleUse]:
 
 def copies_held(*, scope: Scope) -> QuerySet[Copy]:
     """Return the copies at the scope's branch that can be lent, now or later."""
-    return Copy.objects.filter(scope.places()).exclude(status__in=GONE).order_by()
+    return Copy.objects.filter(scope.places()).exclude(status__in=Copy.GONE).order_by()
 
 
 def titles_held(*, scope: Scope) -> QuerySet[Book]:

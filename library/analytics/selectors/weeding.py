@@ -19,7 +19,7 @@ from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QueryS
 from django.db.models.functions import Coalesce, Left
 
 from library.analytics.selectors.scope import Scope
-from library.analytics.selectors.titles import GONE, copies_held, titles_held
+from library.analytics.selectors.titles import copies_held, titles_held
 from library.catalogue.models import TITLE_START, Book, Copy
 from library.circulation.models import Hold
 from library.circulation.selectors.calendar import library_date
@@ -98,7 +98,7 @@ def with_reasons(
 
 def _newest_editions(books: list[Book]) -> dict[tuple[str, ...], int | None]:
     """Return the latest year in which what is held of each work appeared."""
-    held = Exists(Copy.objects.filter(book=OuterRef("pk")).exclude(status__in=GONE))
+    held = Exists(Copy.objects.filter(book=OuterRef("pk")).exclude(status__in=Copy.GONE))
     titles = {book.title for book in books}
     by_start = Book.objects.alias(start=Left("title", TITLE_START))  # there is an index of it
     editions = by_start.filter(

@@ -14,8 +14,7 @@ from library.analytics.models import Statistics
 def writing_alone() -> Iterator[None]:
     """Open a transaction while which nobody else writes the summary tables."""
     with transaction.atomic():
-        Statistics.objects.get_or_create(pk=1)
-        Statistics.objects.select_for_update().get(pk=1)
+        Statistics.objects.select_for_update().get_or_create(pk=1)
         yield
 
 

@@ -60,7 +60,7 @@ def test_only_days_that_changed_are_counted_anew(django_assert_max_num_queries):
     assert refresh_statistics(now=NOW) == {"days": 1, "titles": 2, "events": 31}
     gone = untouched - set(CategoryDay.objects.values_list("pk", flat=True))
     assert len(gone) == 1
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(17):
         assert refresh_statistics(now=NOW)["days"] == 0
 
 

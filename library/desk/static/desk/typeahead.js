@@ -93,9 +93,9 @@ function typeahead(field) {
     const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (list.hidden && kept) look("");
       const to = event.key === "ArrowDown" ? at + 1 : Math.max(at, 0) - 1;
-      if (options.length) mark(options[(to + options.length) % options.length]);
+      if (list.hidden && kept) look(""); // what it had before is of another text
+      else if (options.length) mark(options[(to + options.length) % options.length]);
     } else if (event.key === "Escape") close();
     else if (event.key === "Enter") {
       const chosen = !list.hidden && options[at];
