@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from classifier.models import Reclassification, Run
-from classifier.services import runs
-from classifier.services.batches import check_undoable
+from classifier.services.classification.batches import check_undoable
+from classifier.services.runs import lifecycle
 from library.celery import app
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def ask(
         One of `Run.Kind` and of `Run.Trigger`.
     now : datetime
     parameters : mapping, optional
-        See `classifier.services.parameters`.
+        See `classifier.services.runs.parameters`.
     user : user, optional
         Who asks.
     force : bool
@@ -70,7 +70,7 @@ def ask(
     SettingError
         If there is no such kind, or a parameter does not fit it.
     """
-    run, is_new = runs.open_run(
+    run, is_new = lifecycle.open_run(
         kind=kind, trigger=trigger, now=now, parameters=parameters, user=user, force=force
     )
     if is_new:
@@ -92,7 +92,7 @@ def ask_to_undo(*, batch: Reclassification, trigger: str, now: datetime, user: U
 
 def send_next(*, kind: str, now: datetime) -> None:
     """Send the run of a kind that has waited longest for another of its kind to end."""
-    for run in runs.waiting(kind=kind)[:1]:
+    for run in lifecycle.waiting(kind=kind)[:1]:
         _send(run, now)
 
 
@@ -108,7 +108,7 @@ def follow(*, run: Run, now: datetime) -> None:
 
 def reap(*, now: datetime) -> int:
     """Look after runs whose worker died or whose message was lost; return how many were sent again."""
-    lost = runs.reap(now=now)
+    lost = lifecycle.reap(now=now)
     for run in lost:
         _send(run, now)
     return len(lost)
@@ -126,13 +126,13 @@ def call_help(batch_id: int, chunks: int) -> None:
 
 def _send(run: Run, now: datetime) -> None:
     task_id = str(uuid4())
-    if not runs.note_sent(run=run, task_id=task_id, now=now):
+    if not lifecycle.note_sent(run=run, task_id=task_id, now=now):
         return
     try:
         _send_task(run.kind, run.pk, task_id=task_id)
     except (OperationalError, OSError):
         # The run stays queued, and `reap` sends it once the broker is back.
-        runs.note_unsent(run=run, task_id=task_id)
+        lifecycle.note_unsent(run=run, task_id=task_id)
         logger.exception("Run %s could not be sent", run.pk)
 
 

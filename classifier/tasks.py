@@ -43,7 +43,9 @@ def reclassify(self: Task, run_id: int) -> None:
 @shared_task(ignore_result=True)
 def reclassify_chunks(batch_id: int) -> None:
     """Help with a batch that another worker works on."""
-    from classifier.services.workers import help_with  # loads torch, which a web process can do without
+    from classifier.services.classification.chunk_worker import (
+        help_with,  # loads torch, which a web process can do without
+    )
 
     help_with(batch_id=batch_id)
 
@@ -88,7 +90,7 @@ def reap() -> None:
 @shared_task
 def look_for_drift() -> None:
     """Compare what the active version sees now with what it was trained on; raise alarms."""
-    from classifier.services.drift import look_for_drift as look  # loads torch
+    from classifier.services.training.drift import look_for_drift as look  # loads torch
 
     try:
         look(now=timezone.now())

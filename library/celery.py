@@ -19,7 +19,7 @@ app.autodiscover_tasks()
 def confirm_keys(**kwargs: Any) -> None:
     """Stop a worker before its first task if it cannot read the borrowers."""
     # Needs the models, which are there only now.
-    from library.people.services.keys import start_with_keys
+    from library.people.services.key_check import start_with_keys
 
     try:
         start_with_keys()

@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
-    path("", include("library.desk.urls")),
-    path("", include("library.rest.operations")),
+    path("", include("library.admin_site.urls")),
+    path("", include("library.rest.operations.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("library.rest.urls")),

@@ -9,6 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "library.settings.production")
 application = get_wsgi_application()
 
 # Needs the models, which are there only now.
-from library.people.services.keys import start_with_keys  # noqa: E402
+from library.people.services.key_check import start_with_keys  # noqa: E402
 
 start_with_keys()

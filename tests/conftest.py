@@ -162,23 +162,3 @@ def default_database(config: dict[str, Any]) -> Iterator[None]:
         connections["default"].close()
         connections.databases["default"], connections["default"] = settings_before, connection_before
         ContentType.objects.clear_cache()
-
-
-@contextmanager
-def old_database(request: Any, tmp_path: Path, app: str, migration: str) -> Iterator[None]:
-    """Let "default" mean a new database, of the kind that is the request's parameter, migrated so far."""
-    if request.param == "sqlite":
-        with default_database(in_file(tmp_path / "old.sqlite3")):
-            call_command("migrate", app, migration, verbosity=0)
-            yield
-        return
-    config = dj_database_url.parse(request.getfixturevalue("postgresql_url"))
-    with default_database(config), connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE old")
-    try:
-        with default_database(config | {"NAME": "old"}):
-            call_command("migrate", app, migration, verbosity=0)
-            yield
-    finally:
-        with default_database(config), connection.cursor() as cursor:
-            cursor.execute("DROP DATABASE old WITH (FORCE)")

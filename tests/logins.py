@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
 
-from library.desk.roles import CLIENTS, LIBRARIANS, ensure_roles
+from library.admin_site.roles import CLIENTS, LIBRARIANS, ensure_roles
 
 
 def make_user(role: str) -> User:

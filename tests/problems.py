@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from library.rest.problems import MEDIA_TYPE
+from library.rest.errors.problems import MEDIA_TYPE
 
 
 def faults(document: dict[str, Any]) -> dict[str, list[str]]:

@@ -17,10 +17,10 @@ from django_celery_beat.models import (
 )
 
 from classifier.models import Change, Listing, Reclassification, TitleLinks
+from library.admin_site.roles import ADMINISTRATORS
 from library.analytics.models import ScheduledReport
 from library.catalogue.models import Book, Branch
 from library.circulation.models import ClosedDay, FineEntry, Hold, Loan, Notice
-from library.desk.roles import ADMINISTRATORS
 from library.people.models import AuditEntry, Borrower
 from library.people.services.audit import write_entry
 from library.rest.models import ApiToken
@@ -53,7 +53,7 @@ from tests.factories import (
     make_policy,
     make_taxonomy_change,
 )
-from tests.library.desk.addresses import walk
+from tests.library.admin_site.addresses import walk
 from tests.logins import desk, make_user
 
 FEW = 4

@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from classifier.models import ModelVersion, Run
+from library.admin_site.roles import ADMINISTRATORS
 from library.catalogue.models import Book
-from library.desk.roles import ADMINISTRATORS
 from tests.classifier.factories import make_change, make_misfiled, make_run, make_suggestion
 from tests.factories import make_book, make_borrower, make_category, make_item_type
 from tests.logins import desk, make_user

@@ -6,12 +6,12 @@ from classifier.admin import (
     feedback,
     misfiled,
     recommendations,
-    reviews,
     runs,
     suggestions,
     taxonomy,
     versions,
 )
+from classifier.admin.review import history as review_history
 
 __all__ = [
     "alarms",
@@ -19,7 +19,7 @@ __all__ = [
     "feedback",
     "misfiled",
     "recommendations",
-    "reviews",
+    "review_history",
     "runs",
     "suggestions",
     "taxonomy",

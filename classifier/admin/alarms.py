@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from classifier.admin import pictures
 from classifier.admin.suggestions import ReadOnlyAdmin
+from classifier.messages import spoken
 from classifier.models import Alarm, DriftReport
-from classifier.sentences import spoken
+from classifier.presentation import pictures
 
 
 class WrittenByTasks(ReadOnlyAdmin):

@@ -17,14 +17,14 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 from unfold.decorators import display
 
-from classifier import flows
 from classifier.admin.suggestions import ReadOnlyAdmin, may_file_books
 from classifier.dispatch import ask_to_undo
 from classifier.models import Change, Reclassification, Run
-from classifier.services.batches import accept
-from library.catalogue.admin.finding import FindingAdmin
-from library.catalogue.finding import titles_called
-from library.desk.users import signed_in
+from classifier.presentation import flow_diagram
+from classifier.services.classification.batches import accept
+from library.admin_site.users import signed_in
+from library.catalogue.admin.lookup import FindingAdmin
+from library.catalogue.selectors.lookup import titles_called
 from library.errors import LibraryError
 
 
@@ -156,7 +156,7 @@ class ChangeAdmin(FindingAdmin, ReadOnlyAdmin):
                     "batch": batch,
                     "counts": counts(batch),
                     "stayed": stayed(batch),
-                    "flows": flows.as_svg(batch),
+                    "flows": flow_diagram.as_svg(batch),
                     "may_undo": batch.state in (*Reclassification.IN_EFFECT, Reclassification.State.UNDOING)
                     and request.user.has_perm("classifier.change_reclassification"),
                 }

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from classifier.admin import figures, pictures
 from classifier.admin.filtering import FilterForm
 from classifier.models import ModelVersion
-from library.desk.charts import CHART_MEDIA
-from library.desk.tiles import labelled
+from classifier.presentation import figures, pictures
+from library.admin_site.widgets.charts import CHART_MEDIA
+from library.admin_site.widgets.tiles import labelled
 
 _SHOWN = 20
 """Categories whose figures differ most: the others are alike."""

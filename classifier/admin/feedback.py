@@ -7,8 +7,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.models import Feedback
-from library.catalogue.admin.finding import FindingAdmin
-from library.catalogue.finding import titles_called
+from library.catalogue.admin.lookup import FindingAdmin
+from library.catalogue.selectors.lookup import titles_called
 from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import borrowers_called, without_personal_data
 

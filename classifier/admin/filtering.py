@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 
+from library.admin_site.widgets.fields import FoundByTyping
 from library.catalogue.models import Book, Category
-from library.desk.fields import FoundByTyping
 
 
 def category_field(**options: Any) -> forms.ModelChoiceField:

@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
 
 from classifier.models import Alarm, Misfiled, ModelVersion, ReviewItem, Run
-from classifier.review_selectors import waiting_items
+from classifier.selectors.reviews import waiting_items
+from library.admin_site.widgets.tiles import Tile, labelled
 from library.circulation.admin.home import circulation_tiles
-from library.desk.tiles import Tile, labelled
 
 FAILED_DAYS = 7
 """A run that failed longer ago is looked for in the list; the schedule has tried again since."""

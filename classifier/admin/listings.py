@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from classifier.admin.filtering import FilterForm, category_field
-from classifier.listing_selectors import in_words, listed, reason
 from classifier.models import Listing
+from classifier.selectors.listings import in_words, listed, reason
 from library.catalogue.models import Branch
 
 _SHOWN = 12

@@ -9,10 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier.dispatch import ask
-from classifier.map_selectors import drawn, places
 from classifier.models import Run
-from library.desk.charts import CHART_MEDIA, Chart, Series, scatter
-from library.desk.users import signed_in
+from classifier.selectors.collection_map import drawn, places
+from library.admin_site.users import signed_in
+from library.admin_site.widgets.charts import CHART_MEDIA, Chart, Series, scatter
 
 
 def map_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:

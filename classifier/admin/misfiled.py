@@ -18,13 +18,13 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 from unfold.decorators import display
 
-from classifier import reasons
 from classifier.admin.suggestions import ReadOnlyAdmin, may_file_books
 from classifier.models import Misfiled
-from classifier.services.misfiled import dismiss, move
-from library.catalogue.admin.finding import FindingAdmin
-from library.catalogue.finding import titles_called
-from library.desk.users import signed_in
+from classifier.presentation import evidence
+from classifier.services.review.misfiled import dismiss, move
+from library.admin_site.users import signed_in
+from library.catalogue.admin.lookup import FindingAdmin
+from library.catalogue.selectors.lookup import titles_called
 from library.errors import LibraryError
 
 
@@ -137,7 +137,7 @@ class MisfiledAdmin(FindingAdmin, ReadOnlyAdmin):
 
     @display(description=gettext_lazy("evidence"))
     def reasons(self, misfiled: Misfiled) -> SafeString:
-        return reasons.as_html(misfiled)
+        return evidence.as_html(misfiled)
 
     @display(description="")
     def move_button(self, misfiled: Misfiled) -> SafeString | str:

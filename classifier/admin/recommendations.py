@@ -20,10 +20,10 @@ from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.errors import FeedbackRefusedError
 from classifier.models import Feedback, Recommendation
 from classifier.services.configuration import library_config
-from classifier.services.feedback import give_feedback
-from library.catalogue.admin.finding import FindingAdmin
-from library.catalogue.finding import titles_called
+from classifier.services.recommendation.feedback import give_feedback
+from library.catalogue.admin.lookup import FindingAdmin
 from library.catalogue.models import Book
+from library.catalogue.selectors.lookup import titles_called
 from library.people.admin.audit import Action, AuditedAdmin
 from library.people.models import Borrower
 from library.people.selectors import borrowers_called, without_personal_data
@@ -85,7 +85,7 @@ class RecommendationAdmin(FindingAdmin, AuditedAdmin, ReadOnlyAdmin):
             return HttpResponseRedirect(request.get_full_path())
         titles = []
         if borrower:
-            from classifier.reader_selectors import advised_titles  # loads numpy
+            from classifier.selectors.recommendations import advised_titles  # loads numpy
 
             settings = library_config().recommend
             titles = advised_titles(borrower=borrower.pk, n=_SHOWN, settings=settings, **chosen)

@@ -20,11 +20,11 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
 from classifier import dispatch
-from classifier.admin.facts import as_facts, as_settings
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.models import Run
-from classifier.services.runs import request_cancel
-from library.desk.users import signed_in
+from classifier.presentation.facts import as_facts, as_settings
+from classifier.services.runs.lifecycle import request_cancel
+from library.admin_site.users import signed_in
 from library.errors import LibraryError
 
 MOST_ASKED = 50

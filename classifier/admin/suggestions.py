@@ -24,15 +24,15 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 from unfold.decorators import display
 
-from classifier import reasons
 from classifier.admin.listings import lists_page
 from classifier.models import Suggestion
-from classifier.services.review import SuggestionReplacedError, accept_suggestion
+from classifier.presentation import evidence
+from classifier.services.review.verdicts import SuggestionReplacedError, accept_suggestion
+from library.admin_site.users import signed_in
 from library.catalogue.admin import BookAdmin
-from library.catalogue.admin.finding import FindingAdmin
-from library.catalogue.finding import titles_called
+from library.catalogue.admin.lookup import FindingAdmin
 from library.catalogue.models import Book
-from library.desk.users import signed_in
+from library.catalogue.selectors.lookup import titles_called
 from library.errors import LibraryError
 
 
@@ -200,7 +200,7 @@ class SuggestionAdmin(FindingAdmin, SuggestionColumns, ReadOnlyAdmin):
 
     @display(description=gettext_lazy("evidence"))
     def reasons(self, suggestion: Suggestion) -> SafeString:
-        return reasons.as_html(suggestion)
+        return evidence.as_html(suggestion)
 
     @display(description=gettext_lazy("book"), ordering="book__title")
     def title(self, suggestion: Suggestion) -> SafeString:

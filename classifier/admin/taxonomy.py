@@ -24,12 +24,12 @@ from unfold.decorators import display
 
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.admin.taxonomy_forms import FORMS
-from classifier.services.taxonomy import apply, undo
-from classifier.services.taxonomy_preview import preview
+from classifier.services.taxonomy.changes import apply, undo
+from classifier.services.taxonomy.preview import preview
+from library.admin_site.users import signed_in
 from library.catalogue.admin import CategoryAdmin
 from library.catalogue.models import Category, TaxonomyChange
-from library.catalogue.services.wishes import Wish, as_parameters
-from library.desk.users import signed_in
+from library.catalogue.services.taxonomy.requests import Wish, as_parameters
 from library.errors import LibraryError
 
 Kind = TaxonomyChange.Kind

@@ -9,7 +9,16 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from library.catalogue.models import Book, Category, TaxonomyChange
-from library.catalogue.services.wishes import BooksTo, Child, Merge, Move, Retire, Rule, Split, Wish
+from library.catalogue.services.taxonomy.requests import (
+    BooksTo,
+    Child,
+    Merge,
+    Move,
+    Retire,
+    Rule,
+    Split,
+    Wish,
+)
 
 Kind = TaxonomyChange.Kind
 _CHILDREN = 4

@@ -22,18 +22,17 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from classifier import flows
-from classifier.admin import figures, pictures
 from classifier.admin.batches import page_of
 from classifier.admin.compare import compare_page
-from classifier.admin.facts import as_facts, as_settings
 from classifier.admin.map import map_page
 from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.dispatch import ask
 from classifier.models import ModelVersion, Reclassification, Run
-from classifier.services.promotion import pin, promote, rollback
-from library.desk.charts import CHART_MEDIA
-from library.desk.users import signed_in
+from classifier.presentation import figures, flow_diagram, pictures
+from classifier.presentation.facts import as_facts, as_settings
+from classifier.services.registry.promotion import pin, promote, rollback
+from library.admin_site.users import signed_in
+from library.admin_site.widgets.charts import CHART_MEDIA
 from library.errors import LibraryError
 
 
@@ -59,8 +58,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @property
     def media(self) -> Media:
         own = Media(
-            css={"all": ["desk/models.css"]},
-            js=[Script("desk/abstain.js", defer=True)],  # type: ignore[list-item]
+            css={"all": ["admin_site/models.css"]},
+            js=[Script("admin_site/abstain.js", defer=True)],  # type: ignore[list-item]
         )
         return super().media + CHART_MEDIA + own
 
@@ -235,7 +234,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         words = _("%(changed)s of %(books)s books would have another first suggestion") % {
             "changed": sum(batch.changed.values()), "books": batch.books,
         }  # fmt: skip
-        return format_html('{} <a href="{}">{}</a>', flows.as_svg(batch), page_of(batch.pk), words)
+        return format_html('{} <a href="{}">{}</a>', flow_diagram.as_svg(batch), page_of(batch.pk), words)
 
     @display(description=gettext_lazy("metrics"))
     def metrics_table(self, version: ModelVersion) -> SafeString:

@@ -14,11 +14,11 @@ from classifier.api.runs import RunSerializer
 from classifier.api.suggestions import MayFileBooks
 from classifier.dispatch import ask_to_undo
 from classifier.models import Change, Reclassification, Run
-from classifier.services.batches import accept
-from library.catalogue.api.finding import FILTERS
-from library.catalogue.finding import titles_called
-from library.desk.users import signed_in
-from library.rest.permissions import PersonalDataPermissions
+from classifier.services.classification.batches import accept
+from library.admin_site.users import signed_in
+from library.catalogue.api.lookup import FILTERS
+from library.catalogue.selectors.lookup import titles_called
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.views import ReadViewSet
 
 

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from classifier.api.asked_books import (
+from classifier.api.book_input import (
     AskedBookSerializer,
     AskedBooksSerializer,
     UploadedBookSerializer,
@@ -22,7 +22,7 @@ from classifier.api.asked_books import (
 )
 from classifier.api.suggestions import EvidenceField
 from classifier.errors import NoModelError, ServingError
-from classifier.services.classification import (
+from classifier.services.serving.classify_now import (
     MOST_RANKS,
     RANKS,
     Classified,

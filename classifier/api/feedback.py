@@ -11,14 +11,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from classifier.models import Feedback
-from classifier.services.feedback import give_feedback, withdraw_feedback
-from library.catalogue.api.finding import FILTERS
-from library.catalogue.finding import titles_called
+from classifier.services.recommendation.feedback import give_feedback, withdraw_feedback
+from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Book
+from library.catalogue.selectors.lookup import titles_called
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import PERSONAL_FIELDS, Borrower
 from library.people.selectors import borrowers_called, without_personal_data
-from library.rest.permissions import PersonalDataPermissions
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.serializers import validated
 from library.rest.views import ReadViewSet
 

@@ -5,8 +5,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 
-from classifier.listing_selectors import in_words, listed, reason
 from classifier.models import Listing
+from classifier.selectors.listings import in_words, listed, reason
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Branch, Category
 from library.rest.serializers import asked

@@ -13,12 +13,12 @@ from rest_framework.views import APIView
 
 from classifier.api.suggestions import EvidenceField, MayFileBooks
 from classifier.models import Misfiled
-from classifier.services.misfiled import dismiss, move
+from classifier.services.review.misfiled import dismiss, move
+from library.admin_site.users import signed_in
 from library.catalogue.api import BookSerializer
-from library.catalogue.api.finding import FILTERS
-from library.catalogue.finding import titles_called
-from library.desk.users import signed_in
-from library.rest.permissions import PersonalDataPermissions
+from library.catalogue.api.lookup import FILTERS
+from library.catalogue.selectors.lookup import titles_called
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.views import ReadViewSet
 
 

@@ -22,15 +22,15 @@ from classifier.models import Recommendation
 from classifier.pipeline.config import SOURCES
 from classifier.services.configuration import library_config
 from library.catalogue.api import BookSerializer
-from library.catalogue.api.finding import FILTERS
-from library.catalogue.finding import titles_called
+from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Book
+from library.catalogue.selectors.lookup import titles_called
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import Borrower
 from library.people.selectors import borrowers_called, without_personal_data
-from library.rest.permissions import PersonalDataPermissions
+from library.rest.auth.permissions import PersonalDataPermissions
+from library.rest.lists.csv_renderer import LIST_RENDERERS, table, wants_table
 from library.rest.serializers import asked
-from library.rest.tables import LIST_RENDERERS, table, wants_table
 from library.rest.views import ReadViewSet
 
 #: Those of whatever is in a title, whoever borrows it.
@@ -169,7 +169,7 @@ class SimilarBooksView(APIView):
     )
     def get(self, request: Request, book_id: int) -> HttpResponseBase:
         """Titles near a book, the nearest first: by who borrows both, by words, by covers, by theme."""
-        from classifier.reader_selectors import similar_titles  # loads numpy
+        from classifier.selectors.recommendations import similar_titles  # loads numpy
 
         given = _asked(LikeBookSerializer, request)
         get_object_or_404(Book.objects.only("pk"), pk=book_id)
@@ -197,7 +197,7 @@ class BorrowerRecommendationsView(AuditedViewSet):
 
         Who has no loans gets titles like those liked, then what is new and popular.
         """
-        from classifier.reader_selectors import advised_titles  # loads numpy
+        from classifier.selectors.recommendations import advised_titles  # loads numpy
 
         given = _asked(ForBorrowerSerializer, request)
         borrower = get_object_or_404(Borrower.objects.only("pk"), pk=pk)

@@ -14,13 +14,13 @@ from rest_framework.views import APIView
 
 from classifier.api.suggestions import SuggestionSerializer
 from classifier.models import Review, ReviewItem, Suggestion
-from classifier.review_selectors import ReviewFilters, review_figures, waiting_items
-from classifier.services.review import judge, undo_last
-from classifier.services.review_queue import MAX_AT_ONCE, next_for
+from classifier.selectors.reviews import ReviewFilters, review_figures, waiting_items
+from classifier.services.review.queue import MAX_AT_ONCE, next_for
+from classifier.services.review.verdicts import judge, undo_last
+from library.admin_site.users import signed_in
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Branch, Category
-from library.desk.users import signed_in
-from library.rest.permissions import PersonalDataPermissions
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.serializers import asked, validated
 from library.rest.views import ListMixin
 

@@ -17,9 +17,9 @@ from rest_framework.views import APIView
 from classifier import dispatch
 from classifier.api.events import LOOKS, EventStreamRenderer, events, is_over, state_of
 from classifier.models import Run
-from classifier.services.runs import request_cancel
-from library.desk.users import signed_in
-from library.rest.permissions import PersonalDataPermissions
+from classifier.services.runs.lifecycle import request_cancel
+from library.admin_site.users import signed_in
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.views import ReadViewSet
 
 

@@ -22,12 +22,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from classifier.models import Suggestion
-from classifier.services.review import accept_suggestion
+from classifier.services.review.verdicts import accept_suggestion
+from library.admin_site.users import signed_in
 from library.catalogue.api import BookSerializer
-from library.catalogue.api.finding import FILTERS
-from library.catalogue.finding import titles_called
+from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Book
-from library.desk.users import signed_in
+from library.catalogue.selectors.lookup import titles_called
 from library.rest.views import ListView, ReadViewSet
 
 
@@ -95,7 +95,7 @@ _EVIDENCE = {
 
 @extend_schema_field(_EVIDENCE)
 class EvidenceField(serializers.JSONField):
-    """What `classifier.pipeline.evidence` gives."""
+    """What `classifier.pipeline.explanation.evidence` gives."""
 
 
 class SuggestionSerializer(serializers.ModelSerializer):

@@ -11,12 +11,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from classifier.services.taxonomy import apply, undo
-from classifier.services.taxonomy_preview import preview
+from classifier.services.taxonomy.changes import apply, undo
+from classifier.services.taxonomy.preview import preview
+from library.admin_site.users import signed_in
 from library.catalogue.models import TaxonomyChange
-from library.catalogue.services.wishes import BooksTo, Child, Merge, Move, Retire, Rule, Split, Wish
-from library.desk.users import signed_in
-from library.rest.permissions import PersonalDataPermissions
+from library.catalogue.services.taxonomy.requests import (
+    BooksTo,
+    Child,
+    Merge,
+    Move,
+    Retire,
+    Rule,
+    Split,
+    Wish,
+)
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.views import ReadViewSet
 
 _NEEDED = {"merge": ("sources", "into"), "split": ("category", "children"), "retire": ("category",),

@@ -13,9 +13,9 @@ from rest_framework.views import APIView
 
 from classifier.dispatch import ask
 from classifier.models import Alarm, ModelVersion, Run
-from classifier.services.promotion import pin, promote, rollback
-from library.desk.users import signed_in
-from library.rest.permissions import PersonalDataPermissions
+from classifier.services.registry.promotion import pin, promote, rollback
+from library.admin_site.users import signed_in
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.views import ReadViewSet
 
 

@@ -8,7 +8,8 @@ from library.catalogue.models import Book, Branch
 
 
 class Listing(models.Model):
-    """A title on a list, with the facts of its reason; written by `classifier.services.listings` alone.
+    """A title on a list, with the facts of its reason; written by
+    `classifier.services.recommendation.listings` alone.
 
     Without a branch it is about all of them. What too few loans are behind has no row, and of those who
     made the loans there is nothing here: a row may be shown to anyone.

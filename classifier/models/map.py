@@ -10,7 +10,7 @@ from library.catalogue.models import Book
 class MapPoint(models.Model):
     """A book's place on the map: those that the version sees as alike lie near each other.
 
-    Only `classifier.services.mapping` writes these rows, all of them anew each time.
+    Only `classifier.services.collection_map` writes these rows, all of them anew each time.
     """
 
     book = models.OneToOneField(

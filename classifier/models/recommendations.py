@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from classifier.recommendation_words import in_words
+from classifier.messages import in_words
 from library.catalogue.models import Book
 from library.people.models import Borrower
 
@@ -12,14 +12,14 @@ class TitleLinks(models.Model):
     """The titles linked with one, by source: kept so that a web process answers without the model.
 
     They rest on what several borrowers share and on what is in the titles; of any one borrower there is
-    nothing here. Written by `classifier.services.recommendation` alone.
+    nothing here. Written by `classifier.services.recommendation.recommend` alone.
     """
 
     book = models.OneToOneField(
         Book, models.CASCADE, primary_key=True, related_name="links", verbose_name=_("book")
     )
-    #: What having had this title adds to the scores of others: `classifier.pipeline.shortlist.packed`, the
-    #: titles by their primary keys.
+    #: What having had this title adds to the scores of others:
+    #: `classifier.pipeline.recommender.reranking.packed`, the titles by their primary keys.
     following = models.BinaryField(_("titles that follow"))
     #: The nearest titles, likewise.
     alike = models.BinaryField(_("similar titles"))
@@ -44,7 +44,7 @@ class Recommendation(models.Model):
     rank = models.PositiveSmallIntegerField(_("rank"))
     book = models.ForeignKey(Book, models.CASCADE, related_name="+", verbose_name=_("book"))
     score = models.FloatField(_("score"))
-    #: What made the score, most first, with commas between: `classifier.pipeline.shortlist.Pick`.
+    #: What made the score, most first, with commas between: `classifier.pipeline.recommender.reranking.Pick`.
     sources = models.CharField(_("sources"), max_length=50)
     because = models.ForeignKey(
         Book, models.CASCADE, null=True, related_name="+", verbose_name=_("because of")

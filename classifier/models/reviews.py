@@ -12,7 +12,8 @@ from library.catalogue.models import Book, Category
 class Review(models.Model):
     """What a librarian said of the category suggested for a book.
 
-    Rows are added and never changed, but for `withdrawn_at`. Only `classifier.services.review` writes them.
+    Rows are added and never changed, but for `withdrawn_at`. Only `classifier.services.review.verdicts`
+    writes them.
     """
 
     class Verdict(models.TextChoices):
@@ -84,7 +85,7 @@ class Review(models.Model):
 class ReviewItem(models.Model):
     """A book that waits for review; `place` 1 is looked at first.
 
-    Written by `classifier.services.review_queue`, which orders them anew after each reclassification.
+    Written by `classifier.services.review.queue`, which orders them anew after each reclassification.
     """
 
     #: By name: the field that says so, and what people are told.

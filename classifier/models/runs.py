@@ -11,7 +11,7 @@ class Run(models.Model):
     """A job that was asked for, how far it is, and what became of it.
 
     The database itself sees to it that one run of a kind runs at a time, and that what is asked for twice
-    with the same parameters is one run. Only `classifier.services.runs` writes these rows.
+    with the same parameters is one run. Only `classifier.services.runs.lifecycle` writes these rows.
     """
 
     class Kind(models.TextChoices):
@@ -72,7 +72,8 @@ class Run(models.Model):
         "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("unchanged since")
     )
     size = models.PositiveIntegerField(_("books read"), null=True, blank=True)
-    #: When each phase was how far: what later runs estimate their time by. See `classifier.services.pace`.
+    #: When each phase was how far: what later runs estimate their time by. See
+    #: `classifier.services.runs.pace`.
     timeline = models.JSONField(_("timeline"), default=list, blank=True)
     result = models.JSONField(_("result"), default=dict, blank=True)
     error = models.TextField(_("error"), blank=True)

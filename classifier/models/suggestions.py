@@ -28,7 +28,8 @@ class Suggestion(models.Model):
         default=False,
         help_text=_("Not sure enough for the precision asked for: a guess, no suggestion."),
     )
-    #: What `classifier.pipeline.evidence` gives: categories by their key, books by control number.
+    #: What `classifier.pipeline.explanation.evidence` gives: categories by their key, books by control
+    #: number.
     evidence = models.JSONField(_("evidence"), default=dict, blank=True)
 
     class Meta:

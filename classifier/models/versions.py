@@ -4,15 +4,15 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from classifier.messages import spoken
 from classifier.models.runs import Run
-from classifier.sentences import spoken
 
 
 class ModelVersion(models.Model):
     """A trained model: a directory of files under ``MODELS_DIR`` that never changes, and this row.
 
     Which one classifies is the row that is active, so changing it takes one transaction and no restart. Only
-    `classifier.services.versions`, `promotion` and `pruning` write these rows.
+    `classifier.services.registry.versions`, `promotion` and `pruning` write these rows.
     """
 
     class State(models.TextChoices):
@@ -42,11 +42,11 @@ class ModelVersion(models.Model):
     seed = models.BigIntegerField(_("seed"))
     config = models.JSONField(_("configuration"))
     metrics = models.JSONField(_("metrics"))
-    #: What books looked like when it was trained: see `classifier.pipeline.drift.profile`.
+    #: What books looked like when it was trained: see `classifier.pipeline.monitoring.drift.profile`.
     profile = models.JSONField(_("books it was trained on"), default=dict, blank=True)
-    #: See `classifier.pipeline.contest`.
+    #: See `classifier.pipeline.training.challenger`.
     comparison = models.JSONField(_("comparison"), default=dict, blank=True)
-    #: What the gate says: ``passed``, and ``reasons`` as `classifier.sentences`.
+    #: What the gate says: ``passed``, and ``reasons`` as `classifier.messages`.
     verdict = models.JSONField(_("verdict"), default=dict, blank=True)
 
     class Meta:
@@ -123,9 +123,9 @@ class DriftReport(models.Model):
         ModelVersion, models.CASCADE, related_name="drift_reports", verbose_name=_("model version")
     )
     made_at = models.DateTimeField(_("made at"))
-    #: What `classifier.pipeline.drift` gives.
+    #: What `classifier.pipeline.monitoring.drift` gives.
     figures = models.JSONField(_("figures"))
-    #: What was found, as `classifier.sentences`: all of it, also what is no alarm.
+    #: What was found, as `classifier.messages`: all of it, also what is no alarm.
     findings = models.JSONField(_("findings"), default=list)
     alarms = models.PositiveSmallIntegerField(_("alarms"), default=0)
 

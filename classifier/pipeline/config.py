@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 from classifier.pipeline.errors import ConfigError
 
 Source = Literal["loans", "text", "cover", "theme", "again", "new", "popular", "latest"]
-"""Why a title is recommended: see `classifier.pipeline.shortlist.Pick`."""
+"""Why a title is recommended: see `classifier.pipeline.recommender.reranking.Pick`."""
 SOURCES: tuple[Source, ...] = ("loans", "text", "cover", "theme")
 """Who borrows titles together, their words, their covers, and what the classifier sees in them."""
 

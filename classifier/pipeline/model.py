@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from classifier.pipeline.calibration import threshold
 from classifier.pipeline.config import Config
-from classifier.pipeline.evidence import evidence
-from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.fusion import FusionClassifier
-from classifier.pipeline.gallery import Gallery
+from classifier.pipeline.evaluation.calibration import threshold
+from classifier.pipeline.explanation.evidence import evidence
+from classifier.pipeline.explanation.training_index import Gallery
+from classifier.pipeline.features.extractor import FeatureExtractor
+from classifier.pipeline.fusion.classifier import FusionClassifier
+from classifier.pipeline.fusion.out_of_fold import Unseen
 from classifier.pipeline.records import Bool, Catalogue, Float32, Float64
 from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions, gathered, without
-from classifier.pipeline.unseen import Unseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

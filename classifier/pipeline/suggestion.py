@@ -14,7 +14,8 @@ from classifier.pipeline.records import Float32, Float64, Int64
 class Suggestion:
     """One category for one book; rank 1 is the best guess.
 
-    ``evidence`` is what `classifier.pipeline.evidence` gives, or empty where it was not asked for.
+    ``evidence`` is what `classifier.pipeline.explanation.evidence` gives, or empty where it was not asked
+    for.
     """
 
     book: str

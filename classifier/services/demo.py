@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from classifier.errors import ClassifierError
 from classifier.models import ModelVersion, Recommendation, Run, Suggestion
 from classifier.services.jobs import run_here
+from library.admin_site.roles import ensure_roles
 from library.analytics.services.refresh import refresh_statistics
 from library.catalogue.importing.books import import_books
 from library.catalogue.importing.categories import import_categories
@@ -20,7 +21,6 @@ from library.catalogue.models import Book
 from library.circulation.importing.loans import import_loans
 from library.console import Progress, no_progress
 from library.demo.generate import DemoFiles, generate
-from library.desk.roles import ensure_roles
 from library.people.selectors import without_personal_data
 
 ADMIN = "demo-admin"

@@ -17,9 +17,15 @@ from django.db.models.functions import Cast
 
 from classifier.models import TRUSTED_SOURCES, ModelVersion
 from classifier.pipeline.config import Config
-from classifier.pipeline.folder import FORMAT
-from classifier.review_selectors import rejected
-from classifier.selectors import BOOK_FIELDS, all_books, known_loans, opinions, times_forgotten
+from classifier.pipeline.storage.sealed_directory import FORMAT
+from classifier.selectors.records import (
+    BOOK_FIELDS,
+    all_books,
+    known_loans,
+    opinions,
+    times_forgotten,
+)
+from classifier.selectors.reviews import rejected
 from classifier.services.configuration import library_config
 from library.catalogue.models import Category
 from library.circulation.models import CoBorrowing, Loan

@@ -12,18 +12,19 @@ from django.utils import timezone
 
 from classifier.errors import RunCancelledError, RunLostError
 from classifier.models import Run
-from classifier.services import repetition, runs
-from classifier.services.batches import undo_numbered
-from classifier.services.listings import refresh_listings
-from classifier.services.mapping import draw_map
-from classifier.services.pace import READING, Pace
-from classifier.services.reclassification import classify
-from classifier.services.recommendation import recommend
-from classifier.services.reporting import Reporter
-from classifier.services.review_ordering import order_reviews
-from classifier.services.training import train
-from classifier.services.tuning import tune
-from classifier.services.workers import Help, no_help
+from classifier.services import skip_unchanged
+from classifier.services.classification.batches import undo_numbered
+from classifier.services.classification.chunk_worker import Help, no_help
+from classifier.services.classification.reclassify import classify
+from classifier.services.collection_map import draw_map
+from classifier.services.recommendation.listings import refresh_listings
+from classifier.services.recommendation.recommend import recommend
+from classifier.services.review.ordering import order_reviews
+from classifier.services.runs import lifecycle
+from classifier.services.runs.heartbeat import Reporter
+from classifier.services.runs.pace import READING, Pace
+from classifier.services.training.training import train
+from classifier.services.training.tuning import tune
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.errors import LibraryError
@@ -73,7 +74,7 @@ def work(
         None if the run is not queued, or another of its kind is running: then nothing is done. None too if
         the database went away: without a heartbeat the run is taken up again.
     """
-    run = runs.claim(run_id=run_id, now=clock(), task_id=task_id)
+    run = lifecycle.claim(run_id=run_id, now=clock(), task_id=task_id)
     if run is None:
         return None
     try:
@@ -127,7 +128,7 @@ def run_here(
     LibraryError
         As the service; the run has failed then.
     """
-    run = runs.open_claimed(
+    run = lifecycle.open_claimed(
         kind=kind, trigger=Run.Trigger.COMMAND, now=now, parameters=parameters, force=force
     )
     return _do(run, clock=clock, onward=progress, output=output)
@@ -144,22 +145,22 @@ def _do(
     pace = _pace(run)
 
     def end(status: str, **fields: Any) -> None:
-        runs.close(run=run, status=status, now=clock(), timeline=pace.timeline(), **fields)
+        lifecycle.close(run=run, status=status, now=clock(), timeline=pace.timeline(), **fields)
 
     def finish(result: dict[str, Any]) -> None:
-        end(Run.Status.SUCCEEDED, result=repetition.in_short(run.kind, result))
+        end(Run.Status.SUCCEEDED, result=skip_unchanged.in_short(run.kind, result))
 
     with Reporter(run=run, pace=pace, onward=onward, clock=clock) as progress:
         try:
             progress(READING, 0, 1)
-            last = repetition.last_alike(run=run, now=clock())
+            last = skip_unchanged.last_alike(run=run, now=clock())
             progress(READING, 1, 1)
             if last and not (run.forced or output):
                 if run.kind == Run.Kind.RECOMMEND:
                     refresh_listings(now=clock(), progress=progress)  # "this month" ends another day
                 end(Run.Status.SUCCEEDED, unchanged_since=last)
                 run.unchanged_since = last
-                return repetition.in_full(last) | {"skipped": run.outcome}
+                return skip_unchanged.in_full(last) | {"skipped": run.outcome}
             given = run.parameters | ({"output": output} if output else {})
             if run.kind == Run.Kind.RECLASSIFY:
                 # What is asked for by force is done for books that have not changed, too.

@@ -15,7 +15,7 @@ class Category(models.Model):
     """A class of a classification scheme (DDC, 中图法, or the library's own).
 
     One that is given up keeps its row and its key, for whoever has noted them; only taxonomy changes
-    (`library.catalogue.services.taxonomy`) retire and reopen one, and then no book is filed under it.
+    (`library.catalogue.services.taxonomy.changes`) retire and reopen one, and then no book is filed under it.
     """
 
     #: Of a foreign key: only these can be chosen.
@@ -251,7 +251,7 @@ class TaxonomyChange(models.Model):
     category = models.ForeignKey(Category, models.PROTECT, related_name="+", verbose_name=_("category"))
     #: From what to what, as the categories were called then.
     words = models.CharField(_("what was done"), max_length=1000, blank=True)
-    #: What was asked for, see `library.catalogue.services.wishes`.
+    #: What was asked for, see `library.catalogue.services.taxonomy.requests`.
     parameters = models.JSONField(_("parameters"))
     #: The categories that it changed, each as it was: id, parent_id, retired_at, replaced_by_id.
     before = models.JSONField(_("categories before"), default=list)

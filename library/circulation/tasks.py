@@ -5,13 +5,13 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from library.circulation.services import forgetting, notices, tending
+from library.circulation.services import anonymisation, hold_maintenance, notices
 
 
 @shared_task
 def tend_holds() -> dict[str, int]:
     """End the holds not fetched in time; wake the suspended ones."""
-    return tending.tend_holds(now=timezone.now())
+    return hold_maintenance.tend_holds(now=timezone.now())
 
 
 @shared_task
@@ -23,4 +23,4 @@ def send_notices() -> dict[str, Any]:
 @shared_task
 def forget_loans() -> dict[str, Any]:
     """Forget who had the loans and holds whose time is over."""
-    return forgetting.forget_loans(now=timezone.now()).as_dict()
+    return anonymisation.forget_loans(now=timezone.now()).as_dict()

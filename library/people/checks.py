@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error
 from django.db import OperationalError
 
 from library.people.encryption.keys import KeysError
-from library.people.services.keys import WrongKeysError, confirm_keys
+from library.people.services.key_check import WrongKeysError, confirm_keys
 
 
 def keys_fit_the_database(*, databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:

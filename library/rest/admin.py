@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminCheckboxSelectMultipleWidget
 
+from library.rest.auth.tokens import MOST_DAYS, issue_token
 from library.rest.models import ApiToken
 from library.rest.scopes import Scope
-from library.rest.tokens import MOST_DAYS, issue_token
 
 
 class TokenForm(forms.ModelForm):

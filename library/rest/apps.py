@@ -9,4 +9,4 @@ class RestConfig(AppConfig):
 
     def ready(self) -> None:
         # Found by being imported, which takes the models.
-        from library.rest import schema  # noqa: F401
+        from library.rest.schema import schema  # noqa: F401

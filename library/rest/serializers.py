@@ -8,7 +8,7 @@ from django.db.models import Model
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from library.rest.errors import ParameterError
+from library.rest.errors.handler import ParameterError
 
 
 class RecordSerializer(serializers.ModelSerializer):

@@ -5,9 +5,9 @@ from csp.decorators import csp_update
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from library.rest.schema import OneSchema
-from library.rest.status import StatusView
-from library.rest.token_views import TokenListView, TokenRevokeView, TokenView
+from library.rest.auth.token_views import TokenListView, TokenRevokeView, TokenView
+from library.rest.operations.status import StatusView
+from library.rest.schema.schema import OneSchema
 
 urlpatterns = [
     path("v1/token/", TokenView.as_view(), name="api-token"),

@@ -10,7 +10,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from library.rest.tables import CsvRenderer, chunks, table, wants_table
+from library.rest.lists.csv_renderer import CsvRenderer, chunks, table, wants_table
 
 
 class ListMixin(mixins.ListModelMixin, generics.GenericAPIView):

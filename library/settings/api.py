@@ -87,7 +87,7 @@ FIGURES = {
     "catalogue": "library.catalogue.selectors.figures",
     "people": "library.people.selectors.figures",
     "circulation": "library.circulation.selectors.figures",
-    "classifier": "classifier.selectors.figures",
+    "classifier": "classifier.selectors.records.figures",
 }
 
 # Pages of other origins that may use the API, which browsers ask before they let them: none unless named.
@@ -99,22 +99,25 @@ CORS_EXPOSE_HEADERS = ["Deprecation", "Idempotency-Replayed", "Link", "Location"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "library.rest.authentication.TokenAuthentication",
+        "library.rest.auth.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
-    "DEFAULT_THROTTLE_CLASSES": ["library.rest.throttles.CallerRate", "library.rest.throttles.ScopeRate"],
-    "DEFAULT_FILTER_BACKENDS": [
-        "library.rest.filters.StrictFilters",
-        "rest_framework.filters.SearchFilter",
-        "library.rest.filters.StableOrdering",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "library.rest.auth.throttles.CallerRate",
+        "library.rest.auth.throttles.ScopeRate",
     ],
-    "DEFAULT_PAGINATION_CLASS": "library.rest.pages.Pages",
+    "DEFAULT_FILTER_BACKENDS": [
+        "library.rest.lists.filters.StrictFilters",
+        "rest_framework.filters.SearchFilter",
+        "library.rest.lists.filters.StableOrdering",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "library.rest.lists.pages.Pages",
     # JSON only: the browsable pages would list every book in a drop-down. /api/docs/ is for people.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["library.rest.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "library.rest.schema.ApiSchema",
-    "EXCEPTION_HANDLER": "library.rest.errors.error_response",
+    "DEFAULT_SCHEMA_CLASS": "library.rest.schema.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "library.rest.errors.handler.error_response",
     # How many proxies stand in front, each adding to X-Forwarded-For. With too few named, all of the world
     # is one address to the throttles; with too many, anyone can claim any address.
     "NUM_PROXIES": env.int("NUM_PROXIES", 0, validate=validate.Range(min=0)),
@@ -127,10 +130,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "library.rest.schema.add_tables",
-        "library.rest.schema.add_problems",
-        "library.rest.schema.add_idempotency_key",
-        "library.rest.schema.add_examples",
+        "library.rest.schema.schema.add_tables",
+        "library.rest.schema.schema.add_problems",
+        "library.rest.schema.schema.add_idempotency_key",
+        "library.rest.schema.schema.add_examples",
     ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -87,7 +87,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "axes",
     "csp",
-    "library.desk",
+    "library.admin_site",
     "library.rest",
     "library.catalogue",
     "library.people",
@@ -105,15 +105,15 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     # After the language, as problems are told in it; before all that could refuse.
-    "library.rest.middleware.Problems",
+    "library.rest.errors.middleware.Problems",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "library.desk.middleware.PagePolicy",
+    "library.admin_site.middleware.PagePolicy",
     # Close to the endpoints, as its transaction is to hold what they do and nothing else.
-    "library.rest.idempotency.Idempotency",
+    "library.rest.idempotency.middleware.Idempotency",
     # After all but the clock, as it takes the place of the answer to a sign-in that has to wait.
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -171,8 +171,8 @@ AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURES", 5, validate=validate.Range(min=1)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_WAIT_MINUTES", 15, validate=validate.Range(min=1)))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "desk/locked.html"
-AXES_CLIENT_IP_CALLABLE = "library.rest.throttles.client_address"
+AXES_LOCKOUT_TEMPLATE = "admin_site/locked.html"
+AXES_CLIENT_IP_CALLABLE = "library.rest.auth.throttles.client_address"
 # Who signed in is in the audit log.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
@@ -200,7 +200,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 # What stands in the place of the theme's own files: these are found first.
-STATICFILES_DIRS = [BASE_DIR / "library" / "desk" / "theme"]
+STATICFILES_DIRS = [BASE_DIR / "library" / "admin_site" / "theme"]
 # Apart from the state in a container image: its files belong to the code, not to the data volume.
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(DATA_DIR / "static")))
 MEDIA_URL = "media/"
@@ -240,4 +240,4 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
 # Runs are long: a worker takes the next one only when it is done with the last.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BEAT_SCHEDULER = "library.desk.beat:AdminsScheduler"
+CELERY_BEAT_SCHEDULER = "library.scheduler:AdminsScheduler"

@@ -73,7 +73,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
 # What is secret in a page, the form's token, is masked anew in each, so that its length gives nothing away.
 MIDDLEWARE.insert(
     MIDDLEWARE.index("whitenoise.middleware.WhiteNoiseMiddleware") + 1,
-    "library.desk.middleware.PackedPages",
+    "library.admin_site.middleware.PackedPages",
 )
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)

@@ -41,9 +41,9 @@ UNFOLD = {
     "SITE_TITLE": _("Library"),
     "SITE_HEADER": _("Library"),
     "SITE_SYMBOL": "local_library",
-    "SITE_FAVICONS": [{"rel": "icon", "href": lambda request: static("desk/favicon.svg")}],
-    "STYLES": [lambda request: static("desk/admin.css")],
-    "SCRIPTS": [lambda request: static("desk/names.js")],
+    "SITE_FAVICONS": [{"rel": "icon", "href": lambda request: static("admin_site/favicon.svg")}],
+    "STYLES": [lambda request: static("admin_site/admin.css")],
+    "SCRIPTS": [lambda request: static("admin_site/names.js")],
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "classifier.admin.home.with_tiles",
     "COLORS": {

@@ -1,7 +1,7 @@
 """CSV in, rows and a report of every fault out; rows in, safe CSV out. It knows no books and no loans."""
 
 from library.tabular.mending import rows_at, with_rows
-from library.tabular.reading import KEYS_A_QUERY, Row, UnusableFileError, batches, read_rows
+from library.tabular.reading import Row, UnusableFileError, read_rows
 from library.tabular.report import (
     BadCellError,
     ChangedMeanwhileError,
@@ -14,7 +14,6 @@ from library.tabular.text import clean_line, clean_text, longest, quoted
 from library.tabular.writing import CsvWriter
 
 __all__ = [
-    "KEYS_A_QUERY",
     "BadCellError",
     "ChangedMeanwhileError",
     "CsvWriter",
@@ -23,7 +22,6 @@ __all__ = [
     "Problem",
     "Row",
     "UnusableFileError",
-    "batches",
     "clean_line",
     "clean_text",
     "kept_or_undone",

@@ -11,10 +11,10 @@ import re
 import zlib
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypeVar, cast
 
@@ -92,17 +92,6 @@ def read_rows(
         report.warnings.append(text % {"file": path.name, "columns": ", ".join(unknown)})
     rows = (Row(line, {name: plain_cell(cells[index]) for index, name in known}) for line, cells in records)
     return [name for _, name in known], rows
-
-
-#: The most keys to name in a statement, for `batches`: SQLite takes at least 999 parameters.
-KEYS_A_QUERY = 900
-
-
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Cut a stream into lists of `size`; the last may be shorter."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _check_header(path: Path, line: int, names: list[str], required: Collection[str]) -> None:

@@ -25,15 +25,15 @@ from peers import peers, texts_of
 from rich.console import Console
 from rich.table import Table
 
-from classifier.pipeline.calibration import crossfitted
 from classifier.pipeline.config import Config
-from classifier.pipeline.descriptors import SIZE
-from classifier.pipeline.ensemble import Encoded
-from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.fusion import FusionClassifier
-from classifier.pipeline.metrics import by_level, figures, reliability, selective
-from classifier.pipeline.modality import Block, BlockSpec
-from classifier.pipeline.tree import kinship
+from classifier.pipeline.evaluation.calibration import crossfitted
+from classifier.pipeline.evaluation.metrics import by_level, figures, reliability, selective
+from classifier.pipeline.features.base import Block, BlockSpec
+from classifier.pipeline.features.extractor import FeatureExtractor
+from classifier.pipeline.features.image_descriptors import SIZE
+from classifier.pipeline.fusion.classifier import FusionClassifier
+from classifier.pipeline.fusion.cross_fitting import Encoded
+from classifier.pipeline.taxonomy.hierarchy import kinship
 
 Row = dict[str, float]
 SHIPPED = "ours as shipped"

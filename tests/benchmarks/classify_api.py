@@ -44,7 +44,7 @@ def fill(options: argparse.Namespace) -> None:
     from large_library import Size, load
     from reclassify import fill_shelf
 
-    from classifier.services.training import train
+    from classifier.services.training.training import train
     from library.catalogue.models import Category
     from library.circulation.models import LoanPolicy
     from library.demo.categories import CATEGORIES
@@ -105,7 +105,7 @@ def measure(options: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from classifier.services import model_client
+    from classifier.services.serving import client
 
     sent = requests(options.requests)
     table = Table(title=f"{options.books:,} books, {options.clients} clients, {os.cpu_count()} cores")
@@ -146,7 +146,7 @@ def measure(options: argparse.Namespace) -> None:
     for case, evidence in (("new", True), ("new, no evidence", False)):
         asked = question | {"evidence": evidence}
         books = [asked | {"books": [new_record() | json.loads(one.body)]} for one in sent["new"]]
-        row("the socket", case, model_client.ask, books)
+        row("the socket", case, client.ask, books)
     memory["the process with the model"] = megabytes(model)
     model.terminate()
     Console(width=130).print(table)
@@ -158,12 +158,12 @@ def measure(options: argparse.Namespace) -> None:
 def start(about: str, question: dict[str, Any]) -> None:
     """Ask until there is an answer: the first question starts the process."""
     from classifier.errors import ServingError
-    from classifier.services import model_client
+    from classifier.services.serving import client
 
     began = time.monotonic()
     while True:
         try:
-            model_client.ask(question)
+            client.ask(question)
         except ServingError as error:
             print(f"{time.monotonic() - began:.0f} s: {error}", flush=True)
         else:
@@ -180,7 +180,7 @@ def alone() -> str:
     """Return the memory of a web process that loads the model itself."""
     code = (
         "import library.wsgi, psutil\n"
-        "from classifier.services.holding import Holding\n"
+        "from classifier.services.serving.loaded_model import Holding\n"
         "held = Holding.of_today().with_loans()\n"
         "memory = psutil.Process().memory_full_info()\n"
         "print(f'{memory.rss / 1e6:.0f} MB ({memory.uss / 1e6:.0f} its own)')"

@@ -80,8 +80,8 @@ def served(*, now: datetime, gunicorn: Sequence[str] = THREADED) -> Iterator[Api
     from django.conf import settings
     from django.contrib.auth.models import User
 
+    from library.rest.auth.tokens import issue_token
     from library.rest.scopes import Scope
-    from library.rest.tokens import issue_token
 
     user, _made = User.objects.get_or_create(username="client", is_superuser=True)
     _row, token = issue_token(user=user, name="benchmark", scopes=Scope.values, days=1, now=now)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.pipeline.notation import implied_parents
+from classifier.pipeline.evaluation.splits import author_groups, author_of
 from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
-from classifier.pipeline.splits import author_groups, author_of
+from classifier.pipeline.taxonomy.notation import implied_parents
 
 
 def read_folder(folder: Path) -> Catalogue:

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> None:
     from django.core.management import call_command
     from large_library import Size, load
 
-    from library.circulation.services.forgetting import forget_loans
+    from library.circulation.services.anonymisation import forget_loans
 
     call_command("migrate", verbosity=0)
     start = time.perf_counter()

@@ -60,9 +60,9 @@ def run(options: argparse.Namespace) -> None:
     from django.db import connection
     from large_library import Size, load
 
-    from classifier.reader_selectors import advised_titles, similar_titles
+    from classifier.selectors.recommendations import advised_titles, similar_titles
     from classifier.services.configuration import library_config
-    from classifier.services.recommendation import recommend
+    from classifier.services.recommendation.recommend import recommend
 
     call_command("migrate", verbosity=0)
     size = Size(options.borrowers, options.books, options.loans)

@@ -16,9 +16,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler, normalize
 from sklearn.svm import LinearSVC
 
-from classifier.pipeline.modality import Block
+from classifier.pipeline.features.base import Block
 from classifier.pipeline.records import Catalogue
-from classifier.pipeline.tokens import clean, words
+from classifier.pipeline.text.tokenization import clean, words
 
 Predict = Callable[[], np.ndarray]
 

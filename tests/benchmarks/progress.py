@@ -26,7 +26,7 @@ from django.utils import timezone  # noqa: E402
 
 from classifier.models import Run  # noqa: E402
 from classifier.services import jobs  # noqa: E402
-from classifier.services.reporting import Reporter  # noqa: E402
+from classifier.services.runs.heartbeat import Reporter  # noqa: E402
 from library.catalogue.importing.books import import_books  # noqa: E402
 from library.catalogue.importing.categories import import_categories  # noqa: E402
 from library.circulation.importing.loans import import_loans  # noqa: E402

@@ -90,7 +90,7 @@ def make_catalogue(wanted: int) -> None:
     from django.core.management import call_command
     from django.utils import timezone
 
-    from classifier.services.training import train
+    from classifier.services.training.training import train
     from library.catalogue.models import Book, Category
     from library.circulation.models import Loan
     from library.demo.categories import CATEGORIES

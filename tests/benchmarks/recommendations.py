@@ -25,14 +25,14 @@ from scipy import linalg
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 
-from classifier.pipeline.backtest import LookBack, looked_for, most_popular
 from classifier.pipeline.config import Config
-from classifier.pipeline.modalities.text import TextModality
-from classifier.pipeline.ranking import catalogue_shown, ranking_scores
-from classifier.pipeline.recommend import Recommender
+from classifier.pipeline.features.modalities.text import TextModality
+from classifier.pipeline.recommender.backtest import LookBack, looked_for, most_popular
+from classifier.pipeline.recommender.cooccurrence import borrowed_together, readers
+from classifier.pipeline.recommender.ranking_metrics import catalogue_shown, ranking_scores
+from classifier.pipeline.recommender.recommender import Recommender
 from classifier.pipeline.records import Catalogue, LoanTable
-from classifier.pipeline.together import borrowed_together, readers
-from classifier.pipeline.training import train
+from classifier.pipeline.training.train import train
 
 K = 10
 _CHUNK = 512

@@ -27,12 +27,12 @@ from folders import Problem, read_folder
 from rich.console import Console
 from rich.table import Table
 
+from classifier.pipeline.active_learning import ALIKE, POOL, REACH, review_order
 from classifier.pipeline.config import Config
-from classifier.pipeline.ensemble import Encoded
-from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.fusion import FusionClassifier
-from classifier.pipeline.modality import Block
-from classifier.pipeline.review_order import ALIKE, POOL, REACH, review_order
+from classifier.pipeline.features.base import Block
+from classifier.pipeline.features.extractor import FeatureExtractor
+from classifier.pipeline.fusion.classifier import FusionClassifier
+from classifier.pipeline.fusion.cross_fitting import Encoded
 
 FIGURES = ("accuracy", "loan-weighted accuracy", "loans of titles filed rightly")
 Seen = Callable[[FusionClassifier, Encoded], np.ndarray]
@@ -64,7 +64,7 @@ class Library:
         self.problem = Problem.of(catalogue)
         self.blocks = FeatureExtractor(config=config).fit_transform(catalogue, rng=np.random.default_rng(0))
         loans = np.bincount(catalogue.loans.book, minlength=len(catalogue.books))
-        # As the services weigh them: `classifier.services.review_queue`.
+        # As the services weigh them: `classifier.services.review.queue`.
         self.use = 1 + np.log1p(loans)
 
     def trained(self, known: np.ndarray, seed: int) -> FusionClassifier:

@@ -27,12 +27,12 @@ from rich.table import Table
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from classifier.pipeline.artifact import load_model, save_model
-from classifier.pipeline.cache import FeatureCache
 from classifier.pipeline.config import Config
-from classifier.pipeline.features import FeatureExtractor
+from classifier.pipeline.features.cache import FeatureCache
+from classifier.pipeline.features.extractor import FeatureExtractor
 from classifier.pipeline.records import BookRecord, Catalogue
-from classifier.pipeline.training import train
+from classifier.pipeline.storage.artifact import load_model, save_model
+from classifier.pipeline.training.train import train
 
 _ALONE = 50  # books classified one by one
 

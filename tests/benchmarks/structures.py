@@ -16,8 +16,8 @@ from accuracy import classifier
 from folders import Problem, read_folder
 
 from classifier.pipeline.config import Config
-from classifier.pipeline.features import FeatureExtractor
-from classifier.pipeline.metrics import figures
+from classifier.pipeline.evaluation.metrics import figures
+from classifier.pipeline.features.extractor import FeatureExtractor
 
 STRUCTURES = {
     "as shipped (gelu, width 128, no hidden layer, sum)": [],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.classifier.served import trained_library
+from tests.classifier.serving_process import trained_library
 
 
 @pytest.fixture(scope="session")

@@ -23,10 +23,10 @@ from classifier.models import (
     TitleLinks,
 )
 from classifier.pipeline.config import SOURCES
-from classifier.pipeline.folder import confirm_folder, write_folder
-from classifier.pipeline.shortlist import packed
-from classifier.services.folders import folder_of
-from classifier.services.parameters import checked_parameters, digest_of
+from classifier.pipeline.recommender.reranking import packed
+from classifier.pipeline.storage.sealed_directory import confirm_folder, write_folder
+from classifier.services.registry.storage import folder_of
+from classifier.services.runs.parameters import checked_parameters, digest_of
 from library.catalogue.models import Book
 from tests.factories import NOW, make_book, make_borrower, make_category
 

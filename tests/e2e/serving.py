@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from classifier.services import model_client
+from classifier.services.serving import client
 from tests.e2e.processes import environment, started
 
 UNTHROTTLED = {"API_RATES": "classify=1000000/minute"}
@@ -29,7 +29,7 @@ def served(data: Path) -> Iterator[tuple[str, int]]:
 def holder() -> int | None:
     """Return the process that answers at the socket, as the system knows it."""
     try:
-        with model_client.connected(timeout=5) as connection:
+        with client.connected(timeout=5) as connection:
             told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     except OSError:
         return None

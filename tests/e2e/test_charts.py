@@ -10,10 +10,17 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from playwright.sync_api import expect
 
-from library.desk.charts import CHART_MEDIA, Series, bar_chart, heatmap, line_chart, scatter
-from tests.library.desk.test_pages import STRICT
+from library.admin_site.widgets.charts import (
+    CHART_MEDIA,
+    Series,
+    bar_chart,
+    heatmap,
+    line_chart,
+    scatter,
+)
+from tests.library.admin_site.test_pages import STRICT
 
-STATIC = Path(__file__).parents[2] / "library" / "desk" / "static"
+STATIC = Path(__file__).parents[2] / "library" / "admin_site" / "static"
 MONTHS = [f"2025-{month:02}" for month in range(1, 13)] + [f"2026-{month:02}" for month in range(1, 13)]
 HEIGHTS = [1200 + 10 * month for month in range(24)]
 
@@ -68,10 +75,11 @@ def charts():
 
 def page_of(charts, language="en"):
     with translation.override(language):
-        figures = "".join(render_to_string("desk/chart.html", {"chart": chart}) for chart in charts)
+        figures = "".join(render_to_string("admin_site/chart.html", {"chart": chart}) for chart in charts)
         return (
             f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>Charts</title>'
-            f'<link rel="icon" href="/static/desk/favicon.svg">{CHART_MEDIA}<body>{figures}</body></html>'
+            f'<link rel="icon" href="/static/admin_site/favicon.svg">'
+            f"{CHART_MEDIA}<body>{figures}</body></html>"
         )
 
 

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from classifier.services.reclassification import classify
-from classifier.services.training import train
+from classifier.services.classification.reclassify import classify
+from classifier.services.training.training import train
 from tests.classifier.libraries import QUICK, UNCATEGORISED
 from tests.e2e.processes import manage
 from tests.factories import NOW

@@ -7,14 +7,14 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
-from library.desk.roles import ADMINISTRATORS
+from library.admin_site.roles import ADMINISTRATORS
 from tests.e2e.processes import environment, started
-from tests.library.desk.addresses import expectations, filled, is_allowed, make_samples, walk
+from tests.library.admin_site.addresses import expectations, filled, is_allowed, make_samples, walk
 
 #: Pictures, data and scripts; opened as a page, a browser looks for an icon that nobody named.
 NO_PAGES = (
     "media/",
-    "health/",
+    "health/ready",
     "metrics",
     "api/schema/",
     "api/v1/",

@@ -10,16 +10,16 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 
 from classifier.models import ModelVersion, Recommendation, Suggestion
-from classifier.services.reclassification import classify
-from classifier.services.recommendation import recommend
-from classifier.services.training import train
+from classifier.services.classification.reclassify import classify
+from classifier.services.recommendation.recommend import recommend
+from classifier.services.training.training import train
 from library.catalogue.models import Book, Copy
 from library.circulation.models import Hold, Loan, Notice
+from library.circulation.services.anonymisation import empty_write_ahead_log, forget_loans
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.erasure import erase_borrower
 from library.circulation.services.fines import pay_fine, waive_fine
-from library.circulation.services.forgetting import empty_write_ahead_log, forget_loans
 from library.circulation.services.holds import cancel_hold, place_hold
 from library.people.models import Borrower
 from tests.classifier.libraries import QUICK, make_library

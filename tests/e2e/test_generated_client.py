@@ -10,15 +10,15 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from classifier.services.reclassification import classify
-from classifier.services.recommendation import recommend
-from classifier.services.training import train
+from classifier.services.classification.reclassify import classify
+from classifier.services.recommendation.recommend import recommend
+from classifier.services.training.training import train
+from library.admin_site.roles import LIBRARIANS
 from library.catalogue.models import Book, Copy
 from library.circulation.models import Loan
-from library.desk.roles import LIBRARIANS
 from library.people.models import Borrower
+from library.rest.auth.tokens import issue_token
 from library.rest.scopes import Scope
-from library.rest.tokens import issue_token
 from tests.classifier.libraries import QUICK, WORDS
 from tests.e2e.serving import end_of, holder, served
 from tests.factories import NOW

@@ -19,9 +19,9 @@ from playwright.sync_api import expect
 from library.analytics.services.refresh import refresh_statistics
 from library.catalogue.models import Category
 from library.circulation.services.checkout import checkout
+from tests.classifier.admin.test_version_figures import METRICS
 from tests.classifier.factories import make_item, make_suggestion, make_version
 from tests.classifier.libraries import QUICK
-from tests.classifier.test_version_figures import METRICS
 from tests.e2e.processes import environment, manage, started
 from tests.factories import NOW, make_book, make_borrower, make_branch, make_category, make_copy, make_policy
 

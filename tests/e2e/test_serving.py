@@ -13,9 +13,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from classifier.models import ModelVersion
-from classifier.services.promotion import promote, rollback
-from classifier.services.training import train
-from library.rest.tokens import issue_token
+from classifier.services.registry.promotion import promote, rollback
+from classifier.services.training.training import train
+from library.rest.auth.tokens import issue_token
 from tests.classifier.libraries import QUICK, WORDS
 from tests.e2e.faults.servers import wait_for
 from tests.e2e.serving import end_of, holder, served

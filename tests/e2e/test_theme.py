@@ -2,7 +2,7 @@
 
 import base64
 
-from library.desk.symbols import ALL, SHOWN, words
+from library.admin_site.symbols import ALL, SHOWN, words
 
 # A name that the letters know is drawn as one symbol, as wide as it is high.
 WIDTHS = """async ([words, letters]) => {
@@ -26,7 +26,7 @@ def test_the_symbols_that_pages_may_show_are_left_of_the_themes(page):
     shown = known(page, among=among, letters=ALL)
 
     assert {"local_library", "expand_more", "visibility_off", "close_small", "wrong_location"} <= shown
-    # Make them anew: library/desk/symbols.py.
+    # Make them anew: library/admin_site/symbols.py.
     assert known(page, among=among, letters=SHOWN) == shown
     assert known(page, among=["skateboarding"], letters=ALL) == {"skateboarding"}
     assert known(page, among=["skateboarding"], letters=SHOWN) == set()

@@ -65,14 +65,14 @@ class Installation:
         return started(*CELERY, "library", *WORKER, "-B", env=env)
 
     def holding(self, at: str):
-        """Start a worker that stops at ``kind:phase``; see `tests.e2e.holding`.
+        """Start a worker that stops at ``kind:phase``; see `tests.e2e.pause_points`.
 
         Without beat, which as its child would outlive its death and hold its output open.
         """
         hold = {"HOLD_AT": at, "HOLD_FILE": str(self.folder / "hold")}
         (self.folder / "hold").touch()
         env = environment(self.folder, **self.addresses, **hold)
-        return started(*CELERY, "tests.e2e.holding", *WORKER, env=env)
+        return started(*CELERY, "tests.e2e.pause_points", *WORKER, env=env)
 
     def go_on(self) -> None:
         (self.folder / "hold.held").unlink()

@@ -6,7 +6,7 @@ import pytest
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.records import Catalogue
-from classifier.pipeline.training import Training, train
+from classifier.pipeline.training.train import Training, train
 from tests.pipeline.catalogues import TINY, make_catalogue
 from tests.pipeline.sentence_encoders import make_encoder
 

@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 
 from classifier.pipeline.config import Config
-from classifier.pipeline.modalities.audio import AudioModality, mel_filters
+from classifier.pipeline.features.modalities.audio import AudioModality, mel_filters
 from classifier.pipeline.records import BookRecord, Catalogue
 
 RATE = 16_000

@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from classifier.tables import metrics_table
+from classifier.management.report import metrics_table
 from library.console import Command as BaseCommand
 from library.console import Progress, as_text
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from classifier.tables import report
+from classifier.management.report import report
 from library.console import Command as BaseCommand
 from library.console import Progress
 
@@ -22,8 +22,8 @@ class Command(BaseCommand):
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.training import evaluate  # loads torch, which --help can do without
-        from classifier.services.versions import active_version, version_named
+        from classifier.services.registry.versions import active_version, version_named
+        from classifier.services.training.training import evaluate  # loads torch, which --help can do without
 
         name = options["version"]
         return evaluate(version=version_named(name) if name else active_version())

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.evaluation import evaluate_recommender  # loads torch
+        from classifier.services.recommendation.evaluation import evaluate_recommender  # loads torch
 
         return evaluate_recommender(
             share=options["share"], n=options["n"], settings=options["settings_"], progress=progress

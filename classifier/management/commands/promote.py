@@ -21,8 +21,8 @@ class Command(BaseCommand):
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.promotion import promote
-        from classifier.services.versions import version_named
+        from classifier.services.registry.promotion import promote
+        from classifier.services.registry.versions import version_named
 
         version = promote(version=version_named(options["name"]), now=timezone.now())
         return {

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.pruning import prune
+        from classifier.services.registry.pruning import prune
 
         return {"deleted": prune(now=timezone.now(), keep=options["keep"])}
 

@@ -26,7 +26,9 @@ class Command(BaseCommand):
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.retention import retention_costs  # loads torch, which --help can do without
+        from classifier.services.recommendation.retention_report import (
+            retention_costs,  # loads torch, which --help can do without
+        )
 
         return retention_costs(
             now=timezone.now(),

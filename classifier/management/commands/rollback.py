@@ -16,7 +16,7 @@ class Command(BaseCommand):
     example = "manage.py rollback"
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.promotion import rollback
+        from classifier.services.registry.promotion import rollback
 
         return {"version": rollback(now=timezone.now()).name}
 

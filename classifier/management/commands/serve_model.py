@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
         # Before numpy is loaded, which counts its threads then.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        from classifier.services.model_server import serve
+        from classifier.services.serving.server import serve
 
         serve(lock=options["lock"])
         return {}

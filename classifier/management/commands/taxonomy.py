@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from library.catalogue.models import Category, TaxonomyChange
-from library.catalogue.services.wishes import (
+from library.catalogue.services.taxonomy.requests import (
     BooksTo,
     Child,
     Merge,
@@ -66,8 +66,8 @@ class Command(BaseCommand):
             super().add_arguments(kind)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.taxonomy import apply, undo
-        from classifier.services.taxonomy_preview import preview
+        from classifier.services.taxonomy.changes import apply, undo
+        from classifier.services.taxonomy.preview import preview
 
         now = timezone.now()
         if options["kind"] == "undo":

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from classifier.management.report import report
 from classifier.management.running import RunCommand, add_settings
-from classifier.tables import report
 
 
 class Command(RunCommand):

@@ -8,11 +8,11 @@ from django.http import Http404, HttpRequest, HttpResponseBadRequest, HttpRespon
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from library.admin_site.widgets.charts import CHART_MEDIA
 from library.analytics.admin.scope import ScopeForm
-from library.analytics.figures.asked import Asked
-from library.analytics.figures.catalogue import PAGES
+from library.analytics.figures.query import Asked
+from library.analytics.figures.registry import PAGES
 from library.analytics.selectors.loans import NotCountedError, freshness
-from library.desk.charts import CHART_MEDIA
 from library.tabular.streaming import csv_stream
 
 if TYPE_CHECKING:

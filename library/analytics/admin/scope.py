@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from library.admin_site.widgets.fields import FoundByTyping
 from library.analytics.selectors.scope import INTERVALS, Scope, last_year
 from library.catalogue.models import Book, Branch, Category
-from library.desk.fields import FoundByTyping
 
 #: More days would be drawn as a blur.
 MOST_DAYS = 800

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
 
 from library.analytics.admin.pages import statistics_page
-from library.analytics.figures.catalogue import PAGES
+from library.analytics.figures.registry import PAGES
 from library.analytics.models import Statistics
 
 

@@ -22,8 +22,8 @@ from library.analytics.selectors.collection import use_by_category
 from library.analytics.selectors.loans import counts, freshness, groups
 from library.analytics.selectors.scope import Scope
 from library.analytics.selectors.titles import most_loaned
+from library.rest.lists.csv_renderer import LIST_RENDERERS, table, wants_table
 from library.rest.serializers import asked
-from library.rest.tables import LIST_RENDERERS, table, wants_table
 
 
 class SeesStatistics(BasePermission):

@@ -3,11 +3,11 @@
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from library.analytics.figures.asked import Asked
+from library.admin_site.widgets.charts import Chart, Series, bar_chart
+from library.analytics.figures.query import Asked
 from library.analytics.selectors.loans import counts
 from library.analytics.selectors.months import borrower_months
 from library.analytics.selectors.scope import period_name
-from library.desk.charts import Chart, Series, bar_chart
 
 
 def new_and_returning(asked: Asked) -> Chart:

@@ -4,10 +4,10 @@ from collections import defaultdict
 
 from django.utils.translation import gettext as _
 
-from library.analytics.figures.asked import Asked
+from library.admin_site.widgets.charts import Chart, Series, bar_chart, scatter
+from library.analytics.figures.query import Asked
 from library.analytics.selectors.collection import Use, titles_by_decade, use_by_category
 from library.analytics.selectors.tree import shown_under
-from library.desk.charts import Chart, Series, bar_chart, scatter
 
 
 def turnover(asked: Asked) -> Chart:

@@ -4,10 +4,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from library.analytics.figures.asked import Asked, Listing
+from library.analytics.figures.query import Asked, Listing
 from library.analytics.figures.titles import book_cells, book_headings, limited, titled
 from library.analytics.selectors.purchase import holds_of_all, wanted_titles
-from library.analytics.selectors.shelf import shelf_list
+from library.analytics.selectors.shelf_list import shelf_list
 from library.analytics.selectors.weeding import weeding_candidates, with_reasons
 from library.catalogue.models import Copy
 

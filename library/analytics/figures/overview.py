@@ -8,12 +8,12 @@ from typing import Any
 from django.utils.dates import MONTHS_3, WEEKDAYS
 from django.utils.translation import gettext as _
 
-from library.analytics.figures.asked import Asked
+from library.admin_site.widgets.charts import Chart, Series, bar_chart, heatmap, line_chart
+from library.analytics.figures.query import Asked
 from library.analytics.selectors.loans import Group, Numbers, Table, by_season, counts, groups
-from library.analytics.selectors.returns import out_now, overdue_by_branch
+from library.analytics.selectors.overdue import out_now, overdue_by_branch
 from library.analytics.selectors.scope import period_name, periods
 from library.analytics.selectors.tree import shown_under
-from library.desk.charts import Chart, Series, bar_chart, heatmap, line_chart
 
 #: Lines that can be told apart; what is left is put together.
 LINES = 7

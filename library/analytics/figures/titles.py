@@ -7,12 +7,12 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from library.analytics.figures.asked import Asked, Link, Listing
+from library.admin_site.widgets.charts import Chart, Series, bar_chart
+from library.analytics.figures.query import Asked, Link, Listing
 from library.analytics.selectors.collection import holdings
 from library.analytics.selectors.titles import least_loaned, most_loaned, never_loaned
 from library.catalogue.models import Book
 from library.circulation.selectors.calendar import library_date
-from library.desk.charts import Chart, Series, bar_chart
 
 #: Bars that are read at a glance; CSV has more.
 BARS = 25

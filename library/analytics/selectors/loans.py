@@ -18,8 +18,8 @@ from library.analytics.models import (
     ItemTypeDay,
     Statistics,
 )
+from library.analytics.selectors.disclosure_control import told_groups
 from library.analytics.selectors.scope import Scope, periods
-from library.analytics.selectors.small_groups import told_groups
 from library.catalogue.models import Branch, Category, ItemType
 from library.errors import LibraryError
 from library.people.models import Borrower, BorrowerCategory

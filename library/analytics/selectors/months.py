@@ -6,8 +6,8 @@ from datetime import date
 from django.conf import settings
 
 from library.analytics.models import BorrowerMonth
+from library.analytics.selectors.disclosure_control import told_groups
 from library.analytics.selectors.scope import Scope
-from library.analytics.selectors.small_groups import told_groups
 
 
 @dataclass(frozen=True)

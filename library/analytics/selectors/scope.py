@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.formats import date_format
 
-from library.catalogue.selectors import with_those_below
+from library.catalogue.selectors.categories import with_those_below
 from library.circulation.selectors.calendar import library_date, start_of_day
 
 INTERVALS = ("day", "week", "month", "quarter", "year")

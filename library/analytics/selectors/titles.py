@@ -9,8 +9,8 @@ from library.analytics.models import TitleUse
 from library.analytics.selectors.scope import Scope
 from library.catalogue.models import Book, Copy
 from library.circulation.models import LeftOutLoans, LoanEvent
+from library.db import KEYS_A_QUERY
 from library.people.models import Borrower
-from library.tabular import KEYS_A_QUERY
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from library.analytics.selectors.titles import copies_held, titles_held
 from library.catalogue.models import TITLE_START, Book, Copy
 from library.circulation.models import Hold
 from library.circulation.selectors.calendar import library_date
-from library.tabular import KEYS_A_QUERY, batches
+from library.db import KEYS_A_QUERY, batches
 
 #: What editions of one work have in common. The subtitle, too: it is where volumes differ.
 _WORK = ("title", "subtitle", "authors", "language")

@@ -34,7 +34,7 @@ from library.catalogue.models import Book
 from library.circulation.models import LoanEvent
 from library.circulation.selectors.calendar import start_of_day
 from library.console import Progress, no_progress
-from library.tabular import KEYS_A_QUERY, batches
+from library.db import KEYS_A_QUERY, batches
 
 KIND = LoanEvent.Kind
 COUNTED = (KIND.CHECKOUT, KIND.RENEWAL, KIND.CHECKIN, KIND.HOLD_PLACED)

@@ -17,14 +17,14 @@ from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from library.analytics.figures.asked import Asked, Listing
-from library.analytics.figures.catalogue import PAGES
+from library.admin_site.widgets.charts import Chart
+from library.analytics.figures.query import Asked, Listing
+from library.analytics.figures.registry import PAGES
 from library.analytics.models import ScheduledReport
 from library.analytics.selectors.loans import NotCountedError
 from library.analytics.selectors.scope import Scope, period_name, period_of
 from library.circulation.selectors.calendar import library_date
 from library.console import as_text
-from library.desk.charts import Chart
 from library.tabular import CsvWriter
 
 logger = logging.getLogger(__name__)

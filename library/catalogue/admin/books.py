@@ -18,14 +18,14 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 from unfold.decorators import display
 
-from library.catalogue import covers
+from library.admin_site.import_page import ImportingAdmin
 from library.catalogue.admin.importing import BOOKS
-from library.catalogue.files import FileRefusedError, digest_name
+from library.catalogue.media import covers
+from library.catalogue.media.audio import HEAD_BYTES, MOST_BYTES, recording_suffix
+from library.catalogue.media.storage import FileRefusedError, digest_name
 from library.catalogue.models import Book, Copy
-from library.catalogue.recordings import HEAD_BYTES, MOST_BYTES, recording_suffix
 from library.catalogue.search import in_order, matching, ranked
 from library.catalogue.services import CategoryRetiredError, librarian_source, save_book
-from library.desk.importing import ImportingAdmin
 
 
 class CopyInline(TabularInline):

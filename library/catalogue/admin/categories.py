@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from library.admin_site.import_page import ImportingAdmin
 from library.catalogue.admin.importing import CATEGORIES
 from library.catalogue.models import Category
-from library.desk.importing import ImportingAdmin
 
 
 @admin.register(Category)

@@ -5,9 +5,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from library.catalogue.admin.finding import FindingAdmin
-from library.catalogue.finding import copies_marked, titles_called
+from library.catalogue.admin.lookup import FindingAdmin
 from library.catalogue.models import Branch, Copy, ItemType
+from library.catalogue.selectors.lookup import copies_marked, titles_called
 
 
 @admin.register(Branch, ItemType)

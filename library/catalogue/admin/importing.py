@@ -5,9 +5,9 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from library.admin_site.import_page import Importing
 from library.catalogue.importing.books import COLUMNS, import_books
 from library.catalogue.importing.categories import LABELS, import_categories
-from library.desk.importing import Importing
 from library.tabular import ImportReport
 
 BOOKS = Importing(

@@ -13,10 +13,11 @@ from rest_framework.views import APIView
 from library.catalogue.api.serializers import CatalogueBookSerializer
 from library.catalogue.models import Book, Branch, Category
 from library.catalogue.search import MOST_HITS, matching, ranked
-from library.catalogue.selectors import held, with_those_below
-from library.rest.cursors import PagesOrCursors, follows
-from library.rest.fields import FIELDS_PARAMETER, chosen_fields
-from library.rest.filters import StableOrdering, StrictFilters
+from library.catalogue.selectors.books import held
+from library.catalogue.selectors.categories import with_those_below
+from library.rest.lists.filters import StableOrdering, StrictFilters
+from library.rest.lists.pagination import PagesOrCursors, follows
+from library.rest.lists.sparse_fields import FIELDS_PARAMETER, chosen_fields
 from library.rest.views import RecordViewSet
 
 #: What is shown of a book that is no column of its own, and what of the database it takes.

@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from library.catalogue.models import Category
-from library.catalogue.selectors import CategoryNode, ancestors, category_tree
-from library.rest.examples import example
+from library.catalogue.selectors.categories import CategoryNode, ancestors, category_tree
+from library.rest.lists.csv_renderer import LIST_RENDERERS, table, wants_table
+from library.rest.schema.examples import example
 from library.rest.serializers import RecordSerializer, asked
-from library.rest.tables import LIST_RENDERERS, table, wants_table
 from library.rest.views import RecordViewSet
 
 #: Deeper ones are asked for by `children`: no scheme in use has them, and nobody's JSON reader is to run out

@@ -2,10 +2,10 @@
 
 import django_filters
 
-from library.catalogue.api.finding import FILTERS
-from library.catalogue.finding import copies_marked, titles_called
+from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Branch, Copy, ItemType
-from library.rest.examples import example
+from library.catalogue.selectors.lookup import copies_marked, titles_called
+from library.rest.schema.examples import example
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
 

@@ -18,8 +18,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from library.catalogue.covers import LONG_SIDE, cover_file
-from library.catalogue.files import FileRefusedError
+from library.catalogue.media.covers import LONG_SIDE, cover_file
+from library.catalogue.media.storage import FileRefusedError
 from library.catalogue.models import Book
 
 #: The longer side in pixels. Small: a line of a list on a screen of double density; large: what is kept.

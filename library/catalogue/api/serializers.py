@@ -7,10 +7,10 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from library.catalogue.models import Book
-from library.catalogue.selectors import availability
+from library.catalogue.selectors.books import availability
 from library.catalogue.services import librarian_source, save_book
-from library.rest.examples import example
-from library.rest.fields import ChosenFields
+from library.rest.lists.sparse_fields import ChosenFields
+from library.rest.schema.examples import example
 from library.rest.serializers import RecordSerializer
 
 BOOK: dict[str, Any] = {

@@ -11,10 +11,12 @@ from django.utils.translation import gettext as _
 from library.catalogue.importing.fields import read_values
 from library.catalogue.importing.file_store import FileStore, file_stores
 from library.catalogue.models import Book
-from library.catalogue.selectors import book_ids, category_ids, retired_notations
+from library.catalogue.selectors.books import book_ids
+from library.catalogue.selectors.categories import category_ids, retired_notations
 from library.catalogue.services import add_first_copies, check_open, ensure_categories, index_books
 from library.console import Progress, no_progress
-from library.tabular import ImportReport, Row, batches, clean_line, kept_or_undone, longest, quoted, read_rows
+from library.db import batches
+from library.tabular import ImportReport, Row, clean_line, kept_or_undone, longest, quoted, read_rows
 
 COLUMNS = (
     *("title", "subtitle", "authors", "publisher", "year", "language", "isbn", "description"),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from library.catalogue.importing.fields import cut
 from library.catalogue.models import Category
-from library.catalogue.selectors import retired_notations
+from library.catalogue.selectors.categories import retired_notations
 from library.catalogue.services import ensure_categories
 from library.console import Progress, no_progress
 from library.tabular import ImportReport, Row, clean_line, kept_or_undone, longest, quoted, read_rows

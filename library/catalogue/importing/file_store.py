@@ -10,9 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from library.catalogue.covers import store_cover
-from library.catalogue.files import FileRefusedError, StoredFile
-from library.catalogue.recordings import store_recording
+from library.catalogue.media.audio import store_recording
+from library.catalogue.media.covers import store_cover
+from library.catalogue.media.storage import FileRefusedError, StoredFile
 from library.errors import LibraryError
 from library.tabular import ImportReport
 

@@ -3,9 +3,9 @@
 It stands below the models, so that migrations may fill the index: it is given rows and querysets.
 """
 
-from library.catalogue.search.entries import COLUMNS, BookText
-from library.catalogue.search.finding import MOST_HITS, in_order, matching, ranked
-from library.catalogue.search.tables import create_table, drop_table, forget_gone, write_entries
+from library.catalogue.search.execution import MOST_HITS, in_order, matching, ranked
+from library.catalogue.search.index_entries import COLUMNS, BookText
+from library.catalogue.search.schema import create_table, drop_table, forget_gone, write_entries
 
 __all__ = [
     "COLUMNS",

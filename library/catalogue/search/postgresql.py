@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from library.catalogue.search.entries import PAIR, Entry
-from library.catalogue.search.queries import Condition, Token, Where
+from library.catalogue.search.index_entries import PAIR, Entry
+from library.catalogue.search.query_parser import Condition, Token, Where
 
 # A table of its own: searching reads narrow rows, and reading books reads no tsvector.
 # The pending list of an index is read by every search, so it is kept short.

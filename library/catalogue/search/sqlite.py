@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from library.catalogue.search.entries import Entry
-from library.catalogue.search.queries import Condition, Token, Where
+from library.catalogue.search.index_entries import Entry
+from library.catalogue.search.query_parser import Condition, Token, Where
 
 CREATE = [
     # The tokenizer "ascii" takes all beyond ASCII as letters, and so our tokens as they are.

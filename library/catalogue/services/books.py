@@ -9,7 +9,7 @@ from library.catalogue.models import Book
 from library.catalogue.search import COLUMNS, BookText, forget_gone, write_entries
 from library.catalogue.services.categories import check_open
 from library.console import Progress, no_progress
-from library.tabular import KEYS_A_QUERY, batches
+from library.db import KEYS_A_QUERY, batches
 
 
 @transaction.atomic

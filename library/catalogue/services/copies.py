@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from library.catalogue.models import Book, Copy
-from library.tabular import KEYS_A_QUERY, batches, longest
+from library.db import KEYS_A_QUERY, batches
+from library.tabular import longest
 
 
 def add_copies(*, books: Sequence[tuple[int, str]]) -> list[Copy]:

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from library.circulation.models import Hold, Loan
 from library.circulation.services.erasure import erase_borrower, reasons_against_erasing
-from library.circulation.services.refusal import CirculationRefused
+from library.circulation.services.refusals import CirculationRefused
 from library.people.admin.borrowers import BorrowerAdmin
 from library.people.models import Borrower
 

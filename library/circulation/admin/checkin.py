@@ -13,7 +13,7 @@ from library.circulation.admin.desk import DeskPage
 from library.circulation.models import Loan
 from library.circulation.selectors.fines import owed_for
 from library.circulation.services.checkin import CheckinResult, checkin
-from library.circulation.services.routing import Action as Destination
+from library.circulation.services.transits import Action as Destination
 from library.people.models import AuditEntry
 
 Action = AuditEntry.Action

@@ -18,8 +18,8 @@ from library.circulation.selectors.fines import loans_owed_for
 from library.circulation.selectors.holds import last_day_on_shelf
 from library.circulation.selectors.overdue import days_late
 from library.circulation.services.checkout import checkout
+from library.circulation.services.eligibility import reasons_against
 from library.circulation.services.renewals import renew
-from library.circulation.services.standing import reasons_against
 from library.people.models import AuditEntry, Borrower
 from library.people.selectors import search_borrowers
 

@@ -17,7 +17,7 @@ from django.views import View
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import Loan
 from library.circulation.services.fines import pay_fine
-from library.circulation.services.refusal import CirculationRefused
+from library.circulation.services.refusals import CirculationRefused
 from library.errors import LibraryError
 from library.people.models import AuditEntry
 from library.people.services.audit import write_entry

@@ -18,13 +18,13 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from library.catalogue.admin.finding import FindingAdmin
+from library.admin_site.widgets.filters import DaysFilter
+from library.catalogue.admin.lookup import FindingAdmin
 from library.circulation.admin.reporting import FOUND_BY_HELP, who
 from library.circulation.models import FineEntry, Loan
-from library.circulation.selectors.finding import FINES_FOUND_BY
 from library.circulation.selectors.fines import owed_for
+from library.circulation.selectors.lookup import FINES_FOUND_BY
 from library.circulation.services.fines import pay_fine, waive_fine
-from library.desk.filters import DaysFilter
 from library.errors import LibraryError
 from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import without_personal_data

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.admin.lookup import FindingAdmin
 from library.circulation.admin.reporting import FOUND_BY_HELP, action_on_each, who
 from library.circulation.models import Hold
-from library.circulation.selectors.finding import HOLDS_FOUND_BY
+from library.circulation.selectors.lookup import HOLDS_FOUND_BY
 from library.circulation.services.holds import (
     cancel_hold,
     expire_hold,

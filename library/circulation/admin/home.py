@@ -10,11 +10,11 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from library.admin_site.widgets.tiles import Tile, labelled
 from library.circulation.models import Hold, Loan, LoanEvent
+from library.circulation.selectors.daily_counts import SoFar, so_far_today
 from library.circulation.selectors.holds import holds_not_fetched
 from library.circulation.selectors.overdue import is_overdue
-from library.circulation.selectors.today import SoFar, so_far_today
-from library.desk.tiles import Tile, labelled
 
 _VERY_LATE = 30
 """Days, from which on a loan seldom comes back by itself."""

@@ -2,8 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from library.admin_site.import_page import Importing
 from library.circulation.importing.loans import OPTIONAL, REQUIRED, import_loans
-from library.desk.importing import Importing
 
 LOANS = Importing(
     title=_("Import loans"),

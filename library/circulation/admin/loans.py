@@ -11,17 +11,17 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from library.catalogue.admin.finding import FindingAdmin
+from library.admin_site.import_page import ImportingAdmin
+from library.admin_site.widgets.filters import DaysFilter
+from library.catalogue.admin.lookup import FindingAdmin
 from library.circulation.admin.checkin import CheckinPage
 from library.circulation.admin.checkout import CheckoutPage
 from library.circulation.admin.desk import DeskPage
 from library.circulation.admin.importing import LOANS
 from library.circulation.admin.reporting import FOUND_BY_HELP, who
 from library.circulation.models import Loan
-from library.circulation.selectors.finding import LOANS_FOUND_BY
-from library.circulation.services.settling import settle_copies, settle_loans
-from library.desk.filters import DaysFilter
-from library.desk.importing import ImportingAdmin
+from library.circulation.selectors.lookup import LOANS_FOUND_BY
+from library.circulation.services.reconciliation import settle_copies, settle_loans
 from library.people.admin.audit import Action, AuditedAdmin
 from library.people.selectors import without_personal_data
 

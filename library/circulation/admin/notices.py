@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
-from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.admin.lookup import FindingAdmin
 from library.circulation.admin.reporting import ReadOnlyAdmin, csv_response
 from library.circulation.models import Notice
-from library.circulation.selectors.finding import NOTICES_FOUND_BY
+from library.circulation.selectors.lookup import NOTICES_FOUND_BY
 from library.circulation.services.notices import letters_to_print, mark_printed
 from library.people.admin.audit import Action
 from library.people.selectors import without_personal_data

@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
-from library.catalogue.admin.finding import FindingAdmin
+from library.catalogue.admin.lookup import FindingAdmin
 from library.circulation.admin.reporting import FOUND_BY_HELP, ReadOnlyAdmin, csv_response
 from library.circulation.models import Loan, OverdueLoan
 from library.circulation.selectors.calendar import library_date
-from library.circulation.selectors.finding import LOANS_FOUND_BY
+from library.circulation.selectors.lookup import LOANS_FOUND_BY
 from library.circulation.selectors.overdue import days_late, fine_so_far, is_overdue, overdue_loans
 from library.people.admin.audit import Action
 from library.people.selectors import without_personal_data

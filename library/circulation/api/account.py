@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from library.circulation.api.holds import HoldSerializer
 from library.circulation.api.loans import LoanSerializer, ReasonSerializer
 from library.circulation.selectors.accounts import account_of
-from library.circulation.services.standing import reasons_against
+from library.circulation.services.eligibility import reasons_against
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import PERSONAL_FIELDS, Borrower
 

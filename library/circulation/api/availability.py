@@ -9,9 +9,9 @@ from rest_framework.views import APIView
 
 from library.catalogue.api.serializers import AVAILABILITY, AvailabilitySerializer
 from library.catalogue.models import Book
-from library.catalogue.selectors import availability
+from library.catalogue.selectors.books import availability
 from library.circulation.selectors.holds import number_waiting
-from library.rest.examples import example
+from library.rest.schema.examples import example
 
 
 @example("one can be had", AVAILABILITY | {"holds_waiting": 0})

@@ -11,13 +11,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from library.catalogue.api.finding import FILTERS
+from library.catalogue.api.lookup import FILTERS
 from library.circulation.models import FineEntry, Loan
-from library.circulation.selectors.finding import FINES_FOUND_BY
+from library.circulation.selectors.lookup import FINES_FOUND_BY
 from library.circulation.services.fines import pay_fine, waive_fine
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.selectors import without_personal_data
-from library.rest.permissions import PersonalDataPermissions
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.serializers import validated
 from library.rest.views import ReadViewSet
 

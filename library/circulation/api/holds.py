@@ -9,10 +9,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from library.catalogue.api.finding import FILTERS
+from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Book, Branch
 from library.circulation.models import Hold
-from library.circulation.selectors.finding import HOLDS_FOUND_BY
+from library.circulation.selectors.lookup import HOLDS_FOUND_BY
 from library.circulation.services.holds import (
     cancel_hold,
     place_hold,
@@ -23,7 +23,7 @@ from library.circulation.services.holds import (
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
-from library.rest.permissions import PersonalDataPermissions
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.serializers import validated
 from library.rest.views import ReadViewSet
 

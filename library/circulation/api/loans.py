@@ -1,6 +1,5 @@
 """Loans in the REST API: for those who may see who borrows what."""
 
-from datetime import date
 from typing import Any
 
 import django_filters
@@ -15,21 +14,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from library.catalogue.api.finding import FILTERS
+from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import Loan
-from library.circulation.selectors.finding import LOANS_FOUND_BY
+from library.circulation.selectors.lookup import LOANS_FOUND_BY
 from library.circulation.selectors.overdue import is_overdue
 from library.circulation.services.checkin import CheckinResult, checkin
 from library.circulation.services.checkout import checkout
+from library.circulation.services.reconciliation import settle_loans
 from library.circulation.services.renewals import reasons_against_renewing, renew
-from library.circulation.services.routing import Action as Destination
-from library.circulation.services.settling import settle_loans
+from library.circulation.services.transits import Action as Destination
 from library.people.api.audit import Action, AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
-from library.rest.deprecation import deprecated
-from library.rest.permissions import PersonalDataPermissions
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.serializers import RecordSerializer, validated
 from library.rest.views import RecordViewSet
 
@@ -159,13 +157,6 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
         )
         self.audit(Action.CHANGED, object_key=loan.pk)
         return Response(self.get_serializer(loan).data, status=status.HTTP_201_CREATED)
-
-    @deprecated(since=date(2026, 11, 27), sunset=date(2027, 6, 1), instead="/api/v1/loans/")
-    @extend_schema(request=CheckoutSerializer, responses={201: LoanSerializer})
-    @action(detail=False, methods=["post"])
-    def checkout(self, request: Request) -> Response:
-        """The same as POST to the list."""
-        return self.create(request)
 
     @extend_schema(
         request=DeskSerializer, responses=CheckinResultSerializer, operation_id="loans_checkin_copy_create"

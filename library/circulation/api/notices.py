@@ -3,12 +3,12 @@
 import django_filters
 from rest_framework import serializers
 
-from library.catalogue.api.finding import FILTERS
+from library.catalogue.api.lookup import FILTERS
 from library.circulation.models import Notice
-from library.circulation.selectors.finding import NOTICES_FOUND_BY
+from library.circulation.selectors.lookup import NOTICES_FOUND_BY
 from library.people.api.audit import AuditedViewSet
 from library.people.selectors import without_personal_data
-from library.rest.permissions import PersonalDataPermissions
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.views import ReadViewSet
 
 

@@ -4,7 +4,7 @@ import django_filters
 from rest_framework import serializers
 
 from library.circulation.models import ClosedDay, LoanPolicy
-from library.rest.permissions import PersonalDataPermissions
+from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
 

@@ -10,16 +10,17 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from library.catalogue.models import Book
-from library.catalogue.selectors import book_ids
+from library.catalogue.selectors.books import book_ids
 from library.catalogue.services import add_copies
 from library.circulation.importing.copies import FOREVER, Span, assign_copies
-from library.circulation.importing.rows import LoanRow, read_loan
+from library.circulation.importing.parsing import LoanRow, read_loan
 from library.circulation.models import Loan
 from library.circulation.selectors import copies_of_books, loans_of_books
-from library.circulation.services.settling import settle_loans
+from library.circulation.services.reconciliation import settle_loans
 from library.console import Progress, no_progress
+from library.db import KEYS_A_QUERY, batches
 from library.people.services.borrowers import ensure_borrowers
-from library.tabular import KEYS_A_QUERY, ImportReport, batches, kept_or_undone, quoted, read_rows
+from library.tabular import ImportReport, kept_or_undone, quoted, read_rows
 
 REQUIRED = ("borrower", "book", "borrowed_at")
 OPTIONAL = ("returned_at", "due_at", "renewals")

@@ -7,7 +7,7 @@ from django.db.models import F
 
 from library.catalogue.models import Copy
 from library.circulation.models import Hold, Loan
-from library.tabular import KEYS_A_QUERY, batches
+from library.db import KEYS_A_QUERY, batches
 
 
 def loans_of_books(*, book_ids: Collection[int]) -> list[tuple[int, str | None, Loan]]:

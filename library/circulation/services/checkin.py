@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import Hold, Loan, LoanEvent
+from library.circulation.services.anonymisation import forget_at_return, lock_who_forgets
 from library.circulation.services.events import record_event
 from library.circulation.services.fines import charge_lateness
-from library.circulation.services.forgetting import forget_at_return, lock_who_forgets
 from library.circulation.services.locks import lock_copy, lock_open_loan, lock_queue, move
-from library.circulation.services.refusal import Reason, refuse_if
-from library.circulation.services.routing import Action, route_copy
+from library.circulation.services.refusals import Reason, refuse_if
+from library.circulation.services.transits import Action, route_copy
 
 
 @dataclass(frozen=True, slots=True)

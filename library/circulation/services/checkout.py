@@ -13,11 +13,11 @@ from library.circulation.models import LOAN_TERMS, Hold, Loan, LoanEvent, LoanPo
 from library.circulation.selectors.calendar import due_at, library_date
 from library.circulation.selectors.holds import is_spoken_for
 from library.circulation.selectors.policies import policy_in_force
+from library.circulation.services.eligibility import reasons_against
 from library.circulation.services.events import record_event
 from library.circulation.services.holds import fulfil
 from library.circulation.services.locks import lock_borrower, lock_copy, lock_queue, move
-from library.circulation.services.refusal import Reason, refuse_if
-from library.circulation.services.standing import reasons_against
+from library.circulation.services.refusals import Reason, refuse_if
 from library.people.models import Borrower
 
 

@@ -24,8 +24,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from library.circulation.models import CoBorrowing, Loan
-from library.circulation.services.counts import add_counts
-from library.tabular import KEYS_A_QUERY, batches
+from library.db import KEYS_A_QUERY, add_counts, batches
 
 TITLES_A_BORROWER = 300
 

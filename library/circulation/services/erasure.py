@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from library.circulation.models import FineEntry, Hold, Loan, LoanEvent
 from library.circulation.selectors.fines import owed_by
 from library.circulation.selectors.retention import is_owed_for
-from library.circulation.services.forgetting import cut_events, cut_fines, cut_holds, cut_loans
+from library.circulation.services.anonymisation import cut_events, cut_fines, cut_holds, cut_loans
 from library.circulation.services.holds import cancel_hold
 from library.circulation.services.locks import lock_borrower
-from library.circulation.services.refusal import Reason, refuse_if
+from library.circulation.services.refusals import Reason, refuse_if
 from library.people.models import Borrower
 
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from library.catalogue.models import Copy
 from library.circulation.models import Hold, Loan, LoanEvent
+from library.db import KEYS_A_QUERY, batches
 from library.people.models import Borrower
-from library.tabular import KEYS_A_QUERY, batches
 
 
 def record_event(

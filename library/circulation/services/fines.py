@@ -11,7 +11,7 @@ from library.circulation.models import FineEntry, Loan, LoanEvent
 from library.circulation.selectors.fines import CENT, charged_for, fine_for, fine_to_charge, owed_for
 from library.circulation.services.events import record_event
 from library.circulation.services.locks import lock_borrower
-from library.circulation.services.refusal import Reason, refuse_if
+from library.circulation.services.refusals import Reason, refuse_if
 
 
 def charge_lateness(

@@ -12,6 +12,7 @@ from library.circulation.models import Hold, Loan, LoanEvent
 from library.circulation.selectors.calendar import library_date
 from library.circulation.selectors.holds import last_day_on_shelf
 from library.circulation.selectors.policies import policy_in_force
+from library.circulation.services.eligibility import reasons_against
 from library.circulation.services.events import record_hold_event
 from library.circulation.services.locks import (
     lock_book,
@@ -21,9 +22,8 @@ from library.circulation.services.locks import (
     move,
     read_borrower,
 )
-from library.circulation.services.refusal import CirculationRefused, Reason, refuse_if
-from library.circulation.services.routing import Routing, route_copy
-from library.circulation.services.standing import reasons_against
+from library.circulation.services.refusals import CirculationRefused, Reason, refuse_if
+from library.circulation.services.transits import Routing, route_copy
 from library.people.models import Borrower
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from library.catalogue.models import Book, Copy
 from library.circulation.models import Hold, Loan
 from library.circulation.selectors.holds import in_order
-from library.circulation.services.refusal import CirculationRefused, Reason
+from library.circulation.services.refusals import CirculationRefused, Reason
 from library.people.models import PERSONAL_FIELDS, Borrower
 from library.people.selectors import without_personal_data
 

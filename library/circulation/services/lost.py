@@ -7,13 +7,13 @@ from django.utils.translation import gettext as _
 
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import Loan, LoanEvent
+from library.circulation.services.anonymisation import lock_who_forgets
 from library.circulation.services.checkin import CheckinResult, receive
 from library.circulation.services.events import record_event
 from library.circulation.services.fines import charge_lateness
-from library.circulation.services.forgetting import lock_who_forgets
 from library.circulation.services.holds import release
 from library.circulation.services.locks import lock_copy, lock_open_loan, lock_queue, move
-from library.circulation.services.refusal import Reason, refuse_if
+from library.circulation.services.refusals import Reason, refuse_if
 
 
 def mark_lost(*, copy: Copy, now: datetime) -> Copy:

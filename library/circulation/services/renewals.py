@@ -13,11 +13,11 @@ from library.circulation.selectors.calendar import due_at, library_date
 from library.circulation.selectors.holds import is_spoken_for, queue_of
 from library.circulation.selectors.policies import policy_in_force
 from library.circulation.services.checkout import terms_of
+from library.circulation.services.eligibility import reasons_against
 from library.circulation.services.events import record_event
 from library.circulation.services.fines import charge_lateness
 from library.circulation.services.locks import lock_borrower, lock_copy, lock_loan, lock_queue, move
-from library.circulation.services.refusal import CirculationRefused, Reason, refuse_if
-from library.circulation.services.standing import reasons_against
+from library.circulation.services.refusals import CirculationRefused, Reason, refuse_if
 
 
 def renew(*, loan: Loan, now: datetime) -> Loan:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from library.desk.filters import DaysFilter
+from library.admin_site.widgets.filters import DaysFilter
 from library.people.models import AuditEntry
 from library.people.selectors import entries_about
 from library.people.services.audit import write_entry

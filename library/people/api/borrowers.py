@@ -17,8 +17,8 @@ from library.people.api.audit import Action, AuditedRecordViewSet
 from library.people.models import Borrower, BorrowerCategory
 from library.people.selectors import export_borrower, search_borrowers
 from library.people.services.borrowers import save_borrower
-from library.rest.filters import StableOrdering, StrictFilters
-from library.rest.permissions import PersonalDataPermissions
+from library.rest.auth.permissions import PersonalDataPermissions
+from library.rest.lists.filters import StableOrdering, StrictFilters
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
 

@@ -5,7 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from library.people.encryption import index
+from library.people.encryption import blind_index
 from library.people.encryption.fields import EncryptedTextField
 
 #: What is known of the person, encrypted at rest; lists that show none of it defer it.
@@ -93,14 +93,14 @@ class BorrowerTerm(models.Model):
     """One word that a borrower is found by, as a keyed digest; written with the borrower."""
 
     class Kind(models.TextChoices):
-        CARD = index.CARD, _("card number")
-        EMAIL = index.EMAIL, _("e-mail")
-        PHONE = index.PHONE, _("phone")
-        NAME = index.NAME, _("name")
+        CARD = blind_index.CARD, _("card number")
+        EMAIL = blind_index.EMAIL, _("e-mail")
+        PHONE = blind_index.PHONE, _("phone")
+        NAME = blind_index.NAME, _("name")
 
     borrower = models.ForeignKey(Borrower, models.CASCADE, related_name="terms", verbose_name=_("borrower"))
     kind = models.CharField(_("kind"), max_length=5, choices=Kind)
-    digest = models.CharField(_("digest"), max_length=index.DIGEST_LENGTH)
+    digest = models.CharField(_("digest"), max_length=blind_index.DIGEST_LENGTH)
 
     class Meta:
         verbose_name = _("search term of a borrower")
@@ -121,7 +121,7 @@ class KeyCanary(models.Model):
     KNOWN_TEXT = "canary"
 
     text = EncryptedTextField(_("text"), max_length=20, default=KNOWN_TEXT)
-    digest = models.CharField(_("digest"), max_length=index.DIGEST_LENGTH)
+    digest = models.CharField(_("digest"), max_length=blind_index.DIGEST_LENGTH)
 
     class Meta:
         verbose_name = _("key canary")

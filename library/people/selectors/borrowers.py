@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from django.db.models import Count, Model, Q, QuerySet
 
-from library.catalogue.finding import MOST_HITS
-from library.people.encryption import index
+from library.catalogue.selectors.lookup import MOST_HITS
+from library.db import KEYS_A_QUERY, batches
+from library.people.encryption import blind_index
 from library.people.models import PERSONAL_FIELDS, Borrower, BorrowerTerm
-from library.tabular import KEYS_A_QUERY, batches
 
 #: More than all that a borrower can be found by; beyond it a query would only be work for the database.
 LONGEST_QUERY = 600
@@ -46,7 +46,7 @@ def search_borrowers(*, query: str) -> QuerySet[Borrower]:
         matches &= _run_matches(terms, kind, list(run))
     if len(words) > 1:
         # A card number may have spaces in it.
-        matches |= terms.has((index.CARD, index.card_term(query)))
+        matches |= terms.has((blind_index.CARD, blind_index.card_term(query)))
     return Borrower.objects.filter(pk__in=terms.borrowers(matches))
 
 
@@ -72,10 +72,10 @@ def without_personal_data(rows: QuerySet[Row], *, at: str = "borrower") -> Query
 
 
 def _kind_of_word(word: str) -> str:
-    if index.is_phone(word):
-        return index.PHONE
-    chinese = index.chinese_name(word)
-    return index.NAME if chinese and index.name_words(word) == [chinese] else ""
+    if blind_index.is_phone(word):
+        return blind_index.PHONE
+    chinese = blind_index.chinese_name(word)
+    return blind_index.NAME if chinese and blind_index.name_words(word) == [chinese] else ""
 
 
 class _Terms:
@@ -90,7 +90,7 @@ class _Terms:
 
     def has(self, *terms: tuple[str, str]) -> Q:
         """Return the condition that a borrower has one of the terms."""
-        self._digests.append([index.digest(kind, term) for kind, term in terms])
+        self._digests.append([blind_index.digest(kind, term) for kind, term in terms])
         return Q(**{f"has_{len(self._digests) - 1}__gt": 0})
 
     def borrowers(self, condition: Q) -> QuerySet:
@@ -110,27 +110,30 @@ def _run_matches(terms: _Terms, kind: str, words: list[str]) -> Q:
     for word in words:
         matches &= _word_matches(terms, word)
     together = "".join(words)
-    if len(words) > 1 and kind == index.PHONE:
-        matches |= terms.has((index.PHONE, index.phone_term(together)))
-    elif len(words) > 1 and kind == index.NAME:
-        matches |= terms.has((index.NAME, index.chinese_name(together)))
+    if len(words) > 1 and kind == blind_index.PHONE:
+        matches |= terms.has((blind_index.PHONE, blind_index.phone_term(together)))
+    elif len(words) > 1 and kind == blind_index.NAME:
+        matches |= terms.has((blind_index.NAME, blind_index.chinese_name(together)))
     return matches
 
 
 def _word_matches(terms: _Terms, word: str) -> Q:
-    wholes = [(index.CARD, index.card_term(word)), (index.EMAIL, index.email_term(word))]
-    if index.is_phone(word):
-        wholes.append((index.PHONE, index.phone_term(word)))
+    wholes = [
+        (blind_index.CARD, blind_index.card_term(word)),
+        (blind_index.EMAIL, blind_index.email_term(word)),
+    ]
+    if blind_index.is_phone(word):
+        wholes.append((blind_index.PHONE, blind_index.phone_term(word)))
     # The words round an @ are no name: they would find Anna Example by anna@example.org.
-    names = [] if "@" in word else index.name_words(word)
+    names = [] if "@" in word else blind_index.name_words(word)
     if len(names) == 1:
-        return terms.has(*wholes, (index.NAME, names[0]))
+        return terms.has(*wholes, (blind_index.NAME, names[0]))
     matches = terms.has(*wholes)
     if names:
         # Jean-Luc is one word of the query and two of the name.
         all_names = Q()
         for name in names:
-            all_names &= terms.has((index.NAME, name))
+            all_names &= terms.has((blind_index.NAME, name))
         matches |= all_names
     return matches
 

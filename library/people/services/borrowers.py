@@ -7,10 +7,10 @@ from django.db.models import CASCADE
 
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
-from library.people.encryption.index import terms_of
+from library.db import KEYS_A_QUERY, batches
+from library.people.encryption.blind_index import terms_of
 from library.people.models import Borrower, BorrowerTerm
 from library.people.selectors import borrower_ids
-from library.tabular import KEYS_A_QUERY, batches
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from classifier.models import Reclassification
 from library.celery import app
-from library.desk.beat import AdminsScheduler
+from library.scheduler import AdminsScheduler
 from tests.classifier.libraries import QUICK, make_library
 from tests.conftest import default_database, migrated
 from tests.e2e.faults.installations import QUICKLY, Installation

@@ -13,8 +13,8 @@ from django.db.models import Count
 
 from classifier.models import Run
 from tests.classifier.libraries import QUICK
+from tests.e2e.faults.invariants import check_all
 from tests.e2e.faults.servers import PostgreSQL, Program, Redis, wait_for
-from tests.e2e.faults.truths import check_all
 from tests.e2e.processes import ROOT, environment
 
 #: By kind of run: with what it is asked for, so that it takes a second or two.
@@ -66,13 +66,15 @@ class Installation:
         return environment(self.folder, **(addresses | own | SECONDS | self.more | more))
 
     def worker(self, name: str = "worker", *, hold_at: str = "") -> Program:
-        """Start a worker as it is deployed; ``hold_at``: see `tests.e2e.holding`."""
+        """Start a worker as it is deployed; ``hold_at``: see `tests.e2e.pause_points`."""
         command = ["worker", "--concurrency", "1", "--loglevel", "info", "-n", f"{name}@%h"]
         if not hold_at:
             return self._celery("library", *command, log=name)
         hold = self.folder.with_name(f"hold-{name}")
         hold.touch()
-        return self._celery("tests.e2e.holding", *command, log=name, HOLD_AT=hold_at, HOLD_FILE=str(hold))
+        return self._celery(
+            "tests.e2e.pause_points", *command, log=name, HOLD_AT=hold_at, HOLD_FILE=str(hold)
+        )
 
     def beat(self, name: str = "beat") -> Program:
         return self._celery("library", "beat", "--pidfile=", "--loglevel", "info", log=name)
@@ -160,12 +162,12 @@ class Installation:
 
 
 class Web:
-    """A process that asks for runs; see `tests.e2e.faults.asking`."""
+    """A process that asks for runs; see `tests.e2e.faults.client`."""
 
     def __init__(self, env: dict[str, str], parameters: dict[str, dict[str, Any]]) -> None:
         self._parameters = parameters
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.faults.asking"],
+            [sys.executable, "-m", "tests.e2e.faults.client"],
             cwd=ROOT,
             env=env,
             stdin=subprocess.PIPE,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from library.rest.problems import MEDIA_TYPE
+from library.rest.errors.problems import MEDIA_TYPE
 
 PAUSE = 0.05
 """Seconds between two requests of a client: people think, and worker and model need a processor, too."""

@@ -12,16 +12,16 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from classifier.models import ModelVersion, Review, Run
+from library.admin_site.roles import ADMINISTRATORS, LIBRARIANS, ensure_roles
 from library.catalogue.models import Book
 from library.circulation.models import Hold, Loan
-from library.desk.roles import ADMINISTRATORS, LIBRARIANS, ensure_roles
 from library.people.models import Borrower
+from library.rest.auth.tokens import issue_token
 from library.rest.scopes import Scope
-from library.rest.tokens import issue_token
 from tests.classifier.libraries import WORDS
+from tests.e2e.faults.invariants import runs_are_over, versions_load
 from tests.e2e.faults.load import Client, Desk, Promised, Reader, in_turn
 from tests.e2e.faults.servers import Program, wait_for
-from tests.e2e.faults.truths import runs_are_over, versions_load
 from tests.e2e.serving import end_of, holder
 from tests.factories import make_book, make_borrower, make_category, make_copy, make_policy
 

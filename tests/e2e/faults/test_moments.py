@@ -9,28 +9,28 @@ from tests.e2e.faults.servers import wait_for
 
 pytestmark = pytest.mark.faults
 
-CLOSE = "classifier.services.runs.close"
+CLOSE = "classifier.services.runs.lifecycle.close"
 MOMENTS = {
-    "the files are written and have no name": "train:classifier.pipeline.folder.os.rename",
-    "the files are there and no row": "train:after classifier.services.versions.save_model",
-    "the row is there and undecided": "train:after classifier.services.versions.keep_version",
-    "what it would change is listed": "train:after classifier.services.training.propose",
-    "it is active and not committed": "train:after classifier.services.training.promote",
+    "the files are written and have no name": "train:classifier.pipeline.storage.sealed_directory.os.rename",
+    "the files are there and no row": "train:after classifier.services.registry.versions.save_model",
+    "the row is there and undecided": "train:after classifier.services.registry.versions.keep_version",
+    "what it would change is listed": "train:after classifier.services.training.training.propose",
+    "it is active and not committed": "train:after classifier.services.training.training.promote",
     "training is about to finish": f"train:{CLOSE}",
     "training has finished and is not committed": f"train:after {CLOSE}",
-    "nothing is pruned yet": "train:classifier.services.training.prune",
-    "an old version is marked and its files are there": "train:classifier.services.pruning.remove_files",
-    "old files are half deleted": "train:classifier.pipeline.folder.shutil.rmtree",
-    "in the midst of a trial": "tune:classifier.pipeline.tuning._cross_validated",
+    "nothing is pruned yet": "train:classifier.services.training.training.prune",
+    "an old version is marked and has files": "train:classifier.services.registry.pruning.remove_files",
+    "old files are half deleted": "train:classifier.pipeline.storage.sealed_directory.shutil.rmtree",
+    "in the midst of a trial": "tune:classifier.pipeline.training.tune._cross_validated",
     "tuning has finished": f"tune:after {CLOSE}",
-    "a batch is cut": "reclassify:after classifier.services.reclassification._open",
-    "a chunk is written and not committed": "reclassify:after classifier.services.changes.apply",
-    "a batch is about to be complete": "reclassify:classifier.services.reclassification._complete",
+    "a batch is cut": "reclassify:after classifier.services.classification.reclassify._open",
+    "a chunk is not committed": "reclassify:after classifier.services.classification.changes.apply",
+    "a batch is about to be complete": "reclassify:classifier.services.classification.reclassify._complete",
     "reclassifying has finished and is not committed": f"reclassify:after {CLOSE}",
-    "some are taken back": "undo:after classifier.services.batches._take_back",
+    "some are taken back": "undo:after classifier.services.classification.batches._take_back",
     "undoing has finished and is not committed": f"undo:after {CLOSE}",
     "recommending has finished and is not committed": f"recommend:after {CLOSE}",
-    "some of the order is saved": "order_reviews:after classifier.services.review_ordering._save",
+    "some of the order is saved": "order_reviews:after classifier.services.review.ordering._save",
     "ordering has finished and is not committed": f"order_reviews:after {CLOSE}",
 }
 #: The run's end is committed by then: a second attempt is not called for.
@@ -158,7 +158,7 @@ def test_a_run_that_kills_each_worker_is_given_up_in_words(library, web):
 
 
 def test_a_queued_run_whose_turn_comes_as_the_worker_dies_is_done_too(library, web):
-    worker = library.worker(hold_at="train:after classifier.services.training.prune")
+    worker = library.worker(hold_at="train:after classifier.services.training.training.prune")
     library.beat()
     first = web.ask("train")
     second = web.ask("train", parameters={"seed": 8, "settings": ["network.epochs=5"]})

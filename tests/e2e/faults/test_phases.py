@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifier.services.pace import USUAL
+from classifier.services.runs.pace import USUAL
 
 #: Only with a modality that is off by default, and only where tuning finds something better.
 NOT_HERE = {"reading sentences", "measuring what was found"}

@@ -126,7 +126,7 @@ def many_books(library):
         )
 
 
-CHUNK = "classifier.services.changes"
+CHUNK = "classifier.services.classification.changes"
 
 
 @pytest.mark.parametrize(

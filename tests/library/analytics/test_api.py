@@ -5,9 +5,9 @@ import io
 
 import pytest
 
+from library.admin_site.roles import ANALYSTS, CLIENTS
 from library.analytics.models import Statistics
 from library.analytics.services.refresh import refresh_statistics
-from library.desk.roles import ANALYSTS, CLIENTS
 from tests.factories import NOW
 from tests.library.analytics.histories import MOMENTS, Town
 from tests.logins import api, make_user

@@ -9,20 +9,20 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from library.analytics.selectors.collection import titles_by_decade, use_by_category
+from library.analytics.selectors.disclosure_control import told_groups
 from library.analytics.selectors.history import monthly_checkouts
 from library.analytics.selectors.loans import GROUPS, METRICS, NotCountedError, by_season, counts
+from library.analytics.selectors.overdue import overdue_by_branch
 from library.analytics.selectors.purchase import holds_of_all, wanted_titles
-from library.analytics.selectors.returns import overdue_by_branch
 from library.analytics.selectors.scope import INTERVALS, Scope, period_of, periods
-from library.analytics.selectors.shelf import shelf_list
-from library.analytics.selectors.small_groups import told_groups
+from library.analytics.selectors.shelf_list import shelf_list
 from library.analytics.selectors.titles import least_loaned, most_loaned, never_loaned
 from library.analytics.selectors.tree import shown_under
 from library.analytics.selectors.weeding import weeding_candidates, with_reasons
 from library.analytics.services.refresh import refresh_statistics
 from library.catalogue.models import Book
 from library.circulation.models import Hold, LoanEvent
-from library.circulation.services.forgetting import forget_loans
+from library.circulation.services.anonymisation import forget_loans
 from tests.databases import undone
 from tests.factories import NOW, make_book, make_borrower, make_branch, make_category, make_copy, make_loan
 from tests.library.analytics.histories import Town, events

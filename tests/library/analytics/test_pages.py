@@ -5,9 +5,9 @@ import io
 
 import pytest
 
-from library.analytics.figures.catalogue import PAGES
+from library.admin_site.roles import ANALYSTS, CIRCULATION
+from library.analytics.figures.registry import PAGES
 from library.analytics.services.refresh import refresh_statistics
-from library.desk.roles import ANALYSTS, CIRCULATION
 from tests.factories import NOW
 from tests.library.analytics.histories import MOMENTS, Town
 from tests.logins import desk, make_user

@@ -15,10 +15,10 @@ from library.analytics.services import refresh
 from library.analytics.services.refresh import refresh_statistics
 from library.analytics.tasks import refresh_statistics as task
 from library.circulation.models import LoanEvent
+from library.circulation.services.anonymisation import forget_loans
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.erasure import erase_borrower
-from library.circulation.services.forgetting import forget_loans
 from tests.databases import both_databases, in_thread, undone
 from tests.factories import NOW, make_book, make_borrower, make_borrower_category, make_copy
 from tests.library.analytics.histories import MOMENTS, Town, all_expected, all_stored, events

@@ -5,8 +5,6 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
-from importlib import import_module
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -19,9 +17,9 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from library.admin_site.roles import ADMINISTRATORS, ANALYSTS
 from library.circulation.models import Loan
-from library.desk.roles import ADMINISTRATORS, ANALYSTS
-from library.people import migrations, tasks
+from library.people import tasks
 from library.people.models import AuditEntry, Borrower
 from library.people.selectors import entries_about
 from library.people.services.audit import prune_audit, system_user, write_entry
@@ -119,20 +117,6 @@ def test_a_clock_that_is_wrong_prunes_no_young_entry(database):
     with pytest.raises(DatabaseError, match="younger than 180 days"), transaction.atomic():
         prune_audit(now=timezone.now() + timedelta(days=4000))
     assert len(entries()) == 1
-
-
-@both_databases
-def test_the_migration_can_be_taken_back(database):
-    (path,) = Path(migrations.__path__[0]).glob("*_audit_ages.py")
-    migration = import_module(f"{migrations.__name__}.{path.stem}")
-    anonymous_entry(now=timezone.now() - timedelta(days=1000))
-    with connection.schema_editor() as editor:
-        migration.keep_all_entries(None, editor)
-    with pytest.raises(DatabaseError, match="neither changed nor deleted"), transaction.atomic():
-        prune_audit(now=timezone.now())
-    with connection.schema_editor() as editor:
-        migration.let_old_entries_go(None, editor)
-    assert prune_audit(now=timezone.now()) == {"removed": 1}
 
 
 @pytest.mark.django_db

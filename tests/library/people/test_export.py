@@ -8,8 +8,8 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db.models import ForeignKey
 
+from library.admin_site.roles import CIRCULATION
 from library.circulation.models import FineEntry, Hold, LoanEvent, Notice
-from library.desk.roles import CIRCULATION
 from library.people.models import AuditEntry, Borrower
 from library.people.selectors import export_borrower
 from library.people.selectors.export import exported_models

@@ -19,7 +19,12 @@ from library.people.encryption.fields import UnreadableValueError
 from library.people.encryption.keys import KeysError, key_ring
 from library.people.models import KeyCanary
 from library.people.selectors import search_borrowers
-from library.people.services.keys import WrongKeysError, confirm_keys, ensure_canary, start_with_keys
+from library.people.services.key_check import (
+    WrongKeysError,
+    confirm_keys,
+    ensure_canary,
+    start_with_keys,
+)
 from tests.conftest import default_database
 from tests.databases import both_databases
 from tests.e2e.processes import ROOT, environment, manage

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from library.people.encryption.index import name_words, phone_term, terms_of
+from library.people.encryption.blind_index import name_words, phone_term, terms_of
 from library.people.models import Borrower, BorrowerTerm
 from library.people.selectors import borrower_ids, search_borrowers
 from library.people.services.borrowers import ensure_borrowers, index_borrowers, save_borrower

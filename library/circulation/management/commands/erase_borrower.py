@@ -6,8 +6,8 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from library.circulation.services.anonymisation import empty_write_ahead_log
 from library.circulation.services.erasure import erase_borrower
-from library.circulation.services.forgetting import empty_write_ahead_log
 from library.console import Command as BaseCommand
 from library.console import Progress
 from library.errors import LibraryError

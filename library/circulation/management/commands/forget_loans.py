@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from library.circulation.services.forgetting import forget_loans
+from library.circulation.services.anonymisation import forget_loans
 from library.console import Command as BaseCommand
 from library.console import Progress, as_text
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from library.console import Command as BaseCommand
 from library.console import Progress
-from library.people.services.keys import rebuild_index
+from library.people.services.key_check import rebuild_index
 
 
 class Command(BaseCommand):

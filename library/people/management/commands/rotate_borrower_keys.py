@@ -4,7 +4,7 @@ from typing import Any
 
 from library.console import Command as BaseCommand
 from library.console import Progress
-from library.people.services.rotation import rotate_keys
+from library.people.services.key_rotation import rotate_keys
 
 
 class Command(BaseCommand):

@@ -1,0 +1,251 @@
+"""A fusion network that learns from books, and reading what one network or several say of books."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax
+
+from classifier.pipeline.config import NetworkConfig
+from classifier.pipeline.features.base import Block
+from classifier.pipeline.fusion.architecture import FusionModule
+from classifier.pipeline.fusion.embedding_table import TermTable
+from classifier.pipeline.records import Bool, Float32, Int64
+
+_BATCH = 2048  # books encoded or read at a time
+
+Codes = dict[str, Float32]
+"""Of each modality (n_books, width)."""
+
+
+class FusionNetwork:
+    """Scikit-learn-style estimator round `FusionModule`.
+
+    Parameters
+    ----------
+    settings : NetworkConfig
+    seed : int
+        Same seed, books and machine give the same network.
+    """
+
+    def __init__(self, *, settings: NetworkConfig, seed: int) -> None:
+        self.settings = settings
+        self.seed = seed
+
+    def fit(
+        self,
+        blocks: Mapping[str, Block],
+        y: Int64,
+        *,
+        n_classes: int,
+        kinship: Float32 | None = None,
+        on_step: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Self:
+        """Learn the categories `y` (n_books,) of the books in `blocks`.
+
+        Parameters
+        ----------
+        blocks : mapping of str to Block
+            With the same books in the same order.
+        y : int array (n_books,)
+            Index of the category, 0 to `n_classes` - 1.
+        n_classes : int
+        kinship : float array (n_classes, n_classes), optional
+            How the doubt about a category is shared out (`tree.kinship`); left out, equally.
+        on_step : callable
+            Called with (steps done, steps in all).
+        """
+        rng = np.random.default_rng(self.seed)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        with one_thread(), torch.random.fork_rng():  # the caller's random numbers stay as they were
+            torch.manual_seed(self.seed)
+            self.module_ = FusionModule({n: b.spec for n, b in blocks.items()}, n_classes, self.settings)
+            self._train(self.module_.to(device), blocks, y, kinship, rng, on_step)
+        self.module_ = self.module_.cpu().eval()
+        for table in self._tables():
+            table.finish()
+        return self
+
+    def encode(self, blocks: Mapping[str, Block]) -> Codes:
+        """Return the code of each modality, (n_books, width), on the CPU."""
+        device = next(self.module_.parameters()).device
+        n_books = len(next(iter(blocks.values())).present)
+        codes = {name: np.zeros((n_books, self.settings.width), np.float32) for name in blocks}
+        blocks = {name: block for name, block in blocks.items() if block.present.any()}
+        with one_thread(), torch.inference_mode():
+            for rows in _batches(n_books):
+                part = blocks if n_books <= _BATCH else _rows(blocks, rows)
+                for name, code in self.module_.encode(*_tensors(part, device)).items():
+                    codes[name][rows] = code.cpu().numpy()
+        return codes
+
+    def read(self, codes: Codes, shown: Bool, *, alone: Collection[str] | None = None) -> Float32:
+        """Return log probabilities (n_books, 1 + n_modalities, n_classes), the fusion's first.
+
+        Parameters
+        ----------
+        codes : dict of str to float32 array (n_books, width)
+            As `encode` gives them.
+        shown : bool array (n_books, n_modalities)
+            What the fusion may see of each book. What is said of a modality that the book has not means
+            nothing.
+        alone : collection of str, optional
+            As for `FusionModule.read`.
+        """
+        answers = np.zeros((len(shown), 1 + len(codes), self.module_.n_classes), np.float32)
+        for rows, said in read(self.module_, [codes], shown, alone=alone):
+            answers[rows] = said[0]
+        return answers
+
+    def to(self, device: str) -> Self:
+        """Move the fitted network to a device for prediction."""
+        self.module_ = self.module_.to(device)
+        return self
+
+    def _train(
+        self,
+        module: FusionModule,
+        blocks: Mapping[str, Block],
+        y: Int64,
+        kinship: Float32 | None,
+        rng: np.random.Generator,
+        on_step: Callable[[int, int], None],
+    ) -> None:
+        settings = self.settings
+        device = next(module.parameters()).device
+        batch = settings.batch or int(np.clip(len(y) // 20, 16, 256))
+        epochs = settings.epochs or min(40, 4 + 20_000 // len(y))
+        total = epochs * -(-len(y) // batch)
+        optimizer = _dense_optimizer(module, settings)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / total)
+        targets = torch.from_numpy(y).to(device)
+        books = torch.bincount(targets, minlength=module.n_classes).clamp(min=1)
+        weights = (len(y) / (module.n_classes * books)) ** settings.balance
+        answers = _answers(module.n_classes, kinship, settings.label_smoothing).to(device)
+        module.train()
+        step = 0
+        for _epoch in range(epochs):
+            order = rng.permutation(len(y))
+            for start in range(0, len(y), batch):
+                rows = np.sort(order[start : start + batch])
+                values, present = _tensors(_rows(blocks, rows), device)
+                values = {name: _thin(v, settings.input_dropout, rng) for name, v in values.items()}
+                logits = module(values, present)
+                loss = self._loss(logits, answers[targets[rows]], present, weights[targets[rows]])
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                for table in self._tables():
+                    table.step(learning_rate=settings.learning_rate * (1 - step / total))
+                schedule.step()
+                step += 1
+                on_step(step, total)
+
+    def _loss(
+        self, logits: Tensor, answers: Tensor, present: Mapping[str, Tensor], weights: Tensor
+    ) -> Tensor:
+        """Return the loss of the fusion's answer and of each modality's, weighted by book."""
+        likely = -(answers[:, None] * log_softmax(logits, dim=2)).sum(dim=2)  # (n_books, 1 + n_modalities)
+        loss = (likely[:, 0] * weights).sum() / weights.sum()
+        for position, there in enumerate(present.values(), start=1):
+            if there.any():
+                alone = (likely[there, position] * weights[there]).sum() / weights[there].sum()
+                loss = loss + self.settings.modality_loss * alone
+        return loss
+
+    def _tables(self) -> list[TermTable]:
+        return [encoder for encoder in self.module_.encoders.values() if isinstance(encoder, TermTable)]
+
+
+def read(
+    module: FusionModule, codes: Sequence[Codes], shown: Bool, *, alone: Collection[str] | None = None
+) -> Iterator[tuple[slice, Float32]]:
+    """Yield what networks say of books, some books at a time: which, and log probabilities.
+
+    Parameters
+    ----------
+    module : FusionModule
+        Of one network, or of several side by side.
+    codes : sequence of dict of str to float32 array (n_books, width)
+        By each network.
+    shown : bool array (n_books, n_modalities)
+    alone : collection of str, optional
+        As for `FusionModule.read`.
+
+    Yields
+    ------
+    slice, float32 array (n_networks, n_some, 1 + n_modalities, n_classes)
+    """
+    device = next(module.parameters()).device
+    for rows in _batches(len(shown)):
+        with one_thread(), torch.inference_mode():
+            part = {
+                name: torch.from_numpy(np.stack([of[name][rows] for of in codes])).to(device)
+                for name in codes[0]
+            }
+            seen = dict(zip(part, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
+            said = log_softmax(module.read(part, seen, alone=alone), dim=-1).cpu().numpy()
+        yield rows, said
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread: its operations here are small.
+
+    A second thread brings a tenth, but where another process holds a core, the threads wait for each other
+    at every operation: 40 times as slow on two cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _answers(n_classes: int, kinship: Float32 | None, smoothing: float) -> Tensor:
+    """Return what to answer for a book of each category, (n_classes, n_classes)."""
+    doubt = torch.full((n_classes, n_classes), 1 / n_classes) if kinship is None else torch.tensor(kinship)
+    return (1 - smoothing) * torch.eye(n_classes) + smoothing * doubt
+
+
+def _batches(n_books: int) -> Iterator[slice]:
+    return (slice(start, start + _BATCH) for start in range(0, n_books, _BATCH))
+
+
+def _rows(blocks: Mapping[str, Block], rows: Any) -> dict[str, Block]:
+    return {
+        name: Block(values=block.values[rows], present=block.present[rows], spec=block.spec)
+        for name, block in blocks.items()
+    }
+
+
+def _tensors(blocks: Mapping[str, Block], device: torch.device) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    values, present = {}, {}
+    for name, block in blocks.items():
+        sparse = block.spec.kind == "sparse"
+        values[name] = block.values if sparse else torch.from_numpy(block.values).to(device)
+        present[name] = torch.from_numpy(block.present).to(device)
+    return values, present
+
+
+def _thin(values: Any, share: float, rng: np.random.Generator) -> Any:
+    """Leave out a share of a sparse block's terms and scale up the rest (inverted dropout)."""
+    if isinstance(values, Tensor) or not share:
+        return values
+    keep = rng.random(values.nnz, dtype=np.float32) >= share
+    values.data = values.data * keep / np.float32(1 - share)
+    return values
+
+
+def _dense_optimizer(module: FusionModule, settings: NetworkConfig) -> torch.optim.Optimizer:
+    # Term tables are buffers with an update of their own, so parameters() are the dense ones.
+    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adam": torch.optim.AdamW, "adagrad": torch.optim.Adagrad, "sgd": torch.optim.SGD,
+    }  # fmt: skip
+    return kinds[settings.optimizer](
+        module.parameters(), lr=settings.dense_learning_rate, weight_decay=settings.weight_decay
+    )

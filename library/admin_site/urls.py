@@ -1,0 +1,11 @@
+"""Addresses of the pages around the admin."""
+
+from django.urls import path
+
+from library.admin_site import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("media/covers/<path:path>", views.media, {"folder": "covers"}, name="cover"),
+    path("media/audio/<path:path>", views.media, {"folder": "audio"}, name="recording"),
+]

@@ -1,0 +1,5 @@
+"""Reads of the catalogue, a module a noun."""
+
+from library.catalogue.selectors.books import figures
+
+__all__ = ["figures"]

@@ -1,0 +1,148 @@
+"""Blocks of features of each form, drawn from a seed, from which the class can be told."""
+
+import dataclasses
+
+import numpy as np
+import scipy.sparse as sp
+
+from classifier.pipeline.features.base import Block, BlockSpec
+from classifier.pipeline.fusion.network import FusionNetwork
+
+N_TERMS = 40
+N_CLASSES = 3
+IMAGE = (3, 20, 17)
+SPECTRUM = (8, 30)
+KINDS = ("words", "numbers", "pixels")
+
+
+def toy_blocks(
+    n_books: int,
+    *,
+    seed: int = 0,
+    missing: float = 0.25,
+    misleading: float = 0,
+    kinds: tuple[str, ...] = KINDS,
+) -> tuple[dict[str, Block], np.ndarray]:
+    """Draw blocks of `n_books` and their classes.
+
+    Parameters
+    ----------
+    n_books : int
+    seed : int
+    missing : float
+        Share of the books that lack a modality; each has one at least.
+    misleading : float
+        Share of the books of which a modality tells a class drawn at random.
+    kinds : tuple of str
+        Which of "words" (sparse), "numbers" (vector), "pixels" (image) and "sounds" (spectrum).
+
+    Returns
+    -------
+    dict of str to Block, int array (n_books,)
+    """
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n_books) % N_CLASSES)
+    apart = np.random.default_rng([seed, 2])  # so that what is drawn from the others stays as it is
+
+    def told() -> np.ndarray:
+        return np.where(apart.random(n_books) < misleading, apart.integers(N_CLASSES, size=n_books), y)
+
+    drawn = {
+        "words": _words(told(), rng),
+        "numbers": _numbers(told(), rng),
+        "pixels": _pixels(told(), rng),
+        "sounds": _sounds(told(), np.random.default_rng([seed, 1])),
+    }
+    specs = {
+        "words": BlockSpec(kind="sparse", shape=(N_TERMS,)),
+        "numbers": BlockSpec(kind="vector", shape=(6,)),
+        "pixels": BlockSpec(kind="image", shape=IMAGE),
+        "sounds": BlockSpec(kind="spectrum", shape=SPECTRUM),
+    }
+    there = rng.random((n_books, len(kinds))) >= missing
+    there[np.arange(n_books), rng.integers(len(kinds), size=n_books)] = True
+    return {kind: _block(drawn[kind], there[:, column], specs[kind]) for column, kind in enumerate(kinds)}, y
+
+
+def with_values(block: Block, values: object) -> Block:
+    """Return the block with other values."""
+    return dataclasses.replace(block, values=values)
+
+
+def without(block: Block, absent: np.ndarray) -> Block:
+    """Return the block with some books' modality taken away."""
+    taken = _block(block.values, block.present & ~absent, block.spec)
+    return dataclasses.replace(taken, links=block.links)
+
+
+def with_links(block: Block, of: np.ndarray, to: np.ndarray, *, n: int = 5, seed: int = 0) -> Block:
+    """Return the block with links from each book to `n` books of the same kind, itself left out.
+
+    Parameters
+    ----------
+    block : Block
+    of : int array (n_books,)
+        Kind of each book of the block.
+    to : int array (n_known,)
+        Kind of each book that it can link to, -1 for none; the books themselves if as many.
+    """
+    rng = np.random.default_rng(seed)
+    weights = np.zeros((len(of), len(to)), np.float32)
+    for row, kind in enumerate(of):
+        alike = np.flatnonzero(to == kind)
+        if len(of) == len(to):
+            alike = alike[alike != row]
+        weights[row, rng.choice(alike, n, replace=False)] = 1 / n
+    return dataclasses.replace(block, links=sp.csr_matrix(weights))
+
+
+def only(blocks: dict[str, Block], kind: str) -> dict[str, Block]:
+    """Return the blocks with all modalities but one absent, for the books that have that one."""
+    rows = blocks[kind].present
+    kept = {name: block.take(rows) for name, block in blocks.items()}
+    return {
+        name: block if name == kind else _block(block.values, np.zeros(rows.sum(), bool), block.spec)
+        for name, block in kept.items()
+    }
+
+
+def said(fitted: FusionNetwork, blocks: dict[str, Block]) -> np.ndarray:
+    """Return what a network says of books that it is shown all of, (n_books, 1 + n_modalities, n_classes)."""
+    return fitted.read(fitted.encode(blocks), np.column_stack([block.present for block in blocks.values()]))
+
+
+def _block(values, present: np.ndarray, spec: BlockSpec) -> Block:
+    if sp.issparse(values):
+        return Block(
+            values=sp.csr_matrix(sp.diags_array(present.astype(np.float32)) @ values),
+            present=present,
+            spec=spec,
+        )
+    return Block(values=np.where(present[:, None], values, values.dtype.type(0)), present=present, spec=spec)
+
+
+def _words(y: np.ndarray, rng: np.random.Generator) -> sp.csr_matrix:
+    """Four of the class's ten terms and two of the ten common ones; no term 39 at all."""
+    rows = np.zeros((len(y), N_TERMS), np.float32)
+    for row, c in enumerate(y):
+        rows[row, 10 * c + rng.choice(10, 4, replace=False)] = 0.5
+        rows[row, 30 + rng.choice(9, 2, replace=False)] = 0.5
+    return sp.csr_matrix(rows)
+
+
+def _numbers(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return (2 * np.eye(N_CLASSES, 6)[y] + rng.normal(0, 0.4, (len(y), 6))).astype(np.float32)
+
+
+def _pixels(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    noise = rng.integers(0, 100, (len(y), *IMAGE))
+    noise[np.arange(len(y)), y] += 150
+    return noise.reshape(len(y), -1).astype(np.uint8)
+
+
+def _sounds(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A tone of the class's pitch in noise, from somewhere in the first half on."""
+    noise = rng.integers(0, 100, (len(y), *SPECTRUM))
+    for row, c in enumerate(y):
+        noise[row, 2 * c + 1, rng.integers(SPECTRUM[1] // 2) :] += 150
+    return noise.reshape(len(y), -1).astype(np.uint8)

@@ -1,0 +1,240 @@
+"""Text: the terms of each field, and their weights."""
+
+import itertools
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from classifier.pipeline.config import Config
+from classifier.pipeline.features.modalities.text import TextModality
+from classifier.pipeline.records import BookRecord, Catalogue
+from classifier.pipeline.text.term_matrix import Numbering, Rows, pairs
+from classifier.pipeline.text.terms import TermGroups
+
+
+def fitted(*books: BookRecord, **settings: int) -> TextModality:
+    config = Config().with_settings(["text.min_books=1", *(f"text.{k}={v}" for k, v in settings.items())])
+    return TextModality.from_config(config).fit(Catalogue(books=books), rng=np.random.default_rng(0))
+
+
+def counted(books: list[list[str]], terms: list[str]) -> sp.csr_matrix:
+    return sp.csr_matrix([[book.count(term) for term in terms] for book in books], dtype=np.float32)
+
+
+def terms(book: BookRecord, group: str) -> set[str]:
+    """Return a book's terms of one group."""
+    named = (term.partition(":") for term in fitted(book).terms)
+    return {term for name, _, term in named if name == group}
+
+
+def row(modality: TextModality, book: BookRecord) -> dict[str, float]:
+    values = modality.transform(Catalogue(books=[book]))
+    return {modality.terms[i]: float(v) for i, v in zip(values.indices, values.data, strict=True)}
+
+
+def test_the_field_a_term_stands_in_makes_it_another_term():
+    book = BookRecord(
+        id="1", title="Berg", subtitle="See", authors="Thal", publisher="Wald & Co", description="Feld"
+    )
+    assert terms(book, "word") == {"berg", "see", "thal", "wald", "co", "feld"}
+    assert terms(book, "title") == {"berg", "see"}
+    assert terms(book, "author") == {"thal"}
+    assert terms(book, "publisher") == {"wald co"}
+
+
+@pytest.mark.parametrize(
+    "authors",
+    [
+        "Ann Lee; Bo Xu", "Ann Lee；Bo Xu", "Ann Lee，Bo Xu", "Ann Lee、Bo Xu", "Ann Lee / Bo Xu",
+        "Ann Lee and Bo Xu", "Ann Lee &amp; Bo Xu", "ANN LEE AND BO XU", "<i>Ann Lee</i> | bo xu ;",
+    ],
+)  # fmt: skip
+def test_authors_are_whole_names_however_they_are_divided(authors):
+    assert terms(BookRecord(id="1", authors=authors), "author") == {"ann lee", "bo xu"}
+
+
+def test_a_latin_comma_stands_inside_a_name():
+    assert terms(BookRecord(id="1", authors="Lee, Ann; Xu, Bo"), "author") == {"lee, ann", "xu, bo"}
+
+
+def test_a_description_gives_how_long_words_begin_and_end_and_chinese_characters():
+    assert terms(BookRecord(id="1", description="mountains above sea"), "stem") == {"<mount", "tains>"}
+    assert terms(BookRecord(id="1", description="历史 mount"), "stem") == {"历", "史", "历史"}
+    assert terms(BookRecord(id="1", title="mountains", authors="mountains"), "stem") == set()
+
+
+def test_grams_of_the_title_and_of_the_names_are_told_apart():
+    book = BookRecord(id="1", title="sea", authors="art", publisher="ark", description="mountains")
+    assert terms(book, "title gram") == {"<se", "sea", "ea>", "<sea", "sea>", "<sea>"}
+    assert {gram for gram in terms(book, "name gram") if len(gram) == 3} == {
+        "<ar",
+        "art",
+        "rt>",
+        "ark",
+        "rk>",
+    }
+
+
+def test_pairs_are_two_words_in_a_row_of_one_field():
+    book = BookRecord(id="1", title="red blue", authors="green green", description="blue red 历史书 blue")
+    assert terms(book, "pair") == {"red blue", "blue red", "red 历史", "历史 书", "书 blue"}
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=6), min_size=1, max_size=5), st.integers(1, 3))
+def test_pairs_are_counted_as_one_would_by_hand(books, least):
+    numbering = Numbering()
+    fields = [Rows(numbering), Rows(numbering)]
+    for book in books:
+        fields[0].append(book[:3])
+        fields[1].append(book[3:])
+    by_hand = [
+        [Counter(f"{a} {b}" for a, b in itertools.pairwise(part)) for part in (book[:3], book[3:])]
+        for book in books
+    ]
+    total = sum((both[0] + both[1] for both in by_hand), Counter())
+    kept = {pair for pair, times in total.items() if times >= least}
+    terms, found = pairs(fields, least=least)
+    assert set(terms) == kept
+    assert len(terms) == len(kept)
+    for field, (rows, places) in enumerate(found):
+        assert sorted(rows) == list(rows)
+        for row, of_book in enumerate(by_hand):
+            counted = Counter(terms[place] for place in places[rows == row])
+            assert counted == {pair: n for pair, n in of_book[field].items() if pair in kept}
+
+
+def test_settings_bound_the_length_of_grams():
+    book = BookRecord(id="1", title="mountain")
+    found = fitted(book, gram_min=2, gram_max=2).terms
+    assert {term[11:] for term in found if term.startswith("title gram:")} == {
+        "<m",
+        "mo",
+        "ou",
+        "un",
+        "nt",
+        "ta",
+        "ai",
+        "in",
+        "n>",
+    }
+
+
+def test_each_group_has_the_length_of_its_weight():
+    book = BookRecord(
+        id="1", title="Berg und See", authors="A. Thal", publisher="Wald", description="am Bergsee"
+    )
+    lengths = {}
+    for term, value in row(fitted(book), book).items():
+        group = term.partition(":")[0]
+        lengths[group] = lengths.get(group, 0) + value**2
+    assert {group: round(length**0.5, 4) for group, length in lengths.items()} == {
+        "word": 1.5, "title": 0.7, "pair": 1, "title gram": 1, "name gram": 0.8, "stem": 1, "author": 0.7,
+        "publisher": 0.7,
+    }  # fmt: skip
+
+
+def test_weights_are_sublinear_counts_times_inverse_book_frequency():
+    groups = TermGroups({"one": 2}, min_books=1, max_terms=10)
+    books = [["a", "a", "b"], ["a"], ["a", "c"]]
+    values = groups.fit(counted(books, ["a", "b", "c"]), {"one": ["a", "b", "c"]}).toarray()
+    idf = {"a": 1.0, "b": np.log(4 / 2) + 1, "c": np.log(4 / 2) + 1}
+    assert groups.index == {"one": {"a": 0, "b": 1, "c": 2}}
+    np.testing.assert_allclose(groups.idf, list(idf.values()), rtol=1e-6)
+    first = np.array([(1 + np.log(2)) * idf["a"], idf["b"], 0])
+    third = np.array([idf["a"], 0, idf["c"]])
+    expected = [2 * first / np.linalg.norm(first), [2, 0, 0], 2 * third / np.linalg.norm(third)]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    assert groups.columns({"one": ["d", "b"]}).tolist() == [-1, 1]
+    assert groups.weighed(counted([[], ["b"]], ["a", "b", "c"])).toarray().tolist() == [[0, 0, 0], [0, 2, 0]]
+
+
+def test_each_group_has_columns_and_lengths_of_its_own():
+    groups = TermGroups({"one": 2, "none": 5, "other": 3}, min_books=2, max_terms=10)
+    books = [["a", "b", "c", "d"], ["a", "d", "d"], ["c"]]
+    terms = {"one": ["a", "b"], "none": [], "other": ["c", "d"]}
+    values = groups.fit(counted(books, ["a", "b", "c", "d"]), terms).toarray()
+    assert groups.index == {"one": {"a": 0}, "none": {}, "other": {"c": 1, "d": 2}}
+    assert groups.columns({"one": ["d", "a"], "none": ["a"], "other": ["d", "e"]}).tolist() == [
+        -1,
+        0,
+        -1,
+        2,
+        -1,
+    ]
+    np.testing.assert_allclose(values[:, 0], [2, 2, 0])
+    np.testing.assert_allclose(np.linalg.norm(values[:, 1:], axis=1), 3, rtol=1e-6)
+    names, idf = zip(*groups.state().values(), strict=True)
+    assert names == (["a"], [], ["c", "d"])
+    assert [len(of) for of in idf] == [1, 0, 2]
+
+
+def test_terms_of_too_few_books_are_left_out_and_of_the_rest_the_most_frequent_kept():
+    books = [["a", "b", "c", "rare", "rare"], ["a", "b", "c"], ["b", "c"], ["c"]]
+    assert list(_kept(books, min_books=2, max_terms=10)) == ["a", "b", "c"]
+    assert list(_kept(books, min_books=2, max_terms=2)) == ["b", "c"]
+    assert list(_kept(books, min_books=5, max_terms=2)) == []
+
+
+def _kept(books, **settings):
+    groups = TermGroups({"one": 1}, **settings)
+    terms = ["a", "b", "c", "rare"]
+    assert groups.fit(counted(books, terms), {"one": terms}).shape == (len(books), len(groups))
+    return groups.index["one"]
+
+
+def test_many_books_are_weighed_as_each_by_itself():
+    books = [
+        BookRecord(id="1", title=f"{a} {b} art", authors="Lee", description=f"{b} {b} sea" * (a > b))
+        for a, b in itertools.product(["red", "blue", "green", "deep"], repeat=2)
+    ]
+    modality = fitted(*books)
+    together = modality.transform(Catalogue(books=books * 200))
+    alone = sp.vstack([modality.transform(Catalogue(books=[book])) for book in books], format="csr")
+    assert (together != sp.vstack([alone] * 200)).nnz == 0
+
+
+@pytest.mark.parametrize("text", ["", " ", "<br>", "&amp;", "the", "的", "—!?"])
+def test_text_without_a_word_is_absent(text):
+    book = BookRecord(id="1", title=text, description=text)
+    assert fitted(book).present(Catalogue(books=[book])).tolist() == [False]
+
+
+def test_text_in_which_no_term_is_known_is_absent():
+    modality = fitted(BookRecord(id="1", title="mountain"))
+    books = [BookRecord(id="2", title="zzz"), BookRecord(id="3", title="zzz mountain")]
+    assert modality.present(Catalogue(books=books)).tolist() == [False, True]
+
+
+anything = st.text(max_size=30) | st.text(alphabet="中国历史的書a <>&;、,é\u0308", max_size=30)
+any_books = st.lists(
+    st.builds(
+        BookRecord,
+        id=st.just("1"),
+        title=anything,
+        subtitle=anything,
+        authors=anything,
+        publisher=anything,
+        description=anything,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=200)
+@given(books=any_books, later=any_books)
+def test_any_text_is_read_and_its_terms_can_be_stored(books, later):
+    modality = fitted(*books)
+    values, tensors = modality.state()
+    stored = json.loads(json.dumps(values, ensure_ascii=False).encode())
+    loaded = TextModality(settings=modality.settings).load_state(stored, tensors)
+    for asked in (books, later):
+        block = loaded.block(Catalogue(books=asked))
+        assert (block.values != modality.transform(Catalogue(books=asked))).nnz == 0
+        assert np.isfinite(block.values.data).all()
+        assert np.array_equal(block.values.getnnz(axis=1) > 0, block.present)
