@@ -4,10 +4,10 @@ from django.utils.translation import gettext_lazy as _
 
 class ClassifierConfig(AppConfig):
     name = "classifier"
-    verbose_name = _("Classifier")
+    verbose_name = _("AI cataloguing")
 
     def ready(self) -> None:
-        # Needs the models, which are there only now.
+        # Imports models, which are not loaded before.
         from classifier.export import add_classifier
 
         add_classifier()

@@ -1,4 +1,4 @@
-"""The way to a worker: opens a run and sends its task once that is committed."""
+"""Dispatch of runs to workers: opens a run and sends its task once that is committed."""
 
 import logging
 from collections.abc import Mapping
@@ -13,34 +13,39 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
-from classifier.models import Reclassification, Run
-from classifier.services.classification.batches import check_undoable
+from classifier.models import Batch, Run
+from classifier.services.classification.batches.undo import check_undoable
 from classifier.services.runs import lifecycle
 from library.celery import app
 
 logger = logging.getLogger(__name__)
 
-HELPERS = 16
-"""Workers called to a batch at most; to one that finds nothing to do any more it costs nothing."""
-HELP_EXPIRES = 3600
-"""Seconds; a batch that takes longer goes on with those who came."""
+MAX_HELPERS = 16
+"""Workers asked to assist a batch; one that finds no free chunk costs nothing."""
+HELPERS_EXPIRE_AFTER = 3600
+"""Seconds; a longer batch continues with the workers that have joined."""
+_BROKER_ERRORS = (OperationalError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The run that does what was asked, and whether it is a new one."""
+class RequestedRun:
+    """The run that serves a request; not new if an identical one was already queued or running."""
 
     run: Run
     is_new: bool
 
     @property
-    def sentence(self) -> str:
-        """What to tell who asked."""
-        words = _("%(run)s is queued.") if self.is_new else _("The same was asked for before: it is %(run)s.")
-        return words % {"run": self.run}
+    def message(self) -> str:
+        """Text for the person who requested it."""
+        text = (
+            _("Job queued: %(run)s.")
+            if self.is_new
+            else _("An identical job is already queued or running: %(run)s.")
+        )
+        return text % {"run": self.run}
 
 
-def ask(
+def request_run(
     *,
     kind: str,
     trigger: str,
@@ -48,79 +53,67 @@ def ask(
     parameters: Mapping[str, Any] | None = None,
     user: User | None = None,
     force: bool = False,
-) -> Asked:
-    """Ask for a run; a worker does it as soon as the caller's transaction is committed and one is free.
-
-    Asked for twice with the same parameters before it is over, it is one run.
-
-    Parameters
-    ----------
-    kind, trigger : str
-        One of `Run.Kind` and of `Run.Trigger`.
-    now : datetime
-    parameters : mapping, optional
-        See `classifier.services.runs.parameters`.
-    user : user, optional
-        Who asks.
-    force : bool
-        Do it even if nothing has changed since the last time.
+) -> RequestedRun:
+    """Open a run and send its task once the caller's transaction is committed; see `lifecycle.open_run`.
 
     Raises
     ------
     SettingError
-        If there is no such kind, or a parameter does not fit it.
+        If there is no such kind, or a parameter is invalid.
     """
     run, is_new = lifecycle.open_run(
         kind=kind, trigger=trigger, now=now, parameters=parameters, user=user, force=force
     )
     if is_new:
         transaction.on_commit(partial(_send, run, now))
-    return Asked(run=run, is_new=is_new)
+    return RequestedRun(run=run, is_new=is_new)
 
 
-def ask_to_undo(*, batch: Reclassification, trigger: str, now: datetime, user: User | None = None) -> Asked:
-    """Ask for a reclassification to be undone.
+def request_undo(*, batch: Batch, trigger: str, now: datetime, user: User | None = None) -> RequestedRun:
+    """Request a run that undoes a batch.
 
     Raises
     ------
-    ReclassificationStateError
-        If it cannot be undone.
+    BatchStateError
+        If the batch cannot be undone.
     """
     check_undoable(batch=batch)
-    return ask(kind=Run.Kind.UNDO, trigger=trigger, now=now, parameters={"batch": batch.pk}, user=user)
+    return request_run(
+        kind=Run.Kind.UNDO, trigger=trigger, now=now, parameters={"batch": batch.pk}, user=user
+    )
 
 
 def send_next(*, kind: str, now: datetime) -> None:
-    """Send the run of a kind that has waited longest for another of its kind to end."""
+    """Send the queued run of a kind that has waited longest for another of its kind to end."""
     for run in lifecycle.waiting(kind=kind)[:1]:
         _send(run, now)
 
 
-def follow(*, run: Run, now: datetime) -> None:
-    """Ask for what comes after a run: a new version classifies, and new suggestions are reviewed anew."""
+def request_follow_ups(*, run: Run, now: datetime) -> None:
+    """Request what follows a run: a new version classifies, and new suggestions reorder the review queue."""
     if run.status != Run.Status.SUCCEEDED or run.unchanged_since_id is not None:
         return
     if run.kind == Run.Kind.TRAIN and run.result["active"]:
-        ask(kind=Run.Kind.RECLASSIFY, trigger=run.trigger, now=now, user=run.asked_by)
+        request_run(kind=Run.Kind.RECLASSIFY, trigger=run.trigger, now=now, user=run.requested_by)
     if run.kind in (Run.Kind.RECLASSIFY, Run.Kind.UNDO):
-        ask(kind=Run.Kind.ORDER_REVIEWS, trigger=run.trigger, now=now, user=run.asked_by)
+        request_run(kind=Run.Kind.ORDER_REVIEWS, trigger=run.trigger, now=now, user=run.requested_by)
 
 
-def reap(*, now: datetime) -> int:
-    """Look after runs whose worker died or whose message was lost; return how many were sent again."""
+def reap_runs(*, now: datetime) -> int:
+    """Restart or close runs whose worker died, and resend lost messages; return how many were sent."""
     lost = lifecycle.reap(now=now)
     for run in lost:
         _send(run, now)
     return len(lost)
 
 
-def call_help(batch_id: int, chunks: int) -> None:
-    """Tell workers that there are chunks of a batch to do; who asks does them all if nobody comes."""
-    for _number in range(min(chunks - 1, HELPERS)):
+def dispatch_helpers(batch_id: int, chunks: int) -> None:
+    """Ask other workers to process chunks of a batch; without them the caller processes all."""
+    for _number in range(min(chunks - 1, MAX_HELPERS)):
         try:
-            _send_task("reclassify_chunks", batch_id, expires=HELP_EXPIRES)
-        except (OperationalError, OSError):
-            logger.exception("No help could be called for batch %s", batch_id)
+            _send_task("assist_batch", batch_id, expires=HELPERS_EXPIRE_AFTER)
+        except _BROKER_ERRORS:
+            logger.exception("No helpers could be dispatched for batch %s", batch_id)
             return
 
 
@@ -129,14 +122,14 @@ def _send(run: Run, now: datetime) -> None:
     if not lifecycle.note_sent(run=run, task_id=task_id, now=now):
         return
     try:
-        _send_task(run.kind, run.pk, task_id=task_id)
-    except (OperationalError, OSError):
-        # The run stays queued, and `reap` sends it once the broker is back.
+        _send_task("execute_run", run.pk, task_id=task_id)
+    except _BROKER_ERRORS:
+        # The run stays queued; `reap_runs` sends it once the broker is available again.
         lifecycle.note_unsent(run=run, task_id=task_id)
         logger.exception("Run %s could not be sent", run.pk)
 
 
 def _send_task(name: str, key: int, **options: Any) -> None:
-    # Without ignore_result Celery listens for the answer, which nobody wants. While the store of answers is
-    # away, it tries that for long and ends with an error of another kind.
+    # Without ignore_result Celery subscribes to a result that nobody reads. While the result backend is
+    # unavailable it retries for a long time, then raises another kind of error.
     app.send_task(f"classifier.tasks.{name}", args=[key], ignore_result=True, **options)

@@ -1,47 +1,47 @@
-"""The errors the classifier raises on purpose."""
+"""Errors that the classifier raises on purpose."""
 
 from library.errors import ConflictError, LibraryError
 
 
 class ClassifierError(LibraryError):
-    """Training, classifying or recommending cannot go on; the message says how to mend it."""
+    """Training, classification or recommendation cannot continue; the message says how to fix it."""
 
 
 class NoModelError(ClassifierError):
-    """No version of the model is there to do what was asked."""
+    """The model version that is needed does not exist."""
 
 
 class SettingError(ClassifierError):
-    """A setting or a seed that training cannot take."""
+    """A setting, parameter or seed is invalid."""
 
 
 class AlreadyRunningError(ConflictError):
-    """A run of this kind is going on, and two at once would undo each other's work."""
+    """A run of this kind is running; two at once would overwrite each other's results."""
 
 
 class RunOverError(ConflictError):
-    """What was asked of a run can only be done before it is over."""
+    """The action is only possible before the run has ended."""
 
 
 class RunCancelledError(LibraryError):
-    """Somebody cancelled the run; it stops where it is."""
+    """The run was cancelled and stops where it is."""
 
 
 class RunLostError(LibraryError):
-    """The run was taken for dead and given to another process: this one may write nothing more."""
+    """The run stopped responding and was given to another process: this one may write nothing more."""
 
 
 class DamagedModelError(ClassifierError):
-    """A version's files are missing, altered, or of another format; the message names the file."""
+    """Files of a version are missing, altered or of another format; the message names the file."""
 
 
 class ServingError(ClassifierError):
-    """The process that holds the model cannot be asked at the moment."""
+    """The model server is unavailable or failed."""
 
 
 class PromotionRefusedError(ConflictError):
-    """This version cannot be made active, or pinned, as things stand."""
+    """The version cannot be activated or pinned in its current state."""
 
 
 class FeedbackRefusedError(ConflictError):
-    """The borrower has chosen, or the library for all, that nothing is remembered of what is read."""
+    """The borrower, or the library for all borrowers, has chosen that no borrowing history is kept."""

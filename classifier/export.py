@@ -1,4 +1,4 @@
-"""What the classifier keeps of a borrower, for the borrower's export; apart from all that loads numbers."""
+"""Classifier data in a borrower's export; separate from modules that load numpy."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from library.people.selectors import add_to_export, json_rows
 
 
 def add_classifier() -> None:
-    """Let recommendations and feedback be part of every export."""
+    """Add recommendations and feedback to every export."""
     add_to_export(name="recommendations", model=Recommendation, rows=_recommendations)
     add_to_export(name="feedback", model=Feedback, rows=_feedback)
 
@@ -27,8 +27,8 @@ def _recommendations(borrower: Borrower) -> list[dict[str, Any]]:
 
 def _feedback(borrower: Borrower) -> list[dict[str, Any]]:
     return json_rows(
-        Feedback.objects.filter(borrower=borrower).order_by("at", "pk"),
+        Feedback.objects.filter(borrower=borrower).order_by("created_at", "pk"),
         title="book__title",
         verdict="verdict",
-        at="at",
+        created_at="created_at",
     )

@@ -1,7 +1,7 @@
-"""Sentences that are kept to be read later, in the language of whoever reads them.
+"""Messages stored as data and rendered later in the viewer's language.
 
-What a worker finds out, people read days later in English or in Chinese. So the sentence is kept as its
-English words and the facts for its gaps, and put together when it is shown.
+A worker writes a message once; people read it days later in English or Chinese. It is therefore stored as its
+English text with placeholders and the values for them.
 """
 
 from collections.abc import Collection
@@ -9,60 +9,59 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-Sentence = dict[str, Any]
+Message = dict[str, Any]
+
+_MAX_TITLE_LENGTH = 300
 
 
-def sentence(text: str, **facts: Any) -> Sentence:
-    """Return a sentence as JSON.
+def message(text: str, **facts: Any) -> Message:
+    """Return a message as JSON.
 
     Parameters
     ----------
-    text : str
-        English with ``%(name)s`` gaps, marked for translation with ``gettext_noop``.
+    text
+        English with ``%(name)s`` placeholders, marked for translation with ``gettext_noop``.
     **facts
-        What fills the gaps, as it is to be read.
+        Values for the placeholders; strings are translated when rendered.
     """
     return {"text": text, "facts": facts}
 
 
-def spoken(kept: Sentence) -> str:
-    """Return a kept sentence in the current language; its facts are translated where they are words."""
+def render(stored: Message) -> str:
+    """Return a stored message in the current language."""
     facts = {
         name: gettext(fact) if isinstance(fact, str) and fact else fact
-        for name, fact in kept["facts"].items()
+        for name, fact in stored["facts"].items()
     }
-    return gettext(kept["text"]) % facts
+    return gettext(stored["text"]) % facts
 
 
-_MAX_TITLE_LENGTH = 300  # characters of a title
-
-
-def in_words(sources: Collection[str], *, title: str) -> str:
+def recommendation_reason(sources: Collection[str], *, title: str) -> str:
     """Return why a title is recommended, as a sentence in the current language.
 
     Parameters
     ----------
-    sources : collection of str
-        See `classifier.pipeline.recommender.reranking.Pick`.
-    title : str
-        The one that brought most; empty where none did.
+    sources
+        See `classifier.pipeline.recommender.reranking.Candidate`.
+    title
+        The title that contributed most; empty if none did.
     """
-    alone = {
+    standalone = {
         "again": gettext("Borrowed before"),
         "new": gettext("New in a category you read"),
         "latest": gettext("New in this library"),
-        "popular": gettext("Much borrowed in this library"),
+        "popular": gettext("Popular in this library"),
     }
-    for source, words in alone.items():
+    for source, text in standalone.items():
         if source in sources:
-            return words
+            return text
     title = title if len(title) <= _MAX_TITLE_LENGTH else f"{title[: _MAX_TITLE_LENGTH - 1]}…"
-    alike = {"text": gettext("words"), "cover": gettext("cover"), "theme": gettext("theme")}
-    ways = gettext(" and ").join(alike[source] for source in sources if source in alike)
+    similar = {"text": gettext("text"), "cover": gettext("cover"), "theme": gettext("topic")}
+    ways = gettext(" and ").join(similar[source] for source in sources if source in similar)
     if "loans" not in sources:
-        text = gettext("Like “%(title)s” in %(ways)s")
+        text = gettext("Similar %(ways)s to “%(title)s”")
     elif ways:
-        text = gettext("Borrowed by readers of “%(title)s”, and like it in %(ways)s")
+        text = gettext("Borrowers of “%(title)s” also borrowed this; similar %(ways)s")
     else:
-        text = gettext("Borrowed by readers of “%(title)s”")
+        text = gettext("Borrowers of “%(title)s” also borrowed this")
     return text % {"title": title, "ways": ways}

@@ -1,10 +1,9 @@
-"""Celery tasks: one a kind of run, what a schedule sends, and what looks after runs.
+"""Celery tasks: execution of runs, scheduled requests for runs, and supervision.
 
-The run in the database is the truth, and a task only brings its number: delivered twice, it does nothing.
+The run in the database is the truth; a task carries only its number. A task delivered twice does nothing.
 """
 
 import logging
-from functools import partial
 from typing import Any
 
 from celery import Task, shared_task
@@ -16,93 +15,50 @@ from classifier.models import Run
 
 logger = logging.getLogger(__name__)
 
-#: A message outlives the worker that dies of it, and what became of a run stands in the database.
-_of_a_run: Any = partial(
-    shared_task, bind=True, acks_late=True, reject_on_worker_lost=True, ignore_result=True
-)
 
+# The message survives a worker that dies of it; the outcome is recorded in the run.
+@shared_task(bind=True, acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+def execute_run(self: Task, run_id: int) -> None:
+    """Execute a queued run, whatever its kind, then dispatch what comes after it."""
+    from classifier.services.jobs import execute_run  # imports torch, which a web process does not need
 
-@_of_a_run()
-def train(self: Task, run_id: int) -> None:
-    """Train a version; it takes over if the gate lets it."""
-    _work(self, run_id)
-
-
-@_of_a_run()
-def tune(self: Task, run_id: int) -> None:
-    """Search better settings for training."""
-    _work(self, run_id)
-
-
-@_of_a_run()
-def reclassify(self: Task, run_id: int) -> None:
-    """Suggest categories with the active version."""
-    _work(self, run_id)
-
-
-@shared_task(ignore_result=True)
-def reclassify_chunks(batch_id: int) -> None:
-    """Help with a batch that another worker works on."""
-    from classifier.services.classification.chunk_worker import (
-        help_with,  # loads torch, which a web process can do without
+    run = execute_run(
+        run_id=run_id, task_id=self.request.id or "", dispatch_helpers=dispatch.dispatch_helpers
     )
-
-    help_with(batch_id=batch_id)
-
-
-@_of_a_run()
-def undo(self: Task, run_id: int) -> None:
-    """Take a reclassification back."""
-    _work(self, run_id)
-
-
-@_of_a_run()
-def recommend(self: Task, run_id: int) -> None:
-    """Replace recommendations and similar titles."""
-    _work(self, run_id)
-
-
-@_of_a_run()
-def order_reviews(self: Task, run_id: int) -> None:
-    """Order the books that wait for review."""
-    _work(self, run_id)
-
-
-@_of_a_run()
-def draw_map(self: Task, run_id: int) -> None:
-    """Draw the map of the collection."""
-    _work(self, run_id)
+    if run is not None:
+        dispatch.send_next(kind=run.kind, now=timezone.now())
+        dispatch.request_follow_ups(run=run, now=timezone.now())
 
 
 @shared_task(ignore_result=True)
-def ask(kind: str, parameters: dict[str, Any] | None = None, force: bool = False) -> None:
-    """Ask for a run, as a schedule does; asked for again before it is over, it is the same run."""
+def assist_batch(batch_id: int) -> None:
+    """Process free chunks of a batch that another worker has started."""
+    from classifier.services.classification.chunk_worker import assist_batch  # imports torch
+
+    assist_batch(batch_id=batch_id)
+
+
+@shared_task(ignore_result=True)
+def request_run(kind: str, parameters: dict[str, Any] | None = None, force: bool = False) -> None:
+    """Request a run, as a schedule does; a second request before it ends returns the same run."""
     now = timezone.now()
-    dispatch.ask(kind=kind, trigger=Run.Trigger.SCHEDULE, now=now, parameters=parameters, force=force)
+    trigger = Run.Trigger.SCHEDULE
+    dispatch.request_run(kind=kind, trigger=trigger, now=now, parameters=parameters, force=force)
 
 
 @shared_task(ignore_result=True)
-def reap() -> None:
-    """Take up again, or close, runs whose worker died; send again those whose message was lost."""
-    dispatch.reap(now=timezone.now())
+def reap_runs() -> None:
+    """Restart or close runs whose worker died; resend those whose message was lost."""
+    dispatch.reap_runs(now=timezone.now())
 
 
 @shared_task
-def look_for_drift() -> None:
-    """Compare what the active version sees now with what it was trained on; raise alarms."""
-    from classifier.services.training.drift import look_for_drift as look  # loads torch
+def check_drift() -> None:
+    """Compare recent books and reviews with what the active version was trained on; raise alerts."""
+    from classifier.services.training.drift import check_drift  # imports torch
 
     try:
-        look(now=timezone.now())
+        check_drift(now=timezone.now())
     except ClassifierError as error:
-        # Nothing was trained yet, or nothing can be loaded, which has an alarm of its own.
-        logger.info("Drift was not looked for: %s", error.message)
-
-
-def _work(task: Task, run_id: int) -> None:
-    from classifier.services.jobs import work  # loads torch, which a web process can do without
-
-    run = work(run_id=run_id, task_id=task.request.id or "", call_help=dispatch.call_help)
-    if run is not None:
-        dispatch.send_next(kind=run.kind, now=timezone.now())
-        dispatch.follow(run=run, now=timezone.now())
+        # No version exists yet, or none can be loaded, which has its own alert.
+        logger.info("Drift check skipped: %s", error.message)

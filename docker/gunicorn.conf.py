@@ -1,11 +1,11 @@
-"""What gunicorn reads beside its command line."""
+"""Gunicorn configuration in addition to the command line."""
 
 import os
 from typing import Any
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Let the metrics of a web process that ended be those of all."""
+    """Merge the metrics of a web process that has ended."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         from prometheus_client import multiprocess
 

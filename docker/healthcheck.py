@@ -1,9 +1,9 @@
-"""Ask the web server in this container whether it can serve; exit 1 if not."""
+"""Check that the web server in this container is ready; exit with 1 if not."""
 
 import os
 import urllib.request
 
-# As the proxy in front would ask: a name that is served (".example.org" serves all below it), over https.
+# Like a request through the proxy: over HTTPS, to an allowed host (".example.org" allows all subdomains).
 host = os.environ["ALLOWED_HOSTS"].split(",")[0].strip().lstrip(".*") or "localhost"
 request = urllib.request.Request(
     "http://127.0.0.1:8000/health/ready",

@@ -17,18 +17,18 @@ app.autodiscover_tasks()
 
 @worker_init.connect
 def confirm_keys(**kwargs: Any) -> None:
-    """Stop a worker before its first task if it cannot read the borrowers."""
-    # Needs the models, which are there only now.
-    from library.people.services.key_check import start_with_keys
+    """Stop a worker before its first task if it cannot decrypt the borrowers' data."""
+    # Imported here because the models are not loaded before.
+    from library.people.services.key_check import confirm_startup_keys
 
     try:
-        start_with_keys()
+        confirm_startup_keys()
     except LibraryError as error:
-        # Celery logs what a handler raises, and goes on; it does not hold up an exit.
+        # Celery logs an exception of a handler and continues; only an exit stops the worker.
         raise SystemExit(f"{type(error).__name__}: {error.message}") from error
 
 
 @worker_ready.connect
-def look_after_runs(**kwargs: Any) -> None:
-    """Take up what a worker before this one left: it may have been this one, before it was killed."""
-    app.send_task("classifier.tasks.reap", expires=55, ignore_result=True)
+def recover_lost_runs(**kwargs: Any) -> None:
+    """Restart the runs of dead workers; this worker may have replaced one that was killed."""
+    app.send_task("classifier.tasks.reap_runs", expires=55, ignore_result=True)

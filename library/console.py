@@ -1,7 +1,7 @@
-"""What every command shares: one JSON result, progress on a terminal, and exit codes that mean something.
+"""Base classes of the commands: a JSON result, progress bars and exit codes.
 
-Exit codes: 0 done, 1 the work failed, 2 wrong usage. The result goes to standard output, everything
-else to standard error, so that ``--json`` can be piped.
+Exit codes: 0 success, 1 failure, 2 wrong usage. The result goes to standard output and everything else to
+standard error, so that the output of ``--json`` can be piped.
 """
 
 import json
@@ -17,18 +17,18 @@ from django.db import OperationalError
 from library.errors import LibraryError
 
 Progress = Callable[[str, int, int], None]
-"""``progress(phase, done, total)``: how far a phase is; ``done == total`` ends it.
+"""``progress(phase, done, total)`` reports the progress of a phase; ``done == total`` ends it.
 
-What stands behind a colon may change within a phase: "searching: best 0.61".
+Text after a colon may change within a phase: "searching: best 0.61".
 """
 
 
 def no_progress(phase: str, done: int, total: int) -> None:
-    """Show nothing: the default for services called by machines."""
+    """Show nothing."""
 
 
 class ProgressBars(AbstractContextManager["ProgressBars"]):
-    """Draw one bar a phase on standard error, and nothing where that is no terminal.
+    """Draw a progress bar for each phase on standard error, if that is a terminal.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class ProgressBars(AbstractContextManager["ProgressBars"]):
     """
 
     def __init__(self) -> None:
-        # Imported here: drawing is not needed to show --help.
+        # Imported here: --help does not need it.
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -76,9 +76,9 @@ class ProgressBars(AbstractContextManager["ProgressBars"]):
         self._bars.update(self._tasks[name], description=phase, completed=done, total=total)
 
 
-def as_text(*, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as text, the first column left and the others right aligned."""
-    # Imported here: drawing is not needed to show --help.
+def format_table(*, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as text, with the first column left-aligned and the others right-aligned."""
+    # Imported here: --help does not need it.
     from rich.console import Console
     from rich.table import Table
 
@@ -87,16 +87,16 @@ def as_text(*, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
         table.add_column(name, justify="right" if position else "left")
     for row in rows:
         table.add_row(*row)
-    console = Console(width=110, markup=False, emoji=False)  # a title is no markup
+    console = Console(width=110, markup=False, emoji=False)  # titles are not markup
     with console.capture() as capture:
         console.print(table)
     return capture.get().rstrip()
 
 
 class Command(BaseCommand):
-    """Base of the project's commands: a subclass writes `work` and, for people, `show`."""
+    """Base of the project's commands. Subclasses implement `work` and, for people, `show`."""
 
-    #: A line that works as it stands, shown under ``--help``.
+    #: A complete command line, shown by ``--help``.
     example = ""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -117,7 +117,8 @@ class Command(BaseCommand):
             raise CommandError(error.message, returncode=1) from error
         except OperationalError as error:
             message = (
-                f"The database did not answer ({error}). If it is new, run manage.py migrate; else try again."
+                f"The database is unavailable ({error}). If it is new, run manage.py migrate; otherwise try "
+                "again."
             )
             if options["json"]:
                 self._print_json({"error": message})
@@ -137,10 +138,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{key.replace('_', ' ')}: {value}")
 
     def show_failure(self, error: LibraryError) -> None:
-        """Print, for people, what should be known beside the error's message."""
+        """Print details of an error for people, in addition to its message."""
 
     def warn(self, message: str) -> None:
-        """Say something on standard error."""
+        """Print a warning on standard error."""
         self.stderr.write(self.style.WARNING(message))
         sys.stderr.flush()
 
@@ -149,31 +150,29 @@ class Command(BaseCommand):
 
 
 class ImportCommand(Command):
-    """Base of the commands that import a file; their result is an import report as a dict."""
+    """Base of the import commands; their result is an `ImportReport` as a dict."""
 
-    #: What happens to good rows and to bad ones, for the `help` of each.
+    #: The treatment of good and bad rows, for the `help` of each command.
     rules = (
-        "Good rows are kept and bad ones named, with line and column: a value that cannot be used is left "
-        "out, a row that cannot be used is skipped. With --strict nothing is kept if there is any problem. "
-        "All is written in one transaction; exit code 1 means that nothing was kept."
+        "Good rows are imported and bad ones are reported with line and column: an invalid value is skipped, "
+        "or the whole row if it cannot be used. With --strict nothing is imported if there is any problem. "
+        "The import is one transaction; exit code 1 means that nothing was imported."
     )
-    #: More would push the first ones off the screen; --json has them all.
-    problems_shown = 20
+    #: More would push the first ones off the screen; --json prints all.
+    max_problems_shown = 20
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="CSV in UTF-8, plain or gzip")
-        parser.add_argument("--strict", action="store_true", help="keep nothing if there is any problem")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="report what would be done, and keep nothing"
-        )
+        parser.add_argument("--strict", action="store_true", help="import nothing if there is any problem")
+        parser.add_argument("--dry-run", action="store_true", help="report the result without importing")
         super().add_arguments(parser)
 
     def show(self, result: dict[str, Any]) -> None:
         self._show_problems(result)
-        made = [f"{number} {kind} made" for kind, number in result["made"].items()]
+        also_created = [f"{number} {kind} created" for kind, number in result["also_created"].items()]
         counts = [f"{result[key]} {key}" for key in ("created", "updated", "unchanged", "skipped")]
-        outcome = "nothing kept, dry run: " if result["dry_run"] else ""
-        self.stdout.write(f"{result['file']}: {outcome}{', '.join(counts + made)}.")
+        outcome = "dry run, nothing imported: " if result["dry_run"] else ""
+        self.stdout.write(f"{result['file']}: {outcome}{', '.join(counts + also_created)}.")
 
     def show_failure(self, error: LibraryError) -> None:
         self._show_problems(error.extra)
@@ -182,10 +181,12 @@ class ImportCommand(Command):
         for warning in report.get("warnings", []):
             self.warn(warning)
         problems = report.get("problems", [])
-        for problem in problems[: self.problems_shown]:
-            place = f"{problem['file']}, line {problem['row']}"
+        for problem in problems[: self.max_problems_shown]:
+            location = f"{problem['file']}, line {problem['row']}"
             if problem["column"]:
-                place += f", column {problem['column']}"
-            self.warn(f"{place}: {problem['message']}")
-        if len(problems) > self.problems_shown:
-            self.warn(f"... and {len(problems) - self.problems_shown} more problems; --json lists them all.")
+                location += f", column {problem['column']}"
+            self.warn(f"{location}: {problem['message']}")
+        if len(problems) > self.max_problems_shown:
+            self.warn(
+                f"... and {len(problems) - self.max_problems_shown} more problems; --json lists them all."
+            )

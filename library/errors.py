@@ -1,17 +1,17 @@
-"""The base of every error the library raises on purpose."""
+"""Base classes of the errors the library raises on purpose."""
 
 from typing import Any
 
 
 class LibraryError(Exception):
-    """Something a person can mend.
+    """An error that a person can fix.
 
     Parameters
     ----------
     message : str
-        What is wrong and how to mend it, in a sentence for a librarian.
+        What happened and how to fix it, for a librarian.
     **extra
-        The facts behind the sentence, for machines: JSON-serialisable.
+        Details for machines, JSON-serialisable.
     """
 
     def __init__(self, message: str, **extra: Any) -> None:
@@ -21,4 +21,4 @@ class LibraryError(Exception):
 
 
 class ConflictError(LibraryError):
-    """What was asked for is well-formed and cannot be done as things stand now; another time it may."""
+    """The request is valid, but the current state does not allow it; it may succeed later."""

@@ -1,4 +1,4 @@
-"""The clock of the scheduled tasks."""
+"""Celery beat scheduler with times from the admin and support for several instances."""
 
 import logging
 from typing import Any
@@ -12,61 +12,61 @@ from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
 
-RETRY = 5.0
-"""Seconds after which a broker that is away is looked for again."""
+RETRY_SECONDS = 5.0
+"""Seconds between two attempts to reach an unavailable broker."""
 
 
-class AdminsScheduler(DatabaseScheduler):
-    """Enter what the settings name once; from then on the admin's times count.
+class AdminScheduler(DatabaseScheduler):
+    """Create the tasks of the settings once; afterwards the times in the admin apply.
 
-    Its parent enters them anew at each start, over what was changed in the admin.
+    The parent class resets them at each start, which would overwrite changes in the admin.
 
-    Any number of these may run: whoever comes first to a due task notes its time, which is one UPDATE that
-    must find the time of the run before, and sends it; the others find that they are late. One that is killed
-    between the two leaves the task to its next time.
+    Any number of schedulers may run. The first to reach a due task records the time with one UPDATE, which
+    must match the time of the previous run, and sends the task; the others see that they are late. If a
+    scheduler is killed between the two steps, the task runs at its next time.
     """
 
     def update_from_dict(self, mapping: dict[str, Any]) -> None:
-        there = set(PeriodicTask.objects.filter(name__in=mapping).values_list("name", flat=True))
-        super().update_from_dict({name: entry for name, entry in mapping.items() if name not in there})
+        existing = set(PeriodicTask.objects.filter(name__in=mapping).values_list("name", flat=True))
+        super().update_from_dict({name: entry for name, entry in mapping.items() if name not in existing})
 
     def setup_schedule(self) -> None:
         super().setup_schedule()
-        # Its parent takes what was changed up to now for read, though it entered the rows one by one.
+        # The parent considers all changes up to now as read, although it entered the rows one by one.
         self._last_timestamp = self.Changes.last_change()
         self._schedule = self.all_as_schedule()
 
     def is_due(self, entry: ModelEntry) -> schedstate:
-        """Say whether to send a task now, and when to look again.
+        """Return whether to send a task now, and when to check again.
 
-        A database that is away raises an error, which Celery logs and looks again.
+        If the database is unavailable, this raises an error, which Celery logs before it retries.
         """
-        found = super().is_due(entry)
-        if not found.is_due:
-            return found
-        if not self._broker_answers(entry):
-            # Celery would log the error and go on to the next time: what is due once a night was left out.
-            return schedstate(is_due=False, next=RETRY)
+        state = super().is_due(entry)
+        if not state.is_due:
+            return state
+        if not self._is_broker_available(entry):
+            # Celery would log the error and skip to the next time, which would drop a nightly task.
+            return schedstate(is_due=False, next=RETRY_SECONDS)
         if self._claim(entry):
-            return found
+            return state
         entry.model.refresh_from_db(fields=["last_run_at", "total_run_count"])
         entry.last_run_at, entry.total_run_count = entry.model.last_run_at, entry.model.total_run_count
         return super().is_due(entry)
 
     def reserve(self, entry: ModelEntry) -> ModelEntry:
-        """Go on to the next time; it is in the database already: written later, it could undo another's."""
+        """Advance to the next time; `_claim` has saved it, and a second save could undo another claim."""
         return next(entry)
 
-    def _broker_answers(self, entry: ModelEntry) -> bool:
+    def _is_broker_available(self, entry: ModelEntry) -> bool:
         try:
             with self.app.connection_for_write() as connection:
                 connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
         except OperationalError as error:
-            logger.error("“%s” is due and waits, as the broker is away: %s", entry.name, error)
+            logger.error("Task “%s” is due but must wait: the broker is unavailable: %s", entry.name, error)
             return False
         return True
 
     def _claim(self, entry: ModelEntry) -> bool:
-        known = Q(last_run_at=None) | Q(last_run_at__lte=entry.last_run_at)
-        mine = PeriodicTask.objects.filter(known, pk=entry.model.pk)
-        return bool(mine.update(last_run_at=timezone.now(), total_run_count=F("total_run_count") + 1))
+        unclaimed = Q(last_run_at=None) | Q(last_run_at__lte=entry.last_run_at)
+        task = PeriodicTask.objects.filter(unclaimed, pk=entry.model.pk)
+        return bool(task.update(last_run_at=timezone.now(), total_run_count=F("total_run_count") + 1))

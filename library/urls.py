@@ -1,4 +1,4 @@
-"""Every address of the site; the apps bring their own."""
+"""URL configuration; each app brings its own URLs."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "library.settings.production")
 
 application = get_wsgi_application()
 
-# Needs the models, which are there only now.
-from library.people.services.key_check import start_with_keys  # noqa: E402
+# After the application, because it needs the models.
+from library.people.services.key_check import confirm_startup_keys  # noqa: E402
 
-start_with_keys()
+confirm_startup_keys()

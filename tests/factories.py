@@ -1,4 +1,4 @@
-"""Rows for tests: small functions with a default for everything, so that a test names what it is about."""
+"""Factories of rows for tests, with defaults for every field, so that a test names only what it is about."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -10,10 +10,10 @@ from library.circulation.models import Loan, LoanPolicy
 from library.people.models import Borrower, BorrowerCategory
 from library.people.services.borrowers import save_borrower
 
-#: The present of the tests, handed to services as ``now=``.
+#: The current time in tests, passed to services as ``now=``.
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 
-_numbers = count(100_001)  # each with as many digits, so that text is sorted as numbers are
+_numbers = count(100_001)  # all of the same length, so that text sorts like numbers
 
 
 def make_category(**fields: Any) -> Category:
@@ -22,14 +22,14 @@ def make_category(**fields: Any) -> Category:
 
 
 def make_taxonomy_change(**fields: Any) -> TaxonomyChange:
-    """Return a saved move of a new category, unless told otherwise, that changes nothing when undone."""
+    """Return a saved change, by default a move of a new category, whose undoing changes nothing."""
     if "category" not in fields:
         fields["category"] = make_category()
-    return TaxonomyChange.objects.create(**{"kind": "move", "parameters": {}, "made_at": NOW} | fields)
+    return TaxonomyChange.objects.create(**{"kind": "move", "parameters": {}, "created_at": NOW} | fields)
 
 
 def make_book(**fields: Any) -> Book:
-    """Return a saved book that a search finds; its category is a librarian's unless told otherwise."""
+    """Return a saved and indexed book; the default source of a category is a librarian."""
     number = next(_numbers)
     defaults: dict[str, Any] = {"control_number": f"B{number}", "title": f"Title {number}"}
     if fields.get("category"):
@@ -40,21 +40,21 @@ def make_book(**fields: Any) -> Book:
 
 
 def make_copy(**fields: Any) -> Copy:
-    """Return a saved copy, of a new book unless told which."""
+    """Return a saved copy, by default of a new book."""
     if "book" not in fields:
         fields["book"] = make_book()
     return Copy.objects.create(**{"barcode": f"K{next(_numbers)}"} | fields)
 
 
 def make_borrower(**fields: Any) -> Borrower:
-    """Return a saved borrower that a search finds."""
+    """Return a saved and indexed borrower."""
     borrower = Borrower(**{"card_number": f"P{next(_numbers)}"} | fields)
     save_borrower(borrower=borrower)
     return borrower
 
 
 def make_loan(**fields: Any) -> Loan:
-    """Return a saved open loan, made a week before `NOW`; ``book=`` lends a new copy of that book."""
+    """Return a saved open loan, checked out a week before `NOW`; ``book=`` adds a new copy of that book."""
     if "copy" not in fields:
         fields["copy"] = make_copy(**{"book": fields.pop("book")} if "book" in fields else {})
     if "borrower" not in fields:
@@ -82,9 +82,9 @@ def make_borrower_category(**fields: Any) -> BorrowerCategory:
 
 
 def make_policy(**fields: Any) -> LoanPolicy:
-    """Return the rule for those keys, the one for everything unless told otherwise, with these terms.
+    """Return the policy for these keys, by default the general one, with these terms.
 
-    Only what is named differs from the rule that the migrations make.
+    Other terms are those of the policy that the migrations create.
     """
     keys = {name: fields.pop(name, None) for name in ("branch", "borrower_category", "item_type")}
     return LoanPolicy.objects.update_or_create(**keys, defaults=fields)[0]

@@ -1,4 +1,4 @@
-"""Files for tests: CSV, images and what begins like a recording."""
+"""Files for tests: CSV, images and headers of recordings."""
 
 import csv
 import zlib
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def write_csv(path: Path, header: str, *rows: Sequence[object]) -> Path:
-    """Write a CSV file; `header` is the column names with commas between."""
+    """Write a CSV file; `header` contains the column names, separated by commas."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header.split(","))
@@ -20,13 +20,13 @@ def write_csv(path: Path, header: str, *rows: Sequence[object]) -> Path:
 def write_image(
     path: Path, *, size: tuple[int, int] = (60, 90), mode: str = "RGB", colour: object = 0
 ) -> Path:
-    """Write an image of one colour; the suffix tells the format."""
+    """Write an image of one colour in the format of the suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, colour).save(path)
     return path
 
 
-#: How a recording of each kind begins, which is all that the catalogue looks at.
+#: The first bytes of recordings, which are all that the catalogue reads.
 RECORDINGS = {
     ".wav": b"RIFF\x24\0\0\0WAVEfmt " + bytes(30),
     ".flac": b"fLaC\0\0\0\x22" + bytes(34),
@@ -35,14 +35,14 @@ RECORDINGS = {
 
 
 def write_recording(path: Path) -> Path:
-    """Write the beginning of a recording; the suffix tells the format."""
+    """Write the header of a recording in the format of the suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(RECORDINGS[path.suffix])
     return path
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that says how large it is, and nothing more."""
+    """Return a PNG with a header of this size and no pixels."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return len(content).to_bytes(4) + kind + content + zlib.crc32(kind + content).to_bytes(4)

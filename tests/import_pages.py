@@ -1,4 +1,4 @@
-"""What the tests of the admin's import pages share: send a file, and read the answer."""
+"""Helpers for tests of the admin's import pages."""
 
 import html
 import re
@@ -9,22 +9,22 @@ from django.test import Client
 
 
 def upload(client: Client, page: str, content: str | bytes, name: str = "new.csv", **more: Any) -> Any:
-    """Choose a file on the page at an address and check it."""
+    """Choose a file on the page at an url and check it."""
     content = content if isinstance(content, bytes) else content.encode()
     return client.post(page, {"file": SimpleUploadedFile(name, content), **more})
 
 
-def hidden(answer: Any, name: str) -> str:
-    """Return what the page takes along."""
-    found = re.search(f'name="{name}" value="([^"]*)"', answer.content.decode())
-    assert found
-    return html.unescape(found[1])
+def hidden(response: Any, name: str) -> str:
+    """Return the value of a hidden field."""
+    match = re.search(f'name="{name}" value="([^"]*)"', response.content.decode())
+    assert match
+    return html.unescape(match[1])
 
 
-def problems(answer: Any) -> list[tuple[int, str, str, str | None]]:
-    """Return what is wrong as the page tells it: line, column, message, and the row to be mended."""
+def problems(response: Any) -> list[tuple[int, str, str, str | None]]:
+    """Return the problems on the page: line, column, message and the row to fix."""
     return [
         (line, problem["column"], problem["message"], row)
-        for line, row, of_row in answer.context["rows"]
-        for problem in of_row
+        for line, row, row_problems in response.context["rows"]
+        for problem in row_problems
     ]

@@ -1,4 +1,4 @@
-"""People who sign in, for tests of the admin and the API."""
+"""Users and clients for tests of the admin and the API."""
 
 from django.contrib.auth.models import User
 from django.test import Client
@@ -8,24 +8,24 @@ from library.admin_site.roles import CLIENTS, LIBRARIANS, ensure_roles
 
 
 def make_user(role: str) -> User:
-    """Return a new user in the group of a role that ``create_roles`` makes; all but clients are staff."""
+    """Return a new user in the group of a role of ``create_roles``; all roles but clients are staff."""
     user = User.objects.create_user(role.rstrip("s").replace(" ", "-"), is_staff=role != CLIENTS)
     user.groups.add(ensure_roles()[role])
     return user
 
 
 def make_librarian() -> User:
-    """Return a member of staff in the librarians' group."""
+    """Return a staff user in the librarians' group."""
     return make_user(LIBRARIANS)
 
 
-def make_reader() -> User:
-    """Return someone with an account and no permission at all."""
+def make_user_without_permissions() -> User:
+    """Return a user without any permission."""
     return User.objects.create_user("reader")
 
 
 def api(user: User | None = None) -> APIClient:
-    """Return a client of the API, signed in as `user` if given."""
+    """Return an API client, signed in as `user` if given."""
     client = APIClient()
     if user:
         client.force_authenticate(user)
@@ -33,7 +33,7 @@ def api(user: User | None = None) -> APIClient:
 
 
 def desk(user: User, **options: object) -> Client:
-    """Return a browser at the admin, signed in as `user`."""
+    """Return a client of the admin, signed in as `user`."""
     client = Client(**options)
     client.force_login(user)
     return client

@@ -1,4 +1,4 @@
-"""A mail server on this machine that keeps what it is given, and refuses whom it is told to."""
+"""A local SMTP server that stores the messages it receives and rejects chosen recipients."""
 
 import socketserver
 import threading
@@ -8,51 +8,51 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 
-class _Conversation(socketserver.StreamRequestHandler):
+class _Session(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        self._say(220, "ready")
+        self._reply(220, "ready")
         while line := self.rfile.readline():
             command, _, rest = line.decode().strip().partition(" ")
             if command.upper() == "QUIT":
-                self._say(221, "bye")
+                self._reply(221, "bye")
                 return
             if command.upper() == "RCPT":
-                address = rest.partition("<")[2].partition(">")[0]
-                self._say(self.server.refused.get(address, 250), f"<{address}>")
+                recipient = rest.partition("<")[2].partition(">")[0]
+                self._reply(self.server.rejected.get(recipient, 250), f"<{recipient}>")
             elif command.upper() == "DATA":
-                self._say(354, "go on")
-                self._keep()
+                self._reply(354, "send the message")
+                self._receive()
             else:
-                self._say(250, "fine")
+                self._reply(250, "OK")
 
-    def _say(self, code: int, text: str) -> None:
+    def _reply(self, code: int, text: str) -> None:
         self.wfile.write(f"{code} {text}\r\n".encode())
 
-    def _keep(self) -> None:
+    def _receive(self) -> None:
         lines = []
         while (line := self.rfile.readline()) != b".\r\n":
             lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
-        self.server.kept.append(message_from_bytes(b"".join(lines), policy=policy.default))
-        self._say(250, "kept")
+        self.server.messages.append(message_from_bytes(b"".join(lines), policy=policy.default))
+        self._reply(250, "OK")
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """Answers on a free port of the loopback.
+    """SMTP server on a free port of the loopback interface.
 
     Attributes
     ----------
-    refused : dict
-        By address, the code to refuse it with.
-    kept : list of EmailMessage
-        What was sent.
+    rejected : dict
+        SMTP code of the rejection by recipient.
+    messages : list of EmailMessage
+        Messages received.
     """
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Conversation)
-        self.refused: dict[str, int] = {}
-        self.kept: list[EmailMessage] = []
+        super().__init__(("127.0.0.1", 0), _Session)
+        self.rejected: dict[str, int] = {}
+        self.messages: list[EmailMessage] = []
 
     @property
     def port(self) -> int:
@@ -61,7 +61,7 @@ class MailServer(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
-    """Run a mail server meanwhile."""
+    """Run a mail server."""
     with MailServer() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -1,4 +1,4 @@
-"""The walls of the house: import contracts, and what a web process and ``--help`` may load."""
+"""Import contracts, and the packages that a web process and ``--help`` may load."""
 
 import os
 import subprocess
@@ -9,10 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-#: Each takes part of a second, or hundreds of megabytes, that a page or --help has no use for.
+#: Each costs part of a second, or hundreds of megabytes, which a page or --help does not need.
 HEAVY = {"torch", "torchvision", "sklearn", "scipy", "numpy", "jieba"}
 
-RESOLVE_ALL_ADDRESSES = """
+RESOLVE_ALL_URLS = """
 import library.wsgi
 from django.urls import get_resolver
 assert len(get_resolver().reverse_dict) > 0
@@ -34,7 +34,7 @@ print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}))
 
 
 def loaded_by(code: str, data_folder: Path) -> set[str]:
-    """Return the top-level packages that a fresh interpreter has loaded after the code."""
+    """Return the top-level packages that a fresh interpreter has loaded after running the code."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "library.settings.dev",
         "LIBRARY_DATA_DIR": str(data_folder),
@@ -51,8 +51,8 @@ def loaded_by(code: str, data_folder: Path) -> set[str]:
     return set(result.stdout.rpartition("loaded:")[2].split())
 
 
-def test_the_import_contracts_hold():
-    # A process of its own: in this one it would switch off every logger that other tests listen to.
+def test_import_contracts_hold():
+    # A separate process: in this one it would disable every logger that other tests capture.
     result = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=ROOT,
@@ -64,9 +64,9 @@ def test_the_import_contracts_hold():
 
 
 @pytest.mark.parametrize(
-    ("code", "expected"), [(RESOLVE_ALL_ADDRESSES, "rest_framework"), (HELP, "django")], ids=["web", "--help"]
+    ("code", "expected"), [(RESOLVE_ALL_URLS, "rest_framework"), (HELP, "django")], ids=["web", "--help"]
 )
-def test_neither_a_web_process_nor_help_loads_what_only_learning_needs(code, expected, data_folder):
+def test_web_process_and_help_load_no_learning_libraries(code, expected, data_folder):
     loaded = loaded_by(code, data_folder)
     assert expected in loaded
     assert loaded & HEAVY == set()

@@ -1,4 +1,4 @@
-"""What can be known of the containers without an engine to run them."""
+"""Checks of the container files that need no container engine."""
 
 import os
 import re
@@ -18,23 +18,23 @@ SERVICES = COMPOSE["services"]
 SECRETS = {"SECRET_KEY", "BORROWER_KEYS", "BORROWER_INDEX_KEY", "ALLOWED_HOSTS", "POSTGRES_PASSWORD"}
 
 
-def test_web_worker_beat_and_their_two_servers_make_the_library():
-    assert set(SERVICES) == {"web", "worker", "beat", "postgres", "redis"}
+def test_compose_services():
+    assert set(SERVICES) == {"web", "worker", "model", "beat", "postgres", "redis"}
 
 
-def test_a_missing_secret_stops_the_start_with_its_name():
+def test_missing_secret_stops_startup():
     uses = re.findall(r"\$\{(\w+)([^}]*)\}", COMPOSE_TEXT)
     assert {name for name, rest in uses if rest.startswith(":?set " + name)} == SECRETS
     assert not [name for name, rest in uses if name in SECRETS and not rest.startswith(":?")]
 
 
-def test_the_example_names_every_secret_and_gives_none():
+def test_example_lists_every_secret_without_a_value():
     example = dict(re.findall(r"^(\w+)=(.*)$", (DOCKER / "example.env").read_text(), re.MULTILINE))
     assert example.keys() >= SECRETS
     assert set(example.values()) == {""}
 
 
-def test_the_settings_know_every_variable_that_the_containers_pass():
+def test_settings_read_every_passed_variable():
     settings = "".join(file.read_text() for file in (ROOT / "library" / "settings").glob("*.py"))
     passed = set(SERVICES["web"]["environment"])
     passed |= set(re.findall(r"^(?:ENV|   ) ([A-Z_]+)=", DOCKERFILE, re.MULTILINE))
@@ -44,23 +44,23 @@ def test_the_settings_know_every_variable_that_the_containers_pass():
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_waits_only_for_services_that_tell_their_health(name):
+def test_services_depend_only_on_services_with_health_checks(name):
     for other, wait in SERVICES[name].get("depends_on", {}).items():
         assert wait == {"condition": "service_healthy"}
         assert SERVICES[other]["healthcheck"]["test"]
 
 
-def test_every_volume_used_is_declared():
+def test_used_volumes_are_declared():
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service["volumes"]}
     assert used == set(COMPOSE["volumes"])
 
 
-def test_only_the_web_server_is_reached_from_outside_and_only_from_this_machine():
+def test_only_web_has_a_port_on_localhost():
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports == {"web": ["127.0.0.1:8000:8000"]}
 
 
-def test_the_image_is_built_from_files_that_are_there():
+def test_files_of_the_image_exist():
     build = SERVICES["web"]["build"]
     context = (DOCKER / build["context"]).resolve()
     assert context == ROOT
@@ -72,7 +72,7 @@ def test_the_image_is_built_from_files_that_are_there():
     assert os.access(DOCKER / "entrypoint", os.X_OK)
 
 
-def test_the_image_has_the_python_and_the_extras_that_the_project_names():
+def test_image_matches_python_version_and_extras():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (version,) = re.findall(r"^FROM python:([\d.]+)-slim$", DOCKERFILE, re.MULTILINE)
     assert project["requires-python"] == f">={version}"
@@ -80,12 +80,12 @@ def test_the_image_has_the_python_and_the_extras_that_the_project_names():
     assert set(extras.split(",")) <= set(project["optional-dependencies"])
 
 
-def test_nothing_in_the_image_runs_as_root():
+def test_image_does_not_run_as_root():
     assert re.findall(r"^USER (\w+)$", DOCKERFILE, re.MULTILINE) == ["library"]
     assert DOCKERFILE.index("\nUSER ") > DOCKERFILE.rindex("\nRUN ")
 
 
-def test_the_entrypoint_runs_other_commands_than_the_web_server_at_once():
+def test_entrypoint_runs_other_commands_directly():
     result = subprocess.run(
         [DOCKER / "entrypoint", "echo", "a b"], capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""The settings of a public server: started in a process of its own, as they are read once."""
+"""Production settings, loaded in a separate process because they are read only once."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 ROOT = Path(__file__).parents[1]
 KEY = "kqV3x-0pYw_Zr8sT1uB6nM4cL9aH2gJ5dF7eQiOoXyWvUzEtRb"
-OURS = (
+VARIABLES = (
     "SECRET_KEY",
     "BORROWER_KEYS",
     "BORROWER_INDEX_KEY",
@@ -23,10 +23,10 @@ OURS = (
 
 
 def run(data_folder, *arguments, **environment):
-    """Run Python with the production settings and nothing else of this process's own."""
-    inherited = {name: value for name, value in os.environ.items() if name not in OURS}
+    """Run Python with the production settings, without this process's own settings."""
+    inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     (static := data_folder / "static").mkdir(exist_ok=True)
-    own = {
+    defaults = {
         "DJANGO_SETTINGS_MODULE": "library.settings.production",
         "LIBRARY_DATA_DIR": str(data_folder),
         "STATIC_ROOT": str(static),
@@ -35,49 +35,49 @@ def run(data_folder, *arguments, **environment):
         "BORROWER_KEYS": Fernet.generate_key().decode(),
         "BORROWER_INDEX_KEY": Fernet.generate_key().decode(),
     }
-    wanted = {name: value for name, value in (own | environment).items() if value is not None}
+    variables = {name: value for name, value in (defaults | environment).items() if value is not None}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env=inherited | wanted,
+        env=inherited | variables,
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-MAKE_ONE = 'Make one with: python -c "import secrets; print(secrets.token_urlsafe(50))".'
-NAME_THEM = "Name the hosts that the library is reached by, with commas between, such as library.example."
+CREATE_KEY = 'Create one with: python -c "import secrets; print(secrets.token_urlsafe(50))".'
+LIST_HOSTS = "List the host names of the library, separated by commas, for example library.example."
 
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
         ("SECRET_KEY", None, 'Environment variable "SECRET_KEY" not set'),
-        ("SECRET_KEY", "", f"SECRET_KEY is empty. {MAKE_ONE}"),
-        ("SECRET_KEY", "changeme", f"SECRET_KEY has 8 characters; 50 are the least. {MAKE_ONE}"),
-        ("SECRET_KEY", KEY[:49], f"SECRET_KEY has 49 characters; 50 are the least. {MAKE_ONE}"),
-        ("SECRET_KEY", "abcd" * 20, f"SECRET_KEY repeats a few characters and can be guessed. {MAKE_ONE}"),
+        ("SECRET_KEY", "", f"SECRET_KEY is empty. {CREATE_KEY}"),
+        ("SECRET_KEY", "changeme", f"SECRET_KEY has 8 characters; at least 50 are required. {CREATE_KEY}"),
+        ("SECRET_KEY", KEY[:49], f"SECRET_KEY has 49 characters; at least 50 are required. {CREATE_KEY}"),
+        ("SECRET_KEY", "abcd" * 20, f"SECRET_KEY has too few different characters. {CREATE_KEY}"),
         (
             "SECRET_KEY",
             f"django-insecure-{KEY}",
-            f"SECRET_KEY is an example's, which everyone knows. {MAKE_ONE}",
+            f"SECRET_KEY is a publicly known example. {CREATE_KEY}",
         ),
         ("BORROWER_KEYS", None, 'Environment variable "BORROWER_KEYS" not set'),
         ("BORROWER_INDEX_KEY", None, 'Environment variable "BORROWER_INDEX_KEY" not set'),
         ("ALLOWED_HOSTS", None, 'Environment variable "ALLOWED_HOSTS" not set'),
-        ("ALLOWED_HOSTS", "", f"ALLOWED_HOSTS is empty. {NAME_THEM}"),
-        ("ALLOWED_HOSTS", "library.example,*", f"ALLOWED_HOSTS is library.example,*. {NAME_THEM}"),
+        ("ALLOWED_HOSTS", "", f"ALLOWED_HOSTS is empty. {LIST_HOSTS}"),
+        ("ALLOWED_HOSTS", "library.example,*", f"ALLOWED_HOSTS is library.example,*. {LIST_HOSTS}"),
         (
             "CSRF_TRUSTED_ORIGINS",
             "http://library.example",
-            "CSRF_TRUSTED_ORIGINS has http://library.example. Put https:// before each, such as "
-            "https://library.example.",
+            "CSRF_TRUSTED_ORIGINS contains http://library.example. Start each origin with https://, for "
+            "example https://library.example.",
         ),
         (
             "SECURE_HSTS_SECONDS",
             "0",
-            "SECURE_HSTS_SECONDS is 0. It must be 1 or more; 31536000 is a year. To try out https, take 60.",
+            ("SECURE_HSTS_SECONDS is 0. It must be at least 1; 31536000 is a year. Use 60 to try out HTTPS."),
         ),
         (
             "LOGIN_FAILURES",
@@ -91,28 +91,26 @@ NAME_THEM = "Name the hosts that the library is reached by, with commas between,
         ),
     ],
 )
-def test_a_bad_setting_stops_the_start_with_what_is_wrong_and_how_to_mend_it(
-    data_folder, name, value, message
-):
+def test_invalid_setting_stops_startup_with_a_message(data_folder, name, value, message):
     started = run(data_folder, "-c", "import library.wsgi", **{name: value})
     assert started.returncode == 1
     assert started.stderr.splitlines()[-1].partition(": ")[2] == message
 
 
-def test_good_settings_pass_djangos_own_checks_without_a_warning(data_folder):
+def test_valid_settings_pass_the_deployment_check(data_folder):
     checked = run(data_folder, "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING")
     assert (checked.returncode, checked.stdout) == (0, "System check identified no issues (0 silenced).\n")
 
 
-ASK = """
+REPORT = """
 import json
 import library.wsgi
 from django.conf import settings
 from django.test import Client
 client = Client(headers={"host": "library.example"})
 plain, safe = client.get("/health/live"), client.get("/health/live", secure=True)
-tongue = client.post("/i18n/setlang/", {"language": "zh-hans", "next": "/"}, secure=True)
-cookie = tongue.cookies[settings.LANGUAGE_COOKIE_NAME]
+language = client.post("/i18n/setlang/", {"language": "zh-hans", "next": "/"}, secure=True)
+cookie = language.cookies[settings.LANGUAGE_COOKIE_NAME]
 print(json.dumps({
     "plain": [plain.status_code, plain["Location"]],
     "safe": [safe.status_code, dict(safe.items())],
@@ -127,12 +125,12 @@ print(json.dumps({
 """
 
 
-def test_answers_insist_on_https_and_cookies_travel_over_nothing_else(data_folder):
-    asked = run(data_folder, "-c", ASK)
-    assert asked.returncode == 0, asked.stderr
-    told = json.loads(asked.stdout)
-    assert told["plain"] == [301, "https://library.example/health/live"]
-    status, headers = told["safe"]
+def test_responses_and_cookies_require_https(data_folder):
+    process = run(data_folder, "-c", REPORT)
+    assert process.returncode == 0, process.stderr
+    report = json.loads(process.stdout)
+    assert report["plain"] == [301, "https://library.example/health/live"]
+    status, headers = report["safe"]
     assert status == 200
     assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -140,9 +138,9 @@ def test_answers_insist_on_https_and_cookies_travel_over_nothing_else(data_folde
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert "default-src 'none'" in headers["Content-Security-Policy"].split("; ")
-    assert told["cookie"]
-    assert told["foreign"] == 400
-    assert told["settings"] == {
+    assert report["cookie"]
+    assert report["foreign"] == 400
+    assert report["settings"] == {
         "DEBUG": False,
         "SESSION_COOKIE_NAME": "__Host-sessionid",
         "SESSION_COOKIE_SECURE": True,
@@ -154,8 +152,8 @@ def test_answers_insist_on_https_and_cookies_travel_over_nothing_else(data_folde
     }
 
 
-def test_a_connection_to_postgresql_is_kept_between_requests(data_folder):
-    ask = "from django.conf import settings; print(settings.DATABASES['default'])"
-    kept = run(data_folder, "-c", ask, DATABASE_URL="postgresql://library@database/library").stdout
-    assert "'CONN_MAX_AGE': 60, 'CONN_HEALTH_CHECKS': True" in kept
-    assert "'CONN_MAX_AGE': 0, 'CONN_HEALTH_CHECKS': False" in run(data_folder, "-c", ask).stdout
+def test_postgresql_connections_are_persistent(data_folder):
+    code = "from django.conf import settings; print(settings.DATABASES['default'])"
+    output = run(data_folder, "-c", code, DATABASE_URL="postgresql://library@database/library").stdout
+    assert "'CONN_MAX_AGE': 60, 'CONN_HEALTH_CHECKS': True" in output
+    assert "'CONN_MAX_AGE': 0, 'CONN_HEALTH_CHECKS': False" in run(data_folder, "-c", code).stdout

@@ -1,20 +1,20 @@
-"""The classifier's desk."""
+"""Admin pages of the classifier."""
 
 from classifier.admin import (
-    alarms,
+    alerts,
     batches,
     feedback,
     misfiled,
     recommendations,
     runs,
     suggestions,
-    taxonomy,
     versions,
 )
 from classifier.admin.review import history as review_history
+from classifier.admin.taxonomy import admin as taxonomy
 
 __all__ = [
-    "alarms",
+    "alerts",
     "batches",
     "feedback",
     "misfiled",

@@ -1,4 +1,4 @@
-"""Two versions side by side."""
+"""Page that compares two model versions."""
 
 from typing import Any
 
@@ -13,15 +13,23 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from classifier.admin.filtering import FilterForm
 from classifier.models import ModelVersion
-from classifier.presentation import figures, pictures
+from classifier.presentation.bar_charts import comparison_bars
+from classifier.presentation.metrics import (
+    METRICS,
+    category_names,
+    classifier_name,
+    coverage_chart,
+    reliability_chart,
+)
+from classifier.presentation.tables import flat_settings
 from library.admin_site.widgets.charts import CHART_MEDIA
 from library.admin_site.widgets.tiles import labelled
 
-_SHOWN = 20
-"""Categories whose figures differ most: the others are alike."""
+_MAX_CATEGORIES = 20
+"""Categories whose metrics differ most."""
 
 
-def _field(label: Any) -> forms.ModelChoiceField:
+def _version_field(label: Any) -> forms.ModelChoiceField:
     return forms.ModelChoiceField(
         label=label,
         queryset=ModelVersion.objects.only("name"),
@@ -31,88 +39,87 @@ def _field(label: Any) -> forms.ModelChoiceField:
 
 
 class CompareForm(FilterForm):
-    one = _field(gettext_lazy("version"))
-    other = _field(gettext_lazy("beside"))
+    version = _version_field(gettext_lazy("version"))
+    other = _version_field(gettext_lazy("Compare with"))
 
 
 def compare_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """Show two versions side by side: the active one and the newest of the others, unless told which."""
+    """Compare two versions; by default the newest one with the active one."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    form = CompareForm({**_usual(), **request.GET.dict()})
-    chosen = form.chosen()
-    found = ModelVersion.objects.defer("profile").select_related("parent").in_bulk(chosen.values())
-    one, other = (found.get(chosen.get(name)) for name in ("one", "other"))
+    form = CompareForm({**_default_versions(), **request.GET.dict()})
+    selected = form.selected()
+    versions = ModelVersion.objects.defer("profile").select_related("parent").in_bulk(selected.values())
+    version, other = (versions.get(selected.get(name)) for name in ("version", "other"))
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Compare versions"),
         "opts": model_admin.opts,
         "filters": form,
         "media": form.media + CHART_MEDIA,
-        "one": one,
+        "version": version,
         "other": other,
     }
-    if one and other:
+    if version and other:
         context |= {
-            "rows": _rows(one, other),
-            "categories": _categories(one, other),
-            "settings": _settings(one, other),
+            "metric_rows": _metric_rows(version, other),
+            "category_rows": _category_rows(version, other),
+            "settings": _different_settings(version, other),
             "charts": [
                 chart
-                for chart in (figures.coverage_chart([one, other]), figures.reliability_chart([one, other]))
+                for chart in (coverage_chart([version, other]), reliability_chart([version, other]))
                 if chart
             ],
-            # What both answered for the same books, where one was trained beside the other.
-            "same_books": [
-                pictures.comparison(each)
-                for each, parent in ((one, other), (other, one))
-                if each.comparison and each.parent_id == parent.pk
+            # Available if one of the versions was trained while the other was active.
+            "comparisons": [
+                comparison_bars(child)
+                for child, parent in ((version, other), (other, version))
+                if child.comparison and child.parent_id == parent.pk
             ],
         }
     return render(request, "classifier/compare.html", context)
 
 
-def _usual() -> dict[str, Any]:
-    """Return the newest version beside the active one; where none is active, beside the one before it."""
+def _default_versions() -> dict[str, Any]:
+    """Return the newest version and the active one; if none is active, the two newest."""
     keys = list(ModelVersion.objects.values_list("pk", flat=True)[:2])
     active = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).values_list("pk", flat=True).first()
     if active is not None:
         keys = [*ModelVersion.objects.exclude(pk=active).values_list("pk", flat=True)[:1], active]
-    return dict(zip(("one", "other"), keys, strict=False))
+    return dict(zip(("version", "other"), keys, strict=False))
 
 
-def _rows(one: ModelVersion, other: ModelVersion) -> list[dict[str, Any]]:
+def _metric_rows(version: ModelVersion, other: ModelVersion) -> list[dict[str, Any]]:
     rows = []
-    for name in dict.fromkeys([*one.metrics, *other.metrics]):
-        values = [each.metrics.get(name) for each in (one, other)]
+    for name in dict.fromkeys([*version.metrics, *other.metrics]):
+        values = [metrics.get(name) for metrics in (version.metrics, other.metrics)]
         if not any(isinstance(value, dict) and "accuracy" in value for value in values):
             continue
-        for figure, words in figures.FIGURES.items():
-            left, right = (value.get(figure) if isinstance(value, dict) else None for value in values)
+        for metric, label in METRICS.items():
+            left, right = (value.get(metric) if isinstance(value, dict) else None for value in values)
             rows.append(
                 {
-                    "name": labelled(figures.evidence_name(name), words),
+                    "name": labelled(classifier_name(name), label),
                     "is_main": name == "fused",
-                    **_beside(left, right),
+                    **_difference(left, right),
                 }
             )
     return rows
 
 
-def _categories(one: ModelVersion, other: ModelVersion) -> list[dict[str, Any]]:
-    tables = [each.metrics.get("per_category", {}) for each in (one, other)]
-    found = [
-        {"key": key, **_beside(tables[0][key]["f1"], tables[1][key]["f1"])}
-        for key in tables[0].keys() & tables[1].keys()
+def _category_rows(version: ModelVersion, other: ModelVersion) -> list[dict[str, Any]]:
+    left, right = (metrics.get("per_category", {}) for metrics in (version.metrics, other.metrics))
+    rows = [
+        {"key": key, **_difference(left[key]["f1"], right[key]["f1"])} for key in left.keys() & right.keys()
     ]
-    found.sort(key=lambda row: (-abs(row["difference"]), row["key"]))
-    names = figures.category_names([row["key"] for row in found[:_SHOWN]])
-    return [row | {"name": names[row["key"]]} for row in found[:_SHOWN]]
+    rows.sort(key=lambda row: (-abs(row["difference"]), row["key"]))
+    rows = rows[:_MAX_CATEGORIES]
+    names = category_names([row["key"] for row in rows])
+    return [row | {"name": names[row["key"]]} for row in rows]
 
 
-def _settings(one: ModelVersion, other: ModelVersion) -> list[tuple[str, Any, Any]]:
-    """Return the settings in which they differ."""
-    left, right = dict(_flat(one.config)), dict(_flat(other.config))
+def _different_settings(version: ModelVersion, other: ModelVersion) -> list[tuple[str, Any, Any]]:
+    left, right = dict(flat_settings(version.config)), dict(flat_settings(other.config))
     return [
         (name, left.get(name, "-"), right.get(name, "-"))
         for name in dict.fromkeys([*left, *right])
@@ -120,15 +127,7 @@ def _settings(one: ModelVersion, other: ModelVersion) -> list[tuple[str, Any, An
     ]
 
 
-def _flat(values: dict[str, Any], above: str = "") -> Any:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
-
-
-def _beside(left: float | None, right: float | None) -> dict[str, Any]:
+def _difference(left: float | None, right: float | None) -> dict[str, Any]:
     difference = None if left is None or right is None else left - right
     return {
         "left": "-" if left is None else f"{left:.3f}",

@@ -1,28 +1,28 @@
-"""What borrowers said of titles, to be read, and to be withdrawn."""
+"""Borrower feedback on titles: read and withdraw."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from classifier.admin.suggestions import ReadOnlyAdmin
+from classifier.admin.base import ReadOnlyAdmin
 from classifier.models import Feedback
-from library.catalogue.admin.lookup import FindingAdmin
-from library.catalogue.selectors.lookup import titles_called
+from library.catalogue.admin.lookup import LookupAdmin
+from library.catalogue.selectors.lookup import search_titles
 from library.people.admin.audit import AuditedAdmin
-from library.people.selectors import borrowers_called, without_personal_data
+from library.people.selectors import borrowers_by_card_number, without_personal_data
 
 
 @admin.register(Feedback)
-class FeedbackAdmin(FindingAdmin, AuditedAdmin, ReadOnlyAdmin):
-    list_display = ["borrower", "book", "verdict", "at"]
+class FeedbackAdmin(LookupAdmin, AuditedAdmin, ReadOnlyAdmin):
+    list_display = ["borrower", "book", "verdict", "created_at"]
     list_filter = [
         "verdict",
         ("borrower", AutocompleteSelectFilter),
         ("book", AutocompleteSelectFilter),
     ]
     list_filter_submit = True
-    found_by = {"borrower": borrowers_called, "book": titles_called}
+    lookups = {"borrower": borrowers_by_card_number, "book": search_titles}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
         return without_personal_data(super().get_queryset(request).select_related("book"))

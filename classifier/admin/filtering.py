@@ -1,29 +1,28 @@
-"""What the forms of the classifier's pages share: categories found by typing, filters in the address."""
+"""Filter forms of the classifier's pages, with a type-ahead field for categories."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 
-from library.admin_site.widgets.fields import FoundByTyping
 from library.catalogue.models import Book, Category
 
 
 def category_field(**options: Any) -> forms.ModelChoiceField:
-    """Return a field that finds a category by typing: there may be thousands."""
-    # The search is the one of the book's field, which leaves out categories that were given up.
-    search = FoundByTyping(Book._meta.get_field("category"), admin.site)
-    return forms.ModelChoiceField(queryset=Category.objects.all(), required=False, widget=search, **options)
+    """Return a type-ahead field for a category; there may be thousands."""
+    # The autocomplete of the book's field excludes retired categories.
+    widget = AutocompleteSelect(Book._meta.get_field("category"), admin.site, attrs={"data-width": "100%"})
+    return forms.ModelChoiceField(queryset=Category.objects.all(), required=False, widget=widget, **options)
 
 
 class FilterForm(forms.Form):
-    """Filters in an address, all of them optional."""
+    """Optional filters in the query string."""
 
-    def chosen(self) -> dict[str, Any]:
-        """Return what was chosen; a value that is none is passed over, and the page says so."""
+    def selected(self) -> dict[str, Any]:
+        """Return the selected values, records as keys; the form shows an error for each invalid value."""
         self.is_valid()
-        # The search for categories cannot draw what is no key.
+        # The autocomplete widget cannot render a value that is not a key.
         self.data = {name: value for name, value in self.data.items() if name not in self.errors}
-        given = {name: value for name, value in self.cleaned_data.items() if value}
-        # A record by its key.
-        return {name: self.fields[name].prepare_value(value) for name, value in given.items()}
+        values = {name: value for name, value in self.cleaned_data.items() if value}
+        return {name: self.fields[name].prepare_value(value) for name, value in values.items()}

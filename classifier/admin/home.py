@@ -1,4 +1,4 @@
-"""The home page: what needs a librarian now, what the day is like, how the model does."""
+"""Home page: open tasks, today's circulation, and the state of the model."""
 
 import json
 from collections.abc import Callable
@@ -14,142 +14,146 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django_celery_beat.models import PeriodicTask
 
-from classifier.models import Alarm, Misfiled, ModelVersion, ReviewItem, Run
+from classifier.admin.base import REVIEW_BOOKS
+from classifier.models import Alert, Misfiled, ModelVersion, ReviewItem, Run
 from classifier.selectors.reviews import waiting_items
 from library.admin_site.widgets.tiles import Tile, labelled
 from library.circulation.admin.home import circulation_tiles
 
 FAILED_DAYS = 7
-"""A run that failed longer ago is looked for in the list; the schedule has tried again since."""
-ASKS = "classifier.tasks.ask"
+"""Older failures are not shown: the schedule has tried again since."""
+REQUEST_TASK = "classifier.tasks.request_run"
 
 
-def with_tiles(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add to the admin's home page what the person may see of it."""
+def add_tiles(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the tiles that the user may see to the context of the admin's home page."""
     user: Any = request.user
     now = timezone.now()
-    if user.has_perm("classifier.view_alarm"):
-        context["alarms"] = Alarm.objects.filter(cleared_at=None)
-    ours: list[tuple[tuple[str, ...], Callable[[datetime], Tile | None]]] = [
-        (("classifier.add_review", "catalogue.change_book"), _reviews),
-        (("classifier.view_misfiled",), _misfiled),
-        (("classifier.view_run",), _runs),
-        (("classifier.view_modelversion",), _model),
+    if user.has_perm("classifier.view_alert"):
+        context["alerts"] = Alert.objects.filter(cleared_at=None)
+    tile_functions: list[tuple[tuple[str, ...], Callable[[datetime], Tile]]] = [
+        (REVIEW_BOOKS, _reviews_tile),
+        (("classifier.view_misfiled",), _misfiled_tile),
+        (("classifier.view_run",), _runs_tile),
+        (("classifier.view_modelversion",), _model_tile),
     ]
-    tiles = [make(now) for needed, make in ours if user.has_perms(needed)]
-    found = [tile for tile in tiles if tile] + circulation_tiles(user=user, now=now)
-    # What is to be done stands first; the order is otherwise as above.
-    context["tiles"] = sorted(found, key=lambda tile: ("alarm", "todo", "calm").index(tile.tone))
+    tiles = [tile(now) for permissions, tile in tile_functions if user.has_perms(permissions)]
+    tiles += circulation_tiles(user=user, now=now)
+    # Alerts and open tasks come first; the order is otherwise as above.
+    context["tiles"] = sorted(tiles, key=lambda tile: ("alert", "todo", "calm").index(tile.tone))
     return context
 
 
-def _reviews(now: datetime) -> Tile:
+def _reviews_tile(now: datetime) -> Tile:
     counts = {name: Count("pk", filter=Q(**{name: True})) for name in ReviewItem.REASONS}
     waiting = waiting_items().order_by().aggregate(books=Count("pk"), **counts)
-    address = reverse("admin:classifier_review_next")
+    url = reverse("admin:classifier_review_next")
     return Tile(
         title=_("Waiting for review"),
         icon="fact_check",
         value=_number(waiting["books"]),
-        url=address,
-        lines=[_("Those whose answer brings most come first.")] if waiting["books"] else [],
+        url=url,
+        lines=[_("Most useful first.")] if waiting["books"] else [],
         tone="todo" if waiting["books"] else "calm",
         more=[
             *(
-                (labelled(words, _number(waiting[name])), f"{address}?reason={name}")
-                for name, words in ReviewItem.REASONS.items()
+                (f"{label} ({_number(waiting[name])})", f"{url}?reason={name}")
+                for name, label in ReviewItem.REASONS.items()
                 if waiting[name]
             ),
-            (_("Alike ones together"), reverse("admin:classifier_review_groups")),
+            (_("Review in bulk"), reverse("admin:classifier_review_bulk")),
         ],
     )
 
 
-def _misfiled(now: datetime) -> Tile:
-    listed = Misfiled.objects.filter(dismissed_at=None).count()
+def _misfiled_tile(now: datetime) -> Tile:
+    books = Misfiled.objects.filter(dismissed_at=None).count()
     return Tile(
-        title=_("Possibly misfiled"),
+        title=_("Possible misfiles"),
         icon="wrong_location",
-        value=_number(listed),
+        value=_number(books),
         url=reverse("admin:classifier_misfiled_changelist"),
-        tone="todo" if listed else "calm",
+        tone="todo" if books else "calm",
     )
 
 
-def _runs(now: datetime) -> Tile:
-    """Tell of runs that failed and have not succeeded since, and of those that go on."""
-    wrong = (Run.Status.FAILED, Run.Status.ERRORED)
+def _runs_tile(now: datetime) -> Tile:
+    """Show runs that failed and have not succeeded since, and active runs."""
+    failures = (Run.Status.FAILED, Run.Status.ERRORED)
     recent = Run.objects.filter(
         Q(status__in=Run.ACTIVE) | Q(finished_at__gte=now - timedelta(days=FAILED_DAYS))
-    ).defer("timeline", "traceback", "result", "parameters")
+    ).defer("traceback", "result", "parameters")
     latest: dict[str, Run] = {}
-    running = []
-    for run in recent.order_by("asked_at", "pk")[:200]:
+    active = []
+    for run in recent.order_by("requested_at", "pk")[:200]:
         if run.status in Run.ACTIVE:
-            running.append(run)
-        elif run.status in (*wrong, Run.Status.SUCCEEDED):
+            active.append(run)
+        elif run.status in (*failures, Run.Status.SUCCEEDED):
             latest[run.kind] = run
-    failed = [run for run in latest.values() if run.status in wrong]
-    address = reverse("admin:classifier_run_changelist")
+    failed = [run for run in latest.values() if run.status in failures]
+    url = reverse("admin:classifier_run_changelist")
     return Tile(
-        title=_("Failed runs"),
+        title=_("Failed jobs"),
         icon="play_circle",
         value=_number(len(failed)),
-        url=f"{address}?status__in={','.join(wrong)}" if failed else address,
+        url=f"{url}?status__in={','.join(failures)}" if failed else url,
         lines=[
             *(labelled(run, run.outcome) for run in failed),
-            *(labelled(run, f"{run.get_status_display()} ({run.progress:.0%})") for run in running),
+            *(labelled(run, f"{run.get_status_display()} ({run.progress:.0%})") for run in active),
         ],
-        tone="alarm" if failed else "calm",
+        tone="alert" if failed else "calm",
     )
 
 
-def _model(now: datetime) -> Tile:
+def _model_tile(now: datetime) -> Tile:
     version = (
         ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE)
         .only("name", "created_at", "metrics")
         .first()
     )
-    planned = next_training(now=now)
-    coming = [_("next training: %s") % date_format(planned, "SHORT_DATETIME_FORMAT")] if planned else []
+    next_time = next_training(now=now)
+    schedule = [_("Next training: %s") % date_format(next_time, "SHORT_DATETIME_FORMAT")] if next_time else []
     if version is None:
         return Tile(
             title=_("Model"),
             icon="history",
-            value=_("none yet"),
+            value=_("None yet"),
             url=reverse("admin:classifier_run_changelist"),
-            lines=[_("Start a training in the list of runs."), *coming],
+            lines=[_("Start training from the job list."), *schedule],
             tone="todo",
         )
-    right = version.metrics.get("fused", {}).get("accuracy")
-    lines = [_("version %s") % version.name]
-    wanted = f"{settings.SUGGESTION_PRECISION:.2f}"
-    given = version.metrics.get("selective", {}).get("at_precision", {}).get(wanted, {})
-    if given.get("precision") is not None:
-        shares = {"coverage": f"{given['coverage']:.0%}", "precision": f"{given['precision']:.0%}"}
-        lines.append(_("answers %(coverage)s of books; of these answers %(precision)s are right") % shares)
+    accuracy = version.metrics.get("fused", {}).get("accuracy")
+    lines = [_("Version %s") % version.name]
+    target = f"{settings.SUGGESTION_PRECISION:.2f}"
+    selective = version.metrics.get("selective", {}).get("at_precision", {}).get(target, {})
+    if selective.get("precision") is not None:
+        shares = {"coverage": f"{selective['coverage']:.0%}", "precision": f"{selective['precision']:.0%}"}
+        lines.append(
+            _("Suggests a category for %(coverage)s of books; %(precision)s of suggestions are correct")
+            % shares
+        )
     lines.append(
-        _("trained: %s") % date_format(timezone.localtime(version.created_at), "SHORT_DATETIME_FORMAT")
+        _("Trained: %s") % date_format(timezone.localtime(version.created_at), "SHORT_DATETIME_FORMAT")
     )
     return Tile(
-        title=_("Model: right answers"),
+        title=_("Model accuracy"),
         icon="history",
-        value="-" if right is None else f"{right:.1%}",
+        value="-" if accuracy is None else f"{accuracy:.1%}",
         url=reverse("admin:classifier_modelversion_change", args=[version.pk]),
-        lines=[*lines, *coming],
+        lines=[*lines, *schedule],
     )
 
 
 def next_training(*, now: datetime) -> datetime | None:
-    """Return when the schedule asks for a training next; None if it does not."""
-    tasks = PeriodicTask.objects.filter(task=ASKS, enabled=True, one_off=False)
+    """Return the time of the next scheduled training; None if none is scheduled."""
+    tasks = PeriodicTask.objects.filter(task=REQUEST_TASK, enabled=True, one_off=False)
     times = []
     for task in tasks.select_related("crontab", "interval"):
         if json.loads(task.kwargs).get("kind") == Run.Kind.TRAIN and (task.crontab or task.interval):
-            left = task.schedule.remaining_estimate(task.last_run_at or task.date_changed)
-            # Counted from a moment after now: to the minute.
-            then = timezone.localtime(now + max(left, timedelta(0)) + timedelta(seconds=30))
-            times.append(then.replace(second=0, microsecond=0))
+            remaining = task.schedule.remaining_estimate(task.last_run_at or task.date_changed)
+            # The estimate counts from slightly after `now`, so the time is rounded to the minute.
+            time = timezone.localtime(now + max(remaining, timedelta(0)) + timedelta(seconds=30))
+            times.append(time.replace(second=0, microsecond=0))
     return min(times, default=None)
 
 

@@ -1,4 +1,4 @@
-"""The page with the lists for nobody in particular, side by side."""
+"""Highlights page: the lists of popular, trending and new titles and of hidden gems."""
 
 from django import forms
 from django.contrib import admin
@@ -10,16 +10,21 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, 
 
 from classifier.admin.filtering import FilterForm, category_field
 from classifier.models import Listing
-from classifier.selectors.listings import in_words, listed, reason
+from classifier.selectors.listings import listed_titles, reason, reason_text
 from library.catalogue.models import Branch
 
-_SHOWN = 12
-"""Titles of a list: what is read at a glance."""
-_EMPTY = {
-    Listing.Kind.POPULAR: gettext_lazy("No title here was borrowed often enough to be told of."),
-    Listing.Kind.TRENDING: gettext_lazy("No title here is borrowed more than was to be expected."),
-    Listing.Kind.LATEST: gettext_lazy("No title here has come since the catalogue was first filled."),
-    Listing.Kind.TREASURE: gettext_lazy("No title here is borrowed less than titles like it."),
+_TITLES_PER_LIST = 12
+_EMPTY_TEXTS = {
+    Listing.Kind.POPULAR: gettext_lazy("No popular titles yet. Titles with enough loans appear here."),
+    Listing.Kind.TRENDING: gettext_lazy(
+        "Nothing is trending right now. Titles borrowed more than expected appear here."
+    ),
+    Listing.Kind.LATEST: gettext_lazy(
+        "No new titles yet. Titles added after the initial import appear here."
+    ),
+    Listing.Kind.HIDDEN_GEM: gettext_lazy(
+        "No hidden gems right now. Titles borrowed less than similar ones appear here."
+    ),
 }
 
 
@@ -28,7 +33,7 @@ class ListingFilterForm(FilterForm):
         label=gettext_lazy("branch"),
         queryset=Branch.objects.all(),
         required=False,
-        empty_label=gettext_lazy("any"),
+        empty_label=gettext_lazy("Any"),
         widget=UnfoldAdminSelectWidget,
     )
     category = category_field(label=gettext_lazy("category"))
@@ -36,31 +41,31 @@ class ListingFilterForm(FilterForm):
         label=gettext_lazy("language"), required=False, max_length=12, widget=UnfoldAdminTextInputWidget
     )
     available = forms.BooleanField(
-        label=gettext_lazy("to be had now"), required=False, widget=UnfoldBooleanWidget
+        label=gettext_lazy("Available now"), required=False, widget=UnfoldBooleanWidget
     )
 
 
-def lists_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """Return the page; who may see books may see it."""
+def highlights_page(model_admin: admin.ModelAdmin, request: HttpRequest) -> HttpResponse:
+    """Show the lists side by side."""
     form = ListingFilterForm(request.GET)
-    chosen = form.chosen()
+    filters = form.selected()
     lists = [
         {
             "heading": kind.label,
-            "empty": _EMPTY[kind],
+            "empty_text": _EMPTY_TEXTS[kind],
             "titles": [
-                {"book": listing.book, "reason": in_words(reason(listing))}
-                for listing in listed(kind=kind, **chosen)[:_SHOWN]
+                {"book": listing.book, "reason": reason_text(reason(listing))}
+                for listing in listed_titles(kind=kind, **filters)[:_TITLES_PER_LIST]
             ],
         }
         for kind in Listing.Kind
     ]
     context = {
         **model_admin.admin_site.each_context(request),
-        "title": _("Popular and new"),
+        "title": _("Highlights"),
         "opts": model_admin.opts,
         "filters": form,
-        "is_filtered": bool(chosen),
+        "is_filtered": bool(filters),
         "lists": lists,
         "media": form.media,
     }

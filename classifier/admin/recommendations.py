@@ -1,4 +1,4 @@
-"""Titles for borrowers: the stored lists, and those for whoever stands at the desk."""
+"""Recommendations: the stored ones, and a page that computes them for one borrower."""
 
 from typing import Any
 
@@ -15,24 +15,24 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
+from classifier.admin.base import ReadOnlyAdmin
 from classifier.admin.filtering import FilterForm, category_field
-from classifier.admin.suggestions import ReadOnlyAdmin
 from classifier.errors import FeedbackRefusedError
 from classifier.models import Feedback, Recommendation
 from classifier.services.configuration import library_config
 from classifier.services.recommendation.feedback import give_feedback
-from library.catalogue.admin.lookup import FindingAdmin
+from library.catalogue.admin.lookup import LookupAdmin
 from library.catalogue.models import Book
-from library.catalogue.selectors.lookup import titles_called
+from library.catalogue.selectors.lookup import search_titles
 from library.people.admin.audit import Action, AuditedAdmin
 from library.people.models import Borrower
-from library.people.selectors import borrowers_called, without_personal_data
+from library.people.selectors import borrowers_by_card_number, without_personal_data
 
-_SHOWN = 12
-"""Titles at a glance."""
+GIVE_FEEDBACK = "classifier.add_feedback"
+_MAX_TITLES = 12
 
 
-class ForBorrowerForm(FilterForm):
+class BorrowerForm(FilterForm):
     card_number = forms.CharField(
         label=gettext_lazy("card number"), max_length=100, widget=UnfoldAdminTextInputWidget
     )
@@ -41,21 +41,21 @@ class ForBorrowerForm(FilterForm):
         label=gettext_lazy("language"), required=False, max_length=12, widget=UnfoldAdminTextInputWidget
     )
     available = forms.BooleanField(
-        label=gettext_lazy("to be had now"), required=False, widget=UnfoldBooleanWidget
+        label=gettext_lazy("Available now"), required=False, widget=UnfoldBooleanWidget
     )
-    again = forms.BooleanField(
-        label=gettext_lazy("borrowed before, too"), required=False, widget=UnfoldBooleanWidget
+    include_borrowed = forms.BooleanField(
+        label=gettext_lazy("Include already borrowed"), required=False, widget=UnfoldBooleanWidget
     )
 
 
 @admin.register(Recommendation)
-class RecommendationAdmin(FindingAdmin, AuditedAdmin, ReadOnlyAdmin):
-    list_display = ["borrower", "rank", "book", "score", "why"]
+class RecommendationAdmin(LookupAdmin, AuditedAdmin, ReadOnlyAdmin):
+    list_display = ["borrower", "rank", "book", "score", "reason_text"]
     list_filter = [("borrower", AutocompleteSelectFilter), ("book", AutocompleteSelectFilter)]
     list_filter_submit = True
-    found_by = {"borrower": borrowers_called, "book": titles_called}
-    fields = ["borrower", "rank", "book", "score", "why", "created_at"]
-    readonly_fields = ["why"]
+    lookups = {"borrower": borrowers_by_card_number, "book": search_titles}
+    fields = ["borrower", "rank", "book", "score", "reason_text", "created_at"]
+    readonly_fields = ["reason_text"]
     list_before_template = "classifier/for_borrower_link.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recommendation]:
@@ -66,49 +66,53 @@ class RecommendationAdmin(FindingAdmin, AuditedAdmin, ReadOnlyAdmin):
         return [path("for/", view, name="classifier_recommendation_for"), *super().get_urls()]
 
     @display(description=gettext_lazy("reason"))
-    def why(self, recommendation: Recommendation) -> str:
+    def reason_text(self, recommendation: Recommendation) -> str:
         return recommendation.reason
 
     def for_borrower_view(self, request: HttpRequest) -> HttpResponse:
-        """Show what to recommend to somebody now, and take what they say of it."""
-        self.refuse_unless(
+        """Show recommendations for a borrower, computed now; a POST records feedback on a title."""
+        self.require(
             request, self.has_view_permission(request) and request.user.has_perm("people.view_borrower")
         )
-        form = ForBorrowerForm(request.GET or None)
-        chosen = form.chosen() if form.is_bound else {}
-        card = chosen.pop("card_number", "")
-        borrower = Borrower.objects.filter(card_number=card).only("card_number").first() if card else None
-        if card and borrower is None:
-            form.add_error("card_number", _("No borrower has this card."))
+        form = BorrowerForm(request.GET or None)
+        filters = form.selected() if form.is_bound else {}
+        card_number = filters.pop("card_number", "")
+        borrower = (
+            Borrower.objects.filter(card_number=card_number).only("card_number").first()
+            if card_number
+            else None
+        )
+        if card_number and borrower is None:
+            form.add_error("card_number", _("No borrower has this card number. Check it and try again."))
         if request.method == "POST" and borrower:
-            self._say(request, borrower)
+            self._record_feedback(request, borrower)
             return HttpResponseRedirect(request.get_full_path())
         titles = []
         if borrower:
-            from classifier.selectors.recommendations import advised_titles  # loads numpy
+            from classifier.selectors.recommendations import recommended_titles  # loads numpy
 
             settings = library_config().recommend
-            titles = advised_titles(borrower=borrower.pk, n=_SHOWN, settings=settings, **chosen)
+            titles = recommended_titles(borrower=borrower.pk, n=_MAX_TITLES, settings=settings, **filters)
             self.audit(request, Action.VIEWED, object_key=borrower.pk)
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Titles for a borrower"),
+            "title": _("Recommendations for a borrower"),
             "opts": self.opts,
             "filters": form,
             "borrower": borrower,
             "titles": titles,
             "verdicts": Feedback.Verdict.choices,
-            "may_say": request.user.has_perm("classifier.add_feedback"),
+            "can_give_feedback": request.user.has_perm(GIVE_FEEDBACK),
             "media": form.media,
         }
         return render(request, "classifier/for_borrower.html", context)
 
-    def _say(self, request: HttpRequest, borrower: Borrower) -> None:
-        self.refuse_unless(request, request.user.has_perm("classifier.add_feedback"))
-        verdict, _space, number = request.POST.get("say", "").partition(" ")
-        if verdict not in Feedback.Verdict.values or not number.isdecimal():
+    def _record_feedback(self, request: HttpRequest, borrower: Borrower) -> None:
+        self.require(request, request.user.has_perm(GIVE_FEEDBACK))
+        verdict, _space, book_id = request.POST.get("feedback", "").partition(" ")
+        if verdict not in Feedback.Verdict.values or not book_id.isdecimal():
             return
-        book = get_object_or_404(Book, pk=int(number))
+        book = get_object_or_404(Book, pk=int(book_id))
         try:
             feedback = give_feedback(
                 borrower=borrower, book=book, verdict=Feedback.Verdict(verdict), now=timezone.now()

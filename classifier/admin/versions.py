@@ -1,16 +1,15 @@
-"""Versions of the model: how they compare, and the buttons that promote, roll back and pin."""
+"""Model versions: their metrics and comparison, and buttons that promote, roll back and pin."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.forms import Media
 from django.forms.widgets import Script
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import path, reverse
@@ -19,27 +18,30 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
-from classifier.admin.batches import page_of
+from classifier.admin.base import PermanentAdmin, post_button
+from classifier.admin.batches import changes_url
+from classifier.admin.collection_map import map_page
 from classifier.admin.compare import compare_page
-from classifier.admin.map import map_page
-from classifier.admin.suggestions import ReadOnlyAdmin
-from classifier.dispatch import ask
-from classifier.models import ModelVersion, Reclassification, Run
-from classifier.presentation import figures, flow_diagram, pictures
-from classifier.presentation.facts import as_facts, as_settings
+from classifier.dispatch import request_run
+from classifier.models import Batch, ModelVersion, Run
+from classifier.presentation import metrics
+from classifier.presentation.bar_charts import comparison_bars
+from classifier.presentation.flow_diagram import flow_diagram
+from classifier.presentation.tables import results_table, settings_table
 from classifier.services.registry.promotion import pin, promote, rollback
 from library.admin_site.users import signed_in
 from library.admin_site.widgets.charts import CHART_MEDIA
-from library.errors import LibraryError
+
+CHANGE_VERSION = "classifier.change_modelversion"
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ReadOnlyAdmin):
+class ModelVersionAdmin(PermanentAdmin):
     list_display = [
-        "name", "created_at", "shown_state", "accuracy", "macro_f1", "coverage", "gate", "kept", "buttons"
+        "name", "created_at", "state_label", "accuracy", "macro_f1", "coverage", "quality_check", "files",
+        "buttons",
     ]  # fmt: skip
     list_display_links = ["name"]
     list_filter = ["state", "pinned"]
@@ -47,227 +49,188 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     search_fields = ["name"]
     list_before_template = "classifier/version_links.html"
     fields = [
-        "name", "state", "created_at", "buttons", "charts", "picture", "reasons", "proposal", "parent",
-        "previous",
-        "activated_at", "trained_by", "kept", "fingerprint", "seed", "metrics_table", "config_table",
+        "name", "state", "created_at", "buttons", "charts", "comparison_bars", "reasons_list", "proposal",
+        "parent", "previous", "activated_at", "trained_by", "files", "fingerprint", "seed", "metrics_table",
+        "config_table",
     ]  # fmt: skip
     readonly_fields = [
-        "buttons", "charts", "picture", "reasons", "proposal", "kept", "metrics_table", "config_table"
+        "buttons", "charts", "comparison_bars", "reasons_list", "proposal", "files", "metrics_table",
+        "config_table",
     ]  # fmt: skip
+    column_permissions = {"buttons": CHANGE_VERSION}
 
     @property
     def media(self) -> Media:
         own = Media(
-            css={"all": ["admin_site/models.css"]},
-            js=[Script("admin_site/abstain.js", defer=True)],  # type: ignore[list-item]
+            css={"all": ["admin_site/model_versions.css"]},
+            js=[Script("admin_site/precision_slider.js", defer=True)],  # type: ignore[list-item]
         )
         return super().media + CHART_MEDIA + own
 
     def get_urls(self) -> list[Any]:
-        def button(view: Callable[..., HttpResponse]) -> Any:
-            return self.admin_site.admin_view(require_POST(view))
+        def page_path(name: str, page: Callable[..., HttpResponse]) -> Any:
+            view = self.admin_site.admin_view(partial(page, self))
+            return path(f"{name}/", view, name=f"classifier_modelversion_{name}")
 
         return [
-            path("<int:pk>/promote/", button(self.promote_view), name="classifier_modelversion_promote"),
-            path("<int:pk>/pin/", button(self.pin_view), name="classifier_modelversion_pin"),
-            path(
-                "compare/",
-                self.admin_site.admin_view(partial(compare_page, self)),
-                name="classifier_modelversion_compare",
-            ),
-            path(
-                "map/",
-                self.admin_site.admin_view(partial(map_page, self)),
-                name="classifier_modelversion_map",
-            ),
-            path("rollback/", button(self.rollback_view), name="classifier_modelversion_rollback"),
+            self.post_path("promote", self.promote_view),
+            self.post_path("pin", self.pin_view),
+            self.post_path("rollback", self.rollback_view, detail=False),
+            page_path("compare", compare_page),
+            page_path("map", map_page),
             *super().get_urls(),
         ]
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def may_decide(self, request: HttpRequest) -> bool:
-        """Nothing else of a version can be changed; the forms stay read-only."""
-        return request.user.has_perm("classifier.change_modelversion")
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        read = {name: F(f"metrics__fused__{name}") for name in ("accuracy", "macro_f1")}
-        read["coverage"] = F(
+        columns = {name: F(f"metrics__fused__{name}") for name in ("accuracy", "macro_f1")}
+        columns["coverage"] = F(
             f"metrics__selective__at_precision__{settings.SUGGESTION_PRECISION:.2f}__coverage"
         )
-        found = super().get_queryset(request).annotate(**read)
-        return found.defer("metrics", "config", "profile", "comparison")
-
-    def get_list_display(self, request: HttpRequest) -> list[str]:
-        columns = super().get_list_display(request)
-        return [name for name in columns if name != "buttons" or self.may_decide(request)]
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [name for name in self.fields or [] if name != "buttons" or self.may_decide(request)]
+        rows = super().get_queryset(request).annotate(**columns)
+        return rows.defer("metrics", "config", "profile", "comparison")
 
     def promote_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        version = get_object_or_404(ModelVersion, pk=pk)
-        return self._decide(
-            request,
-            lambda: promote(version=version, now=timezone.now()),
-            _("%s classifies from now on."),
-            "Promoted.",
-            then=self._classify_anew,
-        )
+        def promote_version() -> str:
+            version = promote(version=get_object_or_404(ModelVersion, pk=pk), now=timezone.now())
+            self.log_change(request, version, "Promoted.")
+            return f"{_('%s is now active.') % version} {self._request_reclassification(request)}"
+
+        return self._perform(request, promote_version)
 
     def rollback_view(self, request: HttpRequest) -> HttpResponse:
-        return self._decide(
-            request,
-            lambda: rollback(now=timezone.now()),
-            _("Rolled back: %s classifies from now on."),
-            "Rolled back to.",
-            then=self._classify_anew,
-        )
+        def roll_back() -> str:
+            version = rollback(now=timezone.now())
+            self.log_change(request, version, "Rolled back to.")
+            return (
+                f"{_('Rolled back: %s is now active.') % version} {self._request_reclassification(request)}"
+            )
+
+        return self._perform(request, roll_back)
 
     def pin_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        version = get_object_or_404(ModelVersion, pk=pk)
-        if version.pinned:
-            return self._decide(
-                request,
-                lambda: pin(version=version, pinned=False),
-                _("%s is left to the rule again."),
-                "Unpinned.",
-            )
-        return self._decide(
-            request, lambda: pin(version=version, pinned=True), _("%s is kept for ever."), "Pinned."
-        )
+        def toggle_pin() -> str:
+            version = get_object_or_404(ModelVersion, pk=pk)
+            version = pin(version=version, pinned=not version.pinned)
+            self.log_change(request, version, "Pinned." if version.pinned else "Unpinned.")
+            if version.pinned:
+                return _("%s is pinned. Its files will not be deleted.") % version
+            return _("%s is unpinned. Its files may be deleted automatically.") % version
 
-    def _classify_anew(self, request: HttpRequest) -> None:
-        asked = ask(
+        return self._perform(request, toggle_pin)
+
+    def _perform(self, request: HttpRequest, action: Callable[[], str]) -> HttpResponse:
+        list_url = reverse("admin:classifier_modelversion_changelist")
+        return self.perform(request, action, permission=CHANGE_VERSION, redirect_to=list_url)
+
+    def _request_reclassification(self, request: HttpRequest) -> str:
+        requested = request_run(
             kind=Run.Kind.RECLASSIFY,
             trigger=Run.Trigger.MANUAL,
             now=timezone.now(),
             user=signed_in(request.user),
         )
-        self.message_user(request, _("Its suggestions come with a run: %s") % asked.sentence)
-
-    def _decide(
-        self,
-        request: HttpRequest,
-        work: Callable[[], ModelVersion],
-        done: str,
-        history: str,
-        then: Callable[[HttpRequest], None] = lambda request: None,
-    ) -> HttpResponse:
-        if not (self.has_view_permission(request) and self.may_decide(request)):
-            raise PermissionDenied
-        try:
-            version = work()
-        except LibraryError as error:
-            self.message_user(request, error.message, messages.ERROR)
-        else:
-            self.log_change(request, version, history)
-            self.message_user(request, done % version, messages.SUCCESS)
-            then(request)
-        return HttpResponseRedirect(reverse("admin:classifier_modelversion_changelist"))
+        return _("Its suggestions are being computed (job %s).") % requested.run.pk
 
     @display(
         description=gettext_lazy("state"),
         ordering="state",
-        # Each has to be named: of another, the theme would show the word that the database has.
+        # For a state that is missing here, the theme would show the stored value instead of its label.
         label={"active": "success", "candidate": "info", "retired": None},
     )
-    def shown_state(self, version: ModelVersion) -> tuple[str, str]:
+    def state_label(self, version: ModelVersion) -> tuple[str, str]:
         return version.state, version.get_state_display()
 
     @display(description=gettext_lazy("accuracy"), ordering="accuracy", empty_value="-")
     def accuracy(self, version: ModelVersion) -> str | None:
-        return _three(version, "accuracy")
+        return _three_decimals(version, "accuracy")
 
     @display(description=gettext_lazy("macro-F1"), ordering="macro_f1", empty_value="-")
     def macro_f1(self, version: ModelVersion) -> str | None:
-        return _three(version, "macro_f1")
+        return _three_decimals(version, "macro_f1")
 
     @display(description=gettext_lazy("coverage"), ordering="coverage", empty_value="-")
     def coverage(self, version: ModelVersion) -> str | None:
         share = getattr(version, "coverage", None)
         return None if share is None else f"{share:.0%}"
 
-    @display(description=gettext_lazy("gate"), empty_value="-", label={"yes": "success", "no": "warning"})
-    def gate(self, version: ModelVersion) -> tuple[str, str] | None:
+    @display(
+        description=gettext_lazy("quality check"), empty_value="-", label={"yes": "success", "no": "warning"}
+    )
+    def quality_check(self, version: ModelVersion) -> tuple[str, str] | None:
         if not version.verdict:
             return None
         return ("yes", _("passed")) if version.verdict["passed"] else ("no", _("not passed"))
 
     @display(description=gettext_lazy("files"))
-    def kept(self, version: ModelVersion) -> str:
+    def files(self, version: ModelVersion) -> str:
         if version.pruned_at:
             return _("deleted")
-        return _("pinned") if version.pinned else _("kept")
+        return _("pinned") if version.pinned else _("stored")
 
-    @display(description=gettext_lazy("figures"))
+    @display(description=gettext_lazy("charts"))
     def charts(self, version: ModelVersion) -> SafeString | str:
-        rows = figures.by_evidence(version.metrics)
+        rows = metrics.metric_rows(version.metrics)
         if not rows:
             return "-"
         context = {
-            "figures": figures.FIGURES.values(),
-            "by_evidence": rows,
-            "charts": figures.charts(version),
-            "steps": figures.steps(version),
-            "at_precision": figures.at_precision(version),
-            "wanted": round(100 * settings.SUGGESTION_PRECISION),
+            "metrics": metrics.METRICS.values(),
+            "metric_rows": rows,
+            "charts": metrics.charts(version),
+            "coverage_steps": metrics.coverage_steps(version),
+            "precision_rows": metrics.precision_rows(version),
+            "target": round(100 * settings.SUGGESTION_PRECISION),
         }
-        return render_to_string("classifier/figures.html", context)
+        return render_to_string("classifier/metrics.html", context)
 
     @display(description=gettext_lazy("compared with the active version"))
-    def picture(self, version: ModelVersion) -> SafeString | str:
-        return pictures.comparison(version)
+    def comparison_bars(self, version: ModelVersion) -> SafeString | str:
+        return comparison_bars(version)
 
-    @display(description=gettext_lazy("what the gate says"))
-    def reasons(self, version: ModelVersion) -> SafeString:
-        lines = format_html_join("", "<li>{}</li>", ((reason,) for reason in version.reasons))
-        return format_html('<ul class="reasons">{}</ul>', lines) if lines else SafeString("-")
+    @display(description=gettext_lazy("quality check"))
+    def reasons_list(self, version: ModelVersion) -> SafeString:
+        items = format_html_join("", "<li>{}</li>", ((reason,) for reason in version.reasons))
+        return format_html('<ul class="reasons">{}</ul>', items) if items else SafeString("-")
 
-    @display(description=gettext_lazy("what would change"))
+    @display(description=gettext_lazy("changes if promoted"))
     def proposal(self, version: ModelVersion) -> SafeString | str:
-        proposed = version.reclassifications.filter(state=Reclassification.State.PROPOSED, complete=True)
-        batch = proposed.first()
+        batch = version.batches.filter(state=Batch.State.PROPOSED, complete=True).first()
         if batch is None:
             return "-"
-        words = _("%(changed)s of %(books)s books would have another first suggestion") % {
+        text = _("%(changed)s of %(books)s books would get a different first suggestion") % {
             "changed": sum(batch.changed.values()), "books": batch.books,
         }  # fmt: skip
-        return format_html('{} <a href="{}">{}</a>', flow_diagram.as_svg(batch), page_of(batch.pk), words)
+        return format_html('{} <a href="{}">{}</a>', flow_diagram(batch), changes_url(batch.pk), text)
 
     @display(description=gettext_lazy("metrics"))
     def metrics_table(self, version: ModelVersion) -> SafeString:
-        return as_facts({name: value for name, value in version.metrics.items() if _is_read(value)})
+        return results_table({name: value for name, value in version.metrics.items() if _is_scalar(value)})
 
     @display(description=gettext_lazy("configuration"))
     def config_table(self, version: ModelVersion) -> SafeString:
-        return as_settings(version.config)
+        return settings_table(version.config)
 
     @display(description="")
     def buttons(self, version: ModelVersion) -> SafeString | str:
         if version.pruned_at:
             return ""
-        shown = []
+        buttons = []
         if not version.active:
             url = reverse("admin:classifier_modelversion_promote", args=[version.pk])
-            shown.append((url, _("Promote")))
+            buttons.append(post_button(url, _("Promote")))
         elif version.previous_id:
-            shown.append((reverse("admin:classifier_modelversion_rollback"), _("Roll back")))
-        words = _("Unpin") if version.pinned else _("Pin")
-        shown.append((reverse("admin:classifier_modelversion_pin", args=[version.pk]), words))
-        # The page's form is a POST with a CSRF token already; the button only sends it elsewhere.
-        line = '<button type="submit" class="row-button" formaction="{}" formnovalidate>{}</button>'
-        return format_html_join(" ", line, shown)
+            buttons.append(post_button(reverse("admin:classifier_modelversion_rollback"), _("Roll back")))
+        label = _("Unpin") if version.pinned else _("Pin")
+        buttons.append(post_button(reverse("admin:classifier_modelversion_pin", args=[version.pk]), label))
+        return format_html_join(" ", "{}", ((button,) for button in buttons))
 
 
-def _three(version: ModelVersion, name: str) -> str | None:
+def _three_decimals(version: ModelVersion, name: str) -> str | None:
     value = getattr(version, name)
     return None if value is None else f"{value:.3f}"
 
 
-def _is_read(value: Any) -> bool:
-    """Leave out what the charts show, and the table for each category."""
+def _is_scalar(value: Any) -> bool:
+    """Return whether the table shows a metric; charts show the nested ones."""
     if isinstance(value, dict):
         return False
-    return not isinstance(value, list) or not any(isinstance(each, list | dict) for each in value)
+    return not isinstance(value, list) or not any(isinstance(item, list | dict) for item in value)

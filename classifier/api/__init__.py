@@ -1,12 +1,12 @@
-"""The classifier in the REST API."""
+"""REST API of the classifier."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from classifier.api.batches import ChangeViewSet, ReclassificationViewSet
+from classifier.api.batches import BatchViewSet, ChangeViewSet
 from classifier.api.classification import ClassifyBatchView, ClassifyView
 from classifier.api.feedback import FeedbackViewSet
-from classifier.api.listings import LatestView, PopularView, TreasuresView, TrendingView
+from classifier.api.listings import HiddenGemsView, LatestView, PopularView, TrendingView
 from classifier.api.misfiled import MisfiledViewSet
 from classifier.api.recommendations import (
     BorrowerRecommendationsView,
@@ -17,14 +17,14 @@ from classifier.api.reviews import ReviewViewSet, SuggestionReviewView
 from classifier.api.runs import RunViewSet
 from classifier.api.suggestions import BookSuggestionsView, SuggestionViewSet
 from classifier.api.taxonomy import TaxonomyChangeViewSet
-from classifier.api.versions import AlarmViewSet, ModelVersionViewSet
+from classifier.api.versions import AlertViewSet, ModelVersionViewSet
 
 router = SimpleRouter()
 router.register("reviews", ReviewViewSet)
 router.register("runs", RunViewSet)
 router.register("models", ModelVersionViewSet)
-router.register("alarms", AlarmViewSet)
-router.register("reclassifications", ReclassificationViewSet)
+router.register("alerts", AlertViewSet)
+router.register("batches", BatchViewSet)
 router.register("changes", ChangeViewSet)
 router.register("misfiled", MisfiledViewSet)
 router.register("taxonomy-changes", TaxonomyChangeViewSet)
@@ -47,5 +47,5 @@ urlpatterns = [
     path("popular/", PopularView.as_view(), name="popular"),
     path("trending/", TrendingView.as_view(), name="trending"),
     path("latest/", LatestView.as_view(), name="latest"),
-    path("treasures/", TreasuresView.as_view(), name="treasures"),
+    path("hidden-gems/", HiddenGemsView.as_view(), name="hidden-gems"),
 ]

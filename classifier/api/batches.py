@@ -1,114 +1,107 @@
-"""Reclassifications in the REST API: what each changed, accepted in part, undone as a whole."""
+"""Batches in the REST API: read the changes, accept some of them, undo a whole batch."""
 
 import django_filters
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from classifier.api.permissions import CanFileBooks, CanUndoBatch
 from classifier.api.runs import RunSerializer
-from classifier.api.suggestions import MayFileBooks
-from classifier.dispatch import ask_to_undo
-from classifier.models import Change, Reclassification, Run
-from classifier.services.classification.batches import accept
+from classifier.dispatch import request_undo
+from classifier.models import Batch, Change, Run
+from classifier.services.classification.batches.acceptance import accept
 from library.admin_site.users import signed_in
 from library.catalogue.api.lookup import FILTERS
-from library.catalogue.selectors.lookup import titles_called
+from library.catalogue.selectors.lookup import search_titles
 from library.rest.auth.permissions import PersonalDataPermissions
+from library.rest.serializers import validated_body
 from library.rest.views import ReadViewSet
 
 
-class MayUndo(BasePermission):
-    """Undoing changes the batch."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.has_perm("classifier.change_reclassification")
-
-
-class ReclassificationSerializer(serializers.ModelSerializer):
+class BatchSerializer(serializers.ModelSerializer):
     model_version = serializers.CharField(source="model_version.name", read_only=True)
     undone_by = serializers.CharField(source="undone_by.username", read_only=True, default=None)
     changed = serializers.DictField(
-        child=serializers.IntegerField(), read_only=True, help_text="How many books, by kind of change."
+        child=serializers.IntegerField(), read_only=True, help_text="Number of books by kind of change."
     )
-    kept = serializers.DictField(
+    unchanged = serializers.DictField(
         child=serializers.IntegerField(),
         read_only=True,
-        help_text="How many books stayed as they were when it was undone, and why: `decided` by a person "
-        "since, or `classified_again` by a later batch.",
+        help_text="Number of books that undoing the batch did not restore, by reason: `decided` (filed by a "
+        "person or an import since) or `classified_again` (by a later batch).",
     )
 
     class Meta:
-        model = Reclassification
+        model = Batch
         fields = [
             "id",
             "state",
             "run",
             "model_version",
-            "made_at",
+            "created_at",
             "precision",
             "books",
             "changed",
             "complete",
             "undone_at",
             "undone_by",
-            "kept",
+            "unchanged",
         ]
 
 
 class AcceptSerializer(serializers.Serializer):
     changes = serializers.ListField(
-        child=serializers.IntegerField(), required=False, help_text="Their ids; left out, all of the batch."
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="IDs of the changes to accept. Default: all changes of the batch.",
     )
 
 
-class AcceptedSerializer(serializers.Serializer):
-    filed = serializers.IntegerField(help_text="Books that have the category now, as the model's.")
-    decided = serializers.IntegerField(help_text="Left out: a person or an import has filed the book.")
-    unsure = serializers.IntegerField(help_text="Left out: no suggestion, or settled before.")
+class AcceptanceSerializer(serializers.Serializer):
+    filed = serializers.IntegerField(help_text="Books filed under the suggested category.")
+    decided = serializers.IntegerField(help_text="Books skipped: already filed by a person or an import.")
+    unsure = serializers.IntegerField(help_text="Books skipped: no suggestion, or already reviewed.")
 
 
-class ReclassificationViewSet(ReadViewSet):
-    """Batches of books classified by one version, the newest first; what each changed is under changes."""
+class BatchViewSet(ReadViewSet):
+    """Batches of books classified by one model version, newest first."""
 
-    queryset = Reclassification.objects.select_related("model_version", "undone_by")
-    serializer_class = ReclassificationSerializer
+    queryset = Batch.objects.select_related("model_version", "undone_by")
+    serializer_class = BatchSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_fields = ["state", "run", "complete", "model_version"]
-    ordering_fields = ["made_at"]
+    ordering_fields = ["created_at"]
 
     @extend_schema(
-        request=None, responses={202: OpenApiResponse(RunSerializer, description="A worker will do it.")}
+        request=None,
+        responses={202: OpenApiResponse(RunSerializer, description="The run that undoes the batch.")},
     )
-    @action(detail=True, methods=["post"], permission_classes=[MayUndo])
+    @action(detail=True, methods=["post"], permission_classes=[CanUndoBatch])
     def undo(self, request: Request, pk: str) -> Response:
-        """Take a batch back; what a person decided since, or a later batch classified, stays."""
-        asked = ask_to_undo(
+        """Undo a batch. Books that were filed manually or reclassified since are not restored."""
+        requested = request_undo(
             batch=self.get_object(),
             trigger=Run.Trigger.API,
             now=timezone.now(),
             user=signed_in(request.user),
         )
-        data = RunSerializer(asked.run, context=self.get_serializer_context()).data
+        data = RunSerializer(requested.run, context=self.get_serializer_context()).data
         return Response(data, status=status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=AcceptSerializer, responses=AcceptedSerializer)
-    @action(detail=True, methods=["post"], permission_classes=[MayFileBooks])
+    @extend_schema(request=AcceptSerializer, responses=AcceptanceSerializer)
+    @action(detail=True, methods=["post"], permission_classes=[CanFileBooks])
     def accept(self, request: Request, pk: str) -> Response:
-        """File the books of some changes under what is suggested, as categories of the model."""
-        given = AcceptSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        done = accept(
+        """File the books of a batch under the suggested categories, with the model as their source."""
+        result = accept(
             batch=self.get_object(),
-            change_ids=given.validated_data.get("changes"),
+            change_ids=validated_body(AcceptSerializer, request).get("changes"),
             now=timezone.now(),
             user=signed_in(request.user),
         )
-        return Response(AcceptedSerializer(done).data)
+        return Response(AcceptanceSerializer(result).data)
 
 
 class ChangeSerializer(serializers.ModelSerializer):
@@ -118,7 +111,7 @@ class ChangeSerializer(serializers.ModelSerializer):
         model = Change
         fields = [
             "id",
-            "reclassification",
+            "batch",
             "book",
             "title",
             "kind",
@@ -130,12 +123,12 @@ class ChangeSerializer(serializers.ModelSerializer):
             "to_abstained",
             "accepted_at",
             "superseded",
-            "taken_back",
+            "undone",
         ]
 
 
 class ChangeFilter(django_filters.FilterSet):
-    reclassification = django_filters.NumberFilter(field_name="reclassification_id")
+    batch = django_filters.NumberFilter(field_name="batch_id")
     book = django_filters.NumberFilter(field_name="book_id")
     from_category = django_filters.NumberFilter(field_name="from_category_id")
     to_category = django_filters.NumberFilter(field_name="to_category_id")
@@ -143,16 +136,16 @@ class ChangeFilter(django_filters.FilterSet):
 
     class Meta:
         model = Change
-        fields = ["kind", "to_abstained", "superseded", "taken_back"]
+        fields = ["kind", "to_abstained", "superseded", "undone"]
 
 
 class ChangeViewSet(ReadViewSet):
-    """First suggestions before and after a batch."""
+    """First suggestions of books before and after a batch."""
 
     queryset = Change.objects.select_related("book").defer("before")
     serializer_class = ChangeSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = ChangeFilter
     filter_backends = FILTERS
-    found_by = {"book": titles_called}
+    lookups = {"book": search_titles}
     ordering_fields = ["to_probability"]

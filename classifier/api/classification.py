@@ -1,4 +1,4 @@
-"""Classifying in the REST API: what the model says of a book, in the catalogue or not; nothing is stored."""
+"""Classification on request in the REST API. Nothing is stored."""
 
 from typing import Any
 
@@ -15,98 +15,100 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from classifier.api.book_input import (
-    AskedBookSerializer,
-    AskedBooksSerializer,
-    UploadedBookSerializer,
-    books_asked,
+    BookFormSerializer,
+    BookInputSerializer,
+    BookListSerializer,
+    resolve_books,
 )
 from classifier.api.suggestions import EvidenceField
 from classifier.errors import NoModelError, ServingError
 from classifier.services.serving.classify_now import (
-    MOST_RANKS,
+    MAX_RANKS,
     RANKS,
-    Classified,
-    Guess,
+    Classification,
     NewBook,
+    RankedCategory,
     classify_books,
 )
 from library.catalogue.models import Book, Category
 from library.rest.parsers import StrictJSONParser
-from library.rest.serializers import asked, validated
+from library.rest.serializers import validated_body, validated_query
 
 
-class NothingActiveError(APIException):
-    """No model classifies here yet. It takes a person to mend that, so nobody is told to ask again."""
+class NoActiveModelError(APIException):
+    """No model version is active. Only a person can fix that, so the response has no Retry-After."""
 
     status_code = status.HTTP_409_CONFLICT
     default_code = "no_model"
 
 
-class ModelAwayError(APIException):
-    """The model cannot be asked at the moment."""
+class ModelUnavailableError(APIException):
+    """The process that serves the model does not respond."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_code = "model_away"
-    wait = 5  # REST framework makes Retry-After of it
+    default_code = "model_unavailable"
+    wait = 5  # seconds; REST framework sends it as Retry-After
 
 
-class HowSerializer(serializers.Serializer):
-    """How to answer, in the address."""
-
+class ClassifyQuerySerializer(serializers.Serializer):
     limit = serializers.IntegerField(
-        min_value=1, max_value=MOST_RANKS, default=RANKS, help_text="So many categories of each book at most."
+        min_value=1, max_value=MAX_RANKS, default=RANKS, help_text="Maximum number of categories per book."
     )
     threshold = serializers.FloatField(
-        min_value=0, max_value=1, default=0.0, help_text="Leave out categories that are less likely."
+        min_value=0, max_value=1, default=0.0, help_text="Omit categories with a lower probability."
     )
     language = serializers.ChoiceField(
         choices=settings.LANGUAGES,
         required=False,
-        help_text="Of the labels; unless given, that of the request.",
+        help_text="Language of the labels. Default: the language of the request.",
     )
     evidence = serializers.BooleanField(
-        default=True, help_text="Without it the answer takes about half of the time."
+        default=True, help_text="Include the evidence. Without it, the request takes about half the time."
     )
 
 
-class GuessSerializer(serializers.Serializer):
+class RankedCategorySerializer(serializers.Serializer):
     category = serializers.IntegerField(source="category.pk")
     scheme = serializers.CharField(source="category.scheme")
     notation = serializers.CharField(source="category.notation")
-    # REST framework's own stubs keep the name for what a field is called.
+    # REST framework's type stubs declare another `label`.
     label = serializers.SerializerMethodField(  # type: ignore[assignment]
-        help_text="In the language asked for, or the other one where it has none in that."
+        help_text="In the requested language; in the other language if there is no such label."
     )
     probability = serializers.FloatField()
     rank = serializers.IntegerField()
     evidence = EvidenceField(read_only=True)
 
-    def get_label(self, guess: Guess) -> str:
-        return label_of(guess.category)
+    def get_label(self, ranked: RankedCategory) -> str:
+        return label_of(ranked.category)
 
 
-class ClassifiedSerializer(serializers.Serializer):
+class ClassificationSerializer(serializers.Serializer):
     book = serializers.IntegerField(
-        source="book.pk", default=None, allow_null=True, help_text="Id; null of a book not in the catalogue."
+        source="book.pk",
+        default=None,
+        allow_null=True,
+        help_text="ID; null for a book outside the catalogue.",
     )
     abstained = serializers.BooleanField(
-        help_text="Not sure enough for the precision asked for (SUGGESTION_PRECISION): these are guesses."
+        help_text="Whether the confidence is too low for the target precision (SUGGESTION_PRECISION)."
     )
-    suggestions = GuessSerializer(many=True, help_text="The likeliest first.")
+    suggestions = RankedCategorySerializer(many=True, help_text="Most probable first.")
     model_version = serializers.CharField()
 
 
-class ClassifiedBooksSerializer(serializers.Serializer):
-    results = ClassifiedSerializer(many=True, help_text="In the order in which the books were given.")
+class ClassificationListSerializer(serializers.Serializer):
+    results = ClassificationSerializer(many=True, help_text="In the order of the books in the request.")
 
 
 _EVIDENCE_EXAMPLE = {
-    "decision": 6.1, "baseline": -0.2, "shares": {"text": 5.2, "cover": 1.1},
+    "score": 6.1, "baseline": -0.2, "contributions": {"text": 5.2, "cover": 1.1},
     "terms": {"for": [["title", "galaxies", 2.4]], "against": []},
-    "says": {"text": ["ddc/520", 0.9], "cover": ["ddc/520", 0.5]}, "disagree": False, "left_out": [],
-    "nearest": {"cover": [["b2041", "ddc/520", 0.93]]}, "borrowed_with": {"agree": 0.0, "books": []},
+    "modality_predictions": {"text": ["ddc/520", 0.9], "cover": ["ddc/520", 0.5]},
+    "modalities_disagree": False, "excluded_modalities": [],
+    "nearest_books": {"cover": [["b2041", "ddc/520", 0.93]]}, "co_borrowed": {"share": 0.0, "books": []},
 }  # fmt: skip
-_ANSWER_EXAMPLE = {
+_CLASSIFICATION_EXAMPLE = {
     "book": None,
     "abstained": False,
     "suggestions": [
@@ -122,112 +124,120 @@ _ANSWER_EXAMPLE = {
     ],
     "model_version": "20261101-021500-a1b2",
 }
-_NEW_EXAMPLE = {"title": "Galaxies", "authors": "J. Doe", "description": "How galaxies form.", "year": 2021}
+_NEW_BOOK_EXAMPLE = {
+    "title": "Galaxies", "authors": "J. Doe", "description": "How galaxies form.", "year": 2021
+}  # fmt: skip
 _ERRORS = {
     400: OpenApiResponse(
         OpenApiTypes.OBJECT,
-        description="Values that are not valid, each at its place: in a batch, the number of the book.",
+        description="Invalid values, each with its location; in a batch, with the position of the book.",
     ),
-    401: OpenApiResponse(OpenApiTypes.OBJECT, description="Nobody is signed in."),
-    409: OpenApiResponse(OpenApiTypes.OBJECT, description="`no_model`: nothing is trained or active."),
-    413: OpenApiResponse(OpenApiTypes.OBJECT, description="`too_large`"),
+    401: OpenApiResponse(OpenApiTypes.OBJECT, description="Authentication is missing or invalid."),
+    409: OpenApiResponse(OpenApiTypes.OBJECT, description="`no_model`: no model version is active."),
+    413: OpenApiResponse(
+        OpenApiTypes.OBJECT, description="`content_too_large`: the request body is too large."
+    ),
     503: OpenApiResponse(
         OpenApiTypes.OBJECT,
-        description="`model_away`: the process that holds the model cannot be asked. Ask again after the "
-        "seconds in Retry-After.",
+        description="`model_unavailable`: the process that serves the model does not respond. Retry after "
+        "the time in Retry-After.",
     ),
 }
 _PARAMETERS: list[OpenApiParameter | type[serializers.Serializer]] = [
-    HowSerializer,
+    ClassifyQuerySerializer,
     OpenApiParameter("Retry-After", int, OpenApiParameter.HEADER, response=[503], description="Seconds."),
 ]
 
 
 class _ClassifyView(APIView):
-    permission_classes = [IsAuthenticated]  # it changes nothing, and says what anyone signed in may read
+    # It changes nothing, and every signed-in user may read suggestions.
+    permission_classes = [IsAuthenticated]
 
-    def classified(self, request: Request, books: list[Book | NewBook]) -> Any:
-        """Return the answers as they are sent."""
-        given = asked(HowSerializer, request)
-        language, with_evidence = given.pop("language", get_language()), given.pop("evidence")
+    def classify(self, request: Request, books: list[Book | NewBook]) -> Any:
+        """Return the serialized classifications."""
+        query = validated_query(ClassifyQuerySerializer, request)
+        language, with_evidence = query.pop("language", get_language()), query.pop("evidence")
         try:
-            found: list[Classified] = classify_books(books=books, with_evidence=with_evidence, **given)
+            results: list[Classification] = classify_books(books=books, with_evidence=with_evidence, **query)
         except NoModelError as error:
-            raise NothingActiveError(error.message) from error
+            raise NoActiveModelError(error.message) from error
         except ServingError as error:
-            raise ModelAwayError(error.message) from error
+            raise ModelUnavailableError(error.message) from error
         with override(language):
-            return ClassifiedSerializer(found, many=True).data
+            return ClassificationSerializer(results, many=True).data
 
 
 class ClassifyView(_ClassifyView):
-    """What the active version says of one book."""
+    """Classify one book."""
 
     parser_classes = [StrictJSONParser, MultiPartParser]
 
     @extend_schema(
         parameters=_PARAMETERS,
-        request={"application/json": AskedBookSerializer, "multipart/form-data": UploadedBookSerializer},
-        responses={200: ClassifiedSerializer, **_ERRORS},
+        request={"application/json": BookInputSerializer, "multipart/form-data": BookFormSerializer},
+        responses={200: ClassificationSerializer, **_ERRORS},
         examples=[
             OpenApiExample(
-                "A new book", value=_NEW_EXAMPLE, request_only=True, media_type="application/json"
+                "A new book", value=_NEW_BOOK_EXAMPLE, request_only=True, media_type="application/json"
             ),
             OpenApiExample(
-                "A book in the catalogue", value={"id": 7}, request_only=True, media_type="application/json"
+                "A catalogued book", value={"id": 7}, request_only=True, media_type="application/json"
             ),
-            OpenApiExample("Astronomy", value=_ANSWER_EXAMPLE, response_only=True, status_codes=["200"]),
+            OpenApiExample(
+                "Astronomy", value=_CLASSIFICATION_EXAMPLE, response_only=True, status_codes=["200"]
+            ),
         ],
     )
     def post(self, request: Request) -> Response:
-        """Say which categories a book may have, and why; nothing is stored.
+        """Return the most probable categories of a book with evidence. Nothing is stored.
 
-        A book of the catalogue is given by its id, and judged by its loans too, which may be an hour old. Of
-        another, give what is known: as JSON with the cover in base64, or as a form with the cover as a file.
+        For a catalogued book, send its ID; its loans are evidence too and may be up to an hour old. For
+        another book, send the available data: as JSON with the cover in base64, or as form data with the
+        cover as a file.
         """
-        given = validated(UploadedBookSerializer if is_form(request) else AskedBookSerializer, request)
-        books, missing = books_asked([given])
-        if missing:
-            raise ValidationError(missing[0])
-        return Response(self.classified(request, books)[0])
+        serializer_class = BookFormSerializer if is_form(request) else BookInputSerializer
+        books, errors = resolve_books([validated_body(serializer_class, request)])
+        if errors:
+            raise ValidationError(errors[0])
+        return Response(self.classify(request, books)[0])
 
 
 class ClassifyBatchView(_ClassifyView):
-    """What the active version says of some books."""
+    """Classify several books."""
 
     @extend_schema(
         parameters=_PARAMETERS,
-        request=AskedBooksSerializer,
-        responses={200: ClassifiedBooksSerializer, **_ERRORS},
+        request=BookListSerializer,
+        responses={200: ClassificationListSerializer, **_ERRORS},
         examples=[
             OpenApiExample(
-                "Two books", value={"books": [{"id": 7}, _NEW_EXAMPLE]}, request_only=True
+                "Two books", value={"books": [{"id": 7}, _NEW_BOOK_EXAMPLE]}, request_only=True
             ),
             OpenApiExample(
                 "Astronomy",
-                value={"results": [_ANSWER_EXAMPLE | {"book": 7}, _ANSWER_EXAMPLE]},
+                value={"results": [_CLASSIFICATION_EXAMPLE | {"book": 7}, _CLASSIFICATION_EXAMPLE]},
                 response_only=True,
                 status_codes=["200"],
             ),
         ],
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        """Say which categories each of up to a hundred books may have; all are answered or none.
+        """Return the most probable categories of up to 100 books. If one book is invalid, none is classified.
 
-        JSON only: a form has no lists of books. A whole catalogue is reclassified by a run.
+        Accepts JSON only. To classify a whole catalogue, start a `reclassify` run.
         """
-        books, missing = books_asked(validated(AskedBooksSerializer, request)["books"])
-        if missing:
-            raise ValidationError({"books": missing})  # type: ignore[dict-item]  # numbers, as a ListField has them
-        return Response({"results": self.classified(request, books)})
+        books, errors = resolve_books(validated_body(BookListSerializer, request)["books"])
+        if errors:
+            raise ValidationError({"books": errors})  # type: ignore[dict-item]  # by position, as in a ListField
+        return Response({"results": self.classify(request, books)})
 
 
 def is_form(request: Request) -> bool:
-    """Return whether a request comes as a form with files."""
+    """Return whether a request is form data with files."""
     return request.content_type.startswith("multipart/")
 
 
 def label_of(category: Category) -> str:
-    """Return what people call a category in the current language, or in the other one."""
+    """Return the label of a category in the current language, or in the other one."""
     english, chinese = category.label_en, category.label_zh
     return chinese or english if (get_language() or "").startswith("zh") else english or chinese

@@ -1,8 +1,9 @@
-"""A run as server-sent events: how far it is, while it goes on.
+"""Progress of a run as server-sent events.
 
-Where the server has threads, an answer lives for half a minute and costs one of them. Where it has none, it
-would hold a whole worker, and a few who watch would keep out everyone else: so it tells how far the run is
-and ends at once. Either way the browser connects again by itself, and says what it heard last.
+On a server with threads, a response occupies one of them for half a minute. On a server without threads, it
+would occupy a whole worker process, and a few clients would block all others; there the response contains
+the current state and ends at once. In both cases browsers reconnect by themselves, with the ID of the last
+event.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -15,56 +16,63 @@ from hashlib import blake2b
 from rest_framework.renderers import JSONRenderer
 
 from classifier.models import Run
+from classifier.services.runs.phases import PHASES, phase_number
 
-LOOKS = 30
-"""How often an answer looks at the run, where the server has threads: half a minute."""
-PAUSE = 1.0
-"""Seconds between two looks; a worker notes as often how far it is."""
-RETRY = 2000
-"""Milliseconds until a browser connects again."""
-
-_TOLD = ("status", "progress", "phase", "seconds_left")
+MAX_POLLS = 30
+"""Polls per response on a server with threads."""
+POLL_INTERVAL = 1.0
+"""Seconds; a worker records its progress as often."""
+RETRY_MS = 2000
+"""Milliseconds after which a browser reconnects."""
 
 
 class EventStreamRenderer(JSONRenderer):
-    """Lets a browser ask for events; what is no event, an error, is JSON all the same."""
+    """Accepts requests for events. Errors are rendered as JSON."""
 
     media_type = "text/event-stream"
     format = "events"
 
 
-def state_of(*, run_id: int) -> tuple[dict[str, object], str]:
-    """Return how far a run is, and a name of this state."""
-    state = Run.objects.values(*_TOLD).get(pk=run_id)
+def run_state(*, run_id: int) -> tuple[dict[str, object], str]:
+    """Return the state of a run, and the ID of an event with this state."""
+    run = Run.objects.only("kind", "status", "progress", "phase").get(pk=run_id)
+    state: dict[str, object] = {
+        "status": run.status,
+        "progress": run.progress,
+        "phase": run.phase,
+        "phase_number": phase_number(kind=run.kind, phase=run.phase),
+        "phase_count": len(PHASES[run.kind]),
+    }
     return state, blake2b(json.dumps(state).encode(), digest_size=8).hexdigest()
 
 
-def is_over(state: dict[str, object]) -> bool:
-    """Return whether a run will change no more."""
+def is_finished(state: dict[str, object]) -> bool:
+    """Return whether a run is in a final state."""
     return state["status"] not in Run.ACTIVE
 
 
-def events(
-    *, run_id: int, heard: str, looks: int, pause: Callable[[float], None] = time.sleep
+def run_events(
+    *, run_id: int, last_event_id: str, max_polls: int, pause: Callable[[float], None] = time.sleep
 ) -> Iterator[str]:
-    """Yield how far a run is whenever that has changed, until it is over or has been looked at so often.
+    """Yield an event for each change of a run's state, until it has finished or was polled often enough.
 
     Parameters
     ----------
-    run_id : int
-    heard : str
-        Name of the state that was told last; empty if none was.
-    looks : int
-    pause : callable
-        Waits for so many seconds.
+    last_event_id
+        ID of the last event the client has received; empty if none.
+    pause
+        Waits for the given number of seconds.
     """
-    yield f"retry: {RETRY}\n\n"
-    for look in range(looks):
-        if look:
-            pause(PAUSE)
-        state, name = state_of(run_id=run_id)
-        # A comment keeps the connection open on its way, and tells that the server is there.
-        yield ": as before\n\n" if name == heard else f"id: {name}\nevent: run\ndata: {json.dumps(state)}\n\n"
-        heard = name
-        if is_over(state):
+    yield f"retry: {RETRY_MS}\n\n"
+    for poll in range(max_polls):
+        if poll:
+            pause(POLL_INTERVAL)
+        state, event_id = run_state(run_id=run_id)
+        if event_id == last_event_id:
+            # A comment keeps the connection open.
+            yield ": unchanged\n\n"
+        else:
+            yield f"id: {event_id}\nevent: run\ndata: {json.dumps(state)}\n\n"
+        last_event_id = event_id
+        if is_finished(state):
             return

@@ -1,4 +1,4 @@
-"""Feedback on titles in the REST API: read, give, withdraw."""
+"""Borrower feedback on titles in the REST API: read, give, withdraw."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from classifier.models import Feedback
 from classifier.services.recommendation.feedback import give_feedback, withdraw_feedback
 from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Book
-from library.catalogue.selectors.lookup import titles_called
+from library.catalogue.selectors.lookup import search_titles
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import PERSONAL_FIELDS, Borrower
-from library.people.selectors import borrowers_called, without_personal_data
+from library.people.selectors import borrowers_by_card_number, without_personal_data
 from library.rest.auth.permissions import PersonalDataPermissions
-from library.rest.serializers import validated
+from library.rest.serializers import validated_body
 from library.rest.views import ReadViewSet
 
 
@@ -29,10 +29,10 @@ class FeedbackSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Feedback
-        fields = ["id", "borrower", "card_number", "book", "title", "verdict", "at"]
+        fields = ["id", "borrower", "card_number", "book", "title", "verdict", "created_at"]
 
 
-class GivenFeedbackSerializer(serializers.Serializer):
+class GiveFeedbackSerializer(serializers.Serializer):
     borrower = serializers.PrimaryKeyRelatedField(queryset=Borrower.objects.defer(*PERSONAL_FIELDS))
     book = serializers.PrimaryKeyRelatedField(queryset=Book.objects.all())
     verdict = serializers.ChoiceField(choices=Feedback.Verdict.choices)
@@ -49,27 +49,26 @@ class FeedbackFilter(django_filters.FilterSet):
 
 
 class FeedbackViewSet(AuditedViewSet, ReadViewSet):
-    """What borrowers said of titles, the newest first."""
+    """Borrower feedback on titles, newest first."""
 
     queryset = without_personal_data(Feedback.objects.select_related("book"))
     serializer_class = FeedbackSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = FeedbackFilter
     filter_backends = FILTERS
-    found_by = {"borrower": borrowers_called, "book": titles_called}
-    ordering_fields = ["at"]
+    lookups = {"borrower": borrowers_by_card_number, "book": search_titles}
+    ordering_fields = ["created_at"]
 
-    @extend_schema(request=GivenFeedbackSerializer, responses={201: FeedbackSerializer})
+    @extend_schema(request=GiveFeedbackSerializer, responses={201: FeedbackSerializer})
     @transaction.atomic
     def create(self, request: Request) -> Response:
-        """Say of a title that it is liked or not wanted, in the place of what was said of it before."""
-        feedback = give_feedback(**validated(GivenFeedbackSerializer, request), now=timezone.now())
-        self.audit(Action.CHANGED, object_key=feedback.pk)
-        return Response(self.get_serializer(feedback).data, status=status.HTTP_201_CREATED)
+        """Record feedback on a title. It replaces the borrower's earlier feedback on that title."""
+        feedback = give_feedback(**validated_body(GiveFeedbackSerializer, request), now=timezone.now())
+        return self.changed_response(feedback, status=status.HTTP_201_CREATED)
 
     @transaction.atomic
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Withdraw it."""
+        """Withdraw feedback."""
         feedback = self.get_object()
         withdraw_feedback(borrower=feedback.borrower, book=feedback.book)
         self.audit(Action.CHANGED, object_key=kwargs["pk"])

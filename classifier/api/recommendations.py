@@ -1,6 +1,6 @@
-"""Titles for borrowers and titles like a book in the REST API.
+"""Recommendations for borrowers, and similar titles, in the REST API.
 
-What is worked out on request needs numpy, which a web process loads with the first request and not before.
+Views that compute titles import numpy at the first request, so that a web process starts without it.
 """
 
 from collections.abc import Sequence
@@ -12,36 +12,41 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from classifier.api.listings import NarrowingSerializer
+from classifier.api.listings import TitleFilterSerializer
+from classifier.api.permissions import CanRecommend
 from classifier.models import Recommendation
 from classifier.pipeline.config import SOURCES
 from classifier.services.configuration import library_config
 from library.catalogue.api import BookSerializer
 from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Book
-from library.catalogue.selectors.lookup import titles_called
+from library.catalogue.selectors.lookup import search_titles
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import Borrower
-from library.people.selectors import borrowers_called, without_personal_data
+from library.people.selectors import borrowers_by_card_number, without_personal_data
 from library.rest.auth.permissions import PersonalDataPermissions
-from library.rest.lists.csv_renderer import LIST_RENDERERS, table, wants_table
-from library.rest.serializers import asked
+from library.rest.lists.csv_renderer import LIST_RENDERERS, csv_response, wants_csv
+from library.rest.serializers import validated_query
 from library.rest.views import ReadViewSet
 
-#: Those of whatever is in a title, whoever borrows it.
-KINDS: dict[str, Sequence[str]] = {"content": SOURCES[1:], **{source: (source,) for source in SOURCES}}
+#: Values of the parameter `by`; `content` means every source but loans.
+SIMILARITY_SOURCES: dict[str, Sequence[str]] = {
+    "content": SOURCES[1:],
+    **{source: (source,) for source in SOURCES},
+}
 
 
 class RecommendationSerializer(serializers.ModelSerializer):
     card_number = serializers.CharField(source="borrower.card_number", read_only=True)
     title = serializers.CharField(source="book.title", read_only=True)
-    reason = serializers.CharField(read_only=True, help_text="Why, in the language asked for.")
-    sources = serializers.SerializerMethodField(help_text="What made the score, most first.")
+    reason = serializers.CharField(
+        read_only=True, help_text="Why the title is recommended, in the requested language."
+    )
+    sources = serializers.SerializerMethodField(help_text="What the score is based on, largest share first.")
 
     class Meta:
         model = Recommendation
@@ -74,138 +79,136 @@ class RecommendationFilter(django_filters.FilterSet):
 
 
 class RecommendationViewSet(AuditedViewSet, ReadViewSet):
-    """The lists made in advance, of borrowers who let the library remember what they read."""
+    """Precomputed recommendations, for borrowers whose loans are not anonymised."""
 
     queryset = without_personal_data(Recommendation.objects.select_related("book", "because"))
     serializer_class = RecommendationSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = RecommendationFilter
     filter_backends = FILTERS
-    found_by = {"borrower": borrowers_called, "book": titles_called}
+    lookups = {"borrower": borrowers_by_card_number, "book": search_titles}
     ordering_fields = ["rank", "score"]
 
 
-class AskedSerializer(NarrowingSerializer):
-    """How many titles are asked for, and which."""
-
-    n = serializers.IntegerField(min_value=1, max_value=100, default=10, help_text="Titles, 100 at most.")
+class TitlesQuerySerializer(TitleFilterSerializer):
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=10, help_text="Number of titles.")
     offset = serializers.IntegerField(
-        min_value=0, max_value=1000, default=0, help_text="Titles to pass over first."
+        min_value=0, max_value=1000, default=0, help_text="Number of titles to skip."
     )
 
 
-class ForBorrowerSerializer(AskedSerializer):
+class RecommendationsQuerySerializer(TitlesQuerySerializer):
     exclude_borrowed = serializers.BooleanField(
-        default=True, help_text="Leave out what the borrower has had."
+        default=True, help_text="Omit titles that the borrower has borrowed before."
     )
 
 
-class LikeBookSerializer(AskedSerializer):
+class SimilarTitlesQuerySerializer(TitlesQuerySerializer):
     by = serializers.CharField(
         default=",".join(SOURCES),
-        help_text=f"What titles are alike in, one or more of {', '.join(KINDS)}, with commas between.",
+        help_text=f"Kinds of similarity, separated by commas: {', '.join(SIMILARITY_SOURCES)}.",
     )
 
     def validate_by(self, value: str) -> Sequence[str]:
         names = [name.strip() for name in value.split(",")]
-        if unknown := [name for name in names if name not in KINDS]:
+        if unknown := [name for name in names if name not in SIMILARITY_SOURCES]:
             raise serializers.ValidationError(
-                _("“%(name)s” is none of %(names)s.") % {"name": unknown[0], "names": ", ".join(KINDS)}
+                _("Unknown value “%(name)s”. Use one or more of %(names)s.")
+                % {"name": unknown[0], "names": ", ".join(SIMILARITY_SOURCES)}
             )
-        return [source for name in names for source in KINDS[name]]
+        return [source for name in names for source in SIMILARITY_SOURCES[name]]
 
 
-class SimilarBookSerializer(serializers.Serializer):
+class SimilarTitleSerializer(serializers.Serializer):
     rank = serializers.IntegerField()
     score = serializers.FloatField()
     sources = serializers.ListField(
-        child=serializers.CharField(), help_text="What they are most alike in, most first."
+        child=serializers.CharField(), help_text="What the score is based on, largest share first."
     )
     available = serializers.BooleanField(
-        source="book.is_available", help_text="Whether a copy can be had now."
+        source="book.is_available", help_text="Whether a copy is available now."
     )
     book = BookSerializer()
 
 
-class AdvisedSerializer(SimilarBookSerializer):
+class RecommendedTitleSerializer(SimilarTitleSerializer):
     because = serializers.IntegerField(
-        source="because.pk", default=None, allow_null=True, help_text="The title that brought most."
+        source="because.pk",
+        default=None,
+        allow_null=True,
+        help_text="ID of the borrowed or liked title that contributed most.",
     )
-    reason = serializers.CharField(help_text="Why, in the language asked for.")
+    reason = serializers.CharField(help_text="Why the title is recommended, in the requested language.")
 
 
-class SimilarBooksSerializer(serializers.Serializer):
-    results = SimilarBookSerializer(many=True)
+class SimilarTitleListSerializer(serializers.Serializer):
+    results = SimilarTitleSerializer(many=True)
 
 
-class AdvisedTitlesSerializer(serializers.Serializer):
-    results = AdvisedSerializer(many=True)
+class RecommendedTitleListSerializer(serializers.Serializer):
+    results = RecommendedTitleSerializer(many=True)
 
 
-def _asked(serializer: type[AskedSerializer], request: Request) -> dict[str, Any]:
-    given = asked(serializer, request)
-    if "category" in given:
-        given["category"] = given["category"].pk
-    return given
+def _titles_query(serializer: type[TitlesQuerySerializer], request: Request) -> dict[str, Any]:
+    query = validated_query(serializer, request)
+    query["n"] = query.pop("limit")
+    if "category" in query:
+        query["category"] = query["category"].pk
+    return query
 
 
-def _titles(request: Request, serializer: type[SimilarBookSerializer], found: Any) -> HttpResponseBase:
-    """Answer with titles, the first in front."""
-    rows = serializer(found, many=True, context={"request": request}).data
-    if wants_table(request):
-        return table(request, serializer=serializer(), rows=rows)
+def _titles_response(
+    request: Request, serializer: type[SimilarTitleSerializer], titles: Any
+) -> HttpResponseBase:
+    """Return titles as JSON or CSV, first rank first."""
+    rows = serializer(titles, many=True, context={"request": request}).data
+    if wants_csv(request):
+        return csv_response(request, serializer=serializer(), rows=rows)
     return Response({"results": rows})
 
 
 class SimilarBooksView(APIView):
-    """Titles near a book, the nearest first."""
+    """Titles similar to a book, most similar first."""
 
     queryset = Book.objects.all()
     renderer_classes = LIST_RENDERERS
 
     @extend_schema(
-        parameters=[OpenApiParameter("book_id", int, OpenApiParameter.PATH), LikeBookSerializer],
-        responses=SimilarBooksSerializer,
+        parameters=[OpenApiParameter("book_id", int, OpenApiParameter.PATH), SimilarTitlesQuerySerializer],
+        responses=SimilarTitleListSerializer,
     )
     def get(self, request: Request, book_id: int) -> HttpResponseBase:
-        """Titles near a book, the nearest first: by who borrows both, by words, by covers, by theme."""
+        """Return titles similar to a book by loans, text, cover or topic, most similar first."""
         from classifier.selectors.recommendations import similar_titles  # loads numpy
 
-        given = _asked(LikeBookSerializer, request)
+        query = _titles_query(SimilarTitlesQuerySerializer, request)
         get_object_or_404(Book.objects.only("pk"), pk=book_id)
-        return _titles(request, SimilarBookSerializer, similar_titles(book=book_id, **given))
-
-
-class MayAdvise(BasePermission):
-    """What comes next tells what was read before."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.has_perms(["people.view_borrower", "classifier.view_recommendation"])
+        return _titles_response(request, SimilarTitleSerializer, similar_titles(book=book_id, **query))
 
 
 class BorrowerRecommendationsView(AuditedViewSet):
     queryset = Borrower.objects.all()
-    permission_classes = [MayAdvise]
+    permission_classes = [CanRecommend]
     renderer_classes = LIST_RENDERERS
 
     @extend_schema(
-        parameters=[OpenApiParameter("id", int, OpenApiParameter.PATH), ForBorrowerSerializer],
-        responses=AdvisedTitlesSerializer,
+        parameters=[OpenApiParameter("id", int, OpenApiParameter.PATH), RecommendationsQuerySerializer],
+        responses=RecommendedTitleListSerializer,
     )
     def read(self, request: Request, pk: int) -> HttpResponseBase:
-        """Titles for a borrower, worked out now from the loans that are still known and stored nowhere.
+        """Return titles for a borrower, computed now from loans that are not anonymised; nothing is stored.
 
-        Who has no loans gets titles like those liked, then what is new and popular.
+        A borrower without loans gets titles similar to those liked, then new and popular titles.
         """
-        from classifier.selectors.recommendations import advised_titles  # loads numpy
+        from classifier.selectors.recommendations import recommended_titles  # loads numpy
 
-        given = _asked(ForBorrowerSerializer, request)
+        query = _titles_query(RecommendationsQuerySerializer, request)
         borrower = get_object_or_404(Borrower.objects.only("pk"), pk=pk)
-        found = advised_titles(
+        titles = recommended_titles(
             borrower=borrower.pk,
             settings=library_config().recommend,
-            again=not given.pop("exclude_borrowed"),
-            **given,
+            include_borrowed=not query.pop("exclude_borrowed"),
+            **query,
         )
         self.audit(Action.VIEWED, object_key=borrower.pk)
-        return _titles(request, AdvisedSerializer, found)
+        return _titles_response(request, RecommendedTitleSerializer, titles)

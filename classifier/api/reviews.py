@@ -1,4 +1,4 @@
-"""Reviews in the REST API: take the next books, say what becomes of them, read what was said."""
+"""Reviews in the REST API: claim the next books, record verdicts, read past reviews."""
 
 from typing import Any
 
@@ -7,36 +7,21 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import generics, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from classifier.api.permissions import CanReview, CanViewReviewStatistics
 from classifier.api.suggestions import SuggestionSerializer
 from classifier.models import Review, ReviewItem, Suggestion
-from classifier.selectors.reviews import ReviewFilters, review_figures, waiting_items
-from classifier.services.review.queue import MAX_AT_ONCE, next_for
-from classifier.services.review.verdicts import judge, undo_last
+from classifier.selectors.reviews import ReviewFilters, review_statistics, waiting_items
+from classifier.services.review.queue import MAX_BOOKS, next_for
+from classifier.services.review.verdicts import record_verdict, undo_last
 from library.admin_site.users import signed_in
 from library.catalogue.api import BookSerializer
 from library.catalogue.models import Branch, Category
 from library.rest.auth.permissions import PersonalDataPermissions
-from library.rest.serializers import asked, validated
+from library.rest.serializers import validated_body, validated_query
 from library.rest.views import ListMixin
-
-
-class MayReview(BasePermission):
-    """A review files books, so the book's permission counts too."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.has_perms(["classifier.add_review", "catalogue.change_book"])
-
-
-class MayReadFigures(BasePermission):
-    """Numbers name nobody: who may see the suggestions may see how they fare."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.has_perm("classifier.view_suggestion")
 
 
 class ReviewSerializer(serializers.ModelSerializer):
@@ -56,15 +41,15 @@ class ReviewSerializer(serializers.ModelSerializer):
             "verdict",
             "category",
             "reviewer",
-            "at",
+            "created_at",
             "seconds",
             "note",
             "withdrawn_at",
         ]
 
 
-class OwnVerdictSerializer(serializers.Serializer):
-    """A verdict on the suggestion of the address."""
+class SuggestionVerdictSerializer(serializers.Serializer):
+    """A verdict on the suggestion in the URL."""
 
     verdict = serializers.ChoiceField(
         choices=[choice for choice in Review.Verdict.choices if choice[0] != Review.Verdict.UNKNOWN]
@@ -72,31 +57,36 @@ class OwnVerdictSerializer(serializers.Serializer):
     category = serializers.PrimaryKeyRelatedField(
         queryset=Category.objects.all(),
         default=None,
-        help_text="The right one: for `correct`, where it must be.",
+        help_text="ID of the correct category. Required for `correct`, not allowed otherwise.",
     )
     note = serializers.CharField(max_length=200, default="", allow_blank=True)
 
 
-class VerdictSerializer(OwnVerdictSerializer):
-    suggestion = serializers.IntegerField(help_text="The suggestion that is judged, as `next` gave it.")
+class VerdictSerializer(SuggestionVerdictSerializer):
+    suggestion = serializers.IntegerField(help_text="ID of the reviewed suggestion, as returned by `next`.")
     verdict = serializers.ChoiceField(choices=Review.Verdict.choices)
 
 
-class NextSerializer(serializers.Serializer):
-    """What a reviewer asks for."""
-
-    n = serializers.IntegerField(min_value=1, max_value=MAX_AT_ONCE, default=1)
+class NextBooksQuerySerializer(serializers.Serializer):
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MAX_BOOKS, default=1, help_text="Number of books to claim."
+    )
     branch = serializers.SlugRelatedField(
         slug_field="code",
         queryset=Branch.objects.all(),
         default=None,
-        help_text="Code of a branch with a copy.",
+        help_text="Code of a branch that has a copy.",
     )
     language = serializers.CharField(default="", max_length=12, allow_blank=True)
     category = serializers.PrimaryKeyRelatedField(
-        queryset=Category.objects.all(), default=None, help_text="The category suggested."
+        queryset=Category.objects.all(), default=None, help_text="ID of the suggested category."
     )
-    reason = serializers.ChoiceField(choices=list(ReviewItem.REASONS), default="", allow_blank=True)
+    reason = serializers.ChoiceField(
+        choices=list(ReviewItem.REASONS),
+        default="",
+        allow_blank=True,
+        help_text="Why the book needs review.",
+    )
 
 
 class ReviewItemSerializer(serializers.ModelSerializer):
@@ -106,58 +96,62 @@ class ReviewItemSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = ReviewItem
-        fields = ["book", "place", "benefit", "reasons", "locked_until", "suggestions"]
+        fields = ["book", "position", "benefit", "reasons", "locked_until", "suggestions"]
 
 
 class ReviewViewSet(ListMixin, viewsets.GenericViewSet):
-    """What librarians said of suggestions, the newest first."""
+    """Reviews of suggestions by librarians, newest first."""
 
     queryset = Review.objects.select_related("book", "reviewer", "model_version").defer("evidence")
     serializer_class = ReviewSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_fields = ["book", "verdict"]
-    ordering_fields = ["at"]
+    ordering_fields = ["created_at"]
 
     def get_permissions(self) -> Any:
-        return [MayReview()] if self.action == "create" else super().get_permissions()
+        return [CanReview()] if self.action == "create" else super().get_permissions()
 
     @extend_schema(request=VerdictSerializer, responses={201: ReviewSerializer})
     def create(self, request: Request) -> Response:
-        """Judge a book that `next` gave: accept, correct, reject, or unknown, which leaves it to others."""
-        given = VerdictSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        review = judge(**given.validated_data, reviewer=signed_in(request.user), now=timezone.now())
+        """Review a book claimed with `next`: accept, correct or reject; `unknown` leaves it to others."""
+        verdict = validated_body(VerdictSerializer, request)
+        review = record_verdict(**verdict, reviewer=signed_in(request.user), now=timezone.now())
         return Response(self.get_serializer(review).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
-        parameters=[NextSerializer],
+        parameters=[NextBooksQuerySerializer],
         filters=False,
         responses=inline_serializer(
             "NextReviews",
-            {"left": serializers.IntegerField(), "results": ReviewItemSerializer(many=True)},
+            {
+                "remaining": serializers.IntegerField(help_text="Books to review with these filters."),
+                "results": ReviewItemSerializer(many=True),
+            },
         ),
     )
-    @action(detail=False, methods=["get"], permission_classes=[MayReview], url_path="next")
+    @action(detail=False, methods=["get"], permission_classes=[CanReview], url_path="next")
     def next_books(self, request: Request) -> Response:
-        """Take the next books: for a quarter of an hour nobody else gets them."""
-        given = asked(NextSerializer, request)
+        """Claim the next books. They are reserved for you until `locked_until`."""
+        query = validated_query(NextBooksQuerySerializer, request)
         filters = ReviewFilters(
-            branch=given["branch"].code if given["branch"] else "",
-            language=given["language"],
-            category=given["category"].pk if given["category"] else None,
-            reason=given["reason"],
+            branch=query["branch"].code if query["branch"] else "",
+            language=query["language"],
+            category=query["category"].pk if query["category"] else None,
+            reason=query["reason"],
         )
-        items = next_for(reviewer=signed_in(request.user), now=timezone.now(), filters=filters, n=given["n"])
+        items = next_for(
+            reviewer=signed_in(request.user), now=timezone.now(), filters=filters, n=query["limit"]
+        )
         context = self.get_serializer_context()
         return Response(
             {
-                "left": waiting_items(filters=filters).count(),
+                "remaining": waiting_items(filters=filters).count(),
                 "results": ReviewItemSerializer(items, many=True, context=context).data,
             }
         )
 
     @extend_schema(request=None, responses=ReviewSerializer)
-    @action(detail=False, methods=["post"], permission_classes=[MayReview])
+    @action(detail=False, methods=["post"], permission_classes=[CanReview])
     def undo(self, request: Request) -> Response:
         """Undo your last review."""
         review = undo_last(reviewer=signed_in(request.user), now=timezone.now())
@@ -167,7 +161,7 @@ class ReviewViewSet(ListMixin, viewsets.GenericViewSet):
         filters=False,
         responses=OpenApiResponse(
             inline_serializer(
-                "ReviewFigures",
+                "ReviewStatistics",
                 {
                     "reviewed": serializers.IntegerField(),
                     "verdicts": serializers.DictField(child=serializers.IntegerField()),
@@ -177,18 +171,20 @@ class ReviewViewSet(ListMixin, viewsets.GenericViewSet):
             )
         ),
     )
-    @action(detail=False, methods=["get"], permission_classes=[MayReadFigures], pagination_class=None)
-    def figures(self, request: Request) -> Response:
-        """Count what was reviewed and what waits; of no person."""
-        return Response(review_figures())
+    @action(
+        detail=False, methods=["get"], permission_classes=[CanViewReviewStatistics], pagination_class=None
+    )
+    def statistics(self, request: Request) -> Response:
+        """Return the numbers of reviews by verdict and of books to review by reason."""
+        return Response(review_statistics())
 
 
 class SuggestionReviewView(generics.GenericAPIView):
-    """What a librarian says of one suggestion."""
+    """Review of one suggestion."""
 
     queryset = Suggestion.objects.all()
-    serializer_class = OwnVerdictSerializer
-    permission_classes = [MayReview]
+    serializer_class = SuggestionVerdictSerializer
+    permission_classes = [CanReview]
     filter_backends: list[type] = []
     pagination_class = None
 
@@ -196,26 +192,31 @@ class SuggestionReviewView(generics.GenericAPIView):
         responses={
             201: ReviewSerializer,
             400: OpenApiResponse(
-                OpenApiTypes.OBJECT, description="A correction names a category, the others none."
+                OpenApiTypes.OBJECT,
+                description="The category of a correction is missing, or another verdict names one.",
             ),
-            404: OpenApiResponse(OpenApiTypes.OBJECT, description="Replaced since: read the book's again."),
-            409: OpenApiResponse(OpenApiTypes.OBJECT, description="Another reviewer has taken the book."),
+            404: OpenApiResponse(
+                OpenApiTypes.OBJECT, description="The suggestion has been replaced. Read the book's again."
+            ),
+            409: OpenApiResponse(
+                OpenApiTypes.OBJECT, description="The book is assigned to another reviewer."
+            ),
         },
         examples=[
-            OpenApiExample("Right", value={"verdict": "accept"}, request_only=True),
-            OpenApiExample("Another one is", value={"verdict": "correct", "category": 7}, request_only=True),
-            OpenApiExample("Wrong", value={"verdict": "reject", "note": "about film"}, request_only=True),
+            OpenApiExample("Accept", value={"verdict": "accept"}, request_only=True),
+            OpenApiExample("Correct", value={"verdict": "correct", "category": 7}, request_only=True),
+            OpenApiExample("Reject", value={"verdict": "reject", "note": "about film"}, request_only=True),
         ],
     )
     def post(self, request: Request, pk: int) -> Response:
-        """Judge a suggestion: accept it, correct it, or reject it, which is not suggested for the book again.
+        """Accept, correct or reject a suggestion. A rejected category is not suggested for the book again.
 
-        What `POST /reviews/` does, for a book that need not have been taken with `next`.
+        Like `POST /reviews/`, for a book that was not claimed with `next`.
         """
-        given = validated(OwnVerdictSerializer, request)
-        review = judge(
+        verdict = validated_body(SuggestionVerdictSerializer, request)
+        review = record_verdict(
             suggestion=self.get_object().pk,
-            **given,
+            **verdict,
             reviewer=signed_in(request.user),
             now=timezone.now(),
             from_queue=False,

@@ -1,4 +1,4 @@
-"""Suggestions in the REST API, read from rows."""
+"""Suggestions in the REST API: read and accept."""
 
 from typing import Any
 
@@ -16,86 +16,82 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from classifier.api.permissions import CanFileBooks
 from classifier.models import Suggestion
 from classifier.services.review.verdicts import accept_suggestion
 from library.admin_site.users import signed_in
 from library.catalogue.api import BookSerializer
 from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Book
-from library.catalogue.selectors.lookup import titles_called
+from library.catalogue.selectors.lookup import search_titles
 from library.rest.views import ListView, ReadViewSet
 
 
-class MayFileBooks(BasePermission):
-    """Accepting a suggestion changes the book, so the book's permission counts."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.has_perm("catalogue.change_book")
-
-
-def _listed(of: str) -> dict[str, Any]:
-    return {"type": "array", "items": {"type": "array", "items": {}}, "description": of}
+def _tuples(description: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "array", "items": {}}, "description": description}
 
 
 _NUMBER = {"type": "number", "format": "double"}
-_EVIDENCE = {
+_EVIDENCE_SCHEMA = {
     "type": "object",
     "readOnly": True,
-    "description": "Why this category: what each part of what is known of the book brought to its score, a "
-    "log probability up to a constant. Modalities are text, cover, loans, audio and sentence; only those "
-    "that the book has are named. Categories are scheme/notation, books control numbers. Empty of "
-    "suggestions from before there was evidence.",
+    "description": "Contributions to the score of the category, a log probability up to a constant. "
+    "Modalities are text, cover, loans, audio and sentence; only those that the book has are listed. "
+    "Categories are scheme/notation, books are control numbers. Empty if the suggestion was stored without "
+    "evidence.",
     "properties": {
-        "decision": _NUMBER | {"description": "The score: the baseline and all shares, summed up."},
-        "baseline": _NUMBER | {"description": "The score of a book of which nothing is known."},
-        "shares": {
+        "score": _NUMBER | {"description": "The baseline plus all contributions."},
+        "baseline": _NUMBER | {"description": "Score of a book without any modality."},
+        "contributions": {
             "type": "object",
             "additionalProperties": _NUMBER,
-            "description": "By modality, what it added (Shapley value).",
+            "description": "By modality, its contribution to the score (Shapley value).",
         },
         "terms": {
             "type": "object",
             "properties": {
-                "for": _listed("[field, word, gain], the largest gain first."),
-                "against": _listed("[field, word, gain], the largest loss first."),
+                "for": _tuples("[field, term, contribution], largest first."),
+                "against": _tuples("[field, term, contribution], most negative first."),
             },
         },
-        "says": {
+        "modality_predictions": {
             "type": "object",
             "additionalProperties": {"type": "array", "items": {}},
-            "description": "By modality, [category, probability] that it names by itself.",
+            "description": "By modality, the [category, probability] that it predicts by itself.",
         },
-        "disagree": {"type": "boolean", "description": "Whether the modalities name different categories."},
-        "left_out": {
+        "modalities_disagree": {
+            "type": "boolean",
+            "description": "Whether the modalities predict different categories.",
+        },
+        "excluded_modalities": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "The modalities that books like this one are judged better without.",
+            "description": "Modalities that were ignored: similar books are classified more accurately "
+            "without them.",
         },
-        "nearest": {
+        "nearest_books": {
             "type": "object",
-            "additionalProperties": _listed("[book, category, cosine], the nearest first."),
-            "description": "By modality (cover, audio), the categorised books most alike.",
+            "additionalProperties": _tuples("[book, category, cosine similarity], nearest first."),
+            "description": "By modality (cover, audio), the most similar categorised books.",
         },
-        "borrowed_with": {
+        "co_borrowed": {
             "type": "object",
             "properties": {
-                "agree": _NUMBER | {"description": "Share of all co-borrowing that is with books taken to be "
-                                    "of this category."},
-                "books": _listed("[book, weight], the largest weight first."),
+                "share": _NUMBER | {"description": "Share of all co-borrowing with books that the model "
+                                    "assigns to this category."},
+                "books": _tuples("[book, weight], largest weight first."),
             },
         },
     },
 }  # fmt: skip
 
 
-@extend_schema_field(_EVIDENCE)
+@extend_schema_field(_EVIDENCE_SCHEMA)
 class EvidenceField(serializers.JSONField):
-    """What `classifier.pipeline.explanation.evidence` gives."""
+    """JSON of `classifier.pipeline.evidence.Evidence`."""
 
 
 class SuggestionSerializer(serializers.ModelSerializer):
@@ -133,19 +129,19 @@ class SuggestionFilter(django_filters.FilterSet):
 
 
 class SuggestionViewSet(ReadViewSet):
-    """Suggested categories; where the model abstained, they are guesses and no suggestion."""
+    """Suggested categories of books. If `abstained`, the confidence is too low for a suggestion."""
 
     queryset = Suggestion.objects.select_related("book", "category", "model_version")
     serializer_class = SuggestionSerializer
     filterset_class = SuggestionFilter
     filter_backends = FILTERS
-    found_by = {"book": titles_called}
+    lookups = {"book": search_titles}
     ordering_fields = ["probability", "rank", "created_at"]
 
     @extend_schema(request=None, responses=BookSerializer)
-    @action(detail=True, methods=["post"], permission_classes=[MayFileBooks])
+    @action(detail=True, methods=["post"], permission_classes=[CanFileBooks])
     def accept(self, request: Request, pk: str) -> Response:
-        """File the book under the suggested category."""
+        """Accept a suggestion: file the book under the suggested category."""
         book = accept_suggestion(
             suggestion=self.get_object(),
             reviewer=signed_in(request.user),
@@ -158,11 +154,11 @@ class SuggestionViewSet(ReadViewSet):
     parameters=[OpenApiParameter("book_id", int, OpenApiParameter.PATH)],
     responses={
         200: SuggestionSerializer(many=True),
-        404: OpenApiResponse(OpenApiTypes.OBJECT, description="There is no such book."),
+        404: OpenApiResponse(OpenApiTypes.OBJECT, description="Book not found."),
     },
     examples=[
         OpenApiExample(
-            "The best one",
+            "Top suggestion",
             value={
                 "id": 31,
                 "book": 7,
@@ -172,7 +168,11 @@ class SuggestionViewSet(ReadViewSet):
                 "notation": "520",
                 "probability": 0.93,
                 "abstained": False,
-                "evidence": {"decision": 6.1, "baseline": -0.2, "shares": {"text": 5.2, "cover": 1.1}},
+                "evidence": {
+                    "score": 6.1,
+                    "baseline": -0.2,
+                    "contributions": {"text": 5.2, "cover": 1.1},
+                },
                 "model_version": "20261101-021500-a1b2",
                 "created_at": "2026-11-02T02:00:00Z",
             },
@@ -181,7 +181,7 @@ class SuggestionViewSet(ReadViewSet):
     ],
 )
 class BookSuggestionsView(ListView):
-    """The categories that the last run suggests for a book, the likeliest first."""
+    """Suggested categories of a book from the last run, most probable first."""
 
     queryset = Suggestion.objects.select_related("book", "category", "model_version").order_by("rank")
     serializer_class = SuggestionSerializer

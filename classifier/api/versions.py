@@ -1,4 +1,4 @@
-"""Versions of the model and alarms in the REST API."""
+"""Model versions and alerts in the REST API."""
 
 from django.db.models import F
 from django.utils import timezone
@@ -6,45 +6,41 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from classifier.dispatch import ask
-from classifier.models import Alarm, ModelVersion, Run
+from classifier.api.permissions import CanChangeVersion
+from classifier.dispatch import request_run
+from classifier.models import Alert, ModelVersion, Run
 from classifier.services.registry.promotion import pin, promote, rollback
 from library.admin_site.users import signed_in
 from library.rest.auth.permissions import PersonalDataPermissions
+from library.rest.serializers import validated_body
 from library.rest.views import ReadViewSet
 
 
-class MayDecide(BasePermission):
-    """Which version classifies is a change of the version."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return request.user.has_perm("classifier.change_modelversion")
-
-
 class ModelVersionSerializer(serializers.ModelSerializer):
-    # REST framework's own stubs keep the name for the serializer around a field.
+    # REST framework's type stubs declare another `parent`.
     parent = serializers.CharField(  # type: ignore[assignment]
-        source="parent.name", default=None, read_only=True, help_text="What it was compared with."
+        source="parent.name", default=None, read_only=True, help_text="Version it was compared with."
     )
     previous = serializers.CharField(
         source="previous.name",
         default=None,
         read_only=True,
-        help_text="What it replaced: rolling back goes there.",
+        help_text="Version that was active before; `rollback` returns to it.",
     )
     passed = serializers.BooleanField(
-        source="verdict.passed", default=None, read_only=True, help_text="Whether the gate lets it pass."
+        source="verdict.passed",
+        default=None,
+        read_only=True,
+        help_text="Whether it passed the quality check.",
     )
     reasons = serializers.ListField(
-        child=serializers.CharField(), read_only=True, help_text="What the gate says, in words."
+        child=serializers.CharField(), read_only=True, help_text="Results of the quality check, as text."
     )
-    accuracy = serializers.FloatField(read_only=True, allow_null=True, help_text="On its held-out books.")
-    macro_f1 = serializers.FloatField(read_only=True, allow_null=True, help_text="On its held-out books.")
+    accuracy = serializers.FloatField(read_only=True, allow_null=True, help_text="On its own held-out books.")
+    macro_f1 = serializers.FloatField(read_only=True, allow_null=True, help_text="On its own held-out books.")
 
     class Meta:
         model = ModelVersion
@@ -54,7 +50,7 @@ class ModelVersionSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class OneModelVersionSerializer(ModelVersionSerializer):
+class ModelVersionDetailSerializer(ModelVersionSerializer):
     class Meta(ModelVersionSerializer.Meta):
         fields = [*ModelVersionSerializer.Meta.fields, "metrics", "comparison", "profile", "config"]
 
@@ -64,7 +60,7 @@ class PinSerializer(serializers.Serializer):
 
 
 class ModelVersionViewSet(ReadViewSet):
-    """Versions of the model, the newest first; the active one classifies."""
+    """Model versions, newest first. The active version classifies."""
 
     queryset = ModelVersion.objects.select_related("parent", "previous").annotate(
         **{name: F(f"metrics__fused__{name}") for name in ("accuracy", "macro_f1")}
@@ -75,66 +71,70 @@ class ModelVersionViewSet(ReadViewSet):
     ordering_fields = ["created_at", "activated_at"]
 
     def get_serializer_class(self) -> type[ModelVersionSerializer]:
-        return ModelVersionSerializer if self.action == "list" else OneModelVersionSerializer
+        return ModelVersionSerializer if self.action == "list" else ModelVersionDetailSerializer
 
     @extend_schema(
         request=None,
         responses={
-            200: OneModelVersionSerializer,
+            200: ModelVersionDetailSerializer,
             400: OpenApiResponse(
-                OpenApiTypes.OBJECT, description="`damaged_model_error`: the file at fault."
+                OpenApiTypes.OBJECT, description="`damaged_model_error`: a file is damaged or missing."
             ),
-            409: OpenApiResponse(OpenApiTypes.OBJECT, description="`promotion_refused_error`: and why."),
+            409: OpenApiResponse(
+                OpenApiTypes.OBJECT, description="`promotion_refused_error`, with the reason."
+            ),
         },
     )
-    @action(detail=True, methods=["post"], permission_classes=[MayDecide])
+    @action(detail=True, methods=["post"], permission_classes=[CanChangeVersion])
     def promote(self, request: Request, pk: str) -> Response:
-        """Make this version the one that classifies, whatever the gate says."""
-        return self._serving(request, promote(version=self.get_object(), now=timezone.now()))
+        """Make this version the active one, regardless of the quality check."""
+        return self._activated(request, promote(version=self.get_object(), now=timezone.now()))
 
     @extend_schema(
         request=None,
         responses={
-            200: OneModelVersionSerializer,
-            400: OpenApiResponse(OpenApiTypes.OBJECT, description="`no_model_error`: nothing to go back to."),
+            200: ModelVersionDetailSerializer,
+            400: OpenApiResponse(
+                OpenApiTypes.OBJECT, description="`no_model_error`: there is no earlier version."
+            ),
         },
     )
-    @action(detail=False, methods=["post"], permission_classes=[MayDecide])
+    @action(detail=False, methods=["post"], permission_classes=[CanChangeVersion])
     def rollback(self, request: Request) -> Response:
-        """Go back to the version that the active one replaced; the answer is that version."""
-        return self._serving(request, rollback(now=timezone.now()))
+        """Return to the previously active version; the response is that version."""
+        return self._activated(request, rollback(now=timezone.now()))
 
-    @extend_schema(request=PinSerializer, responses=OneModelVersionSerializer)
-    @action(detail=True, methods=["post"], permission_classes=[MayDecide])
+    @extend_schema(request=PinSerializer, responses=ModelVersionDetailSerializer)
+    @action(detail=True, methods=["post"], permission_classes=[CanChangeVersion])
     def pin(self, request: Request, pk: str) -> Response:
-        """Keep this version's files for ever, or leave them to the rule again."""
-        given = PinSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        return self._shown(pin(version=self.get_object(), **given.validated_data))
+        """Pin or unpin this version. Files of a pinned version are never deleted automatically."""
+        return self._detail(pin(version=self.get_object(), **validated_body(PinSerializer, request)))
 
-    def _serving(self, request: Request, version: ModelVersion) -> Response:
-        """Show what classifies since just now, and ask for its suggestions."""
+    def _activated(self, request: Request, version: ModelVersion) -> Response:
+        """Request the suggestions of a version that has just become active, and return the version."""
         user = signed_in(request.user)
-        ask(kind=Run.Kind.RECLASSIFY, trigger=Run.Trigger.API, now=timezone.now(), user=user)
-        return self._shown(version)
+        request_run(kind=Run.Kind.RECLASSIFY, trigger=Run.Trigger.API, now=timezone.now(), user=user)
+        return self._detail(version)
 
-    def _shown(self, version: ModelVersion) -> Response:
-        found = self.get_queryset().get(pk=version.pk)
-        return Response(OneModelVersionSerializer(found, context=self.get_serializer_context()).data)
+    def _detail(self, version: ModelVersion) -> Response:
+        current = self.get_queryset().get(pk=version.pk)
+        return Response(ModelVersionDetailSerializer(current, context=self.get_serializer_context()).data)
 
 
-class AlarmSerializer(serializers.ModelSerializer):
-    words = serializers.CharField(read_only=True, help_text="What is wrong and what to do.")
+class AlertSerializer(serializers.ModelSerializer):
+    message = serializers.CharField(
+        source="text", read_only=True, help_text="The problem and what to do about it."
+    )
 
     class Meta:
-        model = Alarm
-        fields = ["id", "kind", "about", "words", "since", "cleared_at"]
+        model = Alert
+        fields = ["id", "kind", "about", "message", "created_at", "cleared_at"]
 
 
-class AlarmViewSet(ReadViewSet):
-    """What somebody should look at, the newest first; `cleared_at__isnull=true` leaves out what is mended."""
+class AlertViewSet(ReadViewSet):
+    """Alerts, newest first. `cleared_at__isnull=true` returns the open ones."""
 
-    queryset = Alarm.objects.all()
-    serializer_class = AlarmSerializer
+    queryset = Alert.objects.all()
+    serializer_class = AlertSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_fields = {"kind": ["exact"], "cleared_at": ["isnull"]}

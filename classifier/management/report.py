@@ -1,9 +1,9 @@
-"""Figures as tables for a terminal."""
+"""Metrics of a version as tables for a terminal."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from library.console import as_text
+from library.console import format_table
 
 _COLUMNS = {
     "accuracy": "accuracy",
@@ -15,18 +15,18 @@ _COLUMNS = {
 
 
 def metrics_table(metrics: dict[str, Any]) -> str:
-    """Return the figures of a version: the fused model, each modality alone, and the majority category."""
+    """Return the metrics of the fused model, each modality alone, and the majority category."""
     rows = [
-        [name, *(f"{figures[key]:.3f}" for key in _COLUMNS)]
-        for name, figures in metrics.items()
-        if isinstance(figures, dict) and "accuracy" in figures
+        [name, *(f"{scores[key]:.3f}" for key in _COLUMNS)]
+        for name, scores in metrics.items()
+        if isinstance(scores, dict) and "accuracy" in scores
     ]
     title = f"On {metrics['held_out']} held-out books"
-    return as_text(title=title, columns=["", *_COLUMNS.values()], rows=rows)
+    return format_table(title=title, columns=["", *_COLUMNS.values()], rows=rows)
 
 
 def report(metrics: dict[str, Any]) -> str:
-    """Return all figures of a version that people read at once: `metrics_table`, and what follows from it."""
+    """Return `metrics_table`, accuracy by level, reliability and coverage."""
     parts = [metrics_table(metrics), _levels(metrics["by_level"]), _reliability(metrics["reliability"])]
     parts += [_coverage(*row) for row in metrics["selective"]["at_precision"].items()]
     return "\n".join(part for part in parts if part)
@@ -35,7 +35,7 @@ def report(metrics: dict[str, Any]) -> str:
 def _levels(accuracies: Sequence[float]) -> str:
     if len(accuracies) < 2:
         return ""
-    return f"Accuracy by level, the top first: {', '.join(f'{share:.3f}' for share in accuracies)}"
+    return f"Accuracy by level, top level first: {', '.join(f'{share:.3f}' for share in accuracies)}"
 
 
 def _reliability(bins: Sequence[dict[str, Any]]) -> str:
@@ -49,15 +49,13 @@ def _reliability(bins: Sequence[dict[str, Any]]) -> str:
         for b in bins
     ]
     columns = ["probability", "books", "mean probability", "accuracy"]
-    return as_text(
-        title="Probability of the best category, and how often it is right", columns=columns, rows=rows
-    )
+    return format_table(title="Reliability of the best category", columns=columns, rows=rows)
 
 
-def _coverage(precision: str, found: dict[str, Any]) -> str:
-    if found["threshold"] is None:
+def _coverage(precision: str, coverage: dict[str, Any]) -> str:
+    if coverage["threshold"] is None:
         return f"Precision {precision}: not reached at any probability."
     return (
-        f"Precision {precision}: reached from a probability of {found['threshold']:.3f} on, by "
-        f"{found['coverage']:.1%} of the books."
+        f"Precision {precision}: reached above a probability of {coverage['threshold']:.3f}, by "
+        f"{coverage['coverage']:.1%} of the books."
     )

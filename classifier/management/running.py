@@ -1,4 +1,4 @@
-"""What the commands that do a run share."""
+"""Base of the commands that execute a run."""
 
 from typing import Any
 
@@ -10,22 +10,22 @@ from library.console import Command as BaseCommand
 from library.console import Progress
 
 
-def add_settings(parser: CommandParser, *, words: str) -> None:
-    """Add ``--set part.name=value``, as often as wanted, to ``options["settings_"]``."""
+def add_settings(parser: CommandParser, *, help_text: str) -> None:
+    """Add the repeatable option ``--set part.name=value``, read from ``options["settings_"]``."""
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings_", help=words
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings_", help=help_text
     )
 
 
 class RunCommand(BaseCommand):
-    """Base of a command that does a run in its own process: a subclass says which and with what."""
+    """Command that executes a run in its own process; a subclass sets its kind and parameters."""
 
     #: One of `classifier.models.Run.Kind`.
     kind = ""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--force", action="store_true", help="do it even if nothing has changed since the last time"
+            "--force", action="store_true", help="run even if nothing has changed since the last time"
         )
         super().add_arguments(parser)
 
@@ -34,7 +34,7 @@ class RunCommand(BaseCommand):
         raise NotImplementedError
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.jobs import run_here  # loads torch, which --help can do without
+        from classifier.services.jobs import run_here  # imports torch, which --help does not need
 
         try:
             return run_here(
@@ -49,11 +49,11 @@ class RunCommand(BaseCommand):
             raise CommandError(error.message, returncode=2) from error
 
     def show(self, result: dict[str, Any]) -> None:
-        """Print the result for people: of a run that had nothing to do, the last one's."""
+        """Print the result for people; if the run was skipped, that of the previous one."""
         if skipped := result.pop("skipped", None):
-            self.warn(f"{skipped} This is its result; --force does it again.")
+            self.warn(f"{skipped} This is its result; use --force to run it again.")
         self.show_result(result)
 
     def show_result(self, result: dict[str, Any]) -> None:
-        """Print what the service returned."""
+        """Print the result of the service."""
         super().show(result)

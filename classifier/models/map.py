@@ -1,4 +1,4 @@
-"""Where books lie on the map of the collection."""
+"""Points of the collection map."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -8,9 +8,9 @@ from library.catalogue.models import Book
 
 
 class MapPoint(models.Model):
-    """A book's place on the map: those that the version sees as alike lie near each other.
+    """Position of a book on the map: books that the version encodes similarly are close together.
 
-    Only `classifier.services.collection_map` writes these rows, all of them anew each time.
+    Only `classifier.services.collection_map` writes these rows, all of them each time.
     """
 
     book = models.OneToOneField(
@@ -19,13 +19,13 @@ class MapPoint(models.Model):
     model_version = models.ForeignKey(
         ModelVersion, models.CASCADE, related_name="+", verbose_name=_("model version")
     )
-    x = models.FloatField(_("across"))
-    y = models.FloatField(_("up"))
-    made_at = models.DateTimeField(_("made at"))
+    x = models.FloatField(_("x coordinate"))
+    y = models.FloatField(_("y coordinate"))
+    created_at = models.DateTimeField(_("created at"))
 
     class Meta:
-        verbose_name = _("place on the map")
-        verbose_name_plural = _("places on the map")
+        verbose_name = _("map point")
+        verbose_name_plural = _("map points")
         default_permissions = ()
 
     def __str__(self) -> str:

@@ -10,16 +10,18 @@ from library.catalogue.models import Book, Category
 
 
 class Misfiled(models.Model):
-    """A book that is possibly misfiled: the model, without having been told its category, names another.
+    """A possibly misfiled book: the model, trained without its label, predicts another category.
 
-    What a person said about it is remembered for the category it is filed under: "it is right" is not asked
-    again, whatever later versions say.
+    A person's confirmation is stored for the category the book is filed under: it is not questioned again,
+    whatever later versions predict.
     """
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="misfiled", verbose_name=_("book"))
     filed = models.ForeignKey(Category, models.CASCADE, related_name="+", verbose_name=_("filed under"))
-    filed_probability = models.FloatField(_("probability of that"))
-    category = models.ForeignKey(Category, models.CASCADE, related_name="+", verbose_name=_("model says"))
+    filed_probability = models.FloatField(_("probability of the current category"))
+    category = models.ForeignKey(
+        Category, models.CASCADE, related_name="+", verbose_name=_("predicted category")
+    )
     probability = models.FloatField(_("probability"))
     evidence = models.JSONField(_("evidence"), default=dict, blank=True)
     model_version = models.ForeignKey(
@@ -30,23 +32,23 @@ class Misfiled(models.Model):
         verbose_name=_("model version"),
     )
     found_at = models.DateTimeField(_("listed at"))
-    dismissed_at = models.DateTimeField(_("said to be right at"), null=True, blank=True)
+    dismissed_at = models.DateTimeField(_("confirmed on"), null=True, blank=True)
     dismissed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=_("said to be right by"),
+        verbose_name=_("confirmed by"),
     )
 
     class Meta:
-        verbose_name = _("possibly misfiled book")
-        verbose_name_plural = _("possibly misfiled books")
+        verbose_name = _("possible misfile")
+        verbose_name_plural = _("possible misfiles")
         ordering = ["-probability", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["book", "filed"], name="misfiled_once_a_filing"),
-            models.CheckConstraint(condition=~Q(category=F("filed")), name="misfiled_elsewhere"),
+            models.UniqueConstraint(fields=["book", "filed"], name="misfiled_one_per_filing"),
+            models.CheckConstraint(condition=~Q(category=F("filed")), name="misfiled_other_category"),
             models.CheckConstraint(
                 condition=Q(probability__gte=0, probability__lte=1)
                 & Q(filed_probability__gte=0, filed_probability__lte=1),

@@ -1,34 +1,35 @@
-"""Which titles follow which, and the lists made of it."""
+"""Neighbours of titles, and the recommendations computed from them."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from classifier.messages import in_words
+from classifier.messages import recommendation_reason
 from library.catalogue.models import Book
 from library.people.models import Borrower
 
 
-class TitleLinks(models.Model):
-    """The titles linked with one, by source: kept so that a web process answers without the model.
+class ItemNeighbours(models.Model):
+    """The titles that follow a title, and those similar to it, by source.
 
-    They rest on what several borrowers share and on what is in the titles; of any one borrower there is
-    nothing here. Written by `classifier.services.recommendation.recommend` alone.
+    Stored so that a web process needs no model. They come from loans that several borrowers share and from
+    content, and contain nothing about a single borrower. Only `classifier.services.recommendation.links`
+    writes these rows.
     """
 
     book = models.OneToOneField(
-        Book, models.CASCADE, primary_key=True, related_name="links", verbose_name=_("book")
+        Book, models.CASCADE, primary_key=True, related_name="neighbours", verbose_name=_("book")
     )
-    #: What having had this title adds to the scores of others:
-    #: `classifier.pipeline.recommender.reranking.packed`, the titles by their primary keys.
-    following = models.BinaryField(_("titles that follow"))
-    #: The nearest titles, likewise.
-    alike = models.BinaryField(_("similar titles"))
-    #: Tells whether the row is as it was.
+    #: Contributions of this title to the scores of others, by primary key: see
+    #: `classifier.pipeline.recommender.reranking.pack_links`.
+    following = models.BinaryField(_("follow-up titles"))
+    #: The most similar titles, in the same format.
+    similar = models.BinaryField(_("similar titles"))
+    #: Of both columns, to detect changes.
     digest = models.BigIntegerField(_("digest"))
 
     class Meta:
-        verbose_name = _("links of a title")
-        verbose_name_plural = _("links of titles")
+        verbose_name = _("related title list")
+        verbose_name_plural = _("related title lists")
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -36,7 +37,7 @@ class TitleLinks(models.Model):
 
 
 class Recommendation(models.Model):
-    """A title for a borrower; the rows of a borrower are the current list, rank 1 first."""
+    """A title for a borrower; a borrower's rows are the current list, best first."""
 
     borrower = models.ForeignKey(
         Borrower, models.CASCADE, related_name="recommendations", verbose_name=_("borrower")
@@ -44,14 +45,14 @@ class Recommendation(models.Model):
     rank = models.PositiveSmallIntegerField(_("rank"))
     book = models.ForeignKey(Book, models.CASCADE, related_name="+", verbose_name=_("book"))
     score = models.FloatField(_("score"))
-    #: What made the score, most first, with commas between: `classifier.pipeline.recommender.reranking.Pick`.
+    #: Comma-separated, largest contribution first: see `classifier.pipeline.recommender.reranking.Candidate`.
     sources = models.CharField(_("sources"), max_length=50)
     because = models.ForeignKey(
-        Book, models.CASCADE, null=True, related_name="+", verbose_name=_("because of")
+        Book, models.CASCADE, null=True, related_name="+", verbose_name=_("based on title")
     )
-    #: Digest of all that the list was made from: while it stays, so does the list.
-    basis = models.BigIntegerField(_("basis"))
-    created_at = models.DateTimeField(_("created"))
+    #: Digest of the list's input: while it is unchanged, the list is kept.
+    input_digest = models.BigIntegerField(_("input digest"))
+    created_at = models.DateTimeField(_("created at"))
 
     class Meta:
         verbose_name = _("recommendation")
@@ -66,5 +67,7 @@ class Recommendation(models.Model):
 
     @property
     def reason(self) -> str:
-        """Why, as a sentence in the current language; reads the title that it names."""
-        return in_words(self.sources.split(","), title=self.because.title if self.because else "")
+        """The reason as a sentence in the current language; queries the title that it names."""
+        return recommendation_reason(
+            self.sources.split(","), title=self.because.title if self.because else ""
+        )

@@ -1,4 +1,4 @@
-"""What librarians said of suggestions, and the books that wait for their word."""
+"""Reviews of suggestions, and the review queue."""
 
 from django.conf import settings
 from django.db import models
@@ -10,24 +10,23 @@ from library.catalogue.models import Book, Category
 
 
 class Review(models.Model):
-    """What a librarian said of the category suggested for a book.
+    """Verdict of a librarian on a suggestion.
 
-    Rows are added and never changed, but for `withdrawn_at`. Only `classifier.services.review.verdicts`
-    writes them.
+    Only `withdrawn_at` of an existing row changes. Only `classifier.services.review.verdicts` writes rows.
     """
 
     class Verdict(models.TextChoices):
-        ACCEPT = "accept", _("accept")
-        CORRECT = "correct", _("correct")
-        REJECT = "reject", _("reject")
-        UNKNOWN = "unknown", _("don't know")
+        ACCEPT = "accept", _("Accepted")
+        CORRECT = "correct", _("Corrected")
+        REJECT = "reject", _("Rejected")
+        UNKNOWN = "unknown", _("Skipped")
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="reviews", verbose_name=_("book"))
     suggested = models.ForeignKey(
-        Category, models.PROTECT, related_name="+", verbose_name=_("category suggested")
+        Category, models.PROTECT, related_name="+", verbose_name=_("suggested category")
     )
     probability = models.FloatField(_("probability"))
-    #: Why it was suggested, of a rejection alone: what else would put the suggestion back?
+    #: Of a rejected suggestion only, to restore it.
     evidence = models.JSONField(_("evidence"), default=dict, blank=True)
     model_version = models.ForeignKey(
         ModelVersion, models.SET_NULL, null=True, related_name="+", verbose_name=_("model version")
@@ -39,27 +38,37 @@ class Review(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=_("category chosen"),
+        verbose_name=_("chosen category"),
     )
-    #: How the book was filed before: what undoing goes back to.
+    #: The category before, which undo restores.
     category_before = models.ForeignKey(
-        Category, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("filed before")
+        Category,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("previously filed under"),
     )
-    source_before = models.CharField(_("source before"), max_length=10, choices=Book.CategorySource)
+    source_before = models.CharField(
+        _("previous category source"), max_length=10, choices=Book.CategorySource
+    )
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("reviewer")
     )
-    at = models.DateTimeField(_("at"))
-    seconds = models.PositiveIntegerField(_("seconds it took"), null=True, blank=True)
+    created_at = models.DateTimeField(_("date and time"))
+    seconds = models.PositiveIntegerField(_("review time (seconds)"), null=True, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
     withdrawn_at = models.DateTimeField(
-        _("withdrawn at"), null=True, blank=True, help_text=_("Undone, or a rejection that was cleared.")
+        _("withdrawn at"),
+        null=True,
+        blank=True,
+        help_text=_("When the review was undone, or its rejected category was allowed again."),
     )
 
     class Meta:
         verbose_name = _("review")
         verbose_name_plural = _("reviews")
-        ordering = ["-at", "-id"]
+        ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["book", "suggested"],
@@ -69,65 +78,65 @@ class Review(models.Model):
             models.CheckConstraint(
                 condition=Q(verdict__in=["accept", "correct"], category__isnull=False)
                 | Q(verdict__in=["reject", "unknown"], category__isnull=True),
-                name="review_chosen_if_filed",
+                name="review_category_matches_verdict",
             ),
             models.CheckConstraint(
                 condition=~Q(verdict="accept") | Q(category=models.F("suggested")),
-                name="review_accepts_the_suggested",
+                name="review_accept_is_suggested",
             ),
         ]
-        indexes = [models.Index(fields=["reviewer", "-at"], name="review_last_of_reviewer")]
+        indexes = [models.Index(fields=["reviewer", "-created_at"], name="review_by_reviewer")]
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()}: {self.book}"
 
 
 class ReviewItem(models.Model):
-    """A book that waits for review; `place` 1 is looked at first.
+    """A book in the review queue; position 1 comes first.
 
-    Written by `classifier.services.review.queue`, which orders them anew after each reclassification.
+    `classifier.services.review.ordering` updates the queue after each batch.
     """
 
-    #: By name: the field that says so, and what people are told.
+    #: Labels of the reasons, by the name of the field.
     REASONS = {
-        "unsure": _("not sure enough"),
-        "disagree": _("text, cover and loans disagree"),
-        "borrowed": _("much borrowed"),
-        "unlike": _("unlike anything known"),
+        "low_confidence": _("Low confidence"),
+        "conflicting": _("Conflicting evidence"),
+        "high_demand": _("High demand"),
+        "unfamiliar": _("Unfamiliar"),
     }
 
     book = models.OneToOneField(
         Book, models.CASCADE, related_name="review_item", verbose_name=_("book"), primary_key=True
     )
-    place = models.PositiveIntegerField(_("place"), db_index=True)
+    position = models.PositiveIntegerField(_("queue position"), db_index=True)
     benefit = models.FloatField(_("expected benefit"))
-    unsure = models.BooleanField(REASONS["unsure"], default=False)
-    disagree = models.BooleanField(REASONS["disagree"], default=False)
-    borrowed = models.BooleanField(REASONS["borrowed"], default=False)
-    unlike = models.BooleanField(REASONS["unlike"], default=False)
-    #: Set by a review, so that undoing it finds the book at its place again.
+    low_confidence = models.BooleanField(REASONS["low_confidence"], default=False)
+    conflicting = models.BooleanField(REASONS["conflicting"], default=False)
+    high_demand = models.BooleanField(REASONS["high_demand"], default=False)
+    unfamiliar = models.BooleanField(REASONS["unfamiliar"], default=False)
+    #: Set by a review, so that undo restores the position.
     reviewed_at = models.DateTimeField(_("reviewed at"), null=True, blank=True)
-    ordered_at = models.DateTimeField(_("ordered at"))
+    ordered_at = models.DateTimeField(_("queue updated at"))
     locked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=_("with"),
+        verbose_name=_("claimed by"),
     )
     locked_at = models.DateTimeField(_("since"), null=True, blank=True)
-    locked_until = models.DateTimeField(_("until"), null=True, blank=True)
+    locked_until = models.DateTimeField(_("claimed until"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("book to review")
         verbose_name_plural = _("books to review")
-        ordering = ["place", "book"]
+        ordering = ["position", "book"]
 
     def __str__(self) -> str:
         return str(self.book)
 
     @property
     def reasons(self) -> list[str]:
-        """The names of the reasons it waits for, see `REASONS`."""
+        """Names of the reasons to review the book: see `REASONS`."""
         return [name for name in self.REASONS if getattr(self, name)]

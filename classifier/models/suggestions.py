@@ -1,4 +1,4 @@
-"""What a version of the model suggests."""
+"""Suggested categories."""
 
 from django.db import models
 from django.db.models import Q
@@ -9,10 +9,10 @@ from library.catalogue.models import Book, Category
 
 
 class Suggestion(models.Model):
-    """A category the model proposes for a book; its rank 1 is the best guess.
+    """A category that the model suggests for a book; rank 1 is the best.
 
-    The rows of a book are its current suggestions: classifying it again replaces them. Where the model has
-    abstained, they are no suggestion but its best guesses.
+    A book's rows are its current suggestions: the next classification replaces them. If the model abstained,
+    they are only guesses.
     """
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="suggestions", verbose_name=_("book"))
@@ -22,14 +22,13 @@ class Suggestion(models.Model):
     model_version = models.ForeignKey(
         ModelVersion, models.CASCADE, related_name="suggestions", verbose_name=_("model version")
     )
-    created_at = models.DateTimeField(_("created"))
+    created_at = models.DateTimeField(_("created at"))
     abstained = models.BooleanField(
-        _("abstained"),
+        _("low confidence"),
         default=False,
-        help_text=_("Not sure enough for the precision asked for: a guess, no suggestion."),
+        help_text=_("Confidence is too low for the target precision, so this is not a suggestion."),
     )
-    #: What `classifier.pipeline.explanation.evidence` gives: categories by their key, books by control
-    #: number.
+    #: See `classifier.pipeline.evidence.Evidence.to_json`: categories by key, books by control number.
     evidence = models.JSONField(_("evidence"), default=dict, blank=True)
 
     class Meta:

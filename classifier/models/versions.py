@@ -1,17 +1,17 @@
-"""Versions of the model, and what was seen to be wrong with them."""
+"""Model versions, alerts and drift reports."""
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from classifier.messages import spoken
+from classifier.messages import render
 from classifier.models.runs import Run
 
 
 class ModelVersion(models.Model):
-    """A trained model: a directory of files under ``MODELS_DIR`` that never changes, and this row.
+    """A trained model: this row, and a directory under ``MODELS_DIR`` that never changes.
 
-    Which one classifies is the row that is active, so changing it takes one transaction and no restart. Only
+    The active row classifies, so a promotion is one transaction without a restart. Only
     `classifier.services.registry.versions`, `promotion` and `pruning` write these rows.
     """
 
@@ -21,32 +21,39 @@ class ModelVersion(models.Model):
         RETIRED = "retired", _("retired")
 
     name = models.CharField(_("name"), max_length=60, unique=True)
-    created_at = models.DateTimeField(_("created"))
+    created_at = models.DateTimeField(_("created at"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.CANDIDATE)
-    pinned = models.BooleanField(_("pinned"), default=False, help_text=_("Its files are never deleted."))
-    #: When its files were deleted by the rule; the figures stay.
+    pinned = models.BooleanField(
+        _("pinned"), default=False, help_text=_("Files of a pinned version are never deleted.")
+    )
+    #: Metrics stay when the files are pruned.
     pruned_at = models.DateTimeField(_("files deleted at"), null=True, blank=True)
     activated_at = models.DateTimeField(_("last activated at"), null=True, blank=True)
-    #: What it replaced when it was last promoted: a rollback goes there.
+    #: The version it replaced at its last promotion: the target of a rollback.
     previous = models.ForeignKey(
-        "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("replaced")
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("previously active version"),
     )
-    #: What was active when it was trained, and it was compared with.
+    #: The active version at its training, which it was compared with.
     parent = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("compared with")
     )
     trained_by = models.ForeignKey(
-        Run, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("trained by")
+        Run, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("training job")
     )
-    fingerprint = models.CharField(_("fingerprint of the data"), max_length=64, blank=True)
+    fingerprint = models.CharField(_("data fingerprint"), max_length=64, blank=True)
     seed = models.BigIntegerField(_("seed"))
     config = models.JSONField(_("configuration"))
     metrics = models.JSONField(_("metrics"))
-    #: What books looked like when it was trained: see `classifier.pipeline.monitoring.drift.profile`.
-    profile = models.JSONField(_("books it was trained on"), default=dict, blank=True)
+    #: Profile of the training books: see `classifier.pipeline.monitoring.drift.profile_catalogue`.
+    profile = models.JSONField(_("data profile at training"), default=dict, blank=True)
     #: See `classifier.pipeline.training.challenger`.
     comparison = models.JSONField(_("comparison"), default=dict, blank=True)
-    #: What the gate says: ``passed``, and ``reasons`` as `classifier.messages`.
+    #: Of the quality check: ``passed``, and ``reasons`` as `classifier.messages`.
     verdict = models.JSONField(_("verdict"), default=dict, blank=True)
 
     class Meta:
@@ -55,16 +62,14 @@ class ModelVersion(models.Model):
         ordering = ["-created_at", "-id"]
         get_latest_by = "created_at"
         constraints = [
-            models.UniqueConstraint(
-                fields=["state"], condition=Q(state="active"), name="model_one_active_state"
-            ),
+            models.UniqueConstraint(fields=["state"], condition=Q(state="active"), name="version_one_active"),
             models.CheckConstraint(
                 condition=Q(pruned_at__isnull=True) | (~Q(state="active") & Q(pinned=False)),
-                name="model_active_and_pinned_are_kept",
+                name="version_active_or_pinned_kept",
             ),
             models.CheckConstraint(
                 condition=~Q(state="candidate") | Q(activated_at__isnull=True),
-                name="model_candidate_was_never_active",
+                name="version_candidate_never_active",
             ),
         ]
 
@@ -73,37 +78,39 @@ class ModelVersion(models.Model):
 
     @property
     def active(self) -> bool:
-        """Whether it is the one that classifies."""
+        """Whether this version classifies."""
         return self.state == self.State.ACTIVE
 
     @property
     def reasons(self) -> list[str]:
-        """What the gate says of it, in the reader's language."""
-        return [spoken(reason) for reason in self.verdict.get("reasons", [])]
+        """Reasons of the quality check, in the current language."""
+        return [render(reason) for reason in self.verdict.get("reasons", [])]
 
 
-class Alarm(models.Model):
-    """Something that a person should look at; one row from when it was first seen until it is mended."""
+class Alert(models.Model):
+    """A problem that needs a person; one row from its detection until it is fixed."""
 
     class Kind(models.TextChoices):
-        MODEL = "model", _("model cannot be loaded")
-        BOOKS = "books", _("books have changed")
-        AGREEMENT = "agreement", _("reviewers disagree")
-        CALIBRATION = "calibration", _("too sure or too unsure")
+        MODEL = "model", _("Model cannot be loaded")
+        BOOKS = "books", _("Data drift")
+        AGREEMENT = "agreement", _("Reviewers disagree with suggestions")
+        CALIBRATION = "calibration", _("Poor calibration")
 
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
-    about = models.CharField(_("about"), max_length=100)
-    sentence = models.JSONField(_("sentence"))
-    since = models.DateTimeField(_("since"))
+    kind = models.CharField(_("type"), max_length=20, choices=Kind)
+    about = models.CharField(_("related to"), max_length=100)
+    message = models.JSONField(_("message"))
+    created_at = models.DateTimeField(_("since"))
     cleared_at = models.DateTimeField(_("cleared at"), null=True, blank=True)
 
     class Meta:
-        verbose_name = _("alarm")
-        verbose_name_plural = _("alarms")
-        ordering = ["-since", "-id"]
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "about"], condition=Q(cleared_at__isnull=True), name="alarm_once_while_open"
+                fields=["kind", "about"],
+                condition=Q(cleared_at__isnull=True),
+                name="alert_one_open_per_subject",
             ),
         ]
 
@@ -111,28 +118,28 @@ class Alarm(models.Model):
         return f"{self.get_kind_display()}: {self.about}"
 
     @property
-    def words(self) -> str:
-        """What is wrong and what to do, in the reader's language."""
-        return spoken(self.sentence)
+    def text(self) -> str:
+        """What is wrong and what to do, in the current language."""
+        return render(self.message)
 
 
 class DriftReport(models.Model):
-    """How far books and reviews have moved away from what the active version learned; one a week."""
+    """Weekly comparison of new books and reviews with what the active version was trained on."""
 
     version = models.ForeignKey(
         ModelVersion, models.CASCADE, related_name="drift_reports", verbose_name=_("model version")
     )
-    made_at = models.DateTimeField(_("made at"))
-    #: What `classifier.pipeline.monitoring.drift` gives.
-    figures = models.JSONField(_("figures"))
-    #: What was found, as `classifier.messages`: all of it, also what is no alarm.
+    created_at = models.DateTimeField(_("created at"))
+    #: See `classifier.services.training.drift.check_drift`.
+    metrics = models.JSONField(_("figures"))
+    #: As `classifier.messages`, including findings without an alert.
     findings = models.JSONField(_("findings"), default=list)
-    alarms = models.PositiveSmallIntegerField(_("alarms"), default=0)
+    alerts = models.PositiveSmallIntegerField(_("alerts"), default=0)
 
     class Meta:
-        verbose_name = _("drift report")
-        verbose_name_plural = _("drift reports")
-        ordering = ["-made_at", "-id"]
+        verbose_name = _("model health report")
+        verbose_name_plural = _("model health reports")
+        ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.version} {self.made_at:%Y-%m-%d}"
+        return f"{self.version} {self.created_at:%Y-%m-%d}"

@@ -1,15 +1,15 @@
-"""Which books a librarian should look at first.
+"""Active learning: rank books for review.
 
-A review is worth what it mends: the book's own category, if it is wrong, for everybody who looks for it; and
-those of books like it, for the next model learns from the answer. The first book of ten of a kind settles
-much of what the other nine would, so books are chosen one after the other, each for what is still open.
+A review is worth the corrections it brings: the book's own category, and those of similar books, because the
+next model learns from it. Once one of ten similar books is reviewed, the other nine add little, so books are
+chosen greedily, each for the error not yet covered.
 
 References
 ----------
 Settles & Craven, An Analysis of Active Learning Strategies for Sequence Labeling Tasks, EMNLP 2008
-(information density: uncertainty times likeness to other books).
+(information density: uncertainty times similarity to other books).
 Wei, Iyer & Bilmes, Submodularity in Data Subset Selection and Active Learning, ICML 2015 (greedy choice of
-what is not covered yet).
+what is not yet covered).
 """
 
 from collections.abc import Callable
@@ -18,101 +18,107 @@ import numpy as np
 
 from classifier.pipeline.records import Float32, Float64, Int64
 
-POOL = 4_000
-"""Books chosen from: those with most to mend of their own. Their likeness to each other takes 64 MB."""
-ALIKE = 0.6
-"""Cosine from which on two books begin to be alike."""
-REACH = 0.0
-"""Power of how many books an answer settles. With 0.5, dense regions crowd out what is unsure: after as many
-reviews, less of what is lent was filed rightly (tests/benchmarks/README.md)."""
+POOL_SIZE = 4_000
+"""Books with the largest expected own correction, from which books are chosen. Their similarities take 64
+MB."""
+MIN_SIMILARITY = 0.6
+"""Cosine above which two books count as similar."""
+DENSITY_POWER = 0.0
+"""Power of the number of books a review covers. With 0.5, dense regions crowd out uncertain books: after as
+many reviews, a smaller share of loans was of correctly filed books (tests/benchmarks/README.md)."""
 
 
-def review_order(
-    wrong: Float64,
-    use: Float64,
-    see: Callable[[Int64], Float32],
+def rank_for_review(
+    error_probability: Float64,
+    weight: Float64,
+    encode: Callable[[Int64], Float32],
     *,
-    n: int | None = None,
-    pool: int = POOL,
-    alike: float = ALIKE,
-    reach: float = REACH,
+    limit: int | None = None,
+    pool_size: int = POOL_SIZE,
+    min_similarity: float = MIN_SIMILARITY,
+    density_power: float = DENSITY_POWER,
 ) -> tuple[Int64, Float64]:
-    """Return in which order to review books, and what each review is expected to bring.
+    """Return books in review order, with the expected gain of each review.
 
     Parameters
     ----------
-    wrong : float array (n_books,)
-        Chance that the category suggested is wrong, 0 to 1.
-    use : float array (n_books,)
-        What a right category is worth, not negative: a weight that rises with loans and holds.
-    see : callable
-        Takes rows, at most `pool` of them, and returns these books as the classifier sees them, (n, d): near
-        each other where one answer settles both. Asked once, so that memory is bounded on any catalogue.
-    n : int, optional
-        Books chosen for what they bring together, all of the pool unless told otherwise. The rest follow by
-        what each brings by itself.
-    pool : int
-    alike : float
-        Cosine from which on two books begin to be alike, below 1.
-    reach : float
-        How much it counts how many books an answer settles: 0 is not at all, 1 as much as the chance.
+    error_probability : float array (n_books,)
+        Probability that the suggested category is wrong.
+    weight : float array (n_books,)
+        Value of a correct category, not negative; rises with loans and holds.
+    encode : callable
+        Maps at most `pool_size` rows to vectors (n, d); similar books have similar vectors. Called once,
+        which bounds the memory on any catalogue.
+    limit : int, optional
+        Books chosen greedily; None: the whole pool. The others follow by their own gain.
+    min_similarity : float
+        Cosine above which two books count as similar, below 1.
+    density_power : float
+        Influence of the number of similar books: 0 none, 1 as much as the error probability.
 
     Returns
     -------
     int array (n_books,)
-        The rows, the one whose review is expected to bring most first.
+        Rows, largest expected gain first.
     float array (n_books,)
-        What each of them brings when its turn comes, in that order: weight that is expected to be mended.
+        Expected gain of each in that order: weight of the corrections.
 
     Raises
     ------
     ValueError
-        If the arrays are of different books, or a number is out of bounds.
+        If the arrays differ in length or a value is out of range.
     """
-    if len(wrong) != len(use):
-        raise ValueError(f"{len(wrong)} chances and {len(use)} weights.")
-    # Written so that no NaN passes.
-    if not ((wrong >= 0) & (wrong <= 1)).all() or not ((use >= 0) & np.isfinite(use)).all():
-        raise ValueError("Chances are from 0 to 1, and weights not negative.")
-    own = wrong * use  # (n_books,): expected to be mended of the book itself
-    by_own = np.argsort(-own, kind="stable")
-    near, rest = by_own[:pool], by_own[pool:]
-    if not len(near):
-        return by_own, own
-    order, gains = _greedy(own[near].astype(np.float32), _likeness(see(near), alike), reach, n)
-    rows = near[order]
-    gain = own[rows]
+    if len(error_probability) != len(weight):
+        raise ValueError(f"{len(error_probability)} error probabilities and {len(weight)} weights.")
+    # NaN fails these comparisons.
+    if (
+        not ((error_probability >= 0) & (error_probability <= 1)).all()
+        or not ((weight >= 0) & np.isfinite(weight)).all()
+    ):
+        raise ValueError("Error probabilities must be 0 to 1, weights finite and not negative.")
+    own_gain = error_probability * weight  # (n_books,)
+    by_own_gain = np.argsort(-own_gain, kind="stable")
+    pool, rest = by_own_gain[:pool_size], by_own_gain[pool_size:]
+    if not len(pool):
+        return by_own_gain, own_gain
+    order, gains = _greedy(
+        own_gain[pool].astype(np.float32), _similarities(encode(pool), min_similarity), density_power, limit
+    )
+    rows = pool[order]
+    gain = own_gain[rows]
     gain[: len(gains)] = gains
-    return np.concatenate([rows, rest]).astype(np.int64), np.concatenate([gain, own[rest]])
+    return np.concatenate([rows, rest]).astype(np.int64), np.concatenate([gain, own_gain[rest]])
 
 
-def _likeness(books: Float32, alike: float) -> Float32:
-    """Return how far an answer about one book settles another, 0 to 1, (n_books, n_books)."""
+def _similarities(books: Float32, min_similarity: float) -> Float32:
+    """Return how far a review of one book covers another, 0 to 1, (n_books, n_books)."""
     unit = books / np.maximum(np.linalg.norm(books, axis=1, keepdims=True), 1e-9)
-    found = (unit @ unit.T).astype(np.float32)
-    found -= alike
-    found /= 1 - alike
-    np.clip(found, 0, 1, out=found)
-    np.fill_diagonal(found, 1)
-    return np.asarray(found, np.float32)
+    similarity = (unit @ unit.T).astype(np.float32)
+    similarity -= min_similarity
+    similarity /= 1 - min_similarity
+    np.clip(similarity, 0, 1, out=similarity)
+    np.fill_diagonal(similarity, 1)
+    return np.asarray(similarity, np.float32)
 
 
-def _greedy(own: Float32, alike: Float32, reach: float, n: int | None) -> tuple[Int64, Float64]:
-    """Return all books, the first `n` chosen one after the other, and what each of those brings."""
-    open_ = np.ones(len(own), np.float32)  # share of each book that no answer has settled yet
-    settles = alike.sum(axis=1)  # books that an answer would settle
-    left = np.ones(len(own), bool)
+def _greedy(
+    own_gain: Float32, similarity: Float32, density_power: float, limit: int | None
+) -> tuple[Int64, Float64]:
+    """Return all books, the first `limit` chosen greedily, and the gains of those."""
+    uncovered = np.ones(len(own_gain), np.float32)  # share of each book not yet covered by a review
+    coverage = similarity.sum(axis=1)  # books that a review would cover
+    remaining = np.ones(len(own_gain), bool)
     chosen: list[int] = []
     gains: list[float] = []
-    for _ in range(len(own) if n is None else min(n, len(own))):
-        # Rounding may leave less than nothing to settle.
-        gain = np.where(left, own * open_ * np.maximum(settles, 0) ** reach, -1)
+    for _ in range(len(own_gain) if limit is None else min(limit, len(own_gain))):
+        # Rounding may make `coverage` slightly negative.
+        gain = np.where(remaining, own_gain * uncovered * np.maximum(coverage, 0) ** density_power, -1)
         best = int(gain.argmax())
         chosen.append(best)
         gains.append(float(gain[best]))
-        left[best] = False
-        settled = alike[best] * open_
-        touched = np.flatnonzero(settled)
-        open_ = open_ - settled
-        settles = settles - settled[touched] @ alike[touched]
-    return np.concatenate([np.array(chosen, np.int64), np.flatnonzero(left)]), np.array(gains)
+        remaining[best] = False
+        covered = similarity[best] * uncovered
+        touched = np.flatnonzero(covered)
+        uncovered = uncovered - covered
+        coverage = coverage - covered[touched] @ similarity[touched]
+    return np.concatenate([np.array(chosen, np.int64), np.flatnonzero(remaining)]), np.array(gains)

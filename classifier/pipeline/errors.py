@@ -1,17 +1,17 @@
-"""The errors the pipeline raises on purpose."""
+"""Errors that the pipeline raises deliberately."""
 
 from typing import Any
 
 
 class PipelineError(Exception):
-    """Something a person can mend; see `message`.
+    """A problem that a person can fix.
 
     Parameters
     ----------
     message : str
-        What is wrong and how to mend it.
+        The problem and its solution.
     **extra
-        The facts behind the sentence, JSON-serialisable.
+        Details, JSON-serialisable.
     """
 
     def __init__(self, message: str, **extra: Any) -> None:
@@ -21,10 +21,10 @@ class PipelineError(Exception):
 
 
 class ConfigError(PipelineError):
-    """A setting that does not exist or cannot have this value."""
+    """An unknown setting or an invalid value."""
 
 
-class NotEnoughData(PipelineError):  # noqa: N818 - the state of a library, not a fault
+class NotEnoughData(PipelineError):  # noqa: N818 - a state of the library, not a defect
     """Too few books or categories to learn from."""
 
 

@@ -1,4 +1,4 @@
-"""A trained model, and what it can be asked about books."""
+"""A trained model: classification, explanation and held-out confidences."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -8,66 +8,70 @@ import numpy as np
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.evaluation.calibration import threshold
-from classifier.pipeline.explanation.evidence import evidence
-from classifier.pipeline.explanation.training_index import Gallery
+from classifier.pipeline.explanation.evidence import explain
+from classifier.pipeline.explanation.training_index import TrainingIndex
 from classifier.pipeline.features.extractor import FeatureExtractor
 from classifier.pipeline.fusion.classifier import FusionClassifier
-from classifier.pipeline.fusion.out_of_fold import Unseen
+from classifier.pipeline.fusion.out_of_fold import OutOfFold
 from classifier.pipeline.records import Bool, Catalogue, Float32, Float64
-from classifier.pipeline.suggestion import Suggestion, best_categories, best_suggestions, gathered, without
+from classifier.pipeline.suggestion import (
+    Suggestion,
+    exclude_rejected,
+    merge_classes,
+    rank_suggestions,
+    top_categories,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
-    """Everything needed to classify books, and to judge the classifying again.
+    """Everything needed to classify books and to evaluate the classifier again.
 
     Attributes
     ----------
-    config : Config
-    seed : int
     classes : list of str
         Category of each column of probabilities.
     extractor : FeatureExtractor
-    serving : FusionClassifier
+    serving_classifier : FusionClassifier
         Classifies; may have learned from the held-out books too.
-    judged : FusionClassifier
-        Has never seen the held-out books; the same object as `serving` where that is trained once.
-    gallery : Gallery
-        The books that `serving` was fitted on.
-    unseen : Unseen
-        What `serving` says of those that it learned from, without having been told.
+    evaluation_classifier : FusionClassifier
+        Has never seen the held-out books; the same object as `serving_classifier` without a refit.
+    training_index : TrainingIndex
+        Books that `serving_classifier` was fitted on.
+    out_of_fold : OutOfFold
+        Predictions of `serving_classifier` for its training books.
     held_out : list of str
         Ids of the held-out books.
     confidence : float array (n_held_out,)
-        Probability of the answer that `judged` gives of each held-out book.
+        Probability of the prediction of `evaluation_classifier`.
     correct : bool array (n_held_out,)
-        Whether that answer is right.
+        Whether that prediction is correct.
     """
 
     config: Config
     seed: int
     classes: list[str]
     extractor: FeatureExtractor
-    serving: FusionClassifier
-    judged: FusionClassifier
-    gallery: Gallery
-    unseen: Unseen
+    serving_classifier: FusionClassifier
+    evaluation_classifier: FusionClassifier
+    training_index: TrainingIndex
+    out_of_fold: OutOfFold
     held_out: list[str]
     confidence: Float64
     correct: Bool
 
     @property
     def learned(self) -> Bool:
-        """Which of the gallery's books `serving` was told the category of, (n_known,)."""
-        told = self.gallery.categories >= 0
-        if self.judged is self.serving:
-            told &= ~np.isin(self.gallery.ids, self.held_out)
-        return np.asarray(told)
+        """Return which indexed books `serving_classifier` learned the category of, (n_known,)."""
+        learned = self.training_index.categories >= 0
+        if self.evaluation_classifier is self.serving_classifier:
+            learned &= ~np.isin(self.training_index.ids, self.held_out)
+        return np.asarray(learned)
 
     def threshold(self, *, precision: float) -> float:
-        """Return the probability below which nothing is suggested, for a precision of what is.
+        """Return the probability below which the model abstains, to reach a precision.
 
-        Infinite if the held-out books reach that precision at no probability.
+        Infinite if no threshold reaches it on the held-out books.
         """
         return threshold(self.confidence, self.correct, precision=precision)
 
@@ -75,7 +79,7 @@ class TrainedModel:
         """Return calibrated probabilities (n_books, n_classes)."""
         if not catalogue.books:
             return np.zeros((0, len(self.classes)))
-        return self.serving.predict_proba(self.extractor.transform(catalogue))
+        return self.serving_classifier.predict_proba(self.extractor.transform(catalogue))
 
     def suggest(
         self,
@@ -89,27 +93,27 @@ class TrainedModel:
 
         Parameters
         ----------
-        catalogue : Catalogue
-        ranks : int
-        rejected : mapping of str to str, optional
-            By book, the categories that it is known not to have: they are not suggested, and the
-            probabilities are those without them. For a book that has none left, nothing is suggested.
+        rejected : mapping of str to collection of str, optional
+            By book, categories it is known not to have; probabilities are conditional on that. A book without
+            remaining categories gets no suggestion.
         current : mapping of str to str or None, optional
-            What classes are called now that were merged into another since the training; None of those that
-            were given up, which are not suggested.
+            Current name of classes merged since training; None for retired ones, which are not suggested.
         """
         ids = [book.id for book in catalogue.books]
-        probabilities = self._current(self.predict_proba(catalogue), rejected or {}, current or {}, ids)
-        found = best_suggestions(probabilities, ids=ids, classes=self.classes, ranks=ranks)
-        return _there(found, rejected or {}, current or {})
+        probabilities = self._current_probabilities(
+            self.predict_proba(catalogue), rejected or {}, current or {}, ids
+        )
+        suggestions = rank_suggestions(probabilities, ids=ids, classes=self.classes, ranks=ranks)
+        return _current_suggestions(suggestions, rejected or {}, current or {})
 
     def codes(self, catalogue: Catalogue) -> Float32:
-        """Return books as the networks encode them, (n_books, d): near each other where an answer about one
-        is likely to hold for the other.
+        """Return books as encoded by the networks, (n_books, d).
+
+        Books with similar codes tend to belong to the same category.
         """
         if not catalogue.books:
             return np.zeros((0, 1), np.float32)
-        books = self.serving.encode(self.extractor.transform(catalogue))
+        books = self.serving_classifier.encode(self.extractor.transform(catalogue))
         parts = [code for codes in books.codes for code in codes.values()]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
@@ -121,69 +125,75 @@ class TrainedModel:
         rejected: Mapping[str, Collection[str]] | None = None,
         current: Mapping[str, str | None] | None = None,
     ) -> list[Suggestion]:
-        """Return what `suggest` does, each suggestion with its evidence."""
+        """Return the result of `suggest`, with evidence."""
         if not catalogue.books:
             return []
         ids = [book.id for book in catalogue.books]
         blocks, words = self.extractor.transform_with_words(catalogue)
-        books = self.serving.encode(blocks)
-        scores = self.serving.scores(books)
-        probabilities = self._current(
-            self.serving.temperature_.probabilities(scores), rejected or {}, current or {}, ids
+        books = self.serving_classifier.encode(blocks)
+        scores = self.serving_classifier.scores(books)
+        probabilities = self._current_probabilities(
+            self.serving_classifier.temperature_.probabilities(scores), rejected or {}, current or {}, ids
         )
-        best = best_categories(probabilities, ranks=ranks)
-        found = best_suggestions(probabilities, ids=ids, classes=self.classes, ranks=ranks)
-        reasons = evidence(
-            self.serving,
+        categories = top_categories(probabilities, ranks=ranks)
+        suggestions = rank_suggestions(probabilities, ids=ids, classes=self.classes, ranks=ranks)
+        evidence = explain(
+            self.serving_classifier,
             blocks,
             books,
             scores,
-            best,
+            categories,
             words=words,
             ids=ids,
             classes=self.classes,
-            gallery=self.gallery,
+            training_index=self.training_index,
         )
-        of_all = (reason for of_book in reasons for reason in of_book)
+        in_order = (reason for of_book in evidence for reason in of_book)
         explained = [
-            replace(suggestion, evidence=reason) for suggestion, reason in zip(found, of_all, strict=True)
+            replace(suggestion, evidence=reason)
+            for suggestion, reason in zip(suggestions, in_order, strict=True)
         ]
-        return _there(explained, rejected or {}, current or {})
+        return _current_suggestions(explained, rejected or {}, current or {})
 
-    def _current(
+    def _current_probabilities(
         self,
         probabilities: Float64,
         rejected: Mapping[str, Collection[str]],
         current: Mapping[str, str | None],
         ids: Sequence[str],
     ) -> Float64:
-        """Return the probabilities of the categories of today that a book may have.
+        """Return the probabilities of the current categories that a book may have.
 
-        Whoever rejected a class that has become another since has not rejected that other one.
+        Rejecting a class that has since been merged does not reject the class it was merged into.
         """
-        never = {
-            book: {*names, *(name for name, now in current.items() if now in names)}
+        excluded = {
+            book: {*names, *(name for name, new_name in current.items() if new_name in names)}
             for book, names in rejected.items()
         }
-        possible = without(probabilities, never, ids=ids, classes=self.classes)
-        return gathered(possible, current, classes=self.classes) if current else possible
+        possible = exclude_rejected(probabilities, excluded, ids=ids, classes=self.classes)
+        return merge_classes(possible, current, classes=self.classes) if current else possible
 
 
-def _there(
-    found: Sequence[Suggestion],
+def _current_suggestions(
+    suggestions: Sequence[Suggestion],
     rejected: Mapping[str, Collection[str]],
     current: Mapping[str, str | None],
 ) -> list[Suggestion]:
-    """Return suggestions under the names of today, without those that a book cannot have."""
-    named: list[Suggestion] = []
+    """Return suggestions under current category names, without rejected and duplicate ones."""
+    kept: list[Suggestion] = []
     ranks: Counter[str] = Counter()
     seen: set[tuple[str, str]] = set()
-    for one in found:
-        never = rejected.get(one.book, ())
-        name = current.get(one.category, one.category)
-        if name is None or (one.book, name) in seen or one.category in never or name in never:
+    for suggestion in suggestions:
+        excluded = rejected.get(suggestion.book, ())
+        name = current.get(suggestion.category, suggestion.category)
+        if (
+            name is None
+            or (suggestion.book, name) in seen
+            or suggestion.category in excluded
+            or name in excluded
+        ):
             continue
-        seen.add((one.book, name))
-        ranks[one.book] += 1
-        named.append(replace(one, category=name, rank=ranks[one.book]))
-    return named
+        seen.add((suggestion.book, name))
+        ranks[suggestion.book] += 1
+        kept.append(replace(suggestion, category=name, rank=ranks[suggestion.book]))
+    return kept

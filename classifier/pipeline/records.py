@@ -1,4 +1,4 @@
-"""What goes into the pipeline: books, and who borrowed them together."""
+"""Input of the pipeline: books and loans."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Bool = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookRecord:
-    """One book as the pipeline reads it; an empty string or None means unknown."""
+    """A book; an empty string or None means unknown."""
 
     id: str
     title: str = ""
@@ -36,24 +36,24 @@ class BookRecord:
 class LoanTable:
     """Loans as columns; borrowers are numbers without meaning outside this table.
 
+    A synthetic borrower represents an anonymised one by a single pair of co-borrowed titles.
+
     Attributes
     ----------
     book_ids : sequence of str
-        The books that `book` points into.
+        The books that `book` indexes.
     book : int32 array (n_loans,)
         Index into `book_ids`.
     borrower : int32 array (n_loans,)
-        Number of the borrower, from 0.
+        From 0.
     borrowed_at : int64 array (n_loans,)
         Seconds since 1970-01-01 UTC.
     times_borrowed : int64 array (len(book_ids),), optional
-        How often each book was borrowed; left out, as often as it comes in `book`. The two differ where it
-        was forgotten who had a book.
-    known : int, optional
-        Borrowers from this number on are made up: each stands for one of those who had a pair of titles,
-        and of whom nothing else is remembered. Left out, none is.
+        Loans of each book, which may exceed its rows in `book` after anonymisation; None: the rows in `book`.
+    first_synthetic : int, optional
+        Borrowers from this number on are synthetic; None: no borrower is.
     memo : dict
-        What was worked out of the loans and will be asked for again, by who did; it goes with the table.
+        Cache of results derived from the table, by owner.
     """
 
     book_ids: Sequence[str] = ()
@@ -61,7 +61,7 @@ class LoanTable:
     borrower: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
     borrowed_at: Int64 = field(default_factory=lambda: np.empty(0, np.int64))
     times_borrowed: Int64 | None = None
-    known: int | None = None
+    first_synthetic: int | None = None
     memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -69,28 +69,28 @@ class LoanTable:
 
     @property
     def n_borrowers(self) -> int:
-        """How many different borrowers there can be."""
+        """Return the number of possible borrowers."""
         return int(self.borrower.max()) + 1 if len(self) else 0
 
     @property
-    def n_known(self) -> int:
-        """How many of them are not made up."""
-        return self.n_borrowers if self.known is None else self.known
+    def n_identified(self) -> int:
+        """Return the number of identified (not synthetic) borrowers."""
+        return self.n_borrowers if self.first_synthetic is None else self.first_synthetic
 
     @property
-    def is_known(self) -> Bool:
-        """Which loans are of borrowers that are not made up, (n_loans,)."""
-        return np.asarray(self.borrower < self.n_known)
+    def is_identified(self) -> Bool:
+        """Return which loans belong to identified borrowers, (n_loans,)."""
+        return np.asarray(self.borrower < self.n_identified)
 
     @property
     def popularity(self) -> Int64:
-        """How often each of `book_ids` was borrowed."""
+        """Return the number of loans of each of `book_ids`."""
         if self.times_borrowed is not None:
             return self.times_borrowed
         return np.bincount(self.book, minlength=len(self.book_ids))
 
     def of_books(self, book_ids: Sequence[str]) -> "LoanTable":
-        """Return the loans of some books, with `book` pointing into `book_ids`."""
+        """Return the loans of some books, with `book` indexing `book_ids`."""
         index = {book: i for i, book in enumerate(book_ids)}
         position: Int64 = np.array([index.get(book, -1) for book in self.book_ids], np.int64)
         book = position[self.book] if len(self) else np.empty(0, np.int64)
@@ -103,12 +103,12 @@ class LoanTable:
             borrower=self.borrower[kept],
             borrowed_at=self.borrowed_at[kept],
             times_borrowed=times,
-            known=self.known,
+            first_synthetic=self.first_synthetic,
         )
 
     def histories(self) -> Iterator[tuple[int, Int64, Int64]]:
-        """Yield each borrower that is not made up, what they had, each title once, and when last."""
-        kept = np.flatnonzero(self.is_known)
+        """Yield each identified borrower, the distinct titles borrowed, and when each was last borrowed."""
+        kept = np.flatnonzero(self.is_identified)
         order = kept[np.lexsort((self.borrowed_at[kept], self.book[kept], self.borrower[kept]))]
         borrower, book = self.borrower[order].astype(np.int64), self.book[order].astype(np.int64)
         last = np.append((np.diff(borrower) != 0) | (np.diff(book) != 0), np.ones(min(1, len(order)), bool))
@@ -124,14 +124,12 @@ class LoanTable:
 class Catalogue:
     """Books to learn from or to classify, with all loans of the library.
 
-    The loans may be of more books than `books` holds: a book is known by the company it keeps.
+    Loans may involve more books than `books`: a book is described by co-borrowed titles.
 
     Attributes
     ----------
-    books : sequence of BookRecord
-    loans : LoanTable
     parents : mapping of str to str
-        The category above each category that has one above.
+        Parent of each category that has one.
     """
 
     books: Sequence[BookRecord]

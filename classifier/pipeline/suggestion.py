@@ -1,31 +1,27 @@
-"""What comes out of the classifier: ranked categories of a book."""
+"""Suggestions: ranked categories of a book."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from classifier.pipeline.evidence import Evidence
 from classifier.pipeline.records import Float32, Float64, Int64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """One category for one book; rank 1 is the best guess.
-
-    ``evidence`` is what `classifier.pipeline.explanation.evidence` gives, or empty where it was not asked
-    for.
-    """
+    """One category for one book; rank 1 is the best. ``evidence`` is None unless requested."""
 
     book: str
     rank: int
     category: str
     probability: float
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Evidence | None = None
 
 
-def best_categories(probabilities: Float32 | Float64, *, ranks: int) -> Int64:
+def top_categories(probabilities: Float32 | Float64, *, ranks: int) -> Int64:
     """Return the best `ranks` categories of each book, (n_books, ranks), fewer if there are fewer classes.
 
     Equal probabilities keep the order of the classes.
@@ -33,22 +29,17 @@ def best_categories(probabilities: Float32 | Float64, *, ranks: int) -> Int64:
     return np.argsort(-probabilities, axis=1, kind="stable")[:, :ranks]
 
 
-def best_suggestions(
+def rank_suggestions(
     probabilities: Float32 | Float64, *, ids: Sequence[str], classes: Sequence[str], ranks: int = 3
 ) -> list[Suggestion]:
-    """Return the best `ranks` categories of each book, best first.
+    """Return the best `ranks` categories of each book, best first; fewer if there are fewer classes.
 
     Parameters
     ----------
-    probabilities : array (n_books, n_classes)
-    ids : sequence of str
-        Of the books, in the order of the rows.
     classes : sequence of str
-        In the order of the columns; equal probabilities keep this order.
-    ranks : int
-        Fewer come back if there are fewer classes.
+        Equal probabilities keep this order.
     """
-    best = best_categories(probabilities, ranks=ranks)
+    best = top_categories(probabilities, ranks=ranks)
     return [
         Suggestion(book=book, rank=rank, category=classes[c], probability=float(row[c]))
         for book, row, order in zip(ids, probabilities, best, strict=True)
@@ -56,32 +47,26 @@ def best_suggestions(
     ]
 
 
-def gathered(probabilities: Float64, current: Mapping[str, str | None], *, classes: Sequence[str]) -> Float64:
-    """Return the probabilities of the categories that there are now.
+def merge_classes(
+    probabilities: Float64, current: Mapping[str, str | None], *, classes: Sequence[str]
+) -> Float64:
+    """Return the probabilities of the current categories, (n_books, n_classes).
 
-    Of classes that have become one, the likeliest of a book has the sum, and the others have nothing: what
-    speaks for it is the evidence. A class in whose place nothing is has nothing either, and nobody gets its
-    share: the book is as likely as before to be none of the others.
+    Among merged classes, the most probable one of a book gets the sum and the others 0: evidence refers to
+    that class. A retired class gets 0, and its probability is not redistributed: the book remains as likely
+    to belong to none of the others.
 
     Parameters
     ----------
-    probabilities : float array (n_books, n_classes)
     current : mapping of str to str or None
-        What classes are called now, where that is not as at the training; None where no category is in their
-        place.
-    classes : sequence of str
-        Of the columns.
-
-    Returns
-    -------
-    float array (n_books, n_classes)
+        Current name of renamed and merged classes; None if retired.
     """
-    together: dict[str | None, list[int]] = defaultdict(list)
+    columns_by_name: dict[str | None, list[int]] = defaultdict(list)
     for column, name in enumerate(classes):
-        together[current.get(name, name)].append(column)
+        columns_by_name[current.get(name, name)].append(column)
     result = probabilities.copy()
-    result[:, together.pop(None, [])] = 0
-    for columns in together.values():
+    result[:, columns_by_name.pop(None, [])] = 0
+    for columns in columns_by_name.values():
         if len(columns) > 1:
             part = probabilities[:, columns]
             result[:, columns] = 0
@@ -89,27 +74,24 @@ def gathered(probabilities: Float64, current: Mapping[str, str | None], *, class
     return np.minimum(result, 1)
 
 
-def without(
+def exclude_rejected(
     probabilities: Float64,
     rejected: Mapping[str, Collection[str]],
     *,
     ids: Sequence[str],
     classes: Sequence[str],
 ) -> Float64:
-    """Return the probabilities, given that some books do not have some categories.
+    """Return the probabilities conditional on books not having some categories.
 
     Parameters
     ----------
-    probabilities : float array (n_books, n_classes)
     rejected : mapping of str to collection of str
-        By book; other books and categories than those here may be named.
-    ids, classes : sequence of str
-        Of the rows and of the columns.
+        By book; unknown books and categories are ignored.
 
     Returns
     -------
     float array (n_books, n_classes)
-        The same where nothing is rejected; zeros where everything is.
+        Unchanged where nothing is rejected; zeros where everything is.
     """
     column = {name: number for number, name in enumerate(classes)}
     result = probabilities.copy()

@@ -1,6 +1,6 @@
-"""The evidence of a suggestion, as a librarian reads it."""
+"""Evidence of a suggestion as HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -8,7 +8,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Misfiled, Suggestion
-from classifier.selectors.categories import categories_of
+from classifier.pipeline.evidence import Evidence
+from classifier.selectors.categories import categories_by_keys
 from library.catalogue.models import Book, Category
 
 _MODALITIES = {
@@ -16,82 +17,98 @@ _MODALITIES = {
     "cover": _("cover"),
     "loans": _("loans"),
     "audio": _("recording"),
-    "sentence": _("meaning of the text"),
+    "sentence": _("text meaning"),
 }
 
-#: What a category is called by.
-_OF_CATEGORY = ("notation", "label_en", "label_zh")
+#: Category fields that a page shows.
+_CATEGORY_FIELDS = ("notation", "label_en", "label_zh")
 
 
 def as_html(suggestion: Suggestion | Misfiled) -> SafeString:
-    """Return the evidence of a suggestion as a few short lists; of one from before there was any, nothing."""
+    """Return the evidence of a suggestion; empty if it was stored without evidence."""
     return all_as_html([suggestion])[0]
 
 
 def all_as_html(suggestions: Sequence[Suggestion | Misfiled]) -> list[SafeString]:
-    """Return the evidence of each suggestion; the titles and categories of all are read at once."""
-    told = [suggestion.evidence for suggestion in suggestions if suggestion.evidence]
-    books, categories = _books(told), _categories(told)
+    """Return the evidence of each suggestion; books and categories take one query each for all of them."""
+    found = [evidence_of(suggestion) for suggestion in suggestions]
+    stored = [evidence for evidence in found if evidence is not None]
+    books, categories = _books(stored), _categories(stored)
     return [
-        render_to_string("classifier/evidence.html", _context(suggestion.evidence, books, categories))
-        if suggestion.evidence
+        render_to_string("classifier/evidence.html", _context(evidence, books, categories))
+        if evidence is not None
         else SafeString("")
-        for suggestion in suggestions
+        for evidence in found
     ]
 
 
+def evidence_of(suggestion: Suggestion | Misfiled) -> Evidence | None:
+    """Return the stored evidence of a suggestion, if any."""
+    return Evidence.from_json(suggestion.evidence) if suggestion.evidence else None
+
+
 def _context(
-    evidence: dict[str, Any], books: dict[str, Book], categories: dict[str, Category]
+    evidence: Evidence, books: Mapping[str, Book], categories: Mapping[str, Category]
 ) -> dict[str, Any]:
-    largest = max(map(abs, evidence["shares"].values()), default=0) or 1
+    largest = max(map(abs, evidence.contributions.values()), default=0) or 1
     return {
-        "decision": evidence["decision"],
-        "baseline": evidence["baseline"],
-        "shares": [
+        "score": evidence.score,
+        "baseline": evidence.baseline,
+        "contributions": [
             {
                 "modality": modality(name),
-                "share": share,
-                "side": "for" if share > 0 else "against",
-                "x": min(0, share / largest),
-                "width": abs(share / largest),
+                "value": value,
+                "side": "for" if value > 0 else "against",
+                "x": min(0, value / largest),
+                "width": abs(value / largest),
             }
-            for name, share in evidence["shares"].items()
+            for name, value in evidence.contributions.items()
         ],
         "terms": [
             {
                 "heading": heading,
                 "side": side,
-                "words": [(word, _field(field)) for field, word, _gain in evidence["terms"][side]],
+                "words": [(term.term, _field(term.field)) for term in terms],
             }
-            for side, heading in (("for", _("Words for it")), ("against", _("Words against it")))
+            for side, heading, terms in (
+                ("for", _("Words in favour"), evidence.terms_for),
+                ("against", _("Words against"), evidence.terms_against),
+            )
         ],
-        "disagree": evidence["disagree"],
-        "left_out": [modality(name) for name in evidence["left_out"]],
-        "says": [
-            {"modality": modality(name), "category": categories.get(key, key), "percent": f"{sure:.0%}"}
-            for name, (key, sure) in evidence["says"].items()
+        "modalities_disagree": evidence.modalities_disagree,
+        "excluded_modalities": [modality(name) for name in evidence.excluded_modalities],
+        "modality_predictions": [
+            {
+                "modality": modality(name),
+                "category": categories.get(prediction.category, prediction.category),
+                "percent": f"{prediction.probability:.0%}",
+            }
+            for name, prediction in evidence.modality_predictions.items()
         ],
-        "nearest": [
+        "nearest_books": [
             {
                 "modality": modality(name),
                 "books": [
-                    {"book": books.get(number), "number": number, "category": categories.get(key, key)}
-                    for number, key, _likeness in near
+                    {
+                        "book": books.get(near.book),
+                        "number": near.book,
+                        "category": categories.get(near.category, near.category),
+                    }
+                    for near in nearest
                 ],
             }
-            for name, near in evidence["nearest"].items()
-            if near
+            for name, nearest in evidence.nearest_books.items()
+            if nearest
         ],
-        "agree": f"{evidence['borrowed_with']['agree']:.0%}",
-        "borrowed_with": [
-            {"book": books.get(number), "number": number}
-            for number, _weight in evidence["borrowed_with"]["books"]
+        "co_borrowed_share": f"{evidence.co_borrowed.share:.0%}",
+        "co_borrowed": [
+            {"book": books.get(title.book), "number": title.book} for title in evidence.co_borrowed.books
         ],
     }
 
 
 def modality(name: str) -> Any:
-    """Return what people call a modality; of one without a word for people, its name."""
+    """Return the display name of a modality, or its identifier if it has none."""
     return _MODALITIES.get(name, name)
 
 
@@ -100,17 +117,22 @@ def _field(name: str) -> Any:
     return field.verbose_name
 
 
-def _books(told: Sequence[dict[str, Any]]) -> dict[str, Book]:
-    """Return the books that are named, by control number; those deleted since are missing."""
-    numbers = {number for each in told for near in each["nearest"].values() for number, *_rest in near}
-    numbers |= {number for each in told for number, _weight in each["borrowed_with"]["books"]}
-    found = Book.objects.filter(control_number__in=numbers).select_related("category")
-    named = found.only("control_number", "title", "cover", *(f"category__{name}" for name in _OF_CATEGORY))
-    return {book.control_number: book for book in named} if numbers else {}
+def _books(stored: Sequence[Evidence]) -> dict[str, Book]:
+    """Return the referenced books by control number, without those that no longer exist."""
+    numbers = {
+        near.book for evidence in stored for books in evidence.nearest_books.values() for near in books
+    }
+    numbers |= {title.book for evidence in stored for title in evidence.co_borrowed.books}
+    rows = Book.objects.filter(control_number__in=numbers).select_related("category")
+    fields = (f"category__{name}" for name in _CATEGORY_FIELDS)
+    books = rows.only("control_number", "title", "cover", *fields)
+    return {book.control_number: book for book in books} if numbers else {}
 
 
-def _categories(told: Sequence[dict[str, Any]]) -> dict[str, Category]:
-    """Return the categories that are named, by key; those deleted since are missing."""
-    keys = {key for each in told for key, _probability in each["says"].values()}
-    keys |= {key for each in told for near in each["nearest"].values() for _number, key, _likeness in near}
-    return categories_of(keys)
+def _categories(stored: Sequence[Evidence]) -> dict[str, Category]:
+    """Return the referenced categories by key, without those that no longer exist."""
+    keys = {p.category for evidence in stored for p in evidence.modality_predictions.values()}
+    keys |= {
+        near.category for evidence in stored for books in evidence.nearest_books.values() for near in books
+    }
+    return categories_by_keys(keys)

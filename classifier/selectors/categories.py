@@ -1,33 +1,31 @@
-"""Categories by what the model calls them.
+"""Categories by the names that the model uses.
 
-Apart from `classifier.selectors.records`, so that a web process loads no numpy.
+Separate from `classifier.selectors.records`, so that a web process loads no numpy.
 """
 
 from collections.abc import Iterable
 
 from classifier.selectors.reviews import category_key
 from library.catalogue.models import Category
-from library.catalogue.selectors.categories import stands_for
+from library.catalogue.selectors.categories import replacements
 
 
-def categories_of(keys: Iterable[str]) -> dict[str, Category]:
-    """Return the categories of these keys by `category_key`, given up or not; those deleted are missing."""
+def categories_by_keys(keys: Iterable[str]) -> dict[str, Category]:
+    """Return categories by `category_key`, retired ones included; deleted ones are missing."""
     wanted = set(keys)
     if not wanted:
         return {}
     schemes, _slashes, notations = zip(*(key.partition("/") for key in wanted), strict=True)
     rows = Category.objects.filter(scheme__in=set(schemes), notation__in=set(notations))
-    found = {category_key(row.scheme, row.notation): row for row in rows}
-    return {key: row for key, row in found.items() if key in wanted}
+    categories = {category_key(row.scheme, row.notation): row for row in rows}
+    return {key: row for key, row in categories.items() if key in wanted}
 
 
-def keys_today() -> dict[str, str | None]:
-    """Return what categories that were given up are called now, by `category_key`; None of one that has no
-    other in its place.
-    """
-    instead = stands_for()
-    if not instead:
+def current_keys() -> dict[str, str | None]:
+    """Return the replacements of retired categories, both as `category_key`; None if there is none."""
+    replaced = replacements()
+    if not replaced:
         return {}
-    rows = Category.objects.filter(pk__in={*instead, *filter(None, instead.values())})
+    rows = Category.objects.filter(pk__in={*replaced, *filter(None, replaced.values())})
     key = {row.pk: category_key(row.scheme, row.notation) for row in rows}
-    return {key[old]: None if new is None else key[new] for old, new in instead.items()}
+    return {key[old]: None if new is None else key[new] for old, new in replaced.items()}

@@ -1,4 +1,4 @@
-"""The map of the collection as it is drawn; apart from `classifier.selectors.records`, which loads numpy."""
+"""Collection map; separate from `classifier.selectors.records`, which loads numpy."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,16 +10,16 @@ from library.catalogue.models import Category
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class PlottedBook:
     """A book on the map.
 
     Attributes
     ----------
-    book : int
-    title : str
-    category : Category or None
-        What it is filed under, or else the best suggestion.
-    x, y : float
+    book
+        Primary key.
+    category
+        Of the book, or else of its best suggestion.
+    x, y
         From -1 to 1.
     """
 
@@ -30,20 +30,20 @@ class Place:
     y: float
 
 
-def places() -> list[Place]:
+def map_points() -> list[PlottedBook]:
     """Return all books of the map; two queries."""
     best = Suggestion.objects.filter(book=OuterRef("book"), rank=1).values("category")[:1]
     rows = MapPoint.objects.annotate(best=Subquery(best), filed=F("book__category"), title=F("book__title"))
-    found = list(rows.order_by("book").values_list("book", "title", "filed", "best", "x", "y"))
+    points = list(rows.order_by("book").values_list("book", "title", "filed", "best", "x", "y"))
     categories = Category.objects.in_bulk(
-        {filed or best for _book, _title, filed, best, *_at in found} - {None}
+        {filed or best for _book, _title, filed, best, *_xy in points} - {None}
     )
     return [
-        Place(book=book, title=title, category=categories.get(filed or best), x=x, y=y)
-        for book, title, filed, best, x, y in found
+        PlottedBook(book=book, title=title, category=categories.get(filed or best), x=x, y=y)
+        for book, title, filed, best, x, y in points
     ]
 
 
-def drawn() -> tuple[str, datetime] | None:
-    """Return by which version and when the map was drawn; None if there is none."""
-    return MapPoint.objects.values_list("model_version__name", "made_at").first()
+def last_drawn() -> tuple[str, datetime] | None:
+    """Return the version that drew the map, and when; None if there is no map."""
+    return MapPoint.objects.values_list("model_version__name", "created_at").first()

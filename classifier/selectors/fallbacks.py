@@ -1,8 +1,8 @@
-"""What a borrower's list is filled up with where their titles lead to too few: what is new and popular.
+"""Fallback recommendations for borrowers whose titles lead to too few others: new and popular titles.
 
-New titles of the categories read come first, then popular ones, then new ones. All stand on the lists for
-nobody in particular, which too few loans bring no title onto. For one borrower (`filling`) a few rows are
-asked for; for all of them one after the other (`Filling`) everything is read in advance.
+New titles of the categories read come first, then popular titles, then new ones. All are on the public lists,
+which suppress titles with too few loans. For one borrower (`fallback_titles`) a few rows are read; for all
+borrowers one after the other (`FallbackProvider`) everything is read in advance.
 """
 
 from collections import Counter, defaultdict
@@ -14,120 +14,124 @@ from typing import Any
 
 from classifier.models import Listing
 from classifier.pipeline.config import Source
-from classifier.pipeline.recommender.reranking import Pick
+from classifier.pipeline.recommender.reranking import Candidate
 from classifier.pipeline.records import Int64
-from classifier.selectors.listings import listed
+from classifier.selectors.listings import listed_titles
 from library.catalogue.models import Book
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 
-_NEWEST = 200
-"""New titles and popular ones that a list is filled up from."""
+_LIMIT = 200
+"""Titles read of each list."""
 _LISTS: tuple[tuple[str, Source], ...] = (
     (Listing.Kind.POPULAR, "popular"),
     (Listing.Kind.LATEST, "latest"),
 )
-"""Lists that others are filled up from, and what that is called."""
+"""Lists in order, with the source that recommendations name."""
 
 
-def filling(
-    had: Iterable[int], *, category: int | None = None, language: str = "", available: bool = False
-) -> Iterator[Pick]:
+def fallback_titles(
+    read: Iterable[int], *, category: int | None = None, language: str = "", available: bool = False
+) -> Iterator[Candidate]:
     """Yield titles for one borrower.
 
     Parameters
     ----------
-    had : iterable of int
-        Primary keys of the titles read or liked.
+    read
+        Primary keys of the titles borrowed or liked.
     category, language, available
-        As `classifier.selectors.recommendations.advised_titles` takes them.
+        As `classifier.selectors.recommendations.recommended_titles` takes them.
     """
-    narrowed: dict[str, Any] = {"category": category, "language": language, "available": available}
-    read = _categories_read(had)
-    yield from _new_in(read, _listed(kind=Listing.Kind.LATEST, categories=list(read), **narrowed))
-    yield from _for_all(**narrowed)
+    filters: dict[str, Any] = {"category": category, "language": language, "available": available}
+    counts = _category_counts(read)
+    newest = _listed(kind=Listing.Kind.LATEST, categories=list(counts), **filters)
+    yield from _new_in_categories(counts, newest)
+    yield from _for_everyone(**filters)
 
 
-class Filling:
-    """Yields titles for one borrower after the other: those that `filling` does.
+class FallbackProvider:
+    """Source of the `fallback_titles` of one borrower after the other.
 
     Parameters
     ----------
     pks : int array (n_books,)
-        Primary keys of the titles, which are told by their places in it.
+        Primary keys of the titles; titles are identified by their positions in it.
     """
 
     def __init__(self, pks: Int64) -> None:
         self._pks = pks
-        self._place = {pk: place for place, pk in enumerate(pks.tolist())}
+        self._position = {pk: position for position, pk in enumerate(pks.tolist())}
         self._category = dict(
             Book.objects.filter(category__isnull=False).values_list("pk", "category").iterator()
         )
-        # By category, the newest first, each with where it stands among all.
+        # By category, the newest first, each with its rank among all.
         self._newest: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for rank, (title, category) in enumerate(_listed(kind=Listing.Kind.LATEST, most=None)):
-            if title in self._place and category is not None:
+        for rank, (title, category) in enumerate(_listed(kind=Listing.Kind.LATEST, limit=None)):
+            if title in self._position and category is not None:
                 self._newest[category].append((rank, title))
-        self._rest = [self._placed(pick) for pick in _for_all() if pick.title in self._place]
+        self._rest = [
+            self._with_position(candidate)
+            for candidate in _for_everyone()
+            if candidate.title in self._position
+        ]
 
-    def __call__(self, titles: Int64) -> Iterator[Pick]:
-        """Yield titles for whoever read or liked some."""
+    def __call__(self, titles: Int64) -> Iterator[Candidate]:
+        """Yield titles for a borrower of these titles (positions)."""
         keys = self._pks[titles].tolist()
-        read = Counter(self._category[pk] for pk in keys if pk in self._category)
-        first = islice(merge(*(self._newest[category] for category in read)), _NEWEST)
+        counts = Counter(self._category[pk] for pk in keys if pk in self._category)
+        first = islice(merge(*(self._newest[category] for category in counts)), _LIMIT)
         newest = ((title, self._category[title]) for _rank, title in first)
-        yield from map(self._placed, _new_in(read, newest))
+        yield from map(self._with_position, _new_in_categories(counts, newest))
         yield from self._rest
 
-    def _placed(self, pick: Pick) -> Pick:
-        return replace(pick, title=self._place[pick.title])
+    def _with_position(self, candidate: Candidate) -> Candidate:
+        return replace(candidate, title=self._position[candidate.title])
 
 
-def _new_in(read: Counter[int], newest: Iterable[tuple[int, int]]) -> Iterator[Pick]:
-    """Yield new titles of the categories read, of the category most read first.
+def _new_in_categories(counts: Counter[int], newest: Iterable[tuple[int, int]]) -> Iterator[Candidate]:
+    """Yield new titles of the categories read, the most read category first.
 
     Parameters
     ----------
-    read : Counter of int
-        How often by category.
-    newest : iterable of (int, int)
+    counts
+        Titles read by category.
+    newest
         Title and category, the newest first.
     """
-    for title, _category in sorted(newest, key=lambda row: (-read[row[1]], row[1])):
-        yield Pick(title=title, score=0.0, sources=("new",))
+    for title, _category in sorted(newest, key=lambda row: (-counts[row[1]], row[1])):
+        yield Candidate(title=title, score=0.0, sources=("new",))
 
 
-def _for_all(**narrowed: Any) -> Iterator[Pick]:
-    """Yield the titles that fill up everybody's list."""
+def _for_everyone(**filters: Any) -> Iterator[Candidate]:
+    """Yield the titles that are the same for every borrower."""
     for kind, source in _LISTS:
-        for title, _category in _listed(kind=kind, **narrowed):
-            yield Pick(title=title, score=0.0, sources=(source,))
+        for title, _category in _listed(kind=kind, **filters):
+            yield Candidate(title=title, score=0.0, sources=(source,))
 
 
 def _listed(
-    *, kind: str, categories: Collection[int] | None = None, most: int | None = _NEWEST, **narrowed: Any
+    *, kind: str, categories: Collection[int] | None = None, limit: int | None = _LIMIT, **filters: Any
 ) -> Iterator[tuple[int, int]]:
-    """Yield the titles of a list for nobody in particular, with their categories, the first in front.
+    """Yield the titles of a public list with their categories, in order.
 
     Parameters
     ----------
-    kind : str
+    kind
         One of `Listing.Kind`.
-    categories : collection of int, optional
-        Primary keys: only of these.
-    most : int or None
-    **narrowed
-        As `classifier.selectors.listings.listed` takes it.
+    categories
+        Primary keys; None for all.
+    **filters
+        See `classifier.selectors.listings.listed_titles`.
     """
-    rows = listed(kind=kind, **narrowed)
+    rows = listed_titles(kind=kind, **filters)
     if categories is not None:
         rows = rows.filter(book__category__in=categories)
-    yield from rows.values_list("book", "book__category")[:most].iterator()
+    yield from rows.values_list("book", "book__category")[:limit].iterator()
 
 
-def _categories_read(titles: Iterable[int]) -> Counter[int]:
-    """Return how many of some titles are of which category, by primary key."""
-    read: Counter[int] = Counter()
-    for some in batches(titles, KEYS_A_QUERY):
-        rows = Book.objects.filter(pk__in=some, category__isnull=False).order_by()
-        read.update(rows.values_list("category", flat=True))
-    return read
+def _category_counts(titles: Iterable[int]) -> Counter[int]:
+    """Return the number of titles by primary key of the category."""
+    counts: Counter[int] = Counter()
+    for keys in batches(titles, KEYS_PER_QUERY):
+        rows = Book.objects.filter(pk__in=keys, category__isnull=False).order_by()
+        counts.update(rows.values_list("category", flat=True))
+    return counts

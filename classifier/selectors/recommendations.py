@@ -1,6 +1,6 @@
-"""What to recommend on request: to one borrower, and beside one book.
+"""Recommendations on request: for one borrower, and similar titles of one book.
 
-It needs numpy, which a web process loads with the first such request and not before.
+This module needs numpy, which a web process loads with the first such request and not before.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -9,37 +9,42 @@ from dataclasses import dataclass
 import numpy as np
 from django.db.models import Exists, Max, OuterRef
 
-from classifier.messages import in_words
-from classifier.models import Feedback, TitleLinks
+from classifier.messages import recommendation_reason
+from classifier.models import Feedback, ItemNeighbours
 from classifier.pipeline.config import SOURCES, RecommendConfig
-from classifier.pipeline.recommender.reranking import History, Pick, best_titles, named, unpacked
+from classifier.pipeline.recommender.reranking import (
+    Candidate,
+    History,
+    contributing_sources,
+    top_n,
+    unpack_links,
+)
 from classifier.pipeline.recommender.series import groups_of
 from classifier.pipeline.records import Float32, Int64
-from classifier.selectors.fallbacks import filling
+from classifier.selectors.fallbacks import fallback_titles
 from library.catalogue.models import Book, Copy
-from library.catalogue.selectors.categories import with_those_below
+from library.catalogue.selectors.categories import descendants
 from library.circulation.models import Loan
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 
-_AT_ONCE = 50
-"""Titles looked up together: the first are mostly those that are shown."""
+_LOOKUP_SIZE = 50
+"""Books looked up together: mostly the first ones are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advised:
-    """A title, and why.
+class TitleRecommendation:
+    """A recommended title and the reason.
 
     Attributes
     ----------
-    rank : int
+    rank
         From 1.
-    book : Book
-        With its category, and ``is_available``: whether a copy can be had now.
-    score : float
-    sources : tuple of str
-        See `classifier.pipeline.recommender.reranking.Pick`.
-    because : Book or None
-        The title that brought most.
+    book
+        With its category, and ``is_available``: whether a copy is available now.
+    sources
+        See `classifier.pipeline.recommender.reranking.Candidate`.
+    because
+        The title that contributed most.
     """
 
     rank: int
@@ -50,38 +55,35 @@ class Advised:
 
     @property
     def reason(self) -> str:
-        """Why, as a sentence in the current language."""
-        return in_words(self.sources, title=self.because.title if self.because else "")
+        """The reason as a sentence in the current language."""
+        return recommendation_reason(self.sources, title=self.because.title if self.because else "")
 
 
-def advised_titles(
+def recommended_titles(
     *,
     borrower: int,
     n: int,
     settings: RecommendConfig,
     offset: int = 0,
-    again: bool = False,
+    include_borrowed: bool = False,
     category: int | None = None,
     language: str = "",
     available: bool = False,
-) -> list[Advised]:
-    """Return titles for a borrower, from the loans that are still known and what was said of titles.
+) -> list[TitleRecommendation]:
+    """Return titles for a borrower, from the loans that are stored with a borrower and from feedback.
 
     Parameters
     ----------
-    borrower : int
-        Primary key. Who has no loans gets titles like those liked, then what is new and popular.
-    n : int
-    settings : RecommendConfig
-    offset : int
-        Titles to pass over first.
-    again : bool
-        Whether titles borrowed may come again.
-    category : int, optional
-        Key: only books of this category and of those below it.
-    language : str
-    available : bool
-        Only titles of which a copy can be had now; else they are marked.
+    borrower
+        Primary key. A borrower without loans gets titles similar to those liked, then new and popular ones.
+    offset
+        Titles to skip.
+    include_borrowed
+        Titles that the borrower has had may be included.
+    category
+        Primary key; includes its descendants.
+    available
+        Only titles with an available copy.
     """
     rows = (
         Loan.objects.filter(borrower=borrower)
@@ -90,22 +92,21 @@ def advised_titles(
         .annotate(last=Max("borrowed_at"))
     )
     loans = sorted((book, last.timestamp()) for book, last in rows)
-    said = Feedback.objects.filter(borrower=borrower).values_list("book", "verdict")
-    opinions: dict[str, list[int]] = {verdict: [] for verdict in Feedback.Verdict}
-    for book, verdict in said:
-        opinions[verdict].append(book)
+    verdicts: dict[str, list[int]] = {verdict: [] for verdict in Feedback.Verdict}
+    for book, verdict in Feedback.objects.filter(borrower=borrower).values_list("book", "verdict"):
+        verdicts[verdict].append(book)
     history = History.of(
         borrowed=np.array([book for book, _at in loans], np.int64),
         borrowed_at=np.array([int(at) for _book, at in loans], np.int64),
-        liked=opinions[Feedback.Verdict.LIKED],
-        unwanted=opinions[Feedback.Verdict.NOT_THIS],
+        liked=verdicts[Feedback.Verdict.LIKED],
+        unwanted=verdicts[Feedback.Verdict.NOT_THIS],
         settings=settings,
     )
-    shelf = _Shelf(category=category, language=language, available=available)
-    picks = best_titles(
+    lookup = _BookLookup(category=category, language=language, available=available)
+    candidates = top_n(
         history,
         links=_links(history.titles),
-        filling=filling(
+        fallback=fallback_titles(
             history.titles[history.weight > 0].tolist(),
             category=category,
             language=language,
@@ -113,21 +114,21 @@ def advised_titles(
         ),
         n=offset + n,
         page=n,
-        again=again,
-        groups=shelf.groups,
-        kept=shelf.kept,
+        include_borrowed=include_borrowed,
+        groups=lookup.groups,
+        keep=lookup.keep,
         settings=settings,
     )[offset:]
-    because = Book.objects.in_bulk({pick.because for pick in picks if pick.because >= 0})
+    because = Book.objects.in_bulk({item.because for item in candidates if item.because >= 0})
     return [
-        Advised(
+        TitleRecommendation(
             rank=rank,
-            book=shelf.found[pick.title],
-            score=pick.score,
-            sources=pick.sources,
-            because=because.get(pick.because),
+            book=lookup.books[item.title],
+            score=item.score,
+            sources=item.sources,
+            because=because.get(item.because),
         )
-        for rank, pick in enumerate(picks, start=offset + 1)
+        for rank, item in enumerate(candidates, start=offset + 1)
     ]
 
 
@@ -140,53 +141,61 @@ def similar_titles(
     category: int | None = None,
     language: str = "",
     available: bool = False,
-) -> list[Advised]:
-    """Return the titles nearest to one, by some sources together.
+) -> list[TitleRecommendation]:
+    """Return the titles most similar to one, by some sources together.
 
     Parameters
     ----------
-    book : int
+    book
         Primary key.
-    n, offset, category, language, available
-        As `advised_titles` takes them.
     by : collection of {"loans", "text", "cover", "theme"}
+    n, offset, category, language, available
+        See `recommended_titles`.
     """
-    content = TitleLinks.objects.filter(book=book).values_list("alike", flat=True).first()
+    content = ItemNeighbours.objects.filter(book=book).values_list("similar", flat=True).first()
     if content is None:
         return []
-    other, parts = unpacked(bytes(content))
+    other, parts = unpack_links(bytes(content))
     parts = parts * np.isin(SOURCES, list(by))
-    shelf = _Shelf(category=category, language=language, available=available)
-    picks = (
-        Pick(title=int(other[k]), score=float(parts[k].sum()), sources=named(parts[k]), because=book)
+    lookup = _BookLookup(category=category, language=language, available=available)
+    candidates = (
+        Candidate(
+            title=int(other[k]),
+            score=float(parts[k].sum()),
+            sources=contributing_sources(parts[k]),
+            because=book,
+        )
         for k in nearest_first(other, parts)
     )
-    found = [pick for pick, _number in zip(shelf.kept(picks), range(offset + n), strict=False)][offset:]
+    kept = [item for item, _number in zip(lookup.keep(candidates), range(offset + n), strict=False)][offset:]
     return [
-        Advised(rank=rank, book=shelf.found[pick.title], score=pick.score, sources=pick.sources)
-        for rank, pick in enumerate(found, start=offset + 1)
+        TitleRecommendation(rank=rank, book=lookup.books[item.title], score=item.score, sources=item.sources)
+        for rank, item in enumerate(kept, start=offset + 1)
     ]
 
 
-def similar_to_each(*, books: Collection[int], most: int) -> dict[int, list[Book]]:
-    """Return the titles nearest to each of some books with their categories, the nearest first.
+def similar_by_book(*, books: Collection[int], limit: int) -> dict[int, list[Book]]:
+    """Return the titles most similar to each of some books, with their categories, most similar first.
 
     Parameters
     ----------
-    books : collection of int
+    books
         Primary keys.
-    most : int
+    limit
+        Titles per book.
     """
-    near: dict[int, list[int]] = {}
-    for book, content in TitleLinks.objects.filter(book__in=books).values_list("book", "alike"):
-        other, parts = unpacked(bytes(content))
-        near[book] = other[nearest_first(other, parts)[:most]].tolist()
-    found = Book.objects.select_related("category").in_bulk({pk for pks in near.values() for pk in pks})
-    return {book: [found[pk] for pk in pks if pk in found] for book, pks in near.items()}
+    neighbours: dict[int, list[int]] = {}
+    for book, content in ItemNeighbours.objects.filter(book__in=books).values_list("book", "similar"):
+        other, parts = unpack_links(bytes(content))
+        neighbours[book] = other[nearest_first(other, parts)[:limit]].tolist()
+    by_key = Book.objects.select_related("category").in_bulk(
+        {pk for pks in neighbours.values() for pk in pks}
+    )
+    return {book: [by_key[pk] for pk in pks if pk in by_key] for book, pks in neighbours.items()}
 
 
 def nearest_first(other: Int64, parts: Float32) -> list[int]:
-    """Return the places of the titles that are alike at all, the most alike first.
+    """Return the positions of the titles with any similarity, most similar first.
 
     Parameters
     ----------
@@ -198,48 +207,48 @@ def nearest_first(other: Int64, parts: Float32) -> list[int]:
 
 
 def _links(titles: Int64) -> tuple[Int64, Int64, Float32]:
-    """Return the links of some titles as `best_titles` takes them."""
+    """Return the links of some titles as `top_n` takes them."""
     rows: dict[int, bytes | memoryview] = {}
-    for some in batches(titles.tolist(), KEYS_A_QUERY):
-        rows.update(TitleLinks.objects.filter(book__in=some).values_list("book", "following"))
-    read = [unpacked(bytes(rows.get(title, b""))) for title in titles.tolist()]
-    if not read:
+    for keys in batches(titles.tolist(), KEYS_PER_QUERY):
+        rows.update(ItemNeighbours.objects.filter(book__in=keys).values_list("book", "following"))
+    links = [unpack_links(bytes(rows.get(title, b""))) for title in titles.tolist()]
+    if not links:
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, len(SOURCES)), np.float32)
-    owner = np.repeat(np.arange(len(read)), [len(other) for other, _parts in read])
+    owner = np.repeat(np.arange(len(links)), [len(other) for other, _parts in links])
     return (
         owner,
-        np.concatenate([other for other, _parts in read]),
-        np.concatenate([parts for _other, parts in read]),
+        np.concatenate([other for other, _parts in links]),
+        np.concatenate([parts for _other, parts in links]),
     )
 
 
-class _Shelf:
-    """The books of a list, looked up some at a time, in their order.
+class _BookLookup:
+    """Filter of candidates that looks up their books, some at a time, in order.
 
     Attributes
     ----------
-    found : dict
-        Those that may be in the list, by primary key.
+    books
+        Books that passed the filter, by primary key.
     """
 
     def __init__(self, *, category: int | None, language: str, available: bool) -> None:
         copies = Copy.objects.filter(book=OuterRef("pk"), status=Copy.Status.AVAILABLE)
-        books = Book.objects.select_related("category").annotate(is_available=Exists(copies))
+        queryset = Book.objects.select_related("category").annotate(is_available=Exists(copies))
         if category is not None:
-            books = books.filter(category__in=with_those_below(category=category))
+            queryset = queryset.filter(category__in=descendants(category=category))
         if language:
-            books = books.filter(language=language)
+            queryset = queryset.filter(language=language)
         if available:
-            books = books.filter(is_available=True)
-        self._books = books
-        self.found: dict[int, Book] = {}
+            queryset = queryset.filter(is_available=True)
+        self._queryset = queryset
+        self.books: dict[int, Book] = {}
 
-    def kept(self, picks: Iterable[Pick]) -> Iterator[Pick]:
-        """Yield the titles that may be in the list."""
-        for some in batches(picks, _AT_ONCE):
-            self.found |= self._books.in_bulk([pick.title for pick in some])
-            yield from (pick for pick in some if pick.title in self.found)
+    def keep(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        """Yield the candidates whose books pass the filter."""
+        for batch in batches(candidates, _LOOKUP_SIZE):
+            self.books |= self._queryset.in_bulk([candidate.title for candidate in batch])
+            yield from (candidate for candidate in batch if candidate.title in self.books)
 
     def groups(self, title: int) -> list[str]:
-        book = self.found[title]
+        book = self.books[title]
         return groups_of(authors=book.authors, title=book.title)

@@ -1,6 +1,6 @@
-"""What waits for review, what was said before, and how much each book is asked for.
+"""Books that wait for review, past verdicts, and demand for books.
 
-Apart from `classifier.selectors.records`, so that a web process loads no numpy.
+Separate from `classifier.selectors.records`, so that a web process loads no numpy.
 """
 
 from collections import defaultdict
@@ -16,22 +16,21 @@ from classifier.models import TRUSTED_SOURCES, Review, ReviewItem, Suggestion
 from library.catalogue.models import Category, Copy
 from library.circulation.models import LoanEvent
 
-USES = (LoanEvent.Kind.CHECKOUT, LoanEvent.Kind.HOLD_PLACED)
-"""Events that say that somebody wants a book; they stay when the borrower is forgotten."""
+DEMAND_EVENTS = (LoanEvent.Kind.CHECKOUT, LoanEvent.Kind.HOLD_PLACED)
+"""Events that show demand for a book; they outlive anonymisation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewFilters:
-    """Which books a reviewer wants to see; what is left out does not matter.
+    """Books that a reviewer wants to see; empty values do not filter.
 
     Attributes
     ----------
-    branch : str
+    branch
         Code of a branch that has a copy.
-    language : str
-    category : int or None
-        Primary key of the category suggested.
-    reason : str
+    category
+        Primary key of the suggested category.
+    reason
         One of `ReviewItem.REASONS`.
     """
 
@@ -42,9 +41,9 @@ class ReviewFilters:
 
 
 def waiting_items(*, filters: ReviewFilters | None = None) -> QuerySet[ReviewItem]:
-    """Return the books that wait for review, locked or not, those to be looked at first in front.
+    """Return the books that wait for review, locked or not, by position.
 
-    A book that somebody has filed on its own page meanwhile waits no more.
+    A book that was filed on its own page no longer waits.
     """
     filters = filters or ReviewFilters()
     rows = ReviewItem.objects.filter(reviewed_at=None).exclude(book__category_source__in=TRUSTED_SOURCES)
@@ -57,32 +56,32 @@ def waiting_items(*, filters: ReviewFilters | None = None) -> QuerySet[ReviewIte
         rows = rows.filter(Exists(first))
     if filters.reason in ReviewItem.REASONS:
         rows = rows.filter(**{filters.reason: True})
-    return rows.order_by("place", "book")
+    return rows.order_by("position", "book")
 
 
-def put_off_by(reviewer: User) -> Exists:
-    """Return the condition that a reviewer has had the book, and left it to others for now."""
-    had = Review.objects.filter(book=OuterRef("book"), reviewer=reviewer, withdrawn_at=None)
-    # A rejected suggestion has made room for another; that one is as new as the order.
+def deferred_by(reviewer: User) -> Exists:
+    """Return the condition that a reviewer has seen the book and left it to others for now."""
+    reviews = Review.objects.filter(book=OuterRef("book"), reviewer=reviewer, withdrawn_at=None)
+    # After a rejection the next suggestion waits, until the queue is updated.
     return Exists(
-        had.filter(
+        reviews.filter(
             Q(verdict=Review.Verdict.UNKNOWN)
-            | Q(verdict=Review.Verdict.REJECT, at__gte=OuterRef("ordered_at"))
+            | Q(verdict=Review.Verdict.REJECT, created_at__gte=OuterRef("ordered_at"))
         )
     )
 
 
 def suggestions_to_review() -> Iterator[tuple[Any, ...]]:
-    """Yield what the order of reviews goes by of the best suggestion of each book that nobody has filed.
+    """Yield the best suggestion of each unfiled book, with what its position depends on.
 
-    Books that may be filed wrongly are listed by themselves: see
+    Filed books that may be misfiled are listed elsewhere: see
     `classifier.services.classification.label_errors`.
 
     Yields
     ------
     tuple
-        Book, probability, abstained, whether modalities disagree (or None), words for it (or None), books it
-        was borrowed with (or None).
+        Book, probability, abstained, whether modalities disagree, words in favour, co-borrowed books; the
+        last three may be None.
     """
     rows = Suggestion.objects.filter(rank=1).exclude(book__category_source__in=TRUSTED_SOURCES)
     return (
@@ -91,102 +90,100 @@ def suggestions_to_review() -> Iterator[tuple[Any, ...]]:
             "book",
             "probability",
             "abstained",
-            "evidence__disagree",
+            "evidence__modalities_disagree",
             "evidence__terms__for",
-            "evidence__borrowed_with__books",
+            "evidence__co_borrowed__books",
         )
         .iterator()
     )
 
 
-def uses_since(*, since: datetime) -> dict[int, int]:
-    """Return how often each book was lent or held for since then; those that were not are left out."""
-    events = LoanEvent.objects.filter(kind__in=USES, at__gte=since).order_by()
-    return dict(events.values_list("book").annotate(uses=Count("pk")).iterator())
+def demand_since(*, since: datetime) -> dict[int, int]:
+    """Return the number of checkouts and holds per book since then; books without any are missing."""
+    events = LoanEvent.objects.filter(kind__in=DEMAND_EVENTS, occurred_at__gte=since).order_by()
+    return dict(events.values_list("book").annotate(demand=Count("pk")).iterator())
 
 
 def rejected(*, books: Collection[int] | None = None) -> dict[str, list[str]]:
-    """Return by control number the `category_key` of each category that a librarian rejected for a book.
+    """Return the categories that a librarian rejected for a book, as `category_key`, by control number.
 
     Parameters
     ----------
-    books : collection of int, optional
-        Primary keys; left out, of all books.
+    books
+        Primary keys; None for all books.
     """
-    found: dict[str, list[str]] = defaultdict(list)
+    keys: dict[str, list[str]] = defaultdict(list)
     rows = Review.objects.filter(verdict=Review.Verdict.REJECT, withdrawn_at=None).order_by("pk")
     if books is not None:
         rows = rows.filter(book__in=books)
     for number, scheme, notation in rows.values_list(
         "book__control_number", "suggested__scheme", "suggested__notation"
     ):
-        found[number].append(category_key(scheme, notation))
-    return dict(found)
+        keys[number].append(category_key(scheme, notation))
+    return dict(keys)
 
 
 def category_key(scheme: str, notation: str) -> str:
-    """Return what the model calls a category: it must mean the same on another machine."""
+    """Return the model's name of a category, which is the same on every machine."""
     return f"{scheme}/{notation}"
 
 
-def categories_like(*, text: str, most: int) -> list[Category]:
-    """Return open categories that a person may mean, each with up to three of those above it.
+def find_categories(*, text: str, limit: int) -> list[Category]:
+    """Return open categories that match a text, each with up to three ancestors.
 
     Parameters
     ----------
-    text : str
-        What was typed: the beginning of a notation, or part of a label, in either language, of the category
-        or of the one above it.
-    most : int
+    text
+        Beginning of a notation, or part of a label of the category or its parent, in either language.
     """
     text = text.strip()
     labels = Q(label_en__icontains=text) | Q(label_zh__icontains=text)
-    above = Q(parent__label_en__icontains=text) | Q(parent__label_zh__icontains=text)
-    rows = Category.objects.filter(Q(notation__istartswith=text) | labels | above, **Category.OPEN)
-    nearest = Case(
+    parent = Q(parent__label_en__icontains=text) | Q(parent__label_zh__icontains=text)
+    rows = Category.objects.filter(Q(notation__istartswith=text) | labels | parent, **Category.OPEN)
+    relevance = Case(
         When(notation__iexact=text, then=0),
         When(notation__istartswith=text, then=1),
         When(labels, then=2),
         default=3,
     )
-    return list(rows.select_related("parent__parent__parent").order_by(nearest, "scheme", "notation")[:most])
+    return list(
+        rows.select_related("parent__parent__parent").order_by(relevance, "scheme", "notation")[:limit]
+    )
 
 
-def groups_alike(
-    *, probability: float, reviewer: User, now: datetime, most: int
+def bulk_groups(
+    *, probability: float, reviewer: User, now: datetime, limit: int
 ) -> list[tuple[Category, int]]:
-    """Return the categories that most waiting books are surely suggested, with how many those are.
-
-    See `alike` for the others.
-    """
-    rows = alike(probability=probability, reviewer=reviewer, now=now).order_by()
-    counted = rows.values_list("category").annotate(books=Count("pk")).order_by("-books", "category")[:most]
-    found = dict(counted)
-    categories = Category.objects.in_bulk(found)
-    return [(categories[pk], books) for pk, books in found.items()]
+    """Return the categories with the most `bulk_candidates`, and the number of these."""
+    rows = bulk_candidates(probability=probability, reviewer=reviewer, now=now).order_by()
+    counted = rows.values_list("category").annotate(books=Count("pk")).order_by("-books", "category")[:limit]
+    books_by_category = dict(counted)
+    categories = Category.objects.in_bulk(books_by_category)
+    return [(categories[pk], books) for pk, books in books_by_category.items()]
 
 
-def alike(*, probability: float, reviewer: User, now: datetime) -> QuerySet[Suggestion]:
-    """Return the best suggestions of waiting books that may be accepted together, the surest first.
+def bulk_candidates(*, probability: float, reviewer: User, now: datetime) -> QuerySet[Suggestion]:
+    """Return the best suggestions of waiting books that may be accepted together, most confident first.
+
+    Abstained suggestions and books claimed by other reviewers are excluded.
 
     Parameters
     ----------
-    probability : float
-        The least of a suggestion; a guess is none.
-    reviewer : User
-        Books that are with others are left out.
-    now : datetime
+    probability
+        Minimum of a suggestion.
     """
     free = Q(locked_until=None) | Q(locked_until__lte=now) | Q(locked_by=reviewer)
     waiting = waiting_items().filter(free).order_by().values("book")
-    sure = Suggestion.objects.filter(rank=1, abstained=False, probability__gte=probability, book__in=waiting)
-    return sure.order_by("-probability", "pk")
+    confident = Suggestion.objects.filter(
+        rank=1, abstained=False, probability__gte=probability, book__in=waiting
+    )
+    return confident.order_by("-probability", "pk")
 
 
-def review_figures() -> dict[str, Any]:
-    """Return numbers of what was reviewed and what waits, of no person."""
-    standing = Review.objects.filter(withdrawn_at=None).order_by()
-    verdicts = dict(standing.values_list("verdict").annotate(n=Count("pk")))
+def review_statistics() -> dict[str, Any]:
+    """Return the numbers of reviews and of waiting books, without any person."""
+    reviews = Review.objects.filter(withdrawn_at=None).order_by()
+    verdicts = dict(reviews.values_list("verdict").annotate(n=Count("pk")))
     waiting = waiting_items().order_by().aggregate(
         books=Count("pk"), **{name: Count("pk", filter=Q(**{name: True})) for name in ReviewItem.REASONS}
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Drawing the map of the collection."""
+"""Collection map: books as points, similar ones close together."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -11,30 +11,26 @@ from classifier.errors import ClassifierError
 from classifier.models import MapPoint, ModelVersion
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.model import TrainedModel
-from classifier.pipeline.projection import on_a_plane
+from classifier.pipeline.projection import project_2d
 from classifier.pipeline.records import Catalogue
 from classifier.selectors.records import all_books, catalogue
 from classifier.services.registry.versions import load_serving
-from classifier.services.runs.heartbeat import Finish, no_finish
+from classifier.services.runs.context import JobContext
 from library.catalogue.models import Book
-from library.console import Progress, no_progress
+from library.console import Progress
 
-MOST = 3_000
+MAX_BOOKS = 3_000
 """Books drawn: with more, the page grows beyond a megabyte and points hide each other."""
 _BATCH = 500
 
 
-def draw_map(
-    *, now: datetime, seed: int = 0, progress: Progress = no_progress, finish: Finish = no_finish
-) -> dict[str, Any]:
-    """Put books on a plane, as the active version sees them; of a large library a sample.
+def draw_map(context: JobContext, *, seed: int = 0) -> dict[str, Any]:
+    """Lay out books on a plane by their encodings of the active version; of a large library a sample.
 
     Parameters
     ----------
-    now : datetime
-    seed : int
-        Of the sample and of the plane. Same seed, same version, same library: same map.
-    progress, finish : callable
+    seed
+        Of the sample and the layout. The same seed, version and library give the same map.
 
     Returns
     -------
@@ -44,45 +40,48 @@ def draw_map(
     Raises
     ------
     ClassifierError
-        If there is no version, its files are damaged, or what it reads books with is missing.
+        If there is no version, its files are damaged, or a library that a modality needs is missing.
     """
+    now, progress = context.now, context.progress
     version, model = load_serving(now=now)
     keys = np.array(all_books().values_list("pk", flat=True), np.int64)  # (n_books,)
-    if len(keys) > MOST:
-        keys = np.sort(np.random.default_rng(seed).choice(keys, MOST, replace=False))
-    wanted = catalogue(all_books().filter(pk__in=keys.tolist()))
-    codes = _codes(model, wanted, progress=progress)
-    progress("laying out", 0, 1)
-    plane = on_a_plane(codes, seed=seed)
-    progress("laying out", 1, 1)
-    places = {book.id: place for book, place in zip(wanted.books, plane.tolist(), strict=True)}
-    result = {"version": version.name, "books": len(places)}
+    if len(keys) > MAX_BOOKS:
+        keys = np.sort(np.random.default_rng(seed).choice(keys, MAX_BOOKS, replace=False))
+    library = catalogue(all_books().filter(pk__in=keys.tolist()))
+    codes = _codes(model, library, progress=progress)
+    progress("computing the layout", 0, 1)
+    points = project_2d(codes, seed=seed)
+    progress("computing the layout", 1, 1)
+    points_by_book = dict(zip((book.id for book in library.books), points.tolist(), strict=True))
+    result = {"version": version.name, "books": len(points_by_book)}
     with transaction.atomic():
-        _replace(places, version=version, now=now)
-        finish(result)
+        _replace(points_by_book, version=version, now=now)
+        context.finish(result)
     return result
 
 
-def _codes(model: TrainedModel, wanted: Catalogue, *, progress: Progress) -> Any:
-    """Return the books as the model sees them, (n_books, d)."""
-    seen = [np.zeros((0, 1), np.float32)] if not wanted.books else []
-    for start in range(0, len(wanted.books), _BATCH):
-        progress("comparing books", start, len(wanted.books))
+def _codes(model: TrainedModel, library: Catalogue, *, progress: Progress) -> Any:
+    """Return the model's encodings of the books, (n_books, d)."""
+    parts = [np.zeros((0, 1), np.float32)] if not library.books else []
+    for start in range(0, len(library.books), _BATCH):
+        progress("comparing books", start, len(library.books))
         try:
-            seen.append(model.codes(replace(wanted, books=wanted.books[start : start + _BATCH])))
+            parts.append(model.codes(replace(library, books=library.books[start : start + _BATCH])))
         except PipelineError as error:
             raise ClassifierError(error.message, **error.extra) from error
     progress("comparing books", 1, 1)
-    return np.concatenate(seen)
+    return np.concatenate(parts)
 
 
-def _replace(places: dict[str, list[float]], *, version: ModelVersion, now: datetime) -> None:
-    there = Book.objects.filter(control_number__in=places).values_list("pk", "control_number")
+def _replace(points: dict[str, list[float]], *, version: ModelVersion, now: datetime) -> None:
+    books = Book.objects.filter(control_number__in=points).values_list("pk", "control_number")
     MapPoint.objects.all().delete()
     MapPoint.objects.bulk_create(
         [
-            MapPoint(book_id=pk, model_version=version, x=places[number][0], y=places[number][1], made_at=now)
-            for pk, number in there
+            MapPoint(
+                book_id=pk, model_version=version, x=points[number][0], y=points[number][1], created_at=now
+            )
+            for pk, number in books
         ],
         batch_size=_BATCH,
     )

@@ -1,4 +1,4 @@
-"""The pipeline's configuration, with what this library has set."""
+"""Configuration of the pipeline with this library's settings."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ from django.conf import settings
 from classifier.pipeline.config import Config
 
 
-def library_config(changed: Sequence[str] = ()) -> Config:
-    """Return the defaults with the library's settings, and over these what is changed for once.
+def library_config(overrides: Sequence[str] = ()) -> Config:
+    """Return the defaults with the library's settings, then the overrides of this call.
 
     Parameters
     ----------
-    changed : sequence of str
+    overrides
         ``part.name=value``.
 
     Raises
     ------
     ConfigError
-        If a setting does not exist or cannot have its value.
+        If a setting does not exist or has an invalid value.
     """
     own = f"recommend.min_borrowers={settings.RECOMMEND_MIN_BORROWERS}"
-    return Config().with_settings([own, *changed])
+    return Config().with_settings([own, *overrides])

@@ -1,4 +1,4 @@
-"""The demo: a small invented library taken through the whole of the work."""
+"""Demo: a small invented library, imported, trained on, classified and counted."""
 
 import csv
 import shutil
@@ -28,26 +28,25 @@ SAMPLES = 10
 
 
 def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress) -> dict[str, Any]:
-    """Make the demo library, learn its categories, classify, recommend, count; what is there is left alone.
+    """Create the demo library, train, classify, recommend and count; steps already done are skipped.
 
     Parameters
     ----------
-    now : datetime
+    now
         The demo's loans end here.
-    seed : int
-        Of the demo library and of the training.
-    progress : callable
+    seed
+        Of the demo library and the training.
 
     Returns
     -------
     dict
-        ``metrics`` of the active version, ``categories`` and ``recommendations`` (samples), ``username``
+        ``metrics`` of the active version, ``classifications`` and ``recommendations`` (samples), ``username``
         and ``password`` (new at every call) of the administrator.
 
     Raises
     ------
     ClassifierError
-        If the data folder holds another library: a demo must not be mixed into it.
+        If the data folder contains another library.
     """
     files = _demo_files(now=now, seed=seed, progress=progress)
     if not ModelVersion.objects.filter(state="active").exists():
@@ -59,7 +58,7 @@ def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress
         run_here(kind=Run.Kind.RECLASSIFY, now=now, progress=progress)
         run_here(kind=Run.Kind.ORDER_REVIEWS, now=now, progress=progress)
         run_here(kind=Run.Kind.RECOMMEND, now=now, progress=progress)
-    refresh_statistics(now=now, progress=progress)  # there may be no worker to do it every hour
+    refresh_statistics(now=now, progress=progress)  # there may be no worker, which does it hourly
     ensure_roles()
     return {
         "metrics": ModelVersion.objects.get(state="active").metrics,
@@ -71,7 +70,7 @@ def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress
 
 
 def _demo_files(*, now: datetime, seed: int, progress: Progress) -> DemoFiles:
-    """Return the demo's files, made once; a folder half made by an interrupted run is made anew."""
+    """Return the demo's files, generated once; an unfinished folder is generated again."""
     folder = Path(settings.DATA_DIR) / "demo"
     if folder.exists():
         return DemoFiles(folder)
@@ -88,9 +87,9 @@ def _demo_files(*, now: datetime, seed: int, progress: Progress) -> DemoFiles:
 
 
 def _sample_suggestions(files: DemoFiles) -> list[dict[str, Any]]:
-    """Return best suggestions of some uncategorised books, beside the category the demo drew the book for."""
-    with files.answers.open(encoding="utf-8", newline="") as file:
-        answers = {row["id"]: row["category"] for row in csv.DictReader(file)}
+    """Return the best suggestions of some uncategorised books, with the true category of each."""
+    with files.true_categories.open(encoding="utf-8", newline="") as file:
+        truth = {row["id"]: row["category"] for row in csv.DictReader(file)}
     best = (
         Suggestion.objects.filter(rank=1).select_related("book", "category").order_by("book__control_number")
     )
@@ -99,7 +98,7 @@ def _sample_suggestions(files: DemoFiles) -> list[dict[str, Any]]:
             "title": s.book.title,
             "suggestion": s.category.notation,
             "probability": round(s.probability, 3),
-            "truth": answers.get(s.book.control_number, ""),
+            "truth": truth.get(s.book.control_number, ""),
         }
         for s in _spread(list(best))
     ]
@@ -114,12 +113,12 @@ def _sample_recommendations() -> list[dict[str, Any]]:
 
 
 def _spread(rows: list[Any]) -> list[Any]:
-    """Return `SAMPLES` rows from all over the list: the first ones are alike."""
+    """Return `SAMPLES` rows spread over the list: the first ones are similar."""
     return rows[:: max(1, len(rows) // SAMPLES)][:SAMPLES]
 
 
 def _new_password() -> str:
-    """Give the demo's administrator a new password: only a hash of the last one was kept."""
+    """Set a new password for the demo's administrator: only a hash of the old one is stored."""
     password = token_urlsafe(12)
     user, _created = get_user_model().objects.get_or_create(
         username=ADMIN, defaults={"is_staff": True, "is_superuser": True}

@@ -1,4 +1,4 @@
-"""Where the installation keeps features of books from one run to the next."""
+"""Feature cache of the installation, shared by all runs."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ from classifier.pipeline.features.cache import FeatureCache
 
 
 def feature_cache() -> FeatureCache:
-    """Return the installation's cache, as good as new: what went wrong in another run is tried again."""
+    """Open the cache; a new instance, so that failures of another run are tried again."""
     path = Path(settings.DATA_DIR) / "cache" / "features.sqlite3"
     return FeatureCache(path, max_bytes=settings.FEATURE_CACHE_BYTES)

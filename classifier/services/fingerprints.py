@@ -1,8 +1,8 @@
-"""A digest of all that a run reads: with the last run's, there is nothing to do.
+"""Fingerprint of everything a run reads: if it equals that of the previous run, there is nothing to do.
 
-It is taken of the very rows and columns that the job reads, as they are now. Counts, highest keys and time
+It covers the very rows and columns that the job reads, as they are now. Counts, highest keys and time
 stamps would be cheaper and would miss a corrected title; sums over rows would miss two changes that cancel
-out. Next to the work it saves, reading the rows costs little.
+out. Reading the rows costs little next to the work it saves.
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ from classifier.pipeline.storage.sealed_directory import FORMAT
 from classifier.selectors.records import (
     BOOK_FIELDS,
     all_books,
+    anonymised_loan_counts,
+    feedback_rows,
     known_loans,
-    opinions,
-    times_forgotten,
 )
 from classifier.selectors.reviews import rejected
 from classifier.services.configuration import library_config
@@ -32,18 +32,9 @@ from library.circulation.models import CoBorrowing, Loan
 
 
 def fingerprint_of(*, kind: str, parameters: dict[str, Any], now: datetime) -> str:
-    """Return the digest of what a run of this kind would read.
-
-    Parameters
-    ----------
-    kind : str
-        One of `classifier.models.Run.Kind`.
-    parameters : dict
-        Of the run.
-    now : datetime
-    """
+    """Return the fingerprint of what a run of this kind would read."""
     digest = blake2b(digest_size=32)
-    _add(digest, [(kind, sorted(parameters.items()), FORMAT, _about(kind, now))])
+    _add(digest, [(kind, sorted(parameters.items()), FORMAT, _inputs(kind, now))])
     _add(digest, _books())
     categories = Category.objects.order_by("pk")
     _add(
@@ -51,25 +42,25 @@ def fingerprint_of(*, kind: str, parameters: dict[str, Any], now: datetime) -> s
         categories.values_list("scheme", "notation", "parent_id", "pk", "retired_at", "replaced_by_id"),
     )
     _add(digest, _loans())
-    _add(digest, times_forgotten())
+    _add(digest, anonymised_loan_counts())
     _add(digest, CoBorrowing.objects.order_by("pk").values_list("book_id", "other_id", "count"))
     return str(digest.hexdigest())
 
 
-def _about(kind: str, now: datetime) -> Any:
-    """Return what else a kind of run depends on; what its parameters change is told by them."""
+def _inputs(kind: str, now: datetime) -> Any:
+    """Return the other inputs of a kind of run; its parameters are added elsewhere."""
     if kind in ("train", "tune"):
         return Config().to_dict()
     if kind in ("order_reviews", "undo"):
-        # What was asked for lately depends on the day. A run is never left out: see `repetition`.
+        # Recent demand depends on the day. These runs are never skipped: see `skip_unchanged`.
         return now.date().isoformat()
     active = ModelVersion.objects.filter(state="active").values_list("name", flat=True).first()
     if kind == "reclassify":
         return active, settings.SUGGESTION_PRECISION, sorted(rejected().items())
     if kind == "draw_map":
         return active
-    # What is popular and new depends on the day, and how titles are seen on the version.
-    return library_config().to_dict(), now.date().isoformat(), active, opinions()
+    # Popular and new titles depend on the day, topics on the version.
+    return library_config().to_dict(), now.date().isoformat(), active, feedback_rows()
 
 
 def _books() -> Iterable[tuple[Any, ...]]:
@@ -77,7 +68,7 @@ def _books() -> Iterable[tuple[Any, ...]]:
     cover, audio, source = (BOOK_FIELDS.index(name) for name in ("cover", "audio", "category_source"))
     for row in all_books().values_list(*BOOK_FIELDS, "category_id").iterator():
         yield (
-            # A guess of the model's is no more than that the book has one.
+            # Of a category that the model set, only its existence counts.
             *(value if row[source] in TRUSTED_SOURCES else "" for value in row[-4:-1]),
             row[-1] is None,
             *row[:-4],
@@ -87,24 +78,24 @@ def _books() -> Iterable[tuple[Any, ...]]:
 
 
 def _loans() -> QuerySet[Loan, tuple[Any, ...]]:
-    # As text, for it is not needed as a time: half of the cost.
-    when = Cast("borrowed_at", TextField())
-    return known_loans().values_list("copy__book__control_number", "borrower_id", when)
+    # As text, since the time itself is not needed: half of the cost.
+    borrowed_at = Cast("borrowed_at", TextField())
+    return known_loans().values_list("copy__book__control_number", "borrower_id", borrowed_at)
 
 
 def file_state(path: Path | None) -> tuple[int, int] | None:
-    """Return size and time of a file: another picture may come under the same name."""
+    """Return size and modification time of a file: another image may be saved under the same name."""
     if path is None:
         return None
     try:
-        found = path.stat()
+        state = path.stat()
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return state.st_size, state.st_mtime_ns
 
 
 def _add(digest: Any, rows: Iterable[Any]) -> None:
-    """Add rows to a digest, and their number, so that none can move from one table to the next."""
+    """Add rows and their number to a digest, so that no row can move from one table to the next."""
     count = 0
     rows = rows.iterator() if isinstance(rows, QuerySet) else rows
     for row in rows:

@@ -1,4 +1,4 @@
-"""What runs do: each kind's service, and what becomes of the run around it."""
+"""Switchboard of jobs: maps each kind of run to its service and records the outcome in the run."""
 
 import logging
 import traceback
@@ -13,77 +13,67 @@ from django.utils import timezone
 from classifier.errors import RunCancelledError, RunLostError
 from classifier.models import Run
 from classifier.services import skip_unchanged
-from classifier.services.classification.batches import undo_numbered
-from classifier.services.classification.chunk_worker import Help, no_help
+from classifier.services.classification.batches.undo import undo_batch
 from classifier.services.classification.reclassify import classify
 from classifier.services.collection_map import draw_map
 from classifier.services.recommendation.listings import refresh_listings
 from classifier.services.recommendation.recommend import recommend
 from classifier.services.review.ordering import order_reviews
 from classifier.services.runs import lifecycle
-from classifier.services.runs.heartbeat import Reporter
-from classifier.services.runs.pace import READING, Pace
+from classifier.services.runs.context import DispatchHelpers, JobContext, no_helpers
+from classifier.services.runs.heartbeat import Heartbeat
+from classifier.services.runs.phases import READING
 from classifier.services.training.training import train
 from classifier.services.training.tuning import tune
-from library.catalogue.models import Book
 from library.console import Progress, no_progress
 from library.errors import LibraryError
 
 logger = logging.getLogger(__name__)
 
-#: By kind: takes the run, its parameters, ``now``, ``progress``, ``finish``, and ``output`` if a file is
-#: wanted.
-_SERVICES: dict[str, Callable[..., dict[str, Any]]] = {
-    Run.Kind.TRAIN: lambda run, **given: train(run=run, **given),
-    Run.Kind.TUNE: lambda run, *, now, **given: tune(**given),
-    Run.Kind.RECLASSIFY: lambda run, **given: classify(run=run, **given),
-    Run.Kind.UNDO: lambda run, **given: undo_numbered(user=run.asked_by, **given),
-    Run.Kind.RECOMMEND: lambda run, **given: recommend(**given),
-    Run.Kind.ORDER_REVIEWS: lambda run, **given: order_reviews(**given),
-    Run.Kind.DRAW_MAP: lambda run, **given: draw_map(**given),
+Service = Callable[..., dict[str, Any]]
+SERVICES: dict[str, Service] = {
+    Run.Kind.TRAIN: train,
+    Run.Kind.TUNE: tune,
+    Run.Kind.RECLASSIFY: classify,
+    Run.Kind.UNDO: undo_batch,
+    Run.Kind.RECOMMEND: recommend,
+    Run.Kind.ORDER_REVIEWS: order_reviews,
+    Run.Kind.DRAW_MAP: draw_map,
 }
-_DATABASE_IS_AWAY = (OperationalError, InterfaceError)
-_LATELY = 20
-"""Runs among which one of about this size is looked for, to estimate the time by."""
-_ALIKE = 2.0
-"""Times more or fewer books: beyond it, time grows unlike the data."""
+"""By kind: called as ``service(context, **parameters)``."""
+_DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
-def work(
+def execute_run(
     *,
     run_id: int,
     task_id: str = "",
-    call_help: Help = no_help,
+    dispatch_helpers: DispatchHelpers = no_helpers,
     clock: Callable[[], datetime] = timezone.now,
 ) -> Run | None:
-    """Do a queued run to its end, whatever that is: it stands in the run.
+    """Execute a queued run and record its outcome.
 
     Parameters
     ----------
-    run_id : int
-    task_id : str
-        Of the message that asks for it.
-    call_help : callable
-        Told of what other workers can do too.
-    clock : callable
-        Returns the time.
+    task_id
+        Of the message that requested it.
 
     Returns
     -------
     Run or None
-        None if the run is not queued, or another of its kind is running: then nothing is done. None too if
-        the database went away: without a heartbeat the run is taken up again.
+        None, with nothing done, if the run is not queued or another of its kind is running. None too if the
+        database became unavailable: without a heartbeat the run is queued again.
     """
     run = lifecycle.claim(run_id=run_id, now=clock(), task_id=task_id)
     if run is None:
         return None
     try:
-        _do(run, clock=clock, call_help=call_help)
+        _execute(run, clock=clock, dispatch_helpers=dispatch_helpers)
     except LibraryError as error:
         logger.info("%s ended: %s", run, error.message)
-    except _DATABASE_IS_AWAY as error:
-        logger.warning("Run %s was cut off, as the database went away: %s", run.pk, error)
-        connection.close()  # the next task must not find a dead one
+    except _DATABASE_ERRORS as error:
+        logger.warning("Run %s was interrupted: the database is unavailable: %s", run.pk, error)
+        connection.close()  # the next task must not get a dead connection
         return None
     except Exception:
         logger.exception("Run %s ended with an error", run.pk)
@@ -101,99 +91,82 @@ def run_here(
     progress: Progress = no_progress,
     clock: Callable[[], datetime] = timezone.now,
 ) -> dict[str, Any]:
-    """Do a run in this process, as commands do.
+    """Open a run and execute it in this process, as commands do.
 
     Parameters
     ----------
-    kind : str
+    kind
         One of `Run.Kind`.
-    now : datetime
-    parameters : dict, optional
-    force : bool
-        Do it even if nothing has changed since the last time.
-    output : Path, optional
-        A file that the job is to write too; it is never left out because nothing has changed.
-    progress, clock : callable
+    force
+        Execute it even if nothing has changed since the last run.
+    output
+        A file for the job to write; with one, the job is never skipped as unchanged.
 
     Returns
     -------
     dict
-        What the job's service returned; of a run that had nothing to do, what it returned the last time,
-        and ``skipped``: why, in words.
+        The result of the service. If nothing had changed, that of the previous run, and ``skipped``: a text
+        that says so.
 
     Raises
     ------
     AlreadyRunningError
-        If one of the kind is running.
+        If another run of the kind is running.
     LibraryError
-        As the service; the run has failed then.
+        Whatever the service raises; the run has failed then.
     """
     run = lifecycle.open_claimed(
         kind=kind, trigger=Run.Trigger.COMMAND, now=now, parameters=parameters, force=force
     )
-    return _do(run, clock=clock, onward=progress, output=output)
+    return _execute(run, clock=clock, forward_to=progress, output=output)
 
 
-def _do(
+def _execute(
     run: Run,
     *,
     clock: Callable[[], datetime],
-    onward: Progress = no_progress,
+    forward_to: Progress = no_progress,
     output: Path | None = None,
-    call_help: Help = no_help,
+    dispatch_helpers: DispatchHelpers = no_helpers,
 ) -> dict[str, Any]:
-    pace = _pace(run)
-
     def end(status: str, **fields: Any) -> None:
-        lifecycle.close(run=run, status=status, now=clock(), timeline=pace.timeline(), **fields)
+        lifecycle.close(run=run, status=status, now=clock(), **fields)
 
     def finish(result: dict[str, Any]) -> None:
-        end(Run.Status.SUCCEEDED, result=skip_unchanged.in_short(run.kind, result))
+        end(Run.Status.SUCCEEDED, result=skip_unchanged.summarise(run.kind, result))
 
-    with Reporter(run=run, pace=pace, onward=onward, clock=clock) as progress:
+    with Heartbeat(run=run, forward_to=forward_to, clock=clock) as progress:
         try:
             progress(READING, 0, 1)
-            last = skip_unchanged.last_alike(run=run, now=clock())
+            previous = skip_unchanged.previous_identical_run(run=run, now=clock())
             progress(READING, 1, 1)
-            if last and not (run.forced or output):
+            if previous and not (run.forced or output):
                 if run.kind == Run.Kind.RECOMMEND:
-                    refresh_listings(now=clock(), progress=progress)  # "this month" ends another day
-                end(Run.Status.SUCCEEDED, unchanged_since=last)
-                run.unchanged_since = last
-                return skip_unchanged.in_full(last) | {"skipped": run.outcome}
-            given = run.parameters | ({"output": output} if output else {})
-            if run.kind == Run.Kind.RECLASSIFY:
-                # What is asked for by force is done for books that have not changed, too.
-                given |= {"afresh": run.forced or given["afresh"], "call_help": call_help, "clock": clock}
-            service = _SERVICES[run.kind]
-            return service(run, **given, now=clock(), progress=progress, finish=finish)
+                    refresh_listings(now=clock(), progress=progress)  # "this month" moves on every day
+                end(Run.Status.SUCCEEDED, unchanged_since=previous)
+                run.unchanged_since = previous
+                return skip_unchanged.expand(previous) | {"skipped": run.outcome}
+            context = JobContext(
+                now=clock(),
+                run=run,
+                progress=progress,
+                finish=finish,
+                dispatch_helpers=dispatch_helpers,
+                clock=clock,
+            )
+            parameters = run.parameters | ({"output": output} if output else {})
+            return SERVICES[run.kind](context, **parameters)
         except (RunCancelledError, KeyboardInterrupt):
             end(Run.Status.CANCELLED)
             raise
-        except (RunLostError, *_DATABASE_IS_AWAY):
-            # Another process's now; or the database went away, which is no bug, and nothing can be written:
-            # without a heartbeat the run is taken up again.
+        except (RunLostError, *_DATABASE_ERRORS):
+            # Another process owns the run now, or nothing can be written. A lost database is not a bug of the
+            # job: without a heartbeat the run is queued again.
             raise
         except LibraryError as error:
             end(Run.Status.FAILED, error=error.message)
             raise
         except Exception as error:
-            words = f"{type(error).__name__}: {error}"
-            end(Run.Status.ERRORED, error=words, traceback=traceback.format_exc())
+            message = f"{type(error).__name__}: {error}"
+            end(Run.Status.ERRORED, error=message, traceback=traceback.format_exc())
             raise
-
-
-def _pace(run: Run) -> Pace:
-    """Return the pace by which a run's time is estimated: that of the newest one like it."""
-    run.size = Book.objects.count()
-    Run.objects.filter(pk=run.pk).update(size=run.size)
-    done = Run.objects.filter(kind=run.kind, status=Run.Status.SUCCEEDED, unchanged_since=None)
-    alike = [
-        earlier
-        for earlier in done.order_by("-finished_at").only("size", "timeline", "parameters_digest")[:_LATELY]
-        if earlier.timeline and 1 / _ALIKE <= (run.size or 1) / (earlier.size or 1) <= _ALIKE
-    ]
-    alike.sort(key=lambda earlier: earlier.parameters_digest != run.parameters_digest)
-    if not alike:
-        return Pace(kind=run.kind)
-    return Pace(kind=run.kind, earlier=alike[0].timeline, scale=(run.size or 1) / (alike[0].size or 1))

@@ -1,4 +1,4 @@
-"""A page that imports: a file is checked, mended where it is at fault, and then imported."""
+"""Import page of the admin: check a file, fix faulty rows, then import."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -22,35 +22,44 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from library.errors import LibraryError
-from library.tabular import ImportRefusedError, ImportReport, UnusableFileError, rows_at, with_rows
+from library.tabular import ImportRefusedError, ImportReport, UnusableFileError, replace_rows, rows_at
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-#: Some thousands of rows, checked within a web request's time. The page takes the text along from the
-#: check to the import, so it is well below the longest form (DATA_UPLOAD_MAX_MEMORY_SIZE).
-MOST_BYTES = 2_000_000
-MOST_LINES = 10_000
-#: Faulty rows shown at a time: what is wrong with one is often wrong with all.
-SHOWN = 50
+#: Some thousands of rows, which a web request can check in time. The page carries the text from the check to
+#: the import, so the limit is well below the longest form (DATA_UPLOAD_MAX_MEMORY_SIZE).
+MAX_BYTES = 2_000_000
+MAX_LINES = 10_000
+#: Faulty rows shown at a time: rows often share a fault.
+MAX_FAULTY_ROWS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class Importing:
-    """What a page imports."""
+class ImportSpec:
+    """Configuration of an import page.
+
+    Attributes
+    ----------
+    description : str
+        Meaning of the columns and effect of the rows, for users.
+    permissions : tuple of str
+        Permissions to create and change everything that a file may contain.
+    count_labels : dict
+        Labels of the counts of an `ImportReport` and of the records it has also created.
+    command : str
+        The ``manage.py`` command for files that are too long for the page.
+    importer : callable
+        Called with `path`, `dry_run`, `strict` and `now`.
+    """
 
     title: "StrOrPromise"
-    #: What the columns are and what the rows do, for people.
-    about: "StrOrPromise"
+    description: "StrOrPromise"
     columns: tuple[str, ...]
-    #: The permissions to make and change all that a file brings.
-    needed: tuple[str, ...]
-    #: What is told of an `ImportReport`: its counts, and what it has made, in words.
-    counts: "dict[str, StrOrPromise]"
-    #: Of ``manage.py``; takes what is too long for a page.
+    permissions: tuple[str, ...]
+    count_labels: "dict[str, StrOrPromise]"
     command: str
-    #: Called with `path`, `dry_run`, `strict` and `now`.
-    work: Callable[..., ImportReport]
+    importer: Callable[..., ImportReport]
 
 
 class ImportForm(forms.Form):
@@ -59,7 +68,7 @@ class ImportForm(forms.Form):
         required=False,
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,text/csv"}),
     )
-    #: The name and the text of the file that was checked before.
+    #: Name and text of the file that was checked before.
     name = forms.CharField(required=False)
     text = forms.CharField(required=False, strip=False)
 
@@ -68,41 +77,42 @@ class ImportForm(forms.Form):
         self.command = command
 
     def clean(self) -> dict[str, Any]:
-        """Put what was chosen in the place of what was checked before; `content` is the file's bytes."""
-        given = super().clean() or {}
-        if upload := given.get("file"):
-            # Before it is read: a large upload lies on disk.
-            if upload.size > MOST_BYTES:
+        """Add the bytes of the uploaded file, or of the text checked before, as `content`."""
+        data = super().clean() or {}
+        if upload := data.get("file"):
+            # Checked before reading: a large upload is still on disk.
+            if upload.size > MAX_BYTES:
                 raise forms.ValidationError(self._too_long())
-            given["name"], given["content"] = upload.name, upload.read()
-        elif "file" in given and given.get("text"):
-            given["content"] = given["text"].encode()
+            data["name"], data["content"] = upload.name, upload.read()
+        elif "file" in data and data.get("text"):
+            data["content"] = data["text"].encode()
         else:
             raise forms.ValidationError(_("Choose a file that is not empty."))
-        if given["content"].startswith(b"\x1f\x8b"):
-            raise forms.ValidationError(_("This file is packed. Unpack it first."))
-        if len(given["content"]) > MOST_BYTES or given["content"].count(b"\n") > MOST_LINES:
+        if data["content"].startswith(b"\x1f\x8b"):
+            raise forms.ValidationError(_("This file is compressed. Decompress it first."))
+        if len(data["content"]) > MAX_BYTES or data["content"].count(b"\n") > MAX_LINES:
             raise forms.ValidationError(self._too_long())
-        # The end of it: no folder's name, and no longer than a file's may be.
-        given["name"] = Path(given["name"]).name[-60:].strip(".") or f"{self.command}.csv"
-        return given
+        # The end of the name, without folders and within the limit of file systems.
+        data["name"] = Path(data["name"]).name[-60:].strip(".") or f"{self.command}.csv"
+        return data
 
     def _too_long(self) -> str:
         limits = {
-            "megabytes": number_format(MOST_BYTES / 1_000_000, decimal_pos=0),
-            "lines": number_format(MOST_LINES, force_grouping=True),
+            "megabytes": number_format(MAX_BYTES / 1_000_000, decimal_pos=0),
+            "lines": number_format(MAX_LINES, force_grouping=True),
             "command": self.command,
         }
         text = _(
-            "This page takes up to %(megabytes)s MB and %(lines)s lines; manage.py %(command)s takes more."
+            "This page accepts files up to %(megabytes)s MB and %(lines)s lines. "
+            "For larger files, use manage.py %(command)s."
         )
         return text % limits
 
 
-class ImportingAdmin(ModelAdmin):
-    """Base of the admin classes of what can be imported: a page for that, and a link to it above the list."""
+class ImportAdmin(ModelAdmin):
+    """Base of admin classes with an import page, which is linked above the list."""
 
-    imports: Importing
+    imports: ImportSpec
     list_before_template = "admin_site/import_link.html"
 
     def get_urls(self) -> list[Any]:
@@ -111,40 +121,40 @@ class ImportingAdmin(ModelAdmin):
         return [path("import/", view, name=name), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        title = self.imports.title if self.may_import(request) else ""
+        title = self.imports.title if self.has_import_permission(request) else ""
         return super().changelist_view(request, {"import_title": title} | (extra_context or {}))
 
-    def may_import(self, request: HttpRequest) -> bool:
-        return request.user.has_perms(self.imports.needed)
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perms(self.imports.permissions)
 
-    def note_import(self, request: HttpRequest, *, kept: bool) -> None:
-        """Write down that a file was checked, or imported, in its transaction; for a subclass to do."""
+    def record_import(self, request: HttpRequest, *, imported: bool) -> None:
+        """Record that a file was checked or imported, within its transaction; subclasses override this."""
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the form; a POST shows what a file would bring and what is wrong with it, or imports it."""
-        if not self.may_import(request):
+        """Show the form; a POST checks the file and shows the result, or imports it."""
+        if not self.has_import_permission(request):
             raise PermissionDenied
         form = ImportForm(request.POST or None, request.FILES or None, command=self.imports.command)
         context: dict[str, Any] = {}
         if request.method == "POST" and form.is_valid():
-            given, do = form.cleaned_data, request.POST.get("do", "check")
-            content = given["content"]
-            if given["file"]:
-                do = "check"  # nobody has seen yet what it would do
+            data, action = form.cleaned_data, request.POST.get("do", "check")
+            content = data["content"]
+            if data["file"]:
+                action = "check"  # the user has not seen the effect of this file yet
             else:
-                content = with_rows(text=given["text"], rows=_mended(request)).encode()
+                content = replace_rows(text=data["text"], rows=_corrected_rows(request)).encode()
             with transaction.atomic():
-                report = self._imported(
-                    content, name=given["name"], dry_run=do == "check", strict=do == "import"
+                report = self._run_import(
+                    content, name=data["name"], dry_run=action == "check", strict=action == "import"
                 )
-                kept = do != "check" and not report.get("error")
-                self.note_import(request, kept=kept)
-            if kept:
-                told = ", ".join(f"{words} {number}" for words, number in self._counts(report))
-                self.message_user(request, f"{report['file']}: {told}", messages.SUCCESS)
+                imported = action != "check" and not report.get("error")
+                self.record_import(request, imported=imported)
+            if imported:
+                summary = ", ".join(f"{label} {number}" for label, number in self._counts(report))
+                self.message_user(request, f"{report['file']}: {summary}", messages.SUCCESS)
                 changelist = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
                 return HttpResponseRedirect(reverse(changelist))
-            context = _checked(content, report) | {"counts": self._counts(report)}
+            context = _check_result(content, report) | {"counts": self._counts(report)}
         page = {
             **self.admin_site.each_context(request),
             "title": self.imports.title,
@@ -155,35 +165,38 @@ class ImportingAdmin(ModelAdmin):
         }
         return render(request, "admin_site/import.html", page)
 
-    def _imported(self, content: bytes, *, name: str, dry_run: bool, strict: bool) -> dict[str, Any]:
-        """Return the report of an import; `error` says why nothing was or would be kept."""
-        # A folder of its own: beside the file, no covers and no recordings are found.
+    def _run_import(self, content: bytes, *, name: str, dry_run: bool, strict: bool) -> dict[str, Any]:
+        """Return the report of an import; its `error` is the reason why nothing is imported."""
+        # A folder without other files, so that the importer finds no covers and recordings.
         with TemporaryDirectory() as folder:
             file = Path(folder) / name
             file.write_bytes(content)
             try:
-                report = self.imports.work(path=file, dry_run=dry_run, strict=strict, now=timezone.now())
+                report = self.imports.importer(path=file, dry_run=dry_run, strict=strict, now=timezone.now())
                 return report.as_dict()
-            except ImportRefusedError as refused:
-                return refused.extra | {"error": refused.message}
-            except UnusableFileError as unusable:
-                place = unusable.extra["row"], unusable.extra["column"]
-                problem = {"row": place[0] or 1, "column": place[1], "message": unusable.message}
-                return {"file": name, "problems": [problem], "warnings": [], "error": unusable.message}
+            except ImportRefusedError as error:
+                return error.extra | {"error": error.message}
+            except UnusableFileError as error:
+                problem = {
+                    "row": error.extra["row"] or 1,
+                    "column": error.extra["column"],
+                    "message": error.message,
+                }
+                return {"file": name, "problems": [problem], "warnings": [], "error": error.message}
             except LibraryError as error:
                 return {"file": name, "problems": [], "warnings": [], "error": error.message}
 
     def _counts(self, report: dict[str, Any]) -> list[tuple[str, str]]:
-        counts = report | report.get("made", {})
+        counts = report | report.get("also_created", {})
         return [
-            (str(words), number_format(counts[name], force_grouping=True))
-            for name, words in self.imports.counts.items()
+            (str(label), number_format(counts[name], force_grouping=True))
+            for name, label in self.imports.count_labels.items()
             if counts.get(name)
         ]
 
 
-def _mended(request: HttpRequest) -> dict[int, str]:
-    """Return the rows that were mended on the page, by line."""
+def _corrected_rows(request: HttpRequest) -> dict[int, str]:
+    """Return the rows that were corrected on the page, by line number."""
     fields = ((name.removeprefix("line-"), name) for name in request.POST if name.startswith("line-"))
     return {
         int(line): request.POST[name]
@@ -192,22 +205,22 @@ def _mended(request: HttpRequest) -> dict[int, str]:
     }
 
 
-def _checked(content: bytes, report: dict[str, Any]) -> dict[str, Any]:
-    """Return what the page shows of a file that was looked at."""
+def _check_result(content: bytes, report: dict[str, Any]) -> dict[str, Any]:
+    """Return the template context of a checked file."""
     by_line: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for problem in report["problems"]:
         by_line[problem["row"]].append(problem)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        # It cannot be shown, so it has to be mended where it came from.
+        # The page cannot show it, so the user has to correct the file itself.
         text = ""
-    shown = sorted(by_line)[:SHOWN]
-    rows = rows_at(text=text, lines=shown)
+    lines = sorted(by_line)[:MAX_FAULTY_ROWS]
+    rows = rows_at(text=text, lines=lines)
     return {
         "report": report,
         "text": text,
-        "rows": [(line, rows.get(line), by_line[line]) for line in shown],
+        "rows": [(line, rows.get(line), by_line[line]) for line in lines],
         "faulty": len(by_line),
-        "more": len(by_line) - len(shown),
+        "more": len(by_line) - len(lines),
     }

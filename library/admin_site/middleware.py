@@ -1,4 +1,4 @@
-"""What is done to pages on their way out: the content security policy, and packing."""
+"""Response middleware: the content security policy and compression."""
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
@@ -7,23 +7,23 @@ from django.middleware.gzip import GZipMiddleware
 from django.urls import reverse
 
 
-class PagePolicy(CSPMiddleware):
-    """Send the site's policy, and under the admin's address what its look needs beside."""
+class ContentSecurityPolicyMiddleware(CSPMiddleware):
+    """Send the site's policy and, for the admin site, the additions that its theme needs."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
         if request.path.startswith(reverse("admin:index")):
-            parts.update = settings.ADMIN_CONTENT_SECURITY
+            parts.update = settings.ADMIN_CONTENT_SECURITY_POLICY
         return parts
 
 
-class PackedPages(GZipMiddleware):
-    """Pack pages and nothing else.
+class CompressionMiddleware(GZipMiddleware):
+    """Compress HTML pages only.
 
-    The packer holds back what is streamed until it has enough: the events of a run would be told late. Covers
-    are packed already.
+    Compressing a stream would buffer it, so the events of a job would arrive late. Covers are already
+    compressed.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

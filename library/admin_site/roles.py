@@ -1,7 +1,6 @@
-"""The roles a library starts with, kept as Django groups so that the admin can change them.
+"""The initial roles of a library, stored as Django groups that administrators can change.
 
-`MATRIX` is the one place that says who may do what; ROLES.md beside this file shows it to people, and the
-tests hold both, and every address of the site, against it.
+`MATRIX` is the single source of the permissions. Tests compare ROLES.md and every URL of the site with it.
 """
 
 from django.contrib.auth.models import Group, Permission
@@ -17,17 +16,13 @@ ANALYSTS = "analysts"
 CLIENTS = "catalogue clients"
 ROLES = (ADMINISTRATORS, LIBRARIANS, CIRCULATION, ANALYSTS, CLIENTS)
 
-#: As in a table: View, Add, Change, Delete, and eXport all that is kept of a borrower.
+#: View, Add, Change, Delete, and eXport all data about a borrower.
 _ACTIONS = {"V": "view", "A": "add", "C": "change", "D": "delete", "X": "export"}
 
-# One row a model, one column a role, in the order of ROLES. Only those who need it see borrowers' names:
-# loans, recommendations and feedback say what a person reads, so they follow the borrower.
-# To add a run is to start it, to change one is to cancel it; to change a model version is to promote it, to
-# roll back and to pin; to add a review is to judge a suggestion; to change a reclassification is to undo it,
-# to change a possibly misfiled book is to say that it is right; to add feedback is to give it for a borrower,
-# to delete it is to withdraw it. Who may change categories makes and undoes taxonomy changes.
-# Suggestions, reviews, changes, possibly misfiled books, recommendations and notices can be deleted because
-# deleting a book, a borrower or a loan takes theirs along.
+# One row for each model, one column for each role in the order of ROLES. Loans, recommendations and feedback
+# show what a person reads, so they need the same protection as the borrower. ROLES.md explains what the
+# actions mean for models that are not edited directly. Suggestions, reviews, changes, possible misfiles,
+# recommendations and notices can be deleted because deleting a book, a borrower or a loan deletes them too.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "catalogue.category": ("VACD", "VACD", "V", "V", "V"),
     "catalogue.taxonomychange": ("V", "V", "", "V", ""),
@@ -48,14 +43,14 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "analytics.statistics": ("V", "V", "", "V", ""),
     "analytics.scheduledreport": ("VACD", "VACD", "", "V", ""),
     "classifier.suggestion": ("VD", "VD", "", "V", ""),
-    "classifier.reclassification": ("VC", "VC", "", "V", ""),
+    "classifier.batch": ("VC", "VC", "", "V", ""),
     "classifier.change": ("VD", "VD", "", "V", ""),
     "classifier.misfiled": ("VCD", "VCD", "", "V", ""),
     "classifier.recommendation": ("VD", "VD", "", "", ""),
     "classifier.feedback": ("VAD", "VAD", "", "", ""),
     "classifier.review": ("VAD", "VAD", "", "", ""),
     "classifier.modelversion": ("VC", "VC", "", "V", ""),
-    "classifier.alarm": ("V", "V", "", "V", ""),
+    "classifier.alert": ("V", "V", "", "V", ""),
     "classifier.driftreport": ("V", "V", "", "V", ""),
     "classifier.run": ("VAC", "VAC", "", "V", ""),
     "people.auditentry": ("V", "", "", "", ""),
@@ -72,22 +67,17 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
 
 
 class RolesError(LibraryError):
-    """The permissions that the roles are made of are not there."""
+    """A permission that a role needs does not exist."""
 
 
 def permissions_of(*, role: str) -> dict[str, set[str]]:
-    """Return what a role may do, by model.
-
-    Parameters
-    ----------
-    role : str
-        One of `ROLES`.
+    """Return the permissions of a role by model.
 
     Returns
     -------
     dict
-        Codenames such as ``view_book`` by labels such as ``catalogue.book``; models of which the role may
-        do nothing are left out.
+        Codenames such as ``view_book`` by model labels such as ``catalogue.book``, without models that the
+        role has no permission for.
     """
     column = ROLES.index(role)
     return {
@@ -99,19 +89,16 @@ def permissions_of(*, role: str) -> dict[str, set[str]]:
 
 @transaction.atomic
 def ensure_roles() -> dict[str, Group]:
-    """Make the groups of the roles, or give existing ones the permissions they lack.
+    """Create the groups of the roles, or add missing permissions to existing ones.
 
-    Returns
-    -------
-    dict
-        The groups by role; permissions that were added by hand are kept.
+    Permissions that an administrator has added stay.
 
     Raises
     ------
     RolesError
-        If a permission is missing because the database was not migrated.
+        If a permission does not exist because the database is not migrated.
     """
-    known = {
+    existing = {
         (app_label, codename): pk
         for pk, app_label, codename in Permission.objects.values_list(
             "pk", "content_type__app_label", "codename"
@@ -123,11 +110,11 @@ def ensure_roles() -> dict[str, Group]:
         wanted = []
         for label, codenames in permissions_of(role=role).items():
             app_label = label.partition(".")[0]
-            if any((app_label, codename) not in known for codename in codenames):
+            if any((app_label, codename) not in existing for codename in codenames):
                 raise RolesError(
-                    _("The permissions of %(model)s are missing. Run: manage.py migrate") % {"model": label},
+                    _("Permissions for %(model)s are missing. Run: manage.py migrate") % {"model": label},
                     model=label,
                 )
-            wanted += [known[app_label, codename] for codename in codenames]
+            wanted += [existing[app_label, codename] for codename in codenames]
         groups[role].permissions.add(*wanted)
     return groups

@@ -1,4 +1,4 @@
-"""Addresses of the pages around the admin."""
+"""URLs of the public pages and media files."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The pages around the admin."""
+"""Public pages and media files."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -9,11 +9,11 @@ from django.views.static import serve
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Show where the desk and the API are."""
+    """Show links to the admin site and the API."""
     return render(request, "admin_site/home.html")
 
 
 @require_safe
 def media(request: HttpRequest, path: str, *, folder: str) -> HttpResponseBase:
-    """Send the file of a cover or a recording: few on a page. A proxy in front may send them itself."""
+    """Serve a cover or a recording. Pages have few of them; a proxy in front may serve them instead."""
     return serve(request, path, document_root=str(settings.MEDIA_ROOT / folder))

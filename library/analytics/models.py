@@ -1,8 +1,8 @@
-"""Summary tables: what happened at the desk, counted by day, so that no page counts millions of events.
+"""Summary tables of circulation by day, so that no page has to count millions of events.
 
-They are made by `library.analytics.services.refresh` and can be made anew at any time, from `LoanEvent` and,
-as to what is held, from the catalogue. None of them has a borrower, and no table has two of title, borrower's
-category and book's category.
+`library.analytics.services.refresh` fills them and can rebuild them at any time from `LoanEvent` and, for
+holdings, from the catalogue. No table identifies a borrower, and none combines title, borrower category and
+book category.
 """
 
 from django.db import models
@@ -13,13 +13,13 @@ from library.people.models import BorrowerCategory
 
 
 class Statistics(models.Model):
-    """The one row that says how fresh the summary tables are; a refresh locks it while it writes.
+    """The single row with the time of the last refresh, which locks it while it writes.
 
-    Who may view it may see the statistics.
+    The permission to view this model is the permission to see all statistics.
     """
 
-    #: All events written before are counted; null: nothing has been counted yet.
-    refreshed_at = models.DateTimeField(_("counted up to"), null=True)
+    #: All events written before this time are counted; null: nothing has been counted yet.
+    refreshed_at = models.DateTimeField(_("last updated"), null=True)
 
     class Meta:
         verbose_name = _("statistics")
@@ -32,25 +32,25 @@ class Statistics(models.Model):
 
 
 class CountedDay(models.Model):
-    """How many events a day had when it was counted: one that has other numbers now is counted anew."""
+    """Event numbers of a day when it was counted; a day whose numbers differ now is counted again."""
 
     day = models.DateField(_("day"), primary_key=True)
     events = models.PositiveIntegerField(_("events"))
-    # A borrower's category may be cut from events, and a loan deleted.
+    # Anonymisation may remove a borrower's category from events, and a loan may be deleted.
     with_category = models.PositiveIntegerField(_("events with a borrower category"))
-    with_loan = models.PositiveIntegerField(_("events with a loan"))
+    with_loan = models.PositiveIntegerField(_("events linked to a loan"))
 
     class Meta:
-        verbose_name = _("counted day")
-        verbose_name_plural = _("counted days")
+        verbose_name = _("daily event count")
+        verbose_name_plural = _("daily event counts")
         default_permissions = ()
 
     def __str__(self) -> str:
         return self.day.isoformat()
 
 
-class _AtBranch(models.Model):
-    # Few branches: an index would help nobody.
+class _BranchTotal(models.Model):
+    # There are few branches: an index would not help.
     branch = models.ForeignKey(
         Branch, models.CASCADE, null=True, related_name="+", verbose_name=_("branch"), db_index=False
     )
@@ -60,7 +60,7 @@ class _AtBranch(models.Model):
         default_permissions = ()
 
 
-class _OfCategory(models.Model):
+class _CategoryTotal(models.Model):
     category = models.ForeignKey(
         Category, models.CASCADE, null=True, related_name="+", verbose_name=_("category"), db_index=False
     )
@@ -70,8 +70,8 @@ class _OfCategory(models.Model):
         default_permissions = ()
 
 
-class DayCount(_AtBranch):
-    """What happened on a day at a branch; subclasses say for what."""
+class DayCount(_BranchTotal):
+    """Events of one day at one branch; subclasses add the grouping."""
 
     METRICS = ("checkouts", "renewals", "checkins", "late", "holds")
 
@@ -90,24 +90,24 @@ class DayCount(_AtBranch):
         return f"{self.day:%Y-%m-%d}: {self.checkouts}"
 
 
-class CategoryDay(DayCount, _OfCategory):
-    """A day by the category that the books are filed under now, or were at the last refresh."""
+class CategoryDay(DayCount, _CategoryTotal):
+    """Daily total by the books' category as of the last refresh."""
 
     class Meta(DayCount.Meta):
-        verbose_name = _("day by category")
-        verbose_name_plural = _("days by category")
+        verbose_name = _("daily total by category")
+        verbose_name_plural = _("daily totals by category")
         indexes = [models.Index(fields=["day"], name="category_day_day")]
 
 
-class CategoryMonth(_AtBranch, _OfCategory):
-    """The days of a month by category put together, for what looks back over years."""
+class CategoryMonth(_BranchTotal, _CategoryTotal):
+    """Monthly total by category, for statistics over years."""
 
     month = models.DateField(_("month"))
     checkouts = models.PositiveIntegerField(_("checkouts"))
 
     class Meta:
-        verbose_name = _("month by category")
-        verbose_name_plural = _("months by category")
+        verbose_name = _("monthly total by category")
+        verbose_name_plural = _("monthly totals by category")
         default_permissions = ()
         indexes = [models.Index(fields=["month"], name="category_month_month")]
 
@@ -116,20 +116,20 @@ class CategoryMonth(_AtBranch, _OfCategory):
 
 
 class ItemTypeDay(DayCount):
-    """A day by the item type that the copies had then."""
+    """Daily total by the copies' item type at the time."""
 
     item_type = models.ForeignKey(
         ItemType, models.CASCADE, null=True, related_name="+", verbose_name=_("item type"), db_index=False
     )
 
     class Meta(DayCount.Meta):
-        verbose_name = _("day by item type")
-        verbose_name_plural = _("days by item type")
+        verbose_name = _("daily total by item type")
+        verbose_name_plural = _("daily totals by item type")
         indexes = [models.Index(fields=["day"], name="item_type_day_day")]
 
 
 class BorrowerCategoryDay(DayCount):
-    """A day by the category that the borrowers had then, as far as it is not forgotten."""
+    """Daily total by the borrowers' category at the time, unless it was anonymised."""
 
     borrower_category = models.ForeignKey(
         BorrowerCategory,
@@ -141,53 +141,53 @@ class BorrowerCategoryDay(DayCount):
     )
 
     class Meta(DayCount.Meta):
-        verbose_name = _("day by borrower category")
-        verbose_name_plural = _("days by borrower category")
+        verbose_name = _("daily total by borrower category")
+        verbose_name_plural = _("daily totals by borrower category")
         indexes = [models.Index(fields=["day"], name="borrower_category_day_day")]
 
 
 class TitleUse(models.Model):
-    """A title's use since ever; a title that came after the last refresh has no row yet."""
+    """Lifetime use of a title; titles added after the last refresh have no row yet."""
 
     book = models.OneToOneField(
         Book, models.CASCADE, primary_key=True, related_name="use", verbose_name=_("book")
     )
-    #: Under which its days were counted: a title filed elsewhere since has them counted anew.
+    #: Category that its days were counted under; if the title moves, the refresh counts them again.
     category = models.ForeignKey(
         Category, models.SET_NULL, null=True, related_name="+", verbose_name=_("category"), db_index=False
     )
     checkouts = models.PositiveIntegerField(_("checkouts"))
-    #: Null: never.
+    #: Null: never borrowed.
     last_checkout = models.DateField(_("last checkout"), null=True, db_index=True)
 
     class Meta:
-        verbose_name = _("use of a title")
-        verbose_name_plural = _("use of titles")
+        verbose_name = _("title usage record")
+        verbose_name_plural = _("title usage records")
         default_permissions = ()
 
     def __str__(self) -> str:
         return f"{self.book}: {self.checkouts}"
 
 
-class HoldingCount(_AtBranch, _OfCategory):
-    """What is held of a category and decade at a branch, without lost and withdrawn copies.
+class HoldingCount(_BranchTotal, _CategoryTotal):
+    """Holdings of a category and decade at a branch, without lost and withdrawn copies.
 
-    A title with copies at two branches is counted at both, so that no sum over branches is right: the rows
-    without a branch are of all copies.
+    A title with copies at two branches counts at both, so sums over branches are wrong. Use the rows without
+    a branch for all copies together.
     """
 
-    #: The first year of the ten in which the titles appeared.
-    decade = models.SmallIntegerField(_("decade"), null=True)
+    #: First year of the decade of publication.
+    decade = models.SmallIntegerField(_("publication decade"), null=True)
     copies = models.PositiveIntegerField(_("copies"))
     titles = models.PositiveIntegerField(_("titles"))
-    lent = models.PositiveIntegerField(_("titles ever lent"))
-    #: Fewer than ``POPULARITY_MIN`` times.
-    seldom_lent = models.PositiveIntegerField(_("titles seldom lent"))
-    years = models.BigIntegerField(_("sum of years"), null=True)
+    borrowed = models.PositiveIntegerField(_("titles borrowed at least once"))
+    #: Borrowed at least once, but fewer than ``POPULARITY_MIN`` times.
+    rarely_borrowed = models.PositiveIntegerField(_("rarely borrowed titles"))
+    year_sum = models.BigIntegerField(_("sum of publication years"), null=True)
 
     class Meta:
-        verbose_name = _("count of holdings")
-        verbose_name_plural = _("counts of holdings")
+        verbose_name = _("holdings count")
+        verbose_name_plural = _("holdings counts")
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -195,18 +195,18 @@ class HoldingCount(_AtBranch, _OfCategory):
 
 
 class BorrowerMonth(models.Model):
-    """How many borrowers came in a month, counted while it is known who they were."""
+    """Borrowers of a month, counted before their loans are anonymised."""
 
     month = models.DateField(_("month"), primary_key=True)
     new = models.PositiveIntegerField(_("new borrowers"))
     returning = models.PositiveIntegerField(_("returning borrowers"))
     checkouts = models.PositiveIntegerField(_("checkouts"))
-    #: Of borrowers who were forgotten, or are left out of statistics.
-    unknown = models.PositiveIntegerField(_("checkouts of unknown borrowers"))
+    #: Checkouts that were anonymised, or by borrowers excluded from statistics.
+    unattributed = models.PositiveIntegerField(_("unattributed checkouts"))
 
     class Meta:
-        verbose_name = _("borrowers of a month")
-        verbose_name_plural = _("borrowers of months")
+        verbose_name = _("monthly borrower count")
+        verbose_name_plural = _("monthly borrower counts")
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -214,19 +214,19 @@ class BorrowerMonth(models.Model):
 
 
 class ScheduledReport(models.Model):
-    """A page of the statistics that somebody gets by e-mail, week by week or month by month."""
+    """A page of the statistics sent by e-mail every week or month."""
 
     class Page(models.TextChoices):
         OVERVIEW = "overview", _("Overview")
-        TITLES = "titles", _("Most and least borrowed")
-        COLLECTION = "collection", _("Use of the collection")
+        TITLES = "titles", _("Top and bottom titles")
+        COLLECTION = "collection", _("Collection use")
         RETURNS = "returns", _("Returns")
-        BORROWERS = "borrowers", _("New and returning borrowers")
+        BORROWERS = "borrowers", _("Borrower activity")
         FORECAST = "forecast", _("Demand forecast")
         PURCHASE = "purchase", _("Purchase suggestions")
         WEEDING = "weeding", _("Weeding candidates")
 
-    class Every(models.TextChoices):
+    class Frequency(models.TextChoices):
         WEEK = "week", _("week")
         MONTH = "month", _("month")
 
@@ -235,9 +235,12 @@ class ScheduledReport(models.Model):
         CHINESE = "zh-hans", "简体中文"
 
     page = models.CharField(_("report"), max_length=20, choices=Page)
-    email = models.EmailField(_("e-mail"))
-    every = models.CharField(
-        _("every"), max_length=5, choices=Every, help_text=_("It is sent when a week or a month is over.")
+    email = models.EmailField(_("email"))
+    frequency = models.CharField(
+        _("reporting period"),
+        max_length=5,
+        choices=Frequency,
+        help_text=_("Sent at the end of each week or month."),
     )
     language = models.CharField(_("language"), max_length=7, choices=Language, default=Language.ENGLISH)
     branch = models.ForeignKey(
@@ -246,9 +249,9 @@ class ScheduledReport(models.Model):
     category = models.ForeignKey(
         Category, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("category")
     )
-    #: The first day of the period that was told of last; null: none was.
-    sent_for = models.DateField(_("sent for"), null=True, editable=False)
-    problem = models.CharField(_("problem"), max_length=100, blank=True, editable=False)
+    #: First day of the last period sent; null: none yet.
+    last_period_sent = models.DateField(_("last period sent"), null=True, editable=False)
+    delivery_error = models.CharField(_("delivery error"), max_length=100, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("scheduled report")

@@ -1,4 +1,4 @@
-"""Celery tasks: each calls one service, with the time."""
+"""Celery tasks of the statistics: each calls one service with the current time."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from library.analytics.services import refresh, reports
 
 @shared_task
 def refresh_statistics() -> dict[str, Any]:
-    """Bring the summary tables of the statistics up to date."""
+    """Update the summary tables."""
     return refresh.refresh_statistics(now=timezone.now())
 
 
 @shared_task
 def send_reports() -> dict[str, int]:
-    """Send the reports whose week or month is over."""
+    """Send the reports of the week or month that has ended."""
     return reports.send_reports(now=timezone.now())

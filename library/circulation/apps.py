@@ -8,7 +8,7 @@ class CirculationConfig(AppConfig):
     verbose_name = _("Circulation")
 
     def ready(self) -> None:
-        # Needs the models, which are there only now.
+        # Imports the models, which are loaded only now.
         from library.circulation.selectors.export import add_circulation
 
         add_circulation()

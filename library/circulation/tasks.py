@@ -1,4 +1,4 @@
-"""Celery tasks: each calls one service, with the time."""
+"""Celery tasks of circulation; each calls one service with the current time."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from library.circulation.services import anonymisation, hold_maintenance, notice
 
 
 @shared_task
-def tend_holds() -> dict[str, int]:
-    """End the holds not fetched in time; wake the suspended ones."""
-    return hold_maintenance.tend_holds(now=timezone.now())
+def maintain_holds() -> dict[str, int]:
+    """Expire uncollected holds and resume suspended ones."""
+    return hold_maintenance.maintain_holds(now=timezone.now())
 
 
 @shared_task
 def send_notices() -> dict[str, Any]:
-    """Tell borrowers what is due, overdue, or ready for them."""
+    """Send due notices to borrowers."""
     return notices.send_notices(now=timezone.now())
 
 
 @shared_task
-def forget_loans() -> dict[str, Any]:
-    """Forget who had the loans and holds whose time is over."""
-    return anonymisation.forget_loans(now=timezone.now()).as_dict()
+def anonymise_loans() -> dict[str, Any]:
+    """Anonymise loans and holds whose retention period is over."""
+    return anonymisation.anonymise_loans(now=timezone.now()).as_dict()

@@ -1,4 +1,4 @@
-"""The demo's catalogue records."""
+"""Generate the catalogue records of the demo."""
 
 import random
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from library.demo.categories import LEAVES
 Author = tuple[str, str]
 
 AUTHORS_PER_BOOK = 0.6
-TRUE_TO_CATEGORY = 0.4  # chance that author and publisher are of the book's own field
+OWN_FIELD = 0.4  # probability that an author or publisher belongs to the book's own field
 COAUTHORED = 0.12
-NEW_TITLE_TRIES = 20
+MAX_TITLE_TRIES = 20
 
 
 class DemoBook(NamedTuple):
-    """A row of ``books.csv`` (without the cover), its true category, and its author in Latin letters."""
+    """A row of ``books.csv`` (without the cover), with the true category and the author in Latin letters."""
 
     id: str
     title: str
@@ -33,38 +33,31 @@ class DemoBook(NamedTuple):
     author_latin: str
 
 
-def write_books(
+def generate_books(
     *, rng: random.Random, titles: int, latest_year: int, progress: Callable[[str, int, int], None]
 ) -> list[DemoBook]:
-    """Write catalogue records: shares of the categories as in the table, half Chinese, half English.
+    """Generate books in order of id, half Chinese, half English, with the shares of `LEAVES`.
 
     Parameters
     ----------
-    rng : random.Random
-        Where chance comes from.
     titles : int
-        How many.
+        Number of books.
     latest_year : int
-        No book is published after this year.
+        Latest year of publication.
     progress : callable
         ``progress(phase, done, total)``.
-
-    Returns
-    -------
-    list of DemoBook
-        In the order of their ids.
     """
     kinds = _kinds(rng=rng, titles=titles)
     authors = _authors(rng=rng, kinds=kinds)
     books: list[DemoBook] = []
-    taken: set[str] = set()
+    used_titles: set[str] = set()
     for number, (category, language) in enumerate(kinds, start=1):
-        text = texts.write(rng=rng, category=category, language=language)
-        for _ in range(NEW_TITLE_TRIES):
-            if text.title not in taken:
+        text = texts.generate_text(rng=rng, category=category, language=language)
+        for _ in range(MAX_TITLE_TRIES):
+            if text.title not in used_titles:
                 break
-            text = texts.write(rng=rng, category=category, language=language)
-        taken.add(text.title)
+            text = texts.generate_text(rng=rng, category=category, language=language)
+        used_titles.add(text.title)
         credited = [_author(rng=rng, authors=authors, category=category, language=language)]
         if rng.random() < COAUTHORED:
             second = _author(rng=rng, authors=authors, category=category, language=language)
@@ -76,7 +69,7 @@ def write_books(
                 subtitle=text.subtitle,
                 authors="; ".join(name for name, _ in credited),
                 publisher=_publisher(rng=rng, category=category, language=language),
-                # Libraries hold more new books than old ones.
+                # Libraries have more new books than old ones.
                 year=latest_year - int(rng.random() ** 2 * 35),
                 language=language,
                 isbn=_isbn(number),
@@ -90,7 +83,7 @@ def write_books(
 
 
 def _kinds(*, rng: random.Random, titles: int) -> list[tuple[str, str]]:
-    """Category and language of each book: exact shares, in random order."""
+    """Return category and language of each book: exact shares, in random order."""
     bounds, total = [], 0.0
     for leaf in LEAVES.values():
         total += leaf.share
@@ -107,7 +100,7 @@ def _kinds(*, rng: random.Random, titles: int) -> list[tuple[str, str]]:
 
 
 def _authors(*, rng: random.Random, kinds: list[tuple[str, str]]) -> dict[str, dict[str, list[Author]]]:
-    """By language and home category; fewer than books, so that some wrote several."""
+    """Return authors by language and own category; fewer than books, so that some wrote several."""
     authors: dict[str, dict[str, list[Author]]] = {
         language: {notation: [] for notation in LEAVES} for language in names.PUBLISHERS
     }
@@ -120,22 +113,22 @@ def _authors(*, rng: random.Random, kinds: list[tuple[str, str]]) -> dict[str, d
 def _author(
     *, rng: random.Random, authors: dict[str, dict[str, list[Author]]], category: str, language: str
 ) -> Author:
-    if rng.random() < TRUE_TO_CATEGORY:
+    if rng.random() < OWN_FIELD:
         return rng.choice(authors[language][category])
-    return rng.choice([author for home in authors[language].values() for author in home])
+    return rng.choice([author for group in authors[language].values() for author in group])
 
 
 def _publisher(*, rng: random.Random, category: str, language: str) -> str:
     publishers = names.PUBLISHERS[language]
-    if rng.random() < TRUE_TO_CATEGORY:
+    if rng.random() < OWN_FIELD:
         return publishers[list(LEAVES).index(category) % len(publishers)]
     return rng.choice(publishers)
 
 
 def _isbn(number: int) -> str:
-    """Return a valid ISBN that no book bears: no country or agency has been given the group 979-9.
+    """Return a valid ISBN of no real book: the group 979-9 is not assigned to any country or agency.
 
-    979-0 would be free of books too, but belongs to printed music, whose numbers exist.
+    979-0 has no books either, but belongs to printed music, whose numbers exist.
     """
     digits = f"9799{number:08d}"
     return digits + str(ean.calc_check_digit(digits))

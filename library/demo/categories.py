@@ -1,13 +1,13 @@
-"""The demo's classification: a tree of two levels, books filed under its leaves."""
+"""The classification of the demo: a tree of two levels, with books in its leaves."""
 
 from typing import NamedTuple
 
 
 class DemoCategory(NamedTuple):
-    """A row of ``categories.csv``, and for a leaf what the generators need to know of it.
+    """A row of ``categories.csv``, with parameters of the generators for leaves.
 
-    ``share`` is the leaf's part of the books. ``companion`` is what its readers often borrow as well;
-    it is never a sibling, so that loans confuse other categories than texts do.
+    ``share`` is the leaf's share of the books. ``companion`` is a leaf that its borrowers often borrow too.
+    It is never a sibling, so that loans confuse other categories than texts do.
     """
 
     notation: str

@@ -1,7 +1,7 @@
-"""Covers drawn with shapes, in house styles that lean towards a category without giving it away.
+"""Draw covers from shapes, in house styles that correlate with a category without revealing it.
 
-Only Latin letters are drawn: Pillow's built-in font has no others, and no font file may be counted on.
-A Chinese book therefore bears its author's name in Latin letters.
+Only Latin letters are drawn: Pillow's built-in font has no others, and other fonts may be missing. The cover
+of a Chinese book therefore shows the name of its author in Latin letters.
 """
 
 import colorsys
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 SIZE = (200, 300)
-SCALE = 2  # drawn twice as large and reduced, for smooth edges
+SCALE = 2  # drawn at twice the size and reduced, for smooth edges
 WIDTH, HEIGHT = SIZE[0] * SCALE, SIZE[1] * SCALE
 MARGIN = 32
 
-# Hue, lightness and saturation of background, two shapes and the ink.
+# Hue, lightness and saturation of background, two shapes and ink.
 PALETTES: dict[str, tuple[tuple[float, float, float], ...]] = {
     "wine": ((0.97, 0.25, 0.50), (0.99, 0.45, 0.55), (0.10, 0.75, 0.55), (0.11, 0.93, 0.60)),
     "mist": ((0.55, 0.88, 0.25), (0.56, 0.68, 0.25), (0.62, 0.52, 0.22), (0.60, 0.22, 0.30)),
@@ -38,8 +38,8 @@ PALETTES: dict[str, tuple[tuple[float, float, float], ...]] = {
     "paprika": ((0.05, 0.54, 0.80), (0.02, 0.45, 0.75), (0.13, 0.75, 0.85), (0.12, 0.96, 0.60)),
 }
 
-# The favourites of a category, best first: palettes, motifs, layouts. A palette is the first choice of
-# one category and the second of another, of a different branch than the texts confuse it with.
+# The favourite palettes, motifs and layouts of a category, best first. A palette is the first choice of one
+# category and the second of another, from a different branch than the one its texts resemble.
 STYLES: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
     "LIT.NOV": (("wine", "parchment"), ("mountains", "facade"), ("foot", "label")),
     "LIT.POE": (("mist", "studio"), ("waves", "leaves"), ("frame", "banner")),
@@ -52,14 +52,14 @@ STYLES: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
     "ART.VIS": (("studio", "paprika"), ("strokes", "stars"), ("label", "stripe")),
     "ART.COO": (("paprika", "moss"), ("plates", "strokes"), ("foot", "frame")),
 }
-FIRST, SECOND = 0.62, 0.14  # chances of the favourites; else any
+FIRST, SECOND = 0.62, 0.14  # probabilities of the favourites; otherwise any
 
 
 class Layout(NamedTuple):
-    """Where motif and words stand; a panel, in the ink's opposite, carries the words."""
+    """The boxes of motif and text; a panel in the background colour carries the text."""
 
     motif: Box
-    words: Box
+    text: Box
     panel: Box | None
 
 
@@ -73,21 +73,11 @@ LAYOUTS = {
 
 
 def draw_cover(*, rng: random.Random, book: DemoBook) -> "Image":
-    """Draw the cover of a book.
+    """Draw the cover of a book as an RGB image of `SIZE` pixels.
 
-    Parameters
-    ----------
-    rng : random.Random
-        Where chance comes from.
-    book : DemoBook
-        Its category leans the style; its title (or author, for a Chinese book) is written on it.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, `SIZE` pixels.
+    The category biases the style. The cover shows the title or, for a Chinese book, the author.
     """
-    # Imported here: web processes import the library, but draw nothing.
+    # Imported here: web processes import this package, but draw nothing.
     from PIL import Image, ImageDraw
 
     palettes, motifs, layouts = STYLES[book.category]
@@ -109,8 +99,8 @@ def draw_cover(*, rng: random.Random, book: DemoBook) -> "Image":
         draw.rectangle((34, 34, WIDTH - 34, HEIGHT - 34), outline=shapes[0], width=2)
     if name == "stripe":
         _mark(draw=draw, centre=(WIDTH - 56, HEIGHT - 56), colours=shapes)
-    _write_words(draw=draw, box=layout.words, book=book, ink=ink, centred=name in ("label", "frame"))
-    # The fold of the binding, a little darker than the board.
+    _write_text(draw=draw, box=layout.text, book=book, ink=ink, centred=name in ("label", "frame"))
+    # The fold of the binding, slightly darker.
     fold = Image.new("L", image.size, 0)
     ImageDraw.Draw(fold).rectangle((10, 0, 15, HEIGHT), fill=40)
     image.paste((0, 0, 0), mask=fold)
@@ -118,7 +108,7 @@ def draw_cover(*, rng: random.Random, book: DemoBook) -> "Image":
 
 
 def save_cover(*, rng: random.Random, book: DemoBook, path: Path) -> None:
-    """Draw the cover of a book into a JPEG file."""
+    """Draw the cover of a book and save it as JPEG."""
     draw_cover(rng=rng, book=book).save(path, "JPEG", quality=88)
 
 
@@ -132,7 +122,7 @@ def _favourite(rng: random.Random, favourites: Sequence[str], choices: Sequence[
 
 
 def _colours(*, rng: random.Random, palette: str) -> list[Colour]:
-    """Shades of a palette: no two printings look quite alike."""
+    """Return a palette with random shifts in hue and lightness."""
     turn, light = rng.gauss(0, 0.025), rng.gauss(0, 0.03)
     colours = []
     for hue, lightness, saturation in PALETTES[palette]:
@@ -143,14 +133,14 @@ def _colours(*, rng: random.Random, palette: str) -> list[Colour]:
 
 
 def _mark(*, draw: "ImageDraw", centre: tuple[int, int], colours: list[Colour]) -> None:
-    """The publisher's mark: a disc in a ring."""
+    """Draw the publisher's mark: a disc in a ring."""
     x, y = centre
     draw.ellipse((x - 26, y - 26, x + 26, y + 26), outline=colours[0], width=5)
     draw.ellipse((x - 13, y - 13, x + 13, y + 13), fill=colours[1])
 
 
-def _write_words(*, draw: "ImageDraw", box: Box, book: DemoBook, ink: Colour, centred: bool) -> None:
-    """Write title and author into a box, as large as they fit."""
+def _write_text(*, draw: "ImageDraw", box: Box, book: DemoBook, ink: Colour, centred: bool) -> None:
+    """Write title and author into a box, in the largest size that fits."""
     left, top, right, bottom = box
     title = book.author_latin.upper() if book.language == "zh" else book.title
     author = str(book.year) if book.language == "zh" else book.author_latin

@@ -1,4 +1,4 @@
-"""A demo library as files in the import format: invented throughout, and the same for the same seed."""
+"""Generate a demo library as files in the import format: fictitious, and reproducible from the seed."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from library.demo.books import DemoBook, write_books
+from library.demo.books import DemoBook, generate_books
 from library.demo.categories import CATEGORIES
 from library.demo.covers import save_cover
-from library.demo.loans import DemoLoan, DemoSizeError, lend
+from library.demo.loans import DemoLoan, DemoSizeError, generate_loans
 
 WITH_COVER = 0.75
 BOOK_COLUMNS = (
@@ -20,7 +20,7 @@ BOOK_COLUMNS = (
 
 @dataclass(frozen=True)
 class DemoFiles:
-    """Where the demo lies. ``answers.csv`` is for tests and is never imported."""
+    """The paths of a demo. ``true_categories.csv`` is for tests and is never imported."""
 
     folder: Path
 
@@ -41,8 +41,8 @@ class DemoFiles:
         return self.folder / "covers"
 
     @property
-    def answers(self) -> Path:
-        return self.folder / "answers.csv"
+    def true_categories(self) -> Path:
+        return self.folder / "true_categories.csv"
 
 
 def generate(
@@ -56,50 +56,45 @@ def generate(
     now: datetime,
     progress: Callable[[str, int, int], None],
 ) -> DemoFiles:
-    """Write a demo library: books, categories, loans, covers, and the answers.
+    """Write a demo library: books, categories, loans, covers and true categories.
 
     Parameters
     ----------
     folder : Path
-        Made where missing; an earlier demo in it is replaced.
+        Created if missing; an earlier demo in it is replaced.
     seed : int
-        With the same seed, numbers, `now` and Pillow, every file is the same to the byte.
+        The same seed, numbers, `now` and version of Pillow give byte-identical files.
     titles, borrowers, loans : int
-        How many, exactly.
+        Exact numbers.
     uncategorised : float
-        Part of the titles (rounded) whose category is left out of ``books.csv``.
+        Fraction of the titles (rounded) without a category in ``books.csv``.
     now : datetime
-        Aware; the history ends here.
+        Aware; the end of the loan history.
     progress : callable
         ``progress(phase, done, total)``.
-
-    Returns
-    -------
-    DemoFiles
-        The paths.
 
     Raises
     ------
     DemoSizeError
-        If the numbers do not fit together.
+        If the numbers are inconsistent.
     """
     if titles < 1 or not 0 <= uncategorised <= 1:
         raise DemoSizeError(
-            f"A demo needs one title at least and a part between 0 and 1 without category, "
+            "A demo needs at least one title and a fraction of uncategorised titles between 0 and 1, "
             f"not {titles} titles and {uncategorised}.",
             titles=titles,
             uncategorised=uncategorised,
         )
     files = DemoFiles(folder)
-    # A stream of chance for each: a change to the covers leaves the loans as they are.
-    books = write_books(
+    # Independent random streams: a change to the covers does not change the loans.
+    books = generate_books(
         rng=random.Random(f"{seed} books"),
         titles=titles,
-        # Older than the loans, so that no book is borrowed before it is published.
+        # Before the first loan, so that no book is borrowed before it is published.
         latest_year=now.astimezone(UTC).year - 3,
         progress=progress,
     )
-    lendings = lend(
+    demo_loans = generate_loans(
         rng=random.Random(f"{seed} loans"),
         books=books,
         borrowers=borrowers,
@@ -131,16 +126,16 @@ def generate(
     _write_csv(
         files.loans,
         ("borrower", "book", "borrowed_at", "returned_at", "due_at", "renewals"),
-        map(_loan_row, lendings),
+        map(_loan_row, demo_loans),
     )
-    _write_csv(files.answers, ("id", "category"), ((book.id, book.category) for book in books))
+    _write_csv(files.true_categories, ("id", "category"), ((book.id, book.category) for book in books))
     return files
 
 
 def _write_covers(
     *, rng: random.Random, books: list[DemoBook], folder: Path, progress: Callable[[str, int, int], None]
 ) -> dict[str, str]:
-    """Draw covers for three books in four; return the file names by book."""
+    """Draw covers for three quarters of the books; return the file names by book id."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("demo-*.jpg"):
         old.unlink()
@@ -168,7 +163,7 @@ def _utc(moment: datetime) -> str:
 
 
 def _write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str | int]]) -> None:
-    # Imported here: it comes with Django, which nothing else here needs.
+    # Imported here: it needs Django, which nothing else here needs.
     from library.tabular import CsvWriter
 
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""What is drawn on the demo's covers. A motif fills a box with shapes in the colours it is given."""
+"""Motifs of the demo's covers. Each fills a box with shapes in the given colours."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Authors and publishers that cannot be taken for real ones: names put together from syllables."""
+"""Fictitious authors, with names combined from syllables, and publishers that are clearly not real."""
 
 import random
 
@@ -11,7 +11,7 @@ _ENDS = (
     "bek", "dran", "fi", "gorn", "ith", "lan", "mir", "nok", "pha", "rus", "sen", "tov", "vel", "wyn", "zar",
 )  # fmt: skip
 
-# Pen names: what someone does with something, then what they are ("star-herding gardener").
+# Pen names combine an activity and an occupation ("star-herding gardener").
 _PEN_NAMES = {
     "听澜": "Tinglan", "砚溪": "Yanxi", "青蘅": "Qingheng", "墨渚": "Mozhu", "竹屿": "Zhuyu",
     "松笺": "Songjian", "云笠": "Yunli", "荷砚": "Heyan", "枕石": "Zhenshi", "拾萤": "Shiying",
@@ -36,7 +36,7 @@ PUBLISHERS = {
 
 
 def author(*, rng: random.Random, language: str) -> tuple[str, str]:
-    """Return an invented author as the catalogue writes the name, and in Latin letters."""
+    """Return the name of a fictitious author, as catalogued and in Latin letters."""
     if language == "zh":
         name, role = rng.choice(tuple(_PEN_NAMES)), rng.choice(tuple(_PEN_ROLES))
         return name + role, f"{_PEN_NAMES[name]} {_PEN_ROLES[role]}"

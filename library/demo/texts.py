@@ -1,4 +1,4 @@
-"""Titles and descriptions, written from the grammars of `library.demo.vocabulary`."""
+"""Generate titles and descriptions from the grammars of `library.demo.vocabulary`."""
 
 import random
 import re
@@ -7,8 +7,8 @@ from typing import NamedTuple
 from library.demo.categories import LEAVES
 from library.demo.vocabulary import OWN, SHARED, Grammar
 
-# Chosen so that words alone file about four books in five rightly: a title or a description of
-# general phrases says nothing, and one that borrows from another category misleads.
+# Tuned so that text alone classifies about four books in five correctly: general phrases carry no
+# information, and phrases from another category mislead.
 OWN_TITLE = 0.60
 OWN_SUBTITLE = 0.40
 SENTENCE_SOURCES = {"own": 0.46, "other": 0.07, "shared": 0.47}
@@ -24,29 +24,22 @@ _SMALL_WORDS = frozenset(
 
 
 class Text(NamedTuple):
-    """What a book says about itself."""
+    """Title, subtitle and description of a book."""
 
     title: str
     subtitle: str
     description: str
 
 
-def write(*, rng: random.Random, category: str, language: str) -> Text:
-    """Write title, subtitle and description of one book.
+def generate_text(*, rng: random.Random, category: str, language: str) -> Text:
+    """Generate the text of a book; subtitle and description are sometimes empty.
 
     Parameters
     ----------
-    rng : random.Random
-        Where chance comes from.
     category : str
-        Notation of a leaf; the book also borrows phrases from one other category.
+        Notation of a leaf; the text also contains phrases of one other category.
     language : str
         ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    Text
-        Subtitle and description are empty for some books.
     """
     other = _other_category(rng=rng, category=category)
     theme = {"theme": OWN[language][other]["topic"]}
@@ -71,7 +64,7 @@ def write(*, rng: random.Random, category: str, language: str) -> Text:
             weights=tuple(SENTENCE_SOURCES.values()),
             k=rng.choice((2, 3, 3, 4, 4, 5)),
         )
-        # What a blurb is about comes before what is said of any book.
+        # Sentences on the topic come first, general ones later.
         sources.sort(key=lambda source: source == "shared")
         later = sources[1:]
         rng.shuffle(later)
@@ -85,10 +78,10 @@ def write(*, rng: random.Random, category: str, language: str) -> Text:
 
 
 def expand(*, rng: random.Random, grammar: Grammar, symbol: str, used: set[str]) -> str:
-    """Replace a symbol by one of its options, and the symbols in that, until none is left.
+    """Expand a symbol of a grammar to text, recursively.
 
-    Options in `used` are avoided while there are others, and what is taken is added to it, so that
-    one book does not say the same thing twice.
+    Options in `used` are avoided if there are others, and chosen options are added to it, so that a book does
+    not repeat a phrase.
     """
     option = rng.choice([option for option in grammar[symbol] if option not in used] or grammar[symbol])
     used.add(option)
@@ -96,7 +89,7 @@ def expand(*, rng: random.Random, grammar: Grammar, symbol: str, used: set[str])
 
 
 def _other_category(*, rng: random.Random, category: str) -> str:
-    """Another leaf; a sibling three times as likely, for related subjects share their words."""
+    """Return another leaf; siblings are three times as likely, because related subjects share vocabulary."""
     others = [leaf for leaf in LEAVES.values() if leaf.notation != category]
     weights = [3 if leaf.parent == LEAVES[category].parent else 1 for leaf in others]
     return rng.choices(others, weights=weights)[0].notation

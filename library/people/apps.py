@@ -9,7 +9,7 @@ class PeopleConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        # Needs the models, which are there only now.
-        from library.people.checks import keys_fit_the_database
+        # The check imports the models, which are loaded by now.
+        from library.people.checks import check_keys
 
-        register(keys_fit_the_database, Tags.database)
+        register(check_keys, Tags.database)

@@ -1,4 +1,4 @@
-"""Signing in with a password, written down."""
+"""Password sign-in with an audit entry for each attempt."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from library.people.services.audit import write_entry
 
 
 class AuditedBackend(ModelBackend):
-    """Django's own check of a name and a password, with an entry in the audit log for either outcome.
+    """Django's password check, with an entry in the audit log for success and for failure.
 
-    Here, since the admin, the API's token and whatever comes later all pass. A name that belongs to nobody
-    is not written down: people type their password, or a reader's card, into the wrong field.
+    A backend, because the admin and the API's token endpoint both pass through it. Unknown user names are not
+    logged: people type their password, or a borrower's card number, into the wrong field.
     """
 
     def authenticate(
@@ -26,13 +26,13 @@ class AuditedBackend(ModelBackend):
         **kwargs: Any,
     ) -> User | None:
         user = super().authenticate(request, username=username, password=password, **kwargs)
-        named = user or User.objects.filter(username=username or "").first()
+        account = user or User.objects.filter(username=username or "").first()
         write_entry(
-            user=named,
+            user=account,
             action=AuditEntry.Action.LOGIN if user else AuditEntry.Action.REFUSED,
             path=request.path if request else "",
             now=timezone.now(),
             model=User,
-            object_key=named.pk if named else "",
+            object_key=account.pk if account else "",
         )
         return user

@@ -1,4 +1,4 @@
-"""System checks: the library does not start with keys that cannot read its borrowers."""
+"""System checks: stop startup if the keys cannot read the borrowers in the database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from library.people.encryption.keys import KeysError
 from library.people.services.key_check import WrongKeysError, confirm_keys
 
 
-def keys_fit_the_database(*, databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
-    """Report keys that are missing, misspelt or not those of the database.
+def check_keys(*, databases: Sequence[str] | None = None, **kwargs: Any) -> Sequence[CheckMessage]:
+    """Report keys that are missing, malformed or do not fit the database.
 
     Parameters
     ----------
-    databases : sequence of str, optional
-        Aliases. Where a command names none, as ``runserver``, the default database is asked all the same.
+    databases
+        Aliases; None, as for ``runserver``, means the default database.
     """
     errors = []
     for alias in ["default"] if databases is None else databases:
@@ -25,6 +25,6 @@ def keys_fit_the_database(*, databases: Sequence[str] | None = None, **kwargs: A
         except (KeysError, WrongKeysError) as error:
             errors.append(Error(error.message, id="people.E001"))
         except OperationalError:
-            # Not this check's to tell: the command itself will say that the database does not answer.
+            # The command itself will report that the database is unavailable.
             continue
     return errors

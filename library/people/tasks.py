@@ -1,4 +1,4 @@
-"""Celery tasks: each calls one service."""
+"""Celery tasks; each calls one service."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -8,5 +8,5 @@ from library.people.services import audit
 
 @shared_task
 def prune_audit() -> dict[str, int]:
-    """Remove the oldest entries of the audit log."""
+    """Delete audit entries past their retention period."""
     return audit.prune_audit(now=timezone.now())

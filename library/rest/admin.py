@@ -1,4 +1,4 @@
-"""Tokens in the admin: made, listed, revoked; the token itself is seen once."""
+"""API tokens in the admin: create, list and revoke. The secret is shown once."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.widgets import INPUT_CLASSES, UnfoldAdminCheckboxSelectMultipleWidget
 
-from library.rest.auth.tokens import MOST_DAYS, issue_token
+from library.rest.auth.tokens import MAX_DAYS, issue_token
 from library.rest.models import ApiToken
 from library.rest.scopes import Scope
 
@@ -23,15 +23,15 @@ class TokenForm(forms.ModelForm):
         label=_("scopes"),
         choices=Scope.choices,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text=_("What the token may be used for, as far as its user may."),
+        help_text=_("What the token gives access to, within the permissions of its user."),
     )
     days = forms.IntegerField(
-        label=_("days"),
+        label=_("valid for (days)"),
         min_value=1,
-        max_value=MOST_DAYS,
+        max_value=MAX_DAYS,
         initial=settings.API_TOKEN_DAYS,
         widget=forms.NumberInput(attrs={"class": " ".join(INPUT_CLASSES)}),
-        help_text=_("How long it is good for."),
+        help_text=_("Number of days until the token expires."),
     )
 
     class Meta:
@@ -63,20 +63,23 @@ class ApiTokenAdmin(ModelAdmin):
         return False
 
     def save_form(self, request: HttpRequest, form: ModelForm, change: bool) -> Any:
-        given = form.cleaned_data
-        row, token = issue_token(**given, now=timezone.now())
-        row.token = token  # type: ignore[attr-defined]  # for the answer alone
-        return row
+        token, secret = issue_token(**form.cleaned_data, now=timezone.now())
+        token.secret = secret  # type: ignore[attr-defined]  # for the response only
+        return token
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: ModelForm, change: bool) -> None:
-        """Save nothing more: issuing it did."""
+        """Save nothing: `issue_token` has saved the token."""
 
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
-        """Save nothing: a token has no rows of its own."""
+        """Save nothing: a token has no related rows."""
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the token in this answer: a message would carry it on in a cookie."""
-        context = self.admin_site.each_context(request) | {"title": obj.name, "token": obj.token, "row": obj}
+        """Show the secret in this response: a message would store it in a cookie."""
+        context = self.admin_site.each_context(request) | {
+            "title": obj.name,
+            "secret": obj.secret,
+            "expires_at": obj.expires_at,
+        }
         return TemplateResponse(request, "rest/token.html", context)

@@ -8,5 +8,5 @@ class RestConfig(AppConfig):
     verbose_name = _("REST API")
 
     def ready(self) -> None:
-        # Found by being imported, which takes the models.
+        # Registers the extensions; needs the models.
         from library.rest.schema import schema  # noqa: F401

@@ -1,4 +1,4 @@
-"""The rows of the API itself: the tokens of its clients."""
+"""API tokens, and responses stored for repeated requests."""
 
 from django.conf import settings
 from django.db import models
@@ -8,24 +8,26 @@ from library.rest.scopes import Scope
 
 
 class ApiToken(models.Model):
-    """A token as the library keeps it: who has it may use the API as its user, within its scopes.
+    """A token that lets its bearer use the API as its user, within its scopes.
 
-    The token itself is random and long, so that its digest needs no salt and tells nothing of it.
+    Only a digest is stored. The token is long and random, so the digest needs no salt and reveals nothing.
     """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens", verbose_name=_("user")
     )
     name = models.CharField(
-        _("name"), max_length=100, help_text=_("What it is for, such as the catalogue’s pages.")
+        _("name"),
+        max_length=100,
+        help_text=_("What the token is used for, for example the public catalogue."),
     )
-    prefix = models.CharField(_("starts with"), max_length=12, editable=False)
+    prefix = models.CharField(_("prefix"), max_length=12, editable=False)
     digest = models.CharField(_("digest"), max_length=64, unique=True, editable=False)
     scopes = models.JSONField(_("scopes"), default=list)
-    created_at = models.DateTimeField(_("made at"), editable=False)
+    created_at = models.DateTimeField(_("created at"), editable=False)
     expires_at = models.DateTimeField(_("expires at"))
     last_used_at = models.DateTimeField(
-        _("last used at"), null=True, editable=False, help_text=_("To within ten minutes.")
+        _("last used at"), null=True, editable=False, help_text=_("Accurate to 10 minutes.")
     )
 
     class Meta:
@@ -39,26 +41,27 @@ class ApiToken(models.Model):
 
     @property
     def scope_names(self) -> str:
-        """What it may be used for, in words."""
+        """The names of the scopes, for people."""
         return ", ".join(str(Scope(scope).label) for scope in self.scopes)
 
 
-class KeptAnswer(models.Model):
-    """What a POST with an Idempotency-Key was answered, for when it is sent again.
+class IdempotencyRecord(models.Model):
+    """The state of a POST with an Idempotency-Key, and its response once it has one.
 
-    An answer may name a borrower. It can be read with the client's key alone, which is not kept: neither who
-    has the database nor who has the library's own keys can open it.
+    A response may name a borrower. It is encrypted with a secret derived from the client's key, which is not
+    stored: neither the database nor the library's own keys decrypt it.
     """
 
     digest = models.CharField(_("digest"), max_length=64, unique=True)
-    fingerprint = models.CharField(_("digest of the request"), max_length=64)
-    claim = models.CharField(_("claim"), max_length=32)
-    claimed_at = models.DateTimeField(_("claimed at"), db_index=True)
-    answer = models.TextField(_("encrypted answer"), blank=True)
+    fingerprint = models.CharField(_("request digest"), max_length=64)
+    #: Random; identifies the process that works on the request.
+    holder = models.CharField(_("holder"), max_length=32)
+    acquired_at = models.DateTimeField(_("acquired at"), db_index=True)
+    response = models.TextField(_("encrypted response"), blank=True)
 
     class Meta:
-        verbose_name = _("kept answer")
-        verbose_name_plural = _("kept answers")
+        verbose_name = _("idempotency record")
+        verbose_name_plural = _("idempotency records")
         default_permissions = ()
 
     def __str__(self) -> str:

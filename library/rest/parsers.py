@@ -1,4 +1,4 @@
-"""JSON as the database can hold it."""
+"""A JSON parser for values that the database can store."""
 
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -7,12 +7,12 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-DEEPEST = 32
-"""No request of the API is deeper than a handful; what reads JSON calls itself for each level."""
+MAX_DEPTH = 32
+"""Requests of the API are only a few levels deep. JSON decoders recurse once per level."""
 
 
 class StrictJSONParser(JSONParser):
-    """Refuse what would fail later: text that no database keeps, and nests without end."""
+    """Refuse text that the database cannot store, and excessive nesting."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -27,33 +27,35 @@ class StrictJSONParser(JSONParser):
 
 def _check(data: Any) -> None:
     level = [data]
-    for _depth in range(DEEPEST):
+    for _depth in range(MAX_DEPTH):
         if not level:
             return
-        level = [below for value in level for below in _within(value)]
+        level = [child for value in level for child in _children(value)]
     if level:
         raise _too_deep()
 
 
-def _within(value: Any) -> Iterator[Any]:
+def _children(value: Any) -> Iterator[Any]:
     if isinstance(value, str):
         _check_text(value)
     elif isinstance(value, list):
         yield from value
     elif isinstance(value, dict):
-        for name, below in value.items():
+        for name, child in value.items():
             _check_text(name)
-            yield below
+            yield child
 
 
 def _check_text(text: str) -> None:
     if "\0" in text:
-        raise ParseError(_("A text has the character U+0000, which cannot be kept."))
+        raise ParseError(_("Strings must not contain the character U+0000."))
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ParseError(_("A text has half of a surrogate pair, which is no character.")) from error
+        raise ParseError(_("Strings must not contain unpaired surrogates.")) from error
 
 
 def _too_deep() -> ParseError:
-    return ParseError(_("Lists and objects are nested deeper than %(depth)s levels.") % {"depth": DEEPEST})
+    return ParseError(
+        _("Lists and objects must not be nested deeper than %(depth)s levels.") % {"depth": MAX_DEPTH}
+    )

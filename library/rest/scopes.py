@@ -1,4 +1,4 @@
-"""What a token may be used for: a short list, whatever its user may do beside."""
+"""Scopes of API tokens. They limit a token further than the permissions of its user."""
 
 from django.conf import settings
 from django.db.models import TextChoices
@@ -10,50 +10,49 @@ from rest_framework.permissions import SAFE_METHODS
 
 class Scope(TextChoices):
     CATALOGUE_READ = "catalogue:read", gettext_lazy("read the catalogue")
-    CATALOGUE_WRITE = "catalogue:write", gettext_lazy("change the catalogue")
+    CATALOGUE_WRITE = "catalogue:write", gettext_lazy("edit the catalogue")
     CIRCULATION = "circulation", gettext_lazy("loans, holds, fines and notices")
-    BORROWERS = "borrowers", gettext_lazy("borrowers and what is recommended to them")
+    BORROWERS = "borrowers", gettext_lazy("borrowers and their recommendations")
     CLASSIFY = "classify", gettext_lazy("classify books")
-    REVIEWS = "reviews", gettext_lazy("suggestions, reviews and reclassifications")
-    MODELS = "models", gettext_lazy("model versions, runs and alarms")
+    REVIEWS = "reviews", gettext_lazy("suggestions, reviews and batches")
+    MODELS = "models", gettext_lazy("model versions, jobs and alerts")
     STATS = "stats", gettext_lazy("statistics")
 
 
-#: In the place of a scope in the setting: any token will do.
-ANY = ""
-VERSION = "/api/v1/"
+#: In the setting ``API_SCOPES`` in place of a scope: any token may be used.
+ANY_TOKEN = ""
+API_PREFIX = "/api/v1/"
 
 
-class MissingScope(PermissionDenied):
-    """The token may not be used for this, whatever its user may do."""
+class InsufficientScope(PermissionDenied):
+    """The token lacks the scope of the endpoint, whatever the permissions of its user."""
 
-    default_code = "missing_scope"
+    default_code = "insufficient_scope"
 
     def __init__(self, scope: str) -> None:
-        super().__init__(_("The token lacks the scope %(scope)s.") % {"scope": scope})
+        super().__init__(_("The token does not have the scope %(scope)s.") % {"scope": scope})
         self.extra = {"scope": scope}
         # RFC 6750, 3.1
         self.auth_header = f'Bearer error="insufficient_scope", scope="{scope}"'
 
 
-def scope_of(*, path: str, method: str) -> str | None:
-    """Return the scope that a request takes.
+def required_scope(*, path: str, method: str) -> str | None:
+    """Return the scope that a request requires.
 
     Parameters
     ----------
-    path : str
-        Such as ``/api/v1/books/1/``; what follows the version decides, by the setting ``API_SCOPES``.
-    method : str
+    path
+        Such as ``/api/v1/books/1/``; ``API_SCOPES`` maps the segment after the version to a scope.
 
     Returns
     -------
     str or None
-        ``""`` if any token will do, None if none will.
+        ``""`` if any token may be used, None if none may.
     """
-    name = path.removeprefix(VERSION)
+    name = path.removeprefix(API_PREFIX)
     if name == path:
-        # The schema and its pages are anybody's.
-        return ANY
+        # The schema and its pages are public.
+        return ANY_TOKEN
     scope: str | None = settings.API_SCOPES.get(name.partition("/")[0])
     if scope == "catalogue":
         return Scope.CATALOGUE_READ if method in SAFE_METHODS else Scope.CATALOGUE_WRITE

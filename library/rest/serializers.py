@@ -1,4 +1,4 @@
-"""What the serializers of all apps share."""
+"""Serializer helpers for all apps."""
 
 from copy import copy
 from typing import Any
@@ -12,9 +12,9 @@ from library.rest.errors.handler import ParameterError
 
 
 class RecordSerializer(serializers.ModelSerializer):
-    """A model's serializer that asks the model's own constraints.
+    """A model serializer that checks all constraints of the model.
 
-    REST framework checks unique constraints only; a check constraint would end as a database error.
+    REST framework checks unique constraints only; a violated check constraint would become a database error.
     """
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -29,15 +29,15 @@ class RecordSerializer(serializers.ModelSerializer):
         return attrs
 
 
-def validated(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
-    """Return what a request says, checked."""
+def validated_body(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    """Return the validated body of a request."""
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data
 
 
-def asked(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
-    """Return what the address of a request says behind its question mark, checked."""
+def validated_query(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    """Return the validated query parameters of a request."""
     serializer = serializer_class(data=request.query_params)
     if not serializer.is_valid():
         raise ParameterError(serializer.errors)

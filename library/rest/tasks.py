@@ -1,4 +1,4 @@
-"""Celery tasks: each calls one service."""
+"""Celery tasks; each calls one service."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -7,6 +7,6 @@ from library.rest.idempotency import store
 
 
 @shared_task
-def prune_answers() -> dict[str, int]:
-    """Remove the answers that are kept no longer."""
-    return store.prune_answers(now=timezone.now())
+def prune_idempotency_records() -> dict[str, int]:
+    """Delete stored responses past their retention period."""
+    return store.prune_idempotency_records(now=timezone.now())

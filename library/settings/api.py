@@ -1,4 +1,4 @@
-"""Settings of the REST API: who may ask for what and how often, how it answers, and its description."""
+"""Settings of the REST API: scopes, rate limits, responses and schema."""
 
 import re
 from ipaddress import ip_network
@@ -9,8 +9,8 @@ from environs import Env, validate
 
 env = Env()
 
-#: The scope that a token needs, by what follows /api/v1/. "catalogue" stands for catalogue:read and
-#: catalogue:write; with an empty one, any token will do. No token opens what is not named.
+#: Scope that a token needs, by the path segment after /api/v1/. "catalogue" means catalogue:read or
+#: catalogue:write; an empty scope allows any token. Tokens have no access to other paths.
 API_SCOPES = {
     "token": "",
     "tokens": "",
@@ -24,7 +24,7 @@ API_SCOPES = {
     "popular": "catalogue",
     "trending": "catalogue",
     "latest": "catalogue",
-    "treasures": "catalogue",
+    "hidden-gems": "catalogue",
     "loans": "circulation",
     "holds": "circulation",
     "fines": "circulation",
@@ -38,64 +38,66 @@ API_SCOPES = {
     "classify": "classify",
     "suggestions": "reviews",
     "reviews": "reviews",
-    "reclassifications": "reviews",
+    "batches": "reviews",
     "changes": "reviews",
     "misfiled": "reviews",
     "runs": "models",
     "models": "models",
-    "alarms": "models",
+    "alerts": "models",
     "stats": "stats",
 }
-# How long a token is good for unless something else is asked for: a quarter of a year.
+# Default validity of a token: a quarter of a year.
 API_TOKEN_DAYS = env.int("API_TOKEN_DAYS", 90, validate=validate.Range(min=1, max=366))
 
 
 def checked_rates(rates: dict[str, str]) -> dict[str, str]:
-    """Return how many requests are answered, by who asks (anonymous, token, session) or by scope."""
+    """Return valid rate limits by kind of caller (anonymous, token, session) or by scope."""
     scopes = {"catalogue:read", "catalogue:write", *API_SCOPES.values()} - {"", "catalogue"}
-    known = {"anonymous", "token", "session"} | scopes
+    names = {"anonymous", "token", "session"} | scopes
     for name, rate in rates.items():
-        if name not in known or not re.fullmatch(r"[1-9]\d*/(second|minute|hour|day)", rate):
+        if name not in names or not re.fullmatch(r"[1-9]\d*/(second|minute|hour|day)", rate):
             raise ImproperlyConfigured(
-                f"API_RATES has {name}={rate}. Write such as anonymous=60/minute,token=600/minute; the names "
-                f"are {', '.join(sorted(known))}, the times second, minute, hour and day."
+                f"API_RATES contains {name}={rate}. Write for example anonymous=60/minute,token=600/minute; "
+                f"names: {', '.join(sorted(names))}; periods: second, minute, hour, day."
             )
     return rates
 
 
-# Strangers read the documentation and ask for tokens; a page of a catalogue takes a handful of requests. To
-# classify takes a model. The desk's own pages are not to be held up in a rush.
+# Anonymous clients read the documentation and request tokens; a catalogue page needs a few requests.
+# Classification runs a model. Sessions of staff are not limited, so that rush hours do not block them.
 API_RATES = checked_rates(
     env.dict("API_RATES", {"anonymous": "60/minute", "token": "600/minute", "classify": "60/minute"})
 )
 
 
 def checked_networks(networks: list[str]) -> list[str]:
-    """Return addresses and networks, each of which is one."""
+    """Return valid IP addresses and networks."""
     for network in networks:
         try:
             ip_network(network)
         except ValueError as error:
-            raise ImproperlyConfigured(f"METRICS_NETWORKS: {error}. Write such as 10.0.0.0/8,::1.") from error
+            raise ImproperlyConfigured(
+                f"METRICS_NETWORKS: {error}. Use a format such as 10.0.0.0/8,::1."
+            ) from error
     return networks
 
 
-# Who may read the metrics. Nobody outside needs to know how busy a library is.
+# Networks that may read the metrics, which show how busy a library is.
 METRICS_NETWORKS = checked_networks(env.list("METRICS_NETWORKS", ["127.0.0.0/8", "::1"]))
-#: What /api/v1/status/ and the metrics tell of, by app: functions that return numbers and names by name.
-FIGURES = {
-    "catalogue": "library.catalogue.selectors.figures",
-    "people": "library.people.selectors.figures",
-    "circulation": "library.circulation.selectors.figures",
-    "classifier": "classifier.selectors.records.figures",
+#: Functions that return the installation counts for /api/v1/status/ and the metrics, by app.
+INSTALLATION_COUNTS = {
+    "catalogue": "library.catalogue.selectors.installation_counts",
+    "people": "library.people.selectors.installation_counts",
+    "circulation": "library.circulation.selectors.installation_counts",
+    "classifier": "classifier.selectors.records.installation_counts",
 }
 
-# Pages of other origins that may use the API, which browsers ask before they let them: none unless named.
-# With a token only: a session's cookie is never taken from them.
+# Origins whose pages may call the API from a browser (CORS). They need a token: session cookies are not
+# accepted.
 CORS_ALLOWED_ORIGINS: list[str] = env.list("API_ORIGINS", [])
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key"]
-CORS_EXPOSE_HEADERS = ["Deprecation", "Idempotency-Replayed", "Link", "Location", "Retry-After", "Sunset"]
+CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "Location", "Retry-After"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -104,22 +106,22 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
     "DEFAULT_THROTTLE_CLASSES": [
-        "library.rest.auth.throttles.CallerRate",
-        "library.rest.auth.throttles.ScopeRate",
+        "library.rest.auth.throttles.CallerRateThrottle",
+        "library.rest.auth.throttles.ScopeRateThrottle",
     ],
     "DEFAULT_FILTER_BACKENDS": [
         "library.rest.lists.filters.StrictFilters",
         "rest_framework.filters.SearchFilter",
         "library.rest.lists.filters.StableOrdering",
     ],
-    "DEFAULT_PAGINATION_CLASS": "library.rest.lists.pages.Pages",
-    # JSON only: the browsable pages would list every book in a drop-down. /api/docs/ is for people.
+    "DEFAULT_PAGINATION_CLASS": "library.rest.lists.pages.NumberedPages",
+    # JSON only: the browsable API would list every book in a drop-down. /api/docs/ is for people.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["library.rest.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "library.rest.schema.schema.ApiSchema",
     "EXCEPTION_HANDLER": "library.rest.errors.handler.error_response",
-    # How many proxies stand in front, each adding to X-Forwarded-For. With too few named, all of the world
-    # is one address to the throttles; with too many, anyone can claim any address.
+    # Number of proxies in front that add to X-Forwarded-For. If it is too low, all clients share one address
+    # in the rate limits; if it is too high, a client can forge its address.
     "NUM_PROXIES": env.int("NUM_PROXIES", 0, validate=validate.Range(min=0)),
 }
 
@@ -130,7 +132,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "library.rest.schema.schema.add_tables",
+        "library.rest.schema.schema.add_csv_responses",
         "library.rest.schema.schema.add_problems",
         "library.rest.schema.schema.add_idempotency_key",
         "library.rest.schema.schema.add_examples",
@@ -140,7 +142,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "CopyStatusEnum": "library.catalogue.models.Copy.Status",
-        "ReclassificationStateEnum": "classifier.models.Reclassification.State",
+        "BatchStateEnum": "classifier.models.Batch.State",
         "ChangeKindEnum": "classifier.models.Change.Kind",
         "RunKindEnum": "classifier.models.Run.Kind",
         "ModelVersionStateEnum": "classifier.models.ModelVersion.State",
@@ -150,7 +152,7 @@ SPECTACULAR_SETTINGS = {
         "HoldStatusEnum": "library.circulation.models.Hold.Status",
         "TaxonomyChangeKindEnum": "library.catalogue.models.TaxonomyChange.Kind",
     },
-    # From the package beside, not from a foreign host.
+    # From the installed package, not from another host.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

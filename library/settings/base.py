@@ -1,7 +1,7 @@
-"""Settings shared by every deployment; each is read from the environment or has a reason for its default.
+"""Settings shared by all deployments, read from the environment.
 
-A bad value stops the start with the variable's name (``environs`` raises ``EnvError``): a
-misspelt setting must not turn silently into a default.
+An invalid value stops startup with the name of the variable (``environs`` raises ``EnvError``), so it never
+silently becomes the default.
 """
 
 import os
@@ -25,22 +25,24 @@ env = Env()
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
-# One folder holds all state, so a backup or a fresh start is one folder too.
+# One folder holds all state, which makes backups and fresh starts simple.
 DATA_DIR = Path(env.str("LIBRARY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 MODELS_DIR = DATA_DIR / "models"
-# The cache of features: beyond this the longest unused are deleted. It lies in DATA_DIR/cache, which may be
-# deleted at any time and needs no backup.
+# Size limit of the feature cache, which evicts the least recently used entries. It is in DATA_DIR/cache,
+# which needs no backup and may be deleted at any time.
 FEATURE_CACHE_BYTES = env.int("FEATURE_CACHE_BYTES", 2_000_000_000)
+# Web processes start the model server themselves, if none runs. In production a supervisor starts it.
+MODEL_SERVER_AUTOSTART = False
 QUEUE_DIR = DATA_DIR / "queue"
 for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def kept_secret(path: Path, secret: str) -> Path:
-    """Keep the secret in a file unless one is there, so that no two installations share one."""
+def secret_file(path: Path, secret: str) -> Path:
+    """Write the secret to a file unless it exists, so that every installation has its own."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     if not path.exists():
-        # Linked when whole, so that another process starting now never reads half a secret.
+        # Linked when complete, so that a process starting at the same time never reads half a secret.
         with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
             file.write(secret)
             file.flush()
@@ -50,19 +52,19 @@ def kept_secret(path: Path, secret: str) -> Path:
     return path
 
 
-SECRET_KEY = env.str("SECRET_KEY", None) or kept_secret(
+SECRET_KEY = env.str("SECRET_KEY", None) or secret_file(
     DATA_DIR / "secret_key", get_random_secret_key()
 ).read_text(encoding="ascii")
 
-# The keys of borrowers' personal data: library/people/PRIVACY.md. They may also stand in a file.
+# Keys of borrowers' personal data (library/people/PRIVACY.md), from the environment or from files.
 BORROWER_KEYS = env.str("BORROWER_KEYS", "")
 BORROWER_KEYS_FILE = env.path("BORROWER_KEYS_FILE", None)
 if not BORROWER_KEYS and BORROWER_KEYS_FILE is None:
-    BORROWER_KEYS_FILE = kept_secret(DATA_DIR / "secrets" / "borrower_keys", Fernet.generate_key().decode())
+    BORROWER_KEYS_FILE = secret_file(DATA_DIR / "secrets" / "borrower_keys", Fernet.generate_key().decode())
 BORROWER_INDEX_KEY = env.str("BORROWER_INDEX_KEY", "")
 BORROWER_INDEX_KEY_FILE = env.path("BORROWER_INDEX_KEY_FILE", None)
 if not BORROWER_INDEX_KEY and BORROWER_INDEX_KEY_FILE is None:
-    BORROWER_INDEX_KEY_FILE = kept_secret(
+    BORROWER_INDEX_KEY_FILE = secret_file(
         DATA_DIR / "secrets" / "borrower_index_key", Fernet.generate_key().decode()
     )
 
@@ -98,23 +100,23 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    # Before all that answer by themselves, as pages of other origins are to read problems too.
+    # Before middleware that may respond itself, so that pages of other origins can read errors too.
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    # After the language, as problems are told in it; before all that could refuse.
-    "library.rest.errors.middleware.Problems",
+    # After the language, which error messages need, and before middleware that may reject a request.
+    "library.rest.errors.middleware.ProblemMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "library.admin_site.middleware.PagePolicy",
-    # Close to the endpoints, as its transaction is to hold what they do and nothing else.
-    "library.rest.idempotency.middleware.Idempotency",
-    # After all but the clock, as it takes the place of the answer to a sign-in that has to wait.
+    "library.admin_site.middleware.ContentSecurityPolicyMiddleware",
+    # Close to the endpoints, so that its transaction covers only their work.
+    "library.rest.idempotency.middleware.IdempotencyMiddleware",
+    # After all others except the metrics, because it replaces the response to a sign-in that is locked out.
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -139,17 +141,17 @@ TEMPLATES = [
 
 DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{DATA_DIR / 'library.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # WAL lets readers go on while one writer writes; IMMEDIATE queues writers at BEGIN instead of
-    # failing them half-way ("database is locked"). https://www.sqlite.org/wal.html
+    # WAL lets readers continue while a process writes. IMMEDIATE queues writers at BEGIN instead of failing
+    # them later ("database is locked"). https://www.sqlite.org/wal.html
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        # secure_delete: what is forgotten is overwritten, and does not stay in free pages of the file.
+        # secure_delete overwrites deleted data, so that it does not remain in free pages of the file.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
 
-# Where all web processes count requests together (API_RATES). Files need no server, and do not write to the
-# database for each request that only reads it; several machines need a Redis between them.
+# Shared by all web processes to count requests (API_RATES). Files need no server and cause no database write
+# for each read request; several machines need a shared Redis.
 CACHE_URL = env.str("CACHE_URL", "")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
@@ -163,17 +165,17 @@ CACHES = {
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The first lets nobody through, and stops those who have to wait.
+# The first backend authenticates no one; it rejects locked-out sign-ins.
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "library.people.backends.AuditedBackend"]
-# Counted in the database, so that all web processes count together. A name from one address: a whole
-# reading room may share an address, and a stranger elsewhere must not lock a librarian out.
+# Failures are counted in the database, shared by all web processes, by user name and address together: a
+# reading room may share an address, and an outsider must not be able to lock out a librarian.
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURES", 5, validate=validate.Range(min=1))
-AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_WAIT_MINUTES", 15, validate=validate.Range(min=1)))
+AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_LOCKOUT_MINUTES", 15, validate=validate.Range(min=1)))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "admin_site/locked.html"
 AXES_CLIENT_IP_CALLABLE = "library.rest.auth.throttles.client_address"
-# Who signed in is in the audit log.
+# The audit log records sign-ins.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
@@ -187,10 +189,9 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# Never in the table of sessions: what a page reports may name a borrower's card and a title.
+# Not in the session table: a message may contain a borrower's card number and a title.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
-# Whoever signs in without having asked for a page first.
 LOGIN_REDIRECT_URL = "admin:index"
 
 LANGUAGE_CODE = "en"
@@ -199,16 +200,14 @@ TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
-# What stands in the place of the theme's own files: these are found first.
-STATICFILES_DIRS = [BASE_DIR / "library" / "admin_site" / "theme"]
-# Apart from the state in a container image: its files belong to the code, not to the data volume.
+# Outside the data folder in a container image, because the files belong to the code.
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(DATA_DIR / "static")))
 MEDIA_URL = "media/"
 MEDIA_ROOT = DATA_DIR / "media"
-# The longest request of the API, and the most of a form beside its files.
-DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("REQUEST_BYTES", 5_000_000, validate=validate.Range(min=1))
+# Largest API request, and largest form without its files.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_REQUEST_BYTES", 5_000_000, validate=validate.Range(min=1))
 
-# What pages may load and run: this site's own files, and nothing that someone wrote into a page.
+# Pages may load and run only this site's files; injected scripts do not run.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -223,11 +222,11 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
     },
 }
-# The admin's look is made with Alpine, which reads expressions out of attributes, and with style elements
-# of the theme's and of htmx's. Scripts within a page stay forbidden there too.
-ADMIN_CONTENT_SECURITY = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
+# The admin theme uses Alpine, which evaluates expressions in attributes, and style elements of its own and of
+# htmx. Inline scripts remain forbidden.
+ADMIN_CONTENT_SECURITY_POLICY = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 
-# The embedded queue: files in a folder, so that a worker and beat need no server.
+# Embedded queue: files in a folder, so that worker and beat need no server.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://")
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -238,6 +237,6 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", (QUEUE_DIR / "results").as_uri())
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
-# Runs are long: a worker takes the next one only when it is done with the last.
+# Runs are long: a worker reserves no task while it works on another.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BEAT_SCHEDULER = "library.scheduler:AdminsScheduler"
+CELERY_BEAT_SCHEDULER = "library.scheduler:AdminScheduler"

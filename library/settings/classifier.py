@@ -1,34 +1,34 @@
-"""How sure the classifier is to be, which version serves, and how long runs and reviewers are waited for."""
+"""Classifier settings: confidence, promotion of model versions, timeouts of runs and reviews."""
 
 from environs import Env, validate
 
 env = Env()
 
-# Share of right answers wanted among those the classifier gives; below it, it says "no suggestion".
+# Target precision of the suggestions; the classifier abstains from suggestions that would lower it.
 SUGGESTION_PRECISION = env.float(
     "SUGGESTION_PRECISION",
     0.90,
     validate=validate.Range(min=0, max=1, min_inclusive=False, max_inclusive=False),
 )
-# Whether a newly trained version takes over: "automatic" if it passes the gate, "manual" when a person
-# promotes it, "never" where an installation is to keep the version it has.
+# Promotion of a newly trained version: "automatic" if it passes the quality check, "manual" by a person,
+# "never" to keep the current version.
 PROMOTION = env.str("PROMOTION", "automatic", validate=validate.OneOf(["automatic", "manual", "never"]))
-# How much lower its macro-F1 may be to pass: a point is less than what another seed brings.
+# Largest drop in macro-F1 that passes the quality check; another random seed changes it by more than a point.
 PROMOTION_TOLERANCE = env.float("PROMOTION_TOLERANCE", 0.01, validate=validate.Range(min=0, max=1))
-# How many old versions keep their files, beside the active one, the one before it and the pinned ones: five
-# weeks of weekly trainings.
-VERSIONS_KEPT = env.int("VERSIONS_KEPT", 5, validate=validate.Range(min=0))
-# How sure the classifier must be that a book is of another category than a person or an import filed it
-# under, for it to be listed as possibly misfiled: surer than of a suggestion, as somebody has decided.
+# Old versions to keep, in addition to the active, the previous and the pinned ones: five weeks of weekly
+# trainings.
+MODEL_VERSIONS_TO_KEEP = env.int("MODEL_VERSIONS_TO_KEEP", 5, validate=validate.Range(min=0))
+# Confidence in another category that makes a filed book a possible misfile: higher than for a suggestion,
+# because the book already has a category from a person or an import.
 MISFILED_PROBABILITY = env.float(
     "MISFILED_PROBABILITY", 0.95, validate=validate.Range(min=0.5, max=1, max_inclusive=False)
 )
-# How long a run may be silent before its worker is taken for dead: many heartbeats, and the longest that a
-# write may have to wait on a busy database.
-RUN_LOST_SECONDS = env.int("RUN_LOST_SECONDS", 60, validate=validate.Range(min=1))
-# How long a run may stay queued before its message is taken for lost. One that is sent twice does no harm.
-RUN_RESEND_SECONDS = env.int("RUN_RESEND_SECONDS", 600, validate=validate.Range(min=1))
-# Books that were lent or held for in so many months are reviewed before those that nobody asks for.
+# Seconds without a heartbeat after which a run counts as lost: many heartbeats, and the longest wait for a
+# write to a busy database.
+RUN_HEARTBEAT_TIMEOUT = env.int("RUN_HEARTBEAT_TIMEOUT", 60, validate=validate.Range(min=1))
+# Seconds in the queue after which the message of a run is sent again; duplicates are harmless.
+RUN_REDISPATCH_AFTER = env.int("RUN_REDISPATCH_AFTER", 600, validate=validate.Range(min=1))
+# Books with loans or holds in these months are reviewed first.
 REVIEW_MONTHS = env.int("REVIEW_MONTHS", 12, validate=validate.Range(min=1))
-# How long a book is one reviewer's own; unanswered for longer, another gets it.
+# Minutes that a book is reserved for a reviewer; then another reviewer may get it.
 REVIEW_LOCK_MINUTES = env.int("REVIEW_LOCK_MINUTES", 15, validate=validate.Range(min=1))

@@ -1,22 +1,26 @@
-"""CSV in, rows and a report of every fault out; rows in, safe CSV out. It knows no books and no loans."""
+"""Read CSV files into rows and a report of faults, and write CSV files that are safe in spreadsheets.
 
-from library.tabular.mending import rows_at, with_rows
+This package depends on no model of the library.
+"""
+
+from library.tabular.editing import replace_rows, rows_at
+from library.tabular.importing import FileImport, import_file
 from library.tabular.reading import Row, UnusableFileError, read_rows
 from library.tabular.report import (
     BadCellError,
-    ChangedMeanwhileError,
+    ConcurrentChangeError,
     ImportRefusedError,
     ImportReport,
     Problem,
-    kept_or_undone,
 )
-from library.tabular.text import clean_line, clean_text, longest, quoted
+from library.tabular.text import clean_line, clean_text, max_length, quoted
 from library.tabular.writing import CsvWriter
 
 __all__ = [
     "BadCellError",
-    "ChangedMeanwhileError",
+    "ConcurrentChangeError",
     "CsvWriter",
+    "FileImport",
     "ImportRefusedError",
     "ImportReport",
     "Problem",
@@ -24,10 +28,10 @@ __all__ = [
     "UnusableFileError",
     "clean_line",
     "clean_text",
-    "kept_or_undone",
-    "longest",
+    "import_file",
+    "max_length",
     "quoted",
     "read_rows",
+    "replace_rows",
     "rows_at",
-    "with_rows",
 ]

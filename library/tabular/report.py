@@ -1,4 +1,4 @@
-"""What an import did, and everything it found wrong."""
+"""Reports of imports, and the transaction around an import."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,54 +13,54 @@ from library.errors import LibraryError
 
 
 class BadCellError(LibraryError):
-    """A cell holds nothing that its column can take; the message says what, for a `Problem`."""
+    """The value of a cell is invalid for its column; a `Problem` shows the message."""
 
 
 class ImportRefusedError(LibraryError):
-    """Nothing was kept of a file that was read; ``extra`` is the report."""
+    """Nothing was imported from a file that was read; ``extra`` is the report."""
 
 
-class ChangedMeanwhileError(LibraryError):
-    """Someone else wrote what the file brings, or what stands in its way, after the import had looked."""
+class ConcurrentChangeError(LibraryError):
+    """Another user wrote conflicting rows while the import was running."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in a file that a person should look at."""
+    """A fault in a file that a person should look at."""
 
     file: str
-    row: int  # the line of the file, counted from 1, on which the row begins
-    column: str  # empty where it is about the row as a whole
+    row: int  # first line of the row, counted from 1
+    column: str  # empty if the problem concerns the whole row
     message: str
 
 
 @dataclass
 class ImportReport:
-    """What an import did, or with `dry_run` would do."""
+    """The effects of an import, or with `dry_run` the effects it would have."""
 
     file: str
     dry_run: bool = False
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    skipped: int = 0  # rows of which nothing was kept
-    made: dict[str, int] = field(default_factory=dict)  # what the rows brought with them, by kind
+    skipped: int = 0  # rows that were skipped whole
+    also_created: dict[str, int] = field(default_factory=dict)  # related records, by kind
     problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)  # not held against the file, even if strict
+    warnings: list[str] = field(default_factory=list)  # never a reason to refuse the file, even if strict
 
     def problem(self, row: int, column: str, message: str) -> None:
-        """Note a value that was left out of a row that was kept."""
+        """Report a skipped value of a row that is imported."""
         self.problems.append(Problem(self.file, row, column, message))
 
     def skip(self, row: int, column: str, message: str) -> None:
-        """Note a row of which nothing is kept."""
+        """Report a row that is skipped whole."""
         self.skipped += 1
-        self.problem(row, column, f"{message} {_('The row is left out.')}")
+        self.problem(row, column, f"{message} {_('Row skipped.')}")
 
-    def add_made(self, kind: str, number: int) -> None:
-        """Count things that the rows brought with them."""
+    def add_created(self, kind: str, number: int) -> None:
+        """Count related records that the import created."""
         if number:
-            self.made[kind] = self.made.get(kind, 0) + number
+            self.also_created[kind] = self.also_created.get(kind, 0) + number
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-serialisable values."""
@@ -68,33 +68,33 @@ class ImportReport:
 
 
 @contextmanager
-def kept_or_undone(report: ImportReport, *, strict: bool) -> Iterator[None]:
-    """Write what a file brings in one transaction, and decide at its end whether that stays.
+def import_transaction(report: ImportReport, *, strict: bool) -> Iterator[None]:
+    """Run an import in one transaction, which is rolled back at the end if the file is refused.
 
     Raises
     ------
     ImportRefusedError
-        If there were problems and `strict`, or not a single good row.
-    ChangedMeanwhileError
-        If what is written meets something that was not there when the import looked.
+        If there is no good row or, with `strict`, if there is any problem.
+    ConcurrentChangeError
+        If a row conflicts with one that another user wrote during the import.
     """
     with transaction.atomic():
         try:
             yield
         except IntegrityError as error:
             text = _(
-                "Nothing was imported: while %s was read, someone else changed the same records. "
-                "Import it again."
+                "Nothing was imported: the same records were changed while %s was being read. Import "
+                "the file again."
             )
-            raise ChangedMeanwhileError(text % report.file, **report.as_dict()) from error
+            raise ConcurrentChangeError(text % report.file, **report.as_dict()) from error
         report.problems.sort(key=lambda problem: problem.row)
         number = len(report.problems)
         problems = ngettext("%d problem", "%d problems", number) % number
         message = ""
         if strict and report.problems:
-            message = _("Nothing was imported: %(file)s has %(problems)s. Mend them, or leave out --strict.")
+            message = _("Nothing was imported: %(file)s has %(problems)s. Fix them, or run without --strict.")
         elif report.skipped and not (report.created or report.updated or report.unchanged):
-            message = _("Nothing was imported: %(file)s has no row that can be kept (%(problems)s).")
+            message = _("Nothing was imported: %(file)s has no usable rows (%(problems)s).")
         if message:
             values = {"file": report.file, "problems": problems}
             raise ImportRefusedError(message % values, **report.as_dict())

@@ -1,4 +1,4 @@
-"""CSV files that are sent row by row, however long they are."""
+"""CSV responses, streamed row by row."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +8,7 @@ from library.tabular.writing import CsvWriter
 
 
 class _LastLine:
-    """Keeps the line that was written last."""
+    """A file that keeps the last line written."""
 
     text = ""
 
@@ -17,20 +17,20 @@ class _LastLine:
 
 
 def csv_stream(*, name: str, records: Iterable[Iterable[object]]) -> StreamingHttpResponse:
-    """Return a CSV file to be saved, with cells that no spreadsheet runs.
+    """Return a CSV download whose cells no spreadsheet runs as formulas.
 
     Parameters
     ----------
     name : str
-        Of the file.
+        File name.
     records : iterable of iterables
-        The heading and the rows, read as they are sent.
+        The header and the rows, consumed while sending.
     """
 
     def lines() -> Iterator[str]:
         sink = _LastLine()
-        writer = CsvWriter(sink)  # type: ignore[arg-type]  # all it asks for is write
-        # The mark tells spreadsheets that it is UTF-8.
+        writer = CsvWriter(sink)  # type: ignore[arg-type]  # it needs only `write`
+        # The byte order mark makes spreadsheets read it as UTF-8.
         yield "\ufeff"
         for record in records:
             writer.writerow(record)

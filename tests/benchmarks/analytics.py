@@ -1,12 +1,12 @@
-"""What the statistics cost in a large library: refreshing the summary tables, and the time of each page.
+"""Measure the statistics of a large library: refreshes of the summary tables, and the time of each page.
 
     python tests/benchmarks/analytics.py [--borrowers N] [--books N] [--loans N] [--categories N] [--unsafe]
 
-A PostgreSQL server of its own is started and filled: two events a loan, the books in a tree of categories,
-one title in five never lent, one in five not for four years.
-The summary tables are filled from nothing, once more with nothing new, after one day's loans, and after a
-title was filed elsewhere. Then an administrator asks for each page, some CSV and the addresses of the API:
-the server's time is the median of several, without the network. Run by hand, on an idle machine.
+Starts a PostgreSQL server and fills it: two events for each loan, the books in a tree of categories, one
+title in five never borrowed, one in five not for four years. Refreshes the summary tables from empty, without
+changes, after one day's loans, and after a title was moved to another category. Then requests each page, some
+CSV files and the API endpoints as an administrator: the median of the server's times, without the network.
+Needs an idle machine.
 """
 
 import argparse
@@ -17,12 +17,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from servers import large_library, postgresql
+from servers import library_parser, postgresql
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ROUNDS = 5
 PAGES = ("titles", "collection", "seasons", "returns", "borrowers", "purchase", "weeding", "shelf")
-#: Sent after the library is filled, without its triggers: a tree of categories, item types, groups of people.
+#: Executed without triggers after the library is filled: category tree, item types, borrower categories.
 EXTRA = (
     """INSERT INTO catalogue_category (id, scheme, notation, label_en, label_zh, parent_id)
     SELECT i, 'local', 'C' || to_char(i, 'FM0000'), 'Category ' || i, '',
@@ -41,7 +41,7 @@ EXTRA = (
         book_id = book_id + CASE
             WHEN book_id > %(books)s - 5 THEN 0
             WHEN book_id %% 5 = 0 THEN 2
-            WHEN book_id %% 5 = 1 AND at > %(now)s - interval '4 years' THEN 1
+            WHEN book_id %% 5 = 1 AND occurred_at > %(now)s - interval '4 years' THEN 1
             ELSE 0 END""",
     "VACUUM ANALYZE catalogue_category",
     "VACUUM ANALYZE catalogue_book",
@@ -65,22 +65,22 @@ def fill(options: argparse.Namespace) -> None:
         cursor.execute("RESET session_replication_role; RESET synchronous_commit")
 
 
-def one_day(number: int) -> None:
-    """Write the events of a day's loans and returns, spread over its hours."""
+def add_day(count: int) -> None:
+    """Write the events of a day's checkouts and checkins, spread over the day."""
     from library.circulation.models import LoanEvent
 
     LoanEvent.objects.bulk_create(
         LoanEvent(
             kind=kind,
-            at=NOW + timedelta(days=1, seconds=30 * place),
-            book_id=1 + place * 37 % 100_000,
-            copy_id=1 + place * 37 % 100_000,
-            branch_id=1 + place % 3,
-            item_type_id=1 + place % 4,
-            borrower_category_id=1 + place % 4,
-            borrower_id=1 + place,
+            occurred_at=NOW + timedelta(days=1, seconds=30 * number),
+            book_id=1 + number * 37 % 100_000,
+            copy_id=1 + number * 37 % 100_000,
+            branch_id=1 + number % 3,
+            item_type_id=1 + number % 4,
+            borrower_category_id=1 + number % 4,
+            borrower_id=1 + number,
         )
-        for place in range(number)
+        for number in range(count)
         for kind in ("checkout", "checkin")
     )
 
@@ -91,19 +91,19 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
-def asked(client: Any, address: str) -> tuple[float, int, int]:
-    """Return the median seconds of an address, its queries, and how many bytes it sends."""
+def measure(client: Any, url: str) -> tuple[float, int, int]:
+    """Return the median seconds, the number of queries and the size in bytes of a response."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     def get() -> int:
-        answer = client.get(address)
-        assert answer.status_code == 200, (address, answer.status_code)
-        return len(b"".join(answer)) if answer.streaming else len(answer.content)
+        response = client.get(url)
+        assert response.status_code == 200, (url, response.status_code)
+        return len(b"".join(response)) if response.streaming else len(response.content)
 
     with CaptureQueriesContext(connection) as queries:
         size = get()
-    count = len(queries)  # the next request forgets them
+    count = len(queries)  # the next request resets them
     return statistics.median(seconds(get)[0] for _ in range(ROUNDS)), count, size
 
 
@@ -120,59 +120,61 @@ def run(options: argparse.Namespace) -> None:
 
     from library.analytics.services.refresh import refresh_statistics
 
-    took, _none = seconds(lambda: fill(options))
-    print(f"Filled in {took:.0f} s.", flush=True)
-    works = Table(title=f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {options.loans:,} loans")
+    duration, _none = seconds(lambda: fill(options))
+    print(f"Filled in {duration:.0f} s.", flush=True)
+    refreshes = Table(title=f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {options.loans:,} loans")
     for column in ("refresh", "seconds", "days", "titles", "events"):
-        works.add_column(column, justify="right")
-    for name in ("first", "nothing new", "after a day's loans", "after a title is filed elsewhere"):
+        refreshes.add_column(column, justify="right")
+    for name in ("first", "nothing new", "after a day's loans", "after a title moved"):
         if name == "after a day's loans":
-            one_day(options.loans // 1826)
-        if name == "after a title is filed elsewhere":
+            add_day(options.loans // 1826)
+        if name == "after a title moved":
             with connection.cursor() as cursor:
                 cursor.execute("UPDATE catalogue_book SET category_id = 1 WHERE id = 502")
-        took, result = seconds(lambda: refresh_statistics(now=timezone.now()))
-        works.add_row(name, f"{took:.1f}", *(f"{result[key]:,}" for key in ("days", "titles", "events")))
-        print(f"{name}: {took:.1f} s", flush=True)
+        duration, result = seconds(lambda: refresh_statistics(now=timezone.now()))
+        refreshes.add_row(
+            name, f"{duration:.1f}", *(f"{result[key]:,}" for key in ("days", "titles", "events"))
+        )
+        print(f"{name}: {duration:.1f} s", flush=True)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
-    # The years that are filled, whatever the day is.
-    days = "?start=2025-01-01&end=2025-12-31"
-    own = "/admin/analytics/statistics/"
-    addresses = [f"{own}{days}"]
-    addresses += [f"{own}{page}/{days}" for page in PAGES]
-    addresses += [
-        f"{own}forecast/",
-        f"{own}?start=2021-01-01&end=2025-12-31",
-        f"{own}{days}&category=1&branch=1",
-        f"{own}titles/{days}&category=1&branch=1",
-        f"{own}weeding/{days}&category=1&branch=1",
-        f"{own}titles/{days}&csv=never",
-        f"{own}shelf/?csv=shelf",
+    # Years with loans, whatever today's date is.
+    period = "?start=2025-01-01&end=2025-12-31"
+    base = "/admin/analytics/statistics/"
+    urls = [f"{base}{period}"]
+    urls += [f"{base}{page}/{period}" for page in PAGES]
+    urls += [
+        f"{base}forecast/",
+        f"{base}?start=2021-01-01&end=2025-12-31",
+        f"{base}{period}&category=1&branch=1",
+        f"{base}titles/{period}&category=1&branch=1",
+        f"{base}weeding/{period}&category=1&branch=1",
+        f"{base}titles/{period}&csv=never",
+        f"{base}shelf/?csv=shelf",
         "/api/v1/stats/loans/?from=2025-01-01&to=2025-12-31&group_by=category",
-        "/api/v1/stats/most-loaned/?from=2025-01-01&to=2025-12-31",
+        "/api/v1/stats/most-borrowed/?from=2025-01-01&to=2025-12-31",
         "/api/v1/stats/categories/?from=2025-01-01&to=2025-12-31",
-        *options.addresses,
+        *options.urls,
     ]
     pages = Table(title="Pages")
-    for column in ("address", "ms", "queries", "KB"):
-        pages.add_column(column, justify="left" if column == "address" else "right", overflow="fold")
-    client.get(own)
-    for address in addresses:
-        took, queries, size = asked(client, address)
-        print(f"{address}: {took * 1000:,.0f} ms", flush=True)
-        pages.add_row(address, f"{took * 1000:,.0f}", str(queries), f"{size / 1000:,.0f}")
+    for column in ("URL", "ms", "queries", "KB"):
+        pages.add_column(column, justify="left" if column == "URL" else "right", overflow="fold")
+    client.get(base)
+    for url in urls:
+        duration, queries, size = measure(client, url)
+        print(f"{url}: {duration * 1000:,.0f} ms", flush=True)
+        pages.add_row(url, f"{duration * 1000:,.0f}", str(queries), f"{size / 1000:,.0f}")
     console = Console(width=120)
-    console.print(works)
+    console.print(refreshes)
     console.print(pages)
 
 
 def main() -> None:
-    parser = large_library(__doc__)
+    parser = library_parser(__doc__)
     parser.add_argument("--categories", type=int, default=200)
-    parser.add_argument("--addresses", nargs="*", default=[], help="further addresses to ask for")
+    parser.add_argument("--urls", nargs="*", default=[], help="further URLs to request")
     options = parser.parse_args()
     with postgresql(unsafe=options.unsafe):
         run(options)

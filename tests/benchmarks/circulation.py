@@ -1,12 +1,12 @@
-"""What the desk costs in a large library: checkout, renewal and checkin beside one bare UPDATE.
+"""Measure checkout, renewal and checkin in a large library, relative to one bare UPDATE.
 
     python tests/benchmarks/circulation.py [--borrowers N] [--books N] [--loans N] [--clients 2 4] [--unsafe]
 
-A PostgreSQL server of its own is started, filled with a tenth of the library and measured, then with all of
-it and measured again. In each round every client changes one column of each of some copies by its key (the
-bare UPDATE, sent as plain SQL), then lends, renews and takes them back through the services. Latencies are
-those of the service alone, commit included. PostgreSQL keeps its own settings for durability, as a library's
-does; with --unsafe it waits for no disk, as in the tests. Run by hand, on an idle machine.
+Starts a PostgreSQL server, fills it with a tenth of the library and measures, then with the whole library and
+measures again. In each round every client updates one column of some copies by their keys (the bare UPDATE,
+plain SQL), then checks them out, renews them and checks them in through the services. Latencies are those of
+the services, commit included. PostgreSQL has its default settings for durability; with --unsafe it does not
+wait for the disk. Needs an idle machine.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import numpy as np
-from servers import large_library, postgresql
+from servers import library_parser, postgresql
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STEPS = ("bare UPDATE", "checkout", "renew", "checkin")
 
 
 def steps(pairs: list[tuple[Any, Any]], now: datetime) -> dict[str, list[Callable[[], object]]]:
-    """Return what a client does with its copies and borrowers in one round, by step."""
+    """Return the calls of a client for its copies and borrowers in one round, by step."""
     from django.db import connection
 
     from library.circulation.models import Loan
@@ -40,12 +40,12 @@ def steps(pairs: list[tuple[Any, Any]], now: datetime) -> dict[str, list[Callabl
         with connection.cursor() as cursor:
             cursor.execute("UPDATE catalogue_copy SET last_seen_at = %s WHERE id = %s", [now, copy.pk])
 
-    def lend(copy: Any, borrower: Any) -> None:
+    def check_out(copy: Any, borrower: Any) -> None:
         loans[copy.pk] = checkout(copy=copy, borrower=borrower, branch=copy.branch, now=now)
 
     return {
         "bare UPDATE": [lambda c=copy: touch(c) for copy, _ in pairs],
-        "checkout": [lambda c=copy, b=borrower: lend(c, b) for copy, borrower in pairs],
+        "checkout": [lambda c=copy, b=borrower: check_out(c, b) for copy, borrower in pairs],
         "renew": [lambda c=copy: renew(loan=loans[c.pk], now=now + timedelta(days=20)) for copy, _ in pairs],
         "checkin": [
             lambda c=copy: checkin(copy=c, branch=c.branch, now=now + timedelta(days=40)) for copy, _ in pairs
@@ -53,8 +53,10 @@ def steps(pairs: list[tuple[Any, Any]], now: datetime) -> dict[str, list[Callabl
     }
 
 
-def client(keys: list[int], borrowers: int, rounds: int, day: datetime, barrier: Barrier, told: Any) -> None:
-    """Work through the keys in so many rounds; tell each step's latencies and when it began and ended."""
+def client(
+    keys: list[int], borrowers: int, rounds: int, day: datetime, barrier: Barrier, results: Any
+) -> None:
+    """Circulate the copies in so many rounds; report latencies, start and end of each step."""
     import django
 
     django.setup()
@@ -62,55 +64,55 @@ def client(keys: list[int], borrowers: int, rounds: int, day: datetime, barrier:
     from library.people.models import Borrower
 
     shares = np.array_split(np.array(keys), rounds)
-    found = []
+    steps_done = []
     for number, share in enumerate(shares):
         copies = list(Copy.objects.select_related("branch").filter(pk__in=share.tolist()))
         cards = [1 + (copy.pk * 31 + number) % borrowers for copy in copies]
-        readers = Borrower.objects.in_bulk(cards)
-        pairs = [(copy, readers[card]) for copy, card in zip(copies, cards, strict=True)]
+        people = Borrower.objects.in_bulk(cards)
+        pairs = [(copy, people[card]) for copy, card in zip(copies, cards, strict=True)]
         for step, works in steps(pairs, day + timedelta(hours=number)).items():
-            barrier.wait(timeout=60)  # which another's failure ends
+            barrier.wait(timeout=60)  # fails if another client has failed
             marks = [time.perf_counter()]
             for work in works:
                 work()
                 marks.append(time.perf_counter())
-            found.append((step, number, marks[0], marks[-1], np.diff(marks)))
-    told.put(found)
+            steps_done.append((step, number, marks[0], marks[-1], np.diff(marks)))
+    results.put(steps_done)
 
 
-def measured(
+def measure(
     clients: int, keys: list[int], borrowers: int, rounds: int
 ) -> dict[str, tuple[float, np.ndarray]]:
-    """Return each step's rate a second and its latencies in milliseconds."""
+    """Return the rate per second and the latencies in milliseconds of each step."""
     context = multiprocessing.get_context("spawn")
-    barrier, told = context.Barrier(clients), context.Queue()
+    barrier, queue = context.Barrier(clients), context.Queue()
     shares = [keys[number::clients] for number in range(clients)]
-    # A day of its own: nobody borrows the same copy twice at the same moment.
+    # A separate day for each number of clients: no copy is checked out twice at the same time.
     day = NOW + timedelta(days=100 * clients)
     processes = [
-        context.Process(target=client, args=(share, borrowers, rounds, day, barrier, told))
+        context.Process(target=client, args=(share, borrowers, rounds, day, barrier, queue))
         for share in shares
     ]
     for process in processes:
         process.start()
-    parts = [part for _ in processes for part in told.get(timeout=600)]
+    parts = [part for _ in processes for part in queue.get(timeout=600)]
     for process in processes:
         process.join()
     result = {}
     for step in STEPS:
-        mine = [part for part in parts if part[0] == step]
+        own = [part for part in parts if part[0] == step]
         spans = [
-            max(part[3] for part in mine if part[1] == number)
-            - min(part[2] for part in mine if part[1] == number)
+            max(part[3] for part in own if part[1] == number)
+            - min(part[2] for part in own if part[1] == number)
             for number in range(rounds)
         ]
-        latencies = np.concatenate([part[4] for part in mine])
+        latencies = np.concatenate([part[4] for part in own])
         result[step] = (len(latencies) / sum(spans), latencies * 1000)
     return result
 
 
 def statements(key: int, borrowers: int) -> dict[str, int]:
-    """Return how many statements each step sends; BEGIN and COMMIT come on top."""
+    """Return the number of SQL statements of each step, without BEGIN and COMMIT."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -128,7 +130,7 @@ def statements(key: int, borrowers: int) -> dict[str, int]:
 
 
 def overdue() -> tuple[int, int, float]:
-    """Return how many loans are overdue, and the queries and the median milliseconds of their first page."""
+    """Return the number of overdue loans, and the queries and the median milliseconds of their first page."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -154,7 +156,7 @@ def run(options: argparse.Namespace) -> None:
     django.setup()
     from django.core.management import call_command
     from django.db import connection
-    from large_library import Size, copies_at_hand, load
+    from large_library import Size, available_copies, load
     from rich.console import Console
     from rich.table import Table
 
@@ -172,7 +174,7 @@ def run(options: argparse.Namespace) -> None:
         "clients",
         "step",
         "statements",
-        "a second",
+        "per second",
         "p50 ms",
         "p95 ms",
         "p95 / UPDATE's",
@@ -182,15 +184,15 @@ def run(options: argparse.Namespace) -> None:
     for size in (whole.part(0.1), whole):
         start = time.perf_counter()
         load(size, now=NOW)
-        notes.append(f"{size.loans:,} loans were made in {time.perf_counter() - start:.0f} s.")
-        keys = copies_at_hand(size)
+        notes.append(f"{size.loans:,} loans loaded in {time.perf_counter() - start:.0f} s.")
+        keys = available_copies(size)
         counts = statements(keys[-1], size.borrowers)
         for clients in options.clients:
-            # The same at both sizes, but for a library too small for it.
-            mine = keys[: min(options.operations, len(keys) - 1)]
-            found = measured(clients, mine, size.borrowers, options.rounds)
-            bare = np.percentile(found["bare UPDATE"][1], 95)
-            for step, (rate, latencies) in found.items():
+            # The same number at both sizes, unless the library is too small.
+            keys_used = keys[: min(options.operations, len(keys) - 1)]
+            results = measure(clients, keys_used, size.borrowers, options.rounds)
+            bare = np.percentile(results["bare UPDATE"][1], 95)
+            for step, (rate, latencies) in results.items():
                 p50, p95 = np.percentile(latencies, [50, 95])
                 medians[size.loans, clients, step] = p50
                 table.add_row(
@@ -198,22 +200,22 @@ def run(options: argparse.Namespace) -> None:
                     f"{p95:.2f}", f"{p95 / bare:.1f}",
                 )  # fmt: skip
             table.add_section()
-        late, queries, took = overdue()
+        late, queries, duration = overdue()
         notes.append(
-            f"{late:,} overdue of {size.loans:,} loans: page of 50 in {queries} queries, {took:.1f} ms."
+            f"{late:,} overdue of {size.loans:,} loans: page of 50 in {queries} queries, {duration:.1f} ms."
         )
     Console(width=120).print(table)
     for clients in options.clients:
         small, large = whole.part(0.1).loans, whole.loans
-        grown = [
+        growth = [
             f"{step} {medians[large, clients, step] / medians[small, clients, step]:.2f}" for step in STEPS
         ]
-        notes.append(f"p50 at full size / at a tenth, {clients} clients: {', '.join(grown)}.")
+        notes.append(f"p50 at full size / at a tenth, {clients} clients: {', '.join(growth)}.")
     print("\n".join(notes))
 
 
 def main() -> None:
-    parser = large_library(__doc__)
+    parser = library_parser(__doc__)
     parser.add_argument("--clients", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--operations", type=int, default=4_000, help="of each step, all clients together")
     parser.add_argument("--rounds", type=int, default=10)

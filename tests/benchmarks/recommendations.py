@@ -1,12 +1,12 @@
-"""Recommendations side by side: ours, the recommender libraries, words alone, and popularity.
+"""Compare our recommendations with recommender libraries, text similarity and popularity.
 
     python tests/benchmarks/recommendations.py FOLDER [--share 0.8] [--set recommend.name=value] [--ours]
 
-FOLDER is in the import format (books.csv.gz, loans.csv.gz). All learn from the first loans by time, each
-ranks every title for every borrower, and the tables look for what was borrowed from that day on: titles new
-to the borrower, those that nobody had had before, and any title, those had before among them. Item-kNN
-is LensKit's, ALS and BPR are implicit's; these join where they are installed. Of each the best of the values
-tried is the one to compare with, on the very loans that are looked at: a favour that ours does not get.
+FOLDER is in the import format (books.csv.gz, loans.csv.gz). All methods train on the first loans by time and
+rank every title for every borrower. The table evaluates the lists on the later loans: titles new to the
+borrower, titles that nobody had borrowed before, and all titles, repeats included. Item-kNN is LensKit's, ALS
+and BPR are implicit's; these take part if they are installed. Compare with the best variant of each peer: it
+is chosen on the test loans, an advantage that ours does not have.
 """
 
 import argparse
@@ -27,9 +27,9 @@ from sklearn.preprocessing import normalize
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.features.modalities.text import TextModality
-from classifier.pipeline.recommender.backtest import LookBack, looked_for, most_popular
-from classifier.pipeline.recommender.cooccurrence import borrowed_together, readers
-from classifier.pipeline.recommender.ranking_metrics import catalogue_shown, ranking_scores
+from classifier.pipeline.recommender.backtest import TemporalHoldout, held_out_targets, popularity_lists
+from classifier.pipeline.recommender.cooccurrence import borrowing_matrix, cooccurrence_matrix
+from classifier.pipeline.recommender.ranking_metrics import catalogue_usage, ranking_scores
 from classifier.pipeline.recommender.recommender import Recommender
 from classifier.pipeline.records import Catalogue, LoanTable
 from classifier.pipeline.training.train import train
@@ -45,15 +45,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--share", type=float, default=0.8, help="of the loans that is learned from")
+    parser.add_argument("--share", type=float, default=0.8, help="fraction of the loans used for training")
     parser.add_argument("--set", action="append", default=[], dest="settings")
-    parser.add_argument("--ours", action="store_true", help="leave the other libraries out")
+    parser.add_argument("--ours", action="store_true", help="skip the peers")
+    parser.add_argument("--targets", type=int, default=600, help="borrowers attacked, half of them unknown")
     options = parser.parse_args()
     library = read_folder(options.folder)
     ids = [book.id for book in library.books]
-    back = LookBack.of(library.loans, book_ids=ids, share=options.share)
+    holdout = TemporalHoldout.split(library.loans, book_ids=ids, share=options.share)
     text = TextModality.from_config(Config()).fit_block(library, rng=np.random.default_rng(0)).values
-    wanted = looked_for(back)
+    relevant = held_out_targets(holdout)
     columns = [
         "NDCG",
         "recall",
@@ -64,91 +65,93 @@ def main() -> None:
         "shown",
         "s",
     ]
-    table = Table("new titles, of known borrowers, at 10", *columns)
-    known = np.flatnonzero(back.readers)
+    table = Table("titles new to known borrowers, at 10", *columns)
+    known = np.flatnonzero(holdout.known_borrowers)
 
-    def report(name: str, new: np.ndarray, again: np.ndarray, seconds: float) -> None:
-        found = ranking_scores(lists=new, wanted=wanted["of known borrowers"])
-        cold = ranking_scores(lists=new, wanted=wanted["never borrowed titles"])
-        any_title = ranking_scores(lists=again, wanted=back.later)
-        shown = catalogue_shown(lists=new[known], popularity=back.popularity)["coverage"]
-        figures = [found.ndcg, found.recall, found.hit_rate, found.mrr, cold.recall, any_title.ndcg]
-        table.add_row(name, *(f"{figure:.4f}" for figure in figures), f"{shown:.2f}", f"{seconds:.1f}")
-        print(name, figures, flush=True)
+    def report(name: str, new: np.ndarray, any_titles: np.ndarray, seconds: float) -> None:
+        scores = ranking_scores(lists=new, relevant=relevant["of known borrowers"])
+        cold = ranking_scores(lists=new, relevant=relevant["never borrowed titles"])
+        all_titles = ranking_scores(lists=any_titles, relevant=holdout.later)
+        shown = catalogue_usage(lists=new[known], popularity=holdout.popularity)["coverage"]
+        metrics = [scores.ndcg, scores.recall, scores.hit_rate, scores.mrr, cold.recall, all_titles.ndcg]
+        table.add_row(name, *(f"{metric:.4f}" for metric in metrics), f"{shown:.2f}", f"{seconds:.1f}")
+        print(name, metrics, flush=True)
 
-    none = sp.csr_matrix(back.had.shape)
+    none = sp.csr_matrix(holdout.had.shape)
     report(
         "popularity",
-        most_popular(back.popularity, back.had, k=K),
-        most_popular(back.popularity, none, k=K),
+        popularity_lists(holdout.popularity, holdout.had, k=K),
+        popularity_lists(holdout.popularity, none, k=K),
         0.0,
     )
-    for name, made in [] if options.ours else methods(back, text):
-        began = time.monotonic()
-        score = made()
-        took = time.monotonic() - began
-        report(name, ranked(score, back, known, again=False), ranked(score, back, known, again=True), took)
-    content = {"text": text} | themes(replace(library, loans=back.past))
-    for name, more, sources in (
-        ("ours, of whoever shares", ["recommend.min_borrowers=1"], content),
-        ("ours, without words and themes", [], {}),
-        ("ours, without themes", [], {"text": text}),
-        ("ours, titles nobody has had as others", ["recommend.new_title_factor=1"], content),
-        ("ours, words weighing half", ["recommend.text_weight=1"], content),
-        ("ours, without a factor for popularity", ["recommend.popular_power=0"], content),
-        ("ours, of five who share", ["recommend.min_borrowers=5"], content),
+    for name, fit in [] if options.ours else methods(holdout, text):
+        start = time.monotonic()
+        score = fit()
+        duration = time.monotonic() - start
+        lists = [ranked(score, holdout, known, include_borrowed=repeats) for repeats in (False, True)]
+        report(name, *lists, duration)
+    content = {"text": text} | topics(replace(library, loans=holdout.past))
+    for name, overrides, sources in (
+        ("ours, pairs of one borrower", ["recommend.min_borrowers=1"], content),
+        ("ours, without text and topics", [], {}),
+        ("ours, without topics", [], {"text": text}),
+        ("ours, no factor for unborrowed titles", ["recommend.new_title_factor=1"], content),
+        ("ours, text weight 1", ["recommend.text_weight=1"], content),
+        ("ours, no popularity factor", ["recommend.popular_power=0"], content),
+        ("ours, pairs of five borrowers", ["recommend.min_borrowers=5"], content),
         ("ours", [], content),
     ):
-        settings = Config().with_settings([*options.settings, *more]).recommend
-        began = time.monotonic()
-        ours = Recommender(settings=settings).fit(
-            back.past,
+        settings = Config().with_settings([*options.settings, *overrides]).recommend
+        start = time.monotonic()
+        recommender = Recommender(settings=settings).fit(
+            holdout.past,
             book_ids=ids,
             content=sources,
             authors=[book.authors for book in library.books],
             titles=[book.title for book in library.books],
         )
-        took = time.monotonic() - began
-        report(name, *(listed(ours, back, again=again) for again in (False, True)), took)
+        duration = time.monotonic() - start
+        lists = [listed(recommender, holdout, include_borrowed=repeats) for repeats in (False, True)]
+        report(name, *lists, duration)
     Console(width=150).print(table)
-    attack(library.loans)
+    attack(library.loans, targets=options.targets)
 
 
-def attack(loans: LoanTable, *, targets: int = 600) -> None:
-    """Print how well one who knows all that somebody had can tell whether it was learned from.
+def attack(loans: LoanTable, *, targets: int) -> None:
+    """Print how well an attacker who knows all titles of a borrower can guess whether they were trained on.
 
-    Half of the targets are left out of the loans. Guessed is by the share of a target's pairs of titles that
-    the statistics know, which is all they can tell of a pair. 0.5 is chance.
+    The loans of half of the targets are excluded. The guess is the share of a target's pairs of titles that
+    the statistics contain, which is all they reveal about a pair. 0.5 is chance.
 
     References
     ----------
     Shokri et al., Membership Inference Attacks Against Machine Learning Models, S&P 2017.
     """
-    had = readers(loans).T.tocsr()
-    titles = np.diff(had.indptr)
+    borrowed = borrowing_matrix(loans).T.tocsr()
+    titles = np.diff(borrowed.indptr)
     rng = np.random.default_rng(0)
-    asked = rng.choice(np.flatnonzero((titles >= 5) & (titles <= 100)), targets, replace=False)
-    kept = ~np.isin(loans.borrower, asked[: targets // 2])
-    rest = replace(
-        loans, book=loans.book[kept], borrower=loans.borrower[kept], borrowed_at=loans.borrowed_at[kept]
+    chosen = rng.choice(np.flatnonzero((titles >= 5) & (titles <= 100)), targets, replace=False)
+    known = ~np.isin(loans.borrower, chosen[: targets // 2])
+    training = replace(
+        loans, book=loans.book[known], borrower=loans.borrower[known], borrowed_at=loans.borrowed_at[known]
     )
-    learned = readers(rest)
-    table = Table("borrowers who share a pair, at least", "pairs", "area under the ROC curve of the guess")
-    for least in (1, 2, 3, 5):
-        known = borrowed_together(learned, weight=np.ones(learned.shape[1]), least=least)
-        known.setdiag(0)
-        known.eliminate_zeros()
+    matrix = borrowing_matrix(training)
+    table = Table("minimum borrowers of a pair", "pairs", "area under the ROC curve of the guess")
+    for minimum in (1, 2, 3, 5):
+        pairs = cooccurrence_matrix(matrix, weight=np.ones(matrix.shape[1]), min_borrowers=minimum)
+        pairs.setdiag(0)
+        pairs.eliminate_zeros()
         shares = []
-        for target in asked:
-            own = had.indices[had.indptr[target] : had.indptr[target + 1]]
-            shares.append(known[own][:, own].nnz / (len(own) * (len(own) - 1)))
+        for target in chosen:
+            own = borrowed.indices[borrowed.indptr[target] : borrowed.indptr[target + 1]]
+            shares.append(pairs[own][:, own].nnz / (len(own) * (len(own) - 1)))
         area = roc_auc_score(np.arange(targets) >= targets // 2, shares)
-        table.add_row(str(least), str(known.nnz // 2), f"{area:.3f}")
+        table.add_row(str(minimum), str(pairs.nnz // 2), f"{area:.3f}")
     Console().print(table)
 
 
-def themes(library: Catalogue) -> dict[str, np.ndarray]:
-    """Return how a classifier encodes the books; it learns from loans before the day alone."""
+def topics(library: Catalogue) -> dict[str, np.ndarray]:
+    """Return the classifier's codes of the books; it trains on the earlier loans only."""
     if not any(book.category for book in library.books):
         return {}
     model = train(library, config=Config(), seed=0).model
@@ -159,40 +162,42 @@ def themes(library: Catalogue) -> dict[str, np.ndarray]:
     return {"theme": np.concatenate(codes)}
 
 
-def listed(recommender: Recommender, back: LookBack, *, again: bool) -> np.ndarray:
-    lists = np.full((back.had.shape[0], K), -1)
-    found = recommender.lists(n=K, include_borrowed=again)
-    lists[: len(found)] = found
+def listed(recommender: Recommender, holdout: TemporalHoldout, *, include_borrowed: bool) -> np.ndarray:
+    lists = np.full((holdout.had.shape[0], K), -1)
+    ranked_titles = recommender.lists(n=K, include_borrowed=include_borrowed)
+    lists[: len(ranked_titles)] = ranked_titles
     return lists
 
 
-def ranked(score: Score, back: LookBack, known: np.ndarray, *, again: bool) -> np.ndarray:
-    """Return the best titles of each borrower who had any, (n_borrowers, K)."""
-    lists = np.full((back.had.shape[0], K), -1)
+def ranked(
+    score: Score, holdout: TemporalHoldout, known: np.ndarray, *, include_borrowed: bool
+) -> np.ndarray:
+    """Return the best titles for each borrower with loans, (n_borrowers, K)."""
+    lists = np.full((holdout.had.shape[0], K), -1)
     for start in range(0, len(known), _CHUNK):
-        some = known[start : start + _CHUNK]
-        scores = np.array(score(some), np.float64)
-        if not again:
-            scores[back.had[some].nonzero()] = -np.inf
+        borrowers = known[start : start + _CHUNK]
+        scores = np.array(score(borrowers), np.float64)
+        if not include_borrowed:
+            scores[holdout.had[borrowers].nonzero()] = -np.inf
         best = np.argpartition(-scores, K, axis=1)[:, :K]
         order = np.take_along_axis(-scores, best, 1).argsort(axis=1, kind="stable")
-        lists[some] = np.take_along_axis(best, order, 1)
+        lists[borrowers] = np.take_along_axis(best, order, 1)
     return lists
 
 
-def methods(back: LookBack, text: sp.csr_matrix) -> list[tuple[str, Callable[[], Score]]]:
-    """Return the peers by name; each is trained when it is called."""
-    had = back.had.tocsr()
-    found: list[tuple[str, Callable[[], Score]]] = [
-        ("words alone (TF-IDF cosines)", partial(content, had, text))
+def methods(holdout: TemporalHoldout, text: sp.csr_matrix) -> list[tuple[str, Callable[[], Score]]]:
+    """Return the peers by name: functions that train one and return its scores."""
+    had = holdout.had.tocsr()
+    peers: list[tuple[str, Callable[[], Score]]] = [
+        ("text only (TF-IDF cosines)", partial(content, had, text))
     ]
-    found += [(f"EASE, penalty {penalty}", partial(ease, had, penalty)) for penalty in (50, 200, 800)]
+    peers += [(f"EASE, penalty {penalty}", partial(ease, had, penalty)) for penalty in (50, 200, 800)]
     try:
         from lenskit.data import from_interactions_df  # noqa: F401
     except ImportError:
         print("LensKit is not installed.")
     else:
-        found += [
+        peers += [
             (f"LensKit item-kNN, {k} neighbours", lambda k=k: lenskit_knn(had, k)) for k in (20, 100, 1000)
         ]
     try:
@@ -200,26 +205,26 @@ def methods(back: LookBack, text: sp.csr_matrix) -> list[tuple[str, Callable[[],
     except ImportError:
         print("implicit is not installed.")
     else:
-        found += [
+        peers += [
             (f"implicit ALS, {factors} factors", partial(implicit_model, had, "als", factors))
             for factors in (64, 128, 256)
         ]
-        found.append(("implicit BPR, 128 factors", partial(implicit_model, had, "bpr", 128)))
-    return found
+        peers.append(("implicit BPR, 128 factors", partial(implicit_model, had, "bpr", 128)))
+    return peers
 
 
 def content(had: sp.csr_matrix, text: sp.csr_matrix) -> Score:
     rows = normalize(text)
-    of = rows.T.tocsr()
-    return lambda some: ((had[some] @ rows) @ of).toarray()
+    columns = rows.T.tocsr()
+    return lambda borrowers: ((had[borrowers] @ rows) @ columns).toarray()
 
 
 def ease(had: sp.csr_matrix, penalty: float) -> Score:
-    """Return Steck's closed form (WWW 2019), which needs titles times titles in memory."""
+    """Return the closed form of Steck (WWW 2019), which needs a matrix of titles by titles in memory."""
     inverse = linalg.inv((had.T @ had).toarray() + penalty * np.eye(had.shape[1], dtype=np.float32))
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0)
-    return lambda some: had[some] @ weights
+    return lambda borrowers: had[borrowers] @ weights
 
 
 def lenskit_data(had: sp.csr_matrix):  # type: ignore[no-untyped-def]
@@ -234,15 +239,15 @@ def lenskit_score(model, data, had: sp.csr_matrix) -> Score:  # type: ignore[no-
     from lenskit.data import ItemList, RecQuery
 
     model.train(data)
-    known = data.items.ids()
-    items = ItemList(item_ids=known)
+    ids = data.items.ids()
+    items = ItemList(item_ids=ids)
 
-    def score(some: np.ndarray) -> np.ndarray:
-        scores = np.full((len(some), had.shape[1]), -np.inf)
-        for row, borrower in enumerate(some):
+    def score(borrowers: np.ndarray) -> np.ndarray:
+        scores = np.full((len(borrowers), had.shape[1]), -np.inf)
+        for row, borrower in enumerate(borrowers):
             history = ItemList(item_ids=had.indices[had.indptr[borrower] : had.indptr[borrower + 1]])
-            said = model(RecQuery(user_id=int(borrower), user_items=history), items).scores()
-            scores[row, known] = np.nan_to_num(said, nan=-np.inf)
+            values = model(RecQuery(user_id=int(borrower), user_items=history), items).scores()
+            scores[row, ids] = np.nan_to_num(values, nan=-np.inf)
         return scores
 
     return score
@@ -263,7 +268,7 @@ def implicit_model(had: sp.csr_matrix, kind: str, factors: int) -> Score:
     else:
         model = BayesianPersonalizedRanking(factors=factors, random_state=0)
     model.fit(had.astype(np.float32), show_progress=False)
-    return lambda some: model.user_factors[some] @ model.item_factors.T
+    return lambda borrowers: model.user_factors[borrowers] @ model.item_factors.T
 
 
 if __name__ == "__main__":

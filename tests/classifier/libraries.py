@@ -1,4 +1,4 @@
-"""A library small enough to learn from in a second, in which every category has words of its own."""
+"""A library that trains in a second, in which every category has its own words."""
 
 import random
 from datetime import timedelta
@@ -19,19 +19,18 @@ CATEGORISED = 45
 UNCATEGORISED = 6
 BORROWERS = 12
 LOANS = 5
-"""Of each borrower."""
+"""Per borrower."""
 
-#: Settings that make training quick and still learn words that only one category has.
+#: Settings for a quick training that still learns words of a single category.
 QUICK = ("network.width=16", "network.epochs=20", "training.folds=2")
-#: Leaves every word out, so that the result is worse than that of `QUICK`.
+#: Ignores every word, so that the result is worse than with `QUICK`.
 POOR = (*QUICK, "text.min_books=1000")
 
 
 def make_library(*, covers: bool = False) -> dict[str, str]:
-    """Save a library of three categories; return the notation that fits each uncategorised book.
+    """Save a library of three categories; return the right notation of each uncategorised book.
 
-    Control numbers are the same at every call, so the same books are held out. A borrower keeps to one
-    category.
+    Control numbers are the same in every call, so the same books are held out. A borrower reads one category.
     """
     rng = random.Random(1)
     notations = list(WORDS)

@@ -1,12 +1,12 @@
-"""A worker that stops at one moment of one kind of task, so that a test can do something to it there.
+"""A Celery worker that pauses at one point of one kind of task, so that a test can interfere there.
 
-``celery -A tests.e2e.pause_points worker`` with ``HOLD_FILE``, a file that is there, and ``HOLD_AT``:
+``celery -A tests.e2e.pause_points worker`` reads ``PAUSE_FILE``, an existing file, and ``PAUSE_AT``:
 
-- ``kind:phase`` is the first step of a phase of a run,
-- ``kind:dotted.path.of.a.function`` is before a call of it, and ``kind:after dotted.path`` is after it.
+- ``kind:phase`` pauses at the first step of a phase of a run,
+- ``kind:dotted.path.of.a.function`` pauses before a call of the function, ``kind:after …`` after it.
 
-``kind`` is the name of a task. Who comes there renames the file, to ``….held``, and goes on when it is gone.
-So one process stops, once, and a run that is taken up again is not held.
+``kind`` is the kind of a run or the name of a task. The process that reaches the point renames the file to
+``….paused`` and continues when the file is gone. So one process pauses, once, and a restarted run does not.
 """
 
 import os
@@ -23,59 +23,68 @@ from library.celery import app
 
 __all__ = ["app"]
 
-FILE = Path(os.environ["HOLD_FILE"])
-HELD = FILE.with_name(FILE.name + ".held")
-KIND, _, MOMENT = os.environ["HOLD_AT"].partition(":")
-rename = os.rename  # a moment may be a call of it
-placed = threading.Event()
+FILE = Path(os.environ["PAUSE_FILE"])
+PAUSED = FILE.with_name(FILE.name + ".paused")
+KIND, _, POINT = os.environ["PAUSE_AT"].partition(":")
+rename = os.rename  # the point may be a call of os.rename
+installed = threading.Event()
 
 
-def stop_here() -> None:
+def pause() -> None:
     try:
-        rename(FILE, HELD)
+        rename(FILE, PAUSED)
     except FileNotFoundError:
         return
-    print(f"held at {KIND}:{MOMENT}", flush=True)
-    while HELD.exists():
+    print(f"paused at {KIND}:{POINT}", flush=True)
+    while PAUSED.exists():
         threading.Event().wait(0.02)
 
 
 @task_prerun.connect(weak=False)
-def place_stop(task: Task, **kwargs: Any) -> None:
-    """Put the stop where it is wanted, in the process that does the work; the rest is as it is."""
-    if task.name.rpartition(".")[2] != KIND or placed.is_set():
+def install_pause(task: Task, args: tuple[Any, ...], **kwargs: Any) -> None:
+    """Install the pause in the process that executes the task; everything else is unchanged."""
+    if KIND not in (task.name.rpartition(".")[2], _kind_of_run(task, args)) or installed.is_set():
         return
-    placed.set()
-    if "." in MOMENT:
-        stop_at_call(MOMENT.removeprefix("after "), after=MOMENT.startswith("after "))
+    installed.set()
+    if "." in POINT:
+        pause_at_call(POINT.removeprefix("after "), after=POINT.startswith("after "))
     else:
-        stop_at_phase(MOMENT)
+        pause_at_phase(POINT)
 
 
-def stop_at_phase(phase: str) -> None:
-    from classifier.services.runs.heartbeat import Reporter
+def _kind_of_run(task: Task, args: tuple[Any, ...]) -> str:
+    """Return the kind of the run that a task executes; "" for another task."""
+    from classifier.models import Run
 
-    step = Reporter.__call__
+    if not task.name.endswith(".execute_run"):
+        return ""
+    return Run.objects.filter(pk=args[0]).values_list("kind", flat=True).first() or ""
 
-    def held_step(self: Reporter, name: str, done: int, total: int) -> None:
+
+def pause_at_phase(phase: str) -> None:
+    from classifier.services.runs.heartbeat import Heartbeat
+
+    step = Heartbeat.__call__
+
+    def step_with_pause(self: Heartbeat, name: str, done: int, total: int) -> None:
         if self.run.kind == KIND and name.partition(":")[0] == phase:
-            stop_here()
+            pause()
         step(self, name, done, total)
 
-    Reporter.__call__ = held_step  # type: ignore[method-assign]
+    Heartbeat.__call__ = step_with_pause  # type: ignore[method-assign]
 
 
-def stop_at_call(path: str, *, after: bool) -> None:
+def pause_at_call(path: str, *, after: bool) -> None:
     owner, _, name = path.rpartition(".")
     function = getattr(resolve_name(owner), name)
 
     @wraps(function)
-    def held_call(*args: Any, **kwargs: Any) -> Any:
+    def call_with_pause(*args: Any, **kwargs: Any) -> Any:
         if not after:
-            stop_here()
-        found = function(*args, **kwargs)
+            pause()
+        result = function(*args, **kwargs)
         if after:
-            stop_here()
-        return found
+            pause()
+        return result
 
-    setattr(resolve_name(owner), name, held_call)
+    setattr(resolve_name(owner), name, call_with_pause)

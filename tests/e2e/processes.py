@@ -1,7 +1,8 @@
-"""The project's programs as a person starts them: processes of their own, on a data folder of their own."""
+"""Start the project's programs as separate processes on a data folder of their own."""
 
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -10,60 +11,64 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120
-"""Seconds a busy machine may take for what takes a few."""
+TIMEOUT = 120
+"""Seconds that a busy machine may need for a task of a few seconds."""
 
 
-def environment(data: Path, **more: str) -> dict[str, str]:
+def environment(data: Path, **overrides: str) -> dict[str, str]:
     """Return the environment of a fresh installation with its data in a folder."""
-    ours = {"DATABASE_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "SECRET_KEY"}
-    ours |= {"BORROWER_KEYS", "BORROWER_INDEX_KEY", "BORROWER_KEYS_FILE", "BORROWER_INDEX_KEY_FILE"}
-    inherited = {key: value for key, value in os.environ.items() if key not in ours}
-    own = {"DJANGO_SETTINGS_MODULE": "library.settings.dev", "LIBRARY_DATA_DIR": str(data)}
-    return inherited | own | {"PYTHONUNBUFFERED": "1"} | more
+    excluded = {"DATABASE_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "SECRET_KEY"}
+    excluded |= {"BORROWER_KEYS", "BORROWER_INDEX_KEY", "BORROWER_KEYS_FILE", "BORROWER_INDEX_KEY_FILE"}
+    inherited = {key: value for key, value in os.environ.items() if key not in excluded}
+    defaults = {
+        "DJANGO_SETTINGS_MODULE": "library.settings.dev",
+        "LIBRARY_DATA_DIR": str(data),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return inherited | defaults | overrides
 
 
-def manage(data: Path, *arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run ``manage.py`` to its end."""
+def manage(data: Path, *arguments: object, **overrides: str) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py`` and wait until it ends."""
     return subprocess.run(
         [sys.executable, "manage.py", *map(str, arguments)],
         cwd=ROOT,
-        env=environment(data, **more),
+        env=environment(data, **overrides),
         capture_output=True,
         text=True,
-        timeout=4 * PATIENCE,
+        timeout=4 * TIMEOUT,
         check=False,
     )
 
 
 class Service:
-    """A program that runs until it is stopped, and what it says, line by line."""
+    """A program that runs until it is stopped, and its output, line by line."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.said: list[str] = []
+        self.output: list[str] = []
         self._lines: queue.Queue[str] = queue.Queue()
-        # Read at once, also while nobody waits for a line: a full pipe would stop the program.
+        # Reads all the time: a full pipe would stop the program.
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def line_with(self, text: str) -> str:
-        """Wait for a line that holds the text, and return it."""
+    def wait_for_line(self, text: str) -> str:
+        """Wait for a line that contains the text, and return it."""
         while True:
             try:
-                line = self._lines.get(timeout=PATIENCE)
+                line = self._lines.get(timeout=TIMEOUT)
             except queue.Empty:
                 line = ""
             if not line:
-                raise AssertionError(f"“{text}” was not said:\n{''.join(self.said)}")
+                raise AssertionError(f"“{text}” was not printed:\n{''.join(self.output)}")
             if text in line:
                 return line
 
     def stop(self) -> int:
-        """Ask the program to end, and return its exit code."""
+        """Terminate the program and return its exit code."""
         self.process.terminate()
         try:
-            code = self.process.wait(timeout=PATIENCE)
+            code = self.process.wait(timeout=TIMEOUT)
         finally:
             self.process.kill()
             self._reader.join()
@@ -72,13 +77,13 @@ class Service:
 
     def _read(self) -> None:
         for line in self.process.stdout:
-            self.said.append(line)
+            self.output.append(line)
             self._lines.put(line)
         self._lines.put("")
 
 
 @contextmanager
-def started(*command: str, env: dict[str, str] | None = None) -> Iterator[Service]:
+def start_service(*command: str, env: dict[str, str] | None = None) -> Iterator[Service]:
     """Start a program and stop it afterwards."""
     process = subprocess.Popen(
         command,
@@ -93,3 +98,12 @@ def started(*command: str, env: dict[str, str] | None = None) -> Iterator[Servic
         yield service
     finally:
         service.stop()
+
+
+@contextmanager
+def runserver(data: Path, **overrides: str) -> Iterator[str]:
+    """Serve an installation with Django's development server; yield its URL, without a slash at the end."""
+    command = (sys.executable, "manage.py", "runserver", "127.0.0.1:0", "--noreload")
+    with start_service(*command, env=environment(data, **overrides)) as server:
+        line = server.wait_for_line("Starting development server at").strip()
+        yield re.search(r"http://\S+?(?=/$)", line)[0]

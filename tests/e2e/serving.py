@@ -1,4 +1,4 @@
-"""A site as it is deployed: gunicorn, and the process that holds the model for all of its workers."""
+"""A site as it is deployed: gunicorn, and the model process that all its workers share."""
 
 import os
 import re
@@ -13,30 +13,30 @@ from pathlib import Path
 import psutil
 
 from classifier.services.serving import client
-from tests.e2e.processes import environment, started
+from tests.e2e.processes import environment, start_service
 
 UNTHROTTLED = {"API_RATES": "classify=1000000/minute"}
 
 
 @contextmanager
-def served(data: Path) -> Iterator[tuple[str, int]]:
-    """Serve an installation; return its address and the process that the workers are children of."""
+def serve_site(data: Path) -> Iterator[tuple[str, int]]:
+    """Serve an installation; yield its URL and the PID of gunicorn, the parent of the workers."""
     command = (sys.executable, "-m", "gunicorn", "library.wsgi", "--bind", "127.0.0.1:0", "--workers", "2")
-    with started(*command, "--threads", "4", env=environment(data) | UNTHROTTLED) as server:
-        yield re.search(r"http://\S+", server.line_with("Listening at"))[0], server.process.pid
+    with start_service(*command, "--threads", "4", env=environment(data) | UNTHROTTLED) as server:
+        yield re.search(r"http://\S+", server.wait_for_line("Listening at"))[0], server.process.pid
 
 
-def holder() -> int | None:
-    """Return the process that answers at the socket, as the system knows it."""
+def model_process_pid() -> int | None:
+    """Return the PID of the model process, which listens at the socket; None if it is not running."""
     try:
-        with client.connected(timeout=5) as connection:
-            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        with client.connect() as connection, socket.socket(fileno=os.dup(connection.fileno())) as peer:
+            credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     except OSError:
         return None
-    return struct.unpack("3i", told)[0]
+    return struct.unpack("3i", credentials)[0]
 
 
-def end_of(pid: int | None, *, how: int = signal.SIGTERM) -> None:
+def stop_process(pid: int | None, *, how: int = signal.SIGTERM) -> None:
     if pid is not None:
         process = psutil.Process(pid)
         os.kill(pid, how)

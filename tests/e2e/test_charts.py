@@ -1,4 +1,4 @@
-"""Charts in a real browser under the strictest policy: drawn, worked by keyboard, tables without a script."""
+"""Charts in a real browser under the strict policy: drawing, keyboard use, tables without scripts."""
 
 import threading
 from functools import partial
@@ -30,7 +30,7 @@ def charts():
         line_chart(
             name="loans",
             title="Loans by month",
-            definition="Checkouts, counted where they were made.",
+            definition="Checkouts by branch.",
             labels=MONTHS,
             label_name="Month",
             unit="loans",
@@ -67,8 +67,8 @@ def charts():
             title="Age and use",
             definition="Each point is a category.",
             labels=["History", "Physics"],
-            across=Series("Age", [10, 3]),
-            up=Series("Loans", [4, 9]),
+            x=Series("Age", [10, 3]),
+            y=Series("Loans", [4, 9]),
         ),
     ]
 
@@ -84,7 +84,7 @@ def page_of(charts, language="en"):
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Sends the page at / and the product's static files, with the policy of the site."""
+    """Serve the page at / and the static files, with the content security policy of the site."""
 
     protocol_version = "HTTP/1.1"
 
@@ -112,7 +112,7 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def address(request):
+def url(request):
     page = page_of(charts(), getattr(request, "param", "en"))
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, page=page))
     thread = threading.Thread(target=server.serve_forever)
@@ -124,14 +124,14 @@ def address(request):
 
 
 def scrolled(page):
-    """Scroll to each chart, as it is drawn when it is nearly in sight."""
+    """Scroll to each chart, because charts are drawn lazily."""
     for place in page.locator(".chart-drawing").all():
         place.scroll_into_view_if_needed()
         expect(place.locator("canvas").first).to_be_visible()
 
 
 def shown(page):
-    """Return the state of the first chart as the chart library has it."""
+    """Return the state of the first chart in the chart library."""
     expect(page.locator(".chart-drawing canvas").first).to_be_visible()
     return page.evaluate(
         """() => {
@@ -143,9 +143,9 @@ def shown(page):
     )
 
 
-def test_what_draws_has_the_parts_that_our_charts_use(address, page):
-    """It is built of parts (vendor/echarts/parts.mjs), and passes over in silence what is of others."""
-    page.goto(address)
+def test_chart_library_has_the_parts_in_use(url, page):
+    """The library is a custom build (vendor/echarts/parts.mjs) that silently ignores missing parts."""
+    page.goto(url)
     scrolled(page)
     changed = page.evaluate(
         """() => {
@@ -169,13 +169,13 @@ def test_what_draws_has_the_parts_that_our_charts_use(address, page):
         }"""
     )
     assert [part for part, is_there in changed.items() if not is_there] == []
-    assert page.wrong == []
+    assert page.errors == []
 
 
-def test_every_kind_is_drawn_under_the_strict_policy_and_asks_no_other_host(address, page):
-    page.goto(address)
+def test_all_charts_draw_under_the_strict_policy(url, page):
+    page.goto(url)
     scrolled(page)
-    # Each has more than its ground on it.
+    # Each canvas has more than its background.
     painted = page.evaluate(
         """() => [...document.querySelectorAll('.chart-drawing')].map((place) => {
             const canvas = echarts.getInstanceByDom(place).getRenderedCanvas();
@@ -185,14 +185,14 @@ def test_every_kind_is_drawn_under_the_strict_policy_and_asks_no_other_host(addr
     )
     assert min(painted) > 5
     expect(page.get_by_role("img").first).to_have_attribute(
-        "aria-label", "Loans by month. Checkouts, counted where they were made."
+        "aria-label", "Loans by month. Checkouts by branch."
     )
-    assert page.wrong == []
-    assert page.hosts == {address.split("/")[2]}
+    assert page.errors == []
+    assert page.hosts == {url.split("/")[2]}
 
 
-def test_lines_are_switched_and_zoomed_by_keyboard(address, page):
-    page.goto(address)
+def test_series_and_zoom_by_keyboard(url, page):
+    page.goto(url)
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Main")).to_be_focused()
     page.keyboard.press("Enter")
@@ -209,15 +209,15 @@ def test_lines_are_switched_and_zoomed_by_keyboard(address, page):
     assert shown(page)["zoom"] == [25, 100]
 
 
-def test_a_chart_is_drawn_when_it_is_nearly_in_sight_and_nothing_jumps(address, page):
+def test_charts_draw_lazily_without_layout_shift(url, page):
     page.set_viewport_size({"width": 800, "height": 500})
-    page.goto(address)
+    page.goto(url)
     last = page.locator(".chart-drawing").last
     expect(page.locator(".chart-drawing canvas").first).to_be_visible()
     assert last.locator("canvas").count() == 0
-    places = "() => [...document.querySelectorAll('figure')].map((one) => one.offsetTop)"
+    places = "() => [...document.querySelectorAll('figure')].map((figure) => figure.offsetTop)"
     before = page.evaluate(places)
-    # What is left out before the chart is there is left out of it.
+    # A series hidden before the chart is drawn stays hidden.
     button = page.locator("figure", has=page.locator(".chart-keys button")).last.get_by_role("button").first
     button.dispatch_event("click")
     scrolled(page)
@@ -230,8 +230,8 @@ def test_a_chart_is_drawn_when_it_is_nearly_in_sight_and_nothing_jumps(address, 
     assert button.evaluate(selected) is False
 
 
-def test_the_theme_is_followed_and_paper_is_white(address, page):
-    page.goto(address)
+def test_charts_follow_the_theme_and_print_on_white(url, page):
+    page.goto(url)
     light = shown(page)
     page.evaluate("document.documentElement.classList.add('dark')")
     page.wait_for_function("""() => echarts.getInstanceByDom(document.querySelector('.chart-drawing'))
@@ -246,19 +246,19 @@ def test_the_theme_is_followed_and_paper_is_white(address, page):
     expect(page.get_by_role("table")).to_have_count(0)
 
 
-@pytest.mark.parametrize("address", ["zh-hans"], indirect=True)
-def test_in_chinese_the_words_are_chinese(address, page):
-    page.goto(address)
-    expect(page.get_by_text("表格形式的数据")).to_have_count(4)
+@pytest.mark.parametrize("url", ["zh-hans"], indirect=True)
+def test_charts_in_chinese(url, page):
+    page.goto(url)
+    expect(page.get_by_text("显示表格")).to_have_count(4)
     expect(page.get_by_role("button", name="放大")).to_be_visible()
-    assert page.wrong == []
+    assert page.errors == []
 
 
-def test_without_scripts_the_figures_are_in_the_table(address, page):
+def test_table_works_without_scripts(url, page):
     plain = page.context.browser.new_page(java_script_enabled=False)
-    plain.goto(address)
+    plain.goto(url)
     expect(plain.locator(".chart-drawing").first).to_be_hidden()
-    plain.get_by_text("Table of these figures").first.click()
+    plain.get_by_text("Show table").first.click()
     table = plain.get_by_role("table", name="")
     expect(table.get_by_role("row").nth(24)).to_contain_text("1,500 (1,400–1,600)")
-    expect(plain.get_by_role("link", name="These figures as CSV")).to_have_attribute("href", "loans.csv")
+    expect(plain.get_by_role("link", name="Download CSV")).to_have_attribute("href", "loans.csv")

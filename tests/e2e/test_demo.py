@@ -1,4 +1,4 @@
-"""What ``manage.py demo`` leaves behind, and what a second run adds."""
+"""Results of ``manage.py demo``, and of a second run."""
 
 import csv
 from collections import Counter
@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Sum
 from django.test import Client
 
-from classifier.models import ModelVersion, Recommendation, Suggestion, TitleLinks
+from classifier.models import ItemNeighbours, ModelVersion, Recommendation, Suggestion
 from library.analytics.models import CategoryDay
 from library.catalogue.models import Book
 from library.circulation.models import Loan
@@ -21,22 +21,28 @@ pytestmark = pytest.mark.xdist_group("demo")
 MODALITIES = ["text", "cover", "loans"]
 
 
-def answers(demo):
-    """The category each book was drawn for."""
-    with (demo.folder / "demo" / "answers.csv").open(encoding="utf-8", newline="") as file:
+def true_categories(demo):
+    """Return the category that each book was generated for."""
+    with (demo.folder / "demo" / "true_categories.csv").open(encoding="utf-8", newline="") as file:
         return {row["id"]: row["category"] for row in csv.DictReader(file)}
 
 
-def rows():
-    """How many rows of each kind there are, but for those that signing in leaves."""
-    signing_in = {"sessions.Session", "admin.LogEntry", "people.AuditEntry", "axes.AccessAttempt"}
-    signing_in |= {"rest.ApiToken", "rest.KeptAnswer"}
-    kinds = [model for model in apps.get_models() if model._meta.label not in signing_in]
-    return {model._meta.label: model.objects.count() for model in kinds}
+def row_counts():
+    """Return the number of rows of each model, except of those that logging in writes."""
+    excluded = {
+        "sessions.Session",
+        "admin.LogEntry",
+        "people.AuditEntry",
+        "people.AuditedRecord",
+        "axes.AccessAttempt",
+    }
+    excluded |= {"rest.ApiToken", "rest.IdempotencyRecord"}
+    models = [model for model in apps.get_models() if model._meta.label not in excluded]
+    return {model._meta.label: model.objects.count() for model in models}
 
 
-def test_a_library_of_the_promised_size_is_there(finished_demo, opened):
-    with opened(finished_demo.folder):
+def test_demo_has_the_documented_size(finished_demo, open_database):
+    with open_database(finished_demo.folder):
         assert (Book.objects.count(), Borrower.objects.count(), Loan.objects.count()) == (1000, 400, 12_000)
         sources = Counter(Book.objects.values_list("category_source", flat=True))
         assert sources == {"imported": 667, "none": 333}
@@ -46,91 +52,91 @@ def test_a_library_of_the_promised_size_is_there(finished_demo, opened):
             assert (finished_demo.folder / "media" / cover).is_file()
 
 
-def test_the_fused_model_beats_each_modality_and_the_majority(finished_demo, opened):
+def test_fused_model_beats_each_modality_and_the_majority(finished_demo, open_database):
     metrics = finished_demo.result["metrics"]
     fused = metrics["fused"]["accuracy"]
     assert fused > max(metrics[name]["accuracy"] for name in MODALITIES)
     assert min(metrics[name]["accuracy"] for name in MODALITIES) > metrics["majority"]["accuracy"]
-    with opened(finished_demo.folder):
+    with open_database(finished_demo.folder):
         assert ModelVersion.objects.get(state="active").metrics == metrics
 
 
-def test_each_uncategorised_book_has_three_suggestions_and_the_first_is_mostly_right(finished_demo, opened):
-    truth = answers(finished_demo)
-    with opened(finished_demo.folder):
+def test_first_of_three_suggestions_is_mostly_correct(finished_demo, open_database):
+    truth = true_categories(finished_demo)
+    with open_database(finished_demo.folder):
         suggested = Counter(Suggestion.objects.values_list("book__control_number", flat=True))
         uncategorised = Book.objects.filter(category=None).values_list("control_number", flat=True)
         assert suggested == dict.fromkeys(uncategorised, 3)
         best = Suggestion.objects.filter(rank=1).values_list("book__control_number", "category__notation")
-        right = sum(truth[number] == notation for number, notation in best)
-    assert right / 333 >= 0.8
+        correct = sum(truth[number] == notation for number, notation in best)
+    assert correct / 333 >= 0.8
 
 
-def test_each_borrower_with_a_loan_has_ten_recommendations(finished_demo, opened):
-    with opened(finished_demo.folder):
-        readers = Loan.objects.values("borrower").distinct().count()
-        assert Recommendation.objects.count() == 10 * readers
-        assert TitleLinks.objects.count() == 1000
+def test_each_borrower_with_a_loan_has_ten_recommendations(finished_demo, open_database):
+    with open_database(finished_demo.folder):
+        borrowers = Loan.objects.values("borrower").distinct().count()
+        assert Recommendation.objects.count() == 10 * borrowers
+        assert ItemNeighbours.objects.count() == 1000
 
 
-def test_the_samples_shown_are_what_is_kept(finished_demo, opened):
+def test_printed_samples_are_saved(finished_demo, open_database):
     shown = finished_demo.result
     assert (len(shown["classifications"]), len(shown["recommendations"])) == (10, 10)
-    truth = set(answers(finished_demo).values())
-    with opened(finished_demo.folder):
+    truth = set(true_categories(finished_demo).values())
+    with open_database(finished_demo.folder):
         for sample in shown["classifications"]:
             assert sample["truth"] in truth
-            kept = Suggestion.objects.filter(
+            saved = Suggestion.objects.filter(
                 rank=1, book__title=sample["title"], category__notation=sample["suggestion"]
             )
-            assert kept.exists()
+            assert saved.exists()
         for sample in shown["recommendations"]:
-            kept = Recommendation.objects.filter(rank=1, borrower__card_number=sample["borrower"])
-            row = kept.select_related("book", "because").get()
+            saved = Recommendation.objects.filter(rank=1, borrower__card_number=sample["borrower"])
+            row = saved.select_related("book", "because").get()
             assert (row.book.title, row.reason) == (sample["title"], sample["reason"])
 
 
-def test_the_statistics_are_counted(demo, opened):
-    with opened(demo.folder):
+def test_statistics_are_counted(demo, open_database):
+    with open_database(demo.folder):
         client = Client()
         client.force_login(get_user_model().objects.get())
         counted = CategoryDay.objects.aggregate(Sum("checkouts"), Sum("checkins"))
         returned = Loan.objects.exclude(returned_at=None).count()
         assert counted == {"checkouts__sum": 12_000, "checkins__sum": returned}
         loans = client.get("/admin/analytics/statistics/").context["figures"][0]
-    checkouts, _renewals, checkins = loans.drawing["series"]
+    checkouts, _renewals, checkins = loans.data["series"]
     assert [checkouts["name"], checkins["name"]] == ["Checkouts", "Checkins"]
     assert sum(checkouts["values"]) > 1000
     assert sum(checkins["values"]) > 1000
 
 
-def may_enter(username, password):
+def can_log_in(username, password):
     client = Client()
     client.post("/admin/login/", {"username": username, "password": password})
     return client.get("/admin/").status_code == 200
 
 
-def test_a_second_run_adds_nothing_and_gives_a_new_password(demo, opened, settings):
-    # The password was hashed as in real use, not as in tests.
+def test_second_run_adds_nothing_and_changes_the_password(demo, open_database, settings):
+    # Passwords are hashed as in production.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
     username, password = demo.result["username"], demo.result["password"]
-    with opened(demo.folder):
-        before, version = rows(), ModelVersion.objects.get().name
-        assert may_enter(username, password)
+    with open_database(demo.folder):
+        before, version = row_counts(), ModelVersion.objects.get().name
+        assert can_log_in(username, password)
     again = manage(demo.folder, "demo", "--no-serve")
     assert (again.returncode, again.stderr) == (0, "")
-    said = again.stdout.splitlines()
+    lines = again.stdout.splitlines()
     for heading in (
         "On 133 held-out books",
         "Ten books without a category",
         "The first recommendation of ten borrowers",
     ):
-        assert heading in [line.strip() for line in said]
-    way_in, _, new_password = said[-1].rpartition(" ")
-    assert way_in == f"Admin: http://127.0.0.1:8000/admin/  user {username}  password"
-    with opened(demo.folder):
-        assert rows() == before
+        assert heading in [line.strip() for line in lines]
+    url_and_user, _, new_password = lines[-1].rpartition(" ")
+    assert url_and_user == f"Admin: http://127.0.0.1:8000/admin/  user {username}  password"
+    with open_database(demo.folder):
+        assert row_counts() == before
         assert ModelVersion.objects.get().name == version
-        assert not may_enter(username, password)
-        assert may_enter(username, new_password)
+        assert not can_log_in(username, password)
+        assert can_log_in(username, new_password)
         assert get_user_model().objects.get().is_superuser

@@ -1,26 +1,23 @@
-"""A librarian's first minutes with the demo, in a real browser."""
+"""First steps with the demo in a real browser."""
 
-import re
-import sys
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.processes import environment, started
+from tests.e2e.processes import runserver
 
 pytestmark = pytest.mark.xdist_group("demo")
 
 
 @pytest.fixture
 def site(demo):
-    """The address of a server of the demo."""
-    command = (sys.executable, "manage.py", "runserver", "127.0.0.1:0", "--noreload")
-    with started(*command, env=environment(demo.folder)) as server:
-        yield re.search(r"http://\S+?(?=/$)", server.line_with("Starting development server at").strip())[0]
+    """URL of a server of the demo."""
+    with runserver(demo.folder) as url:
+        yield url
 
 
-def test_a_newcomer_accepts_a_suggestion_and_goes_on_in_chinese(demo, site, page):
+def test_new_user_accepts_a_suggestion_and_switches_to_chinese(demo, site, page):
     page.goto(f"{site}/admin/")
     page.get_by_label("Username").fill(demo.result["username"])
     page.get_by_label("Password").fill(demo.result["password"])
@@ -44,5 +41,5 @@ def test_a_newcomer_accepts_a_suggestion_and_goes_on_in_chinese(demo, site, page
     page.goto(f"{site}/admin/catalogue/book/?category_source__exact=none")
     expect(page.get_by_text("332 条结果")).to_be_visible()
 
-    assert page.wrong == []
+    assert page.errors == []
     assert page.hosts == {urlsplit(site).netloc}

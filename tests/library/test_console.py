@@ -1,9 +1,9 @@
-"""What commands draw on a terminal."""
+"""Tests of the terminal output of commands."""
 
 from library.console import ProgressBars
 
 
-def test_a_phase_keeps_its_bar_when_what_stands_behind_the_colon_changes():
+def test_phase_keeps_its_bar_when_its_detail_changes():
     with ProgressBars() as progress:
         progress("reading books", 5, 5)
         progress("searching", 0, 3)

@@ -1,4 +1,4 @@
-"""The databases that tests run on are real, empty and seen by every thread."""
+"""Test databases are real, empty, and visible to all threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,8 +11,8 @@ from tests.factories import make_book, make_copy, make_loan
 
 
 @both_databases
-@pytest.mark.parametrize("turn", [1, 2])
-def test_a_test_finds_its_database_empty_and_commits_to_it(database, turn):
+@pytest.mark.parametrize("repetition", [1, 2])
+def test_database_starts_empty_and_commits(database, repetition):
     assert connection.vendor == database
     assert list(Book.objects.all()) == []
     make_book(control_number="kept")
@@ -28,7 +28,7 @@ def test_a_test_finds_its_database_empty_and_commits_to_it(database, turn):
 
 
 @both_databases
-def test_a_copy_has_one_open_loan(database):
+def test_copy_has_one_open_loan(database):
     copy = make_copy()
     make_loan(copy=copy)
     with pytest.raises(IntegrityError):
@@ -36,6 +36,6 @@ def test_a_copy_has_one_open_loan(database):
 
 
 @pytest.mark.django_db
-def test_the_database_of_other_tests_is_left_as_it_was():
+def test_default_test_database_is_unchanged():
     assert connection.is_in_memory_db()
     assert list(Book.objects.all()) == []

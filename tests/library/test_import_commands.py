@@ -1,4 +1,4 @@
-"""The three import commands on the command line: what is printed where, and how they end."""
+"""Output and exit codes of the three import commands."""
 
 import json
 import re
@@ -25,43 +25,43 @@ def run(capsys):
             ManagementUtility(["manage.py", *map(str, arguments)]).execute()
         except SystemExit as end:
             code = end.code
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return manage
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_an_example_and_what_becomes_of_bad_rows(run, command):
-    code, said, _ = run(command, "--help")
-    said = re.sub(r"\s+", " ", said)
+def test_help_shows_example_and_rules(run, command):
+    code, output, _ = run(command, "--help")
+    output = re.sub(r"\s+", " ", output)
     assert code == 0
-    assert f"Example: manage.py {command} " in said
-    assert "Good rows are kept and bad ones named" in said
-    assert "--strict" in said
+    assert f"Example: manage.py {command} " in output
+    assert "Good rows are imported and bad ones are reported" in output
+    assert "--strict" in output
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_wrong_usage_ends_with_2(run, command):
-    code, said, error = run(command)
-    assert (code, said) == (2, "")
+def test_wrong_usage_exits_with_2(run, command):
+    code, output, error = run(command)
+    assert (code, output) == (2, "")
     assert "the following arguments are required: file" in error
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.django_db
-def test_a_file_that_is_not_there_ends_with_1_and_a_sentence(run, tmp_path, command):
-    code, said, error = run(command, tmp_path / "nowhere.csv")
-    assert (code, said) == (1, "")
+def test_missing_file_exits_with_1(run, tmp_path, command):
+    code, output, error = run(command, tmp_path / "nowhere.csv")
+    assert (code, output) == (1, "")
     assert error == "CommandError: nowhere.csv: cannot be read: No such file or directory.\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.django_db
-def test_a_failure_is_a_result_for_machines_too(run, tmp_path, command):
-    code, said, error = run(command, tmp_path / "nowhere.csv", "--json")
+def test_failure_is_reported_as_json(run, tmp_path, command):
+    code, output, error = run(command, tmp_path / "nowhere.csv", "--json")
     assert code == 1
-    assert json.loads(said) == {
+    assert json.loads(output) == {
         "error": "nowhere.csv: cannot be read: No such file or directory.",
         "file": "nowhere.csv",
         "row": None,
@@ -71,7 +71,7 @@ def test_a_failure_is_a_result_for_machines_too(run, tmp_path, command):
 
 
 @pytest.mark.django_db
-def test_a_library_is_imported_from_three_files(run, tmp_path):
+def test_three_files_are_imported(run, tmp_path):
     write_image(tmp_path / "pictures" / "a.png")
     books = write_csv(tmp_path / "books.csv", "id,title,category,cover", ("7", "Optics", "535", "a.png"))
     categories = write_csv(tmp_path / "categories.csv", "notation,label_en", ("535", "Light"))
@@ -85,12 +85,12 @@ def test_a_library_is_imported_from_three_files(run, tmp_path):
     )
     assert run("import_books", books, "--scheme", "ddc", "--covers", tmp_path / "pictures") == (
         0,
-        "books.csv: 1 created, 0 updated, 0 unchanged, 0 skipped, 1 copies made, 1 covers made.\n",
+        "books.csv: 1 created, 0 updated, 0 unchanged, 0 skipped, 1 copies created, 1 covers created.\n",
         "",
     )
     assert run("import_loans", loans) == (
         0,
-        "loans.csv: 1 created, 0 updated, 0 unchanged, 0 skipped, 1 borrowers made.\n",
+        "loans.csv: 1 created, 0 updated, 0 unchanged, 0 skipped, 1 borrowers created.\n",
         "",
     )
     assert Book.objects.get().category == Category.objects.get(scheme="ddc", label_en="Light")
@@ -98,31 +98,31 @@ def test_a_library_is_imported_from_three_files(run, tmp_path):
 
 
 @pytest.mark.django_db
-def test_problems_are_named_on_standard_error_and_the_good_rows_kept(run, tmp_path):
+def test_problems_go_to_standard_error(run, tmp_path):
     books = write_csv(
         tmp_path / "books.csv", "id,title,year,shelf", ("7", "Optics", "19xx", ""), ("", "", "", "x")
     )
-    code, said, error = run("import_books", books)
+    code, output, error = run("import_books", books)
     assert code == 0
-    assert said == "books.csv: 1 created, 0 updated, 0 unchanged, 1 skipped, 1 copies made.\n"
+    assert output == "books.csv: 1 created, 0 updated, 0 unchanged, 1 skipped, 1 copies created.\n"
     assert error.splitlines() == [
-        "books.csv: unknown columns, left out: shelf.",
-        'books.csv, line 2, column year: "19xx" is no year up to '
-        + re.search(r"up to (\d+)", error)[1]
-        + "; left out.",
-        "books.csv, line 3, column id: No id. The row is left out.",
+        "books.csv: skipped unknown columns: shelf.",
+        'books.csv, line 2, column year: "19xx" is not a year from 1 to '
+        + re.search(r"from 1 to (\d+)", error)[1]
+        + ". The value is skipped.",
+        "books.csv, line 3, column id: Missing id. Row skipped.",
     ]
 
 
 @pytest.mark.django_db
-def test_many_problems_are_cut_for_people_and_whole_for_machines(run, tmp_path):
+def test_long_problem_lists_are_cut_except_in_json(run, tmp_path):
     rows = [(f"{number}", "Title", "x") for number in range(30)]
     books = write_csv(tmp_path / "books.csv", "id,title,year", *rows)
     _, _, error = run("import_books", books, "--dry-run")
     assert len(error.splitlines()) == 21
     assert error.splitlines()[-1] == "... and 10 more problems; --json lists them all."
-    code, said, error = run("import_books", books, "--dry-run", "--json")
-    result = json.loads(said)
+    code, output, error = run("import_books", books, "--dry-run", "--json")
+    result = json.loads(output)
     assert (code, error) == (0, "")
     assert (result["created"], result["problem_count"], len(result["problems"])) == (30, 30, 30)
     assert result["problems"][29]["row"] == 31
@@ -130,7 +130,7 @@ def test_many_problems_are_cut_for_people_and_whole_for_machines(run, tmp_path):
 
 
 @pytest.mark.django_db
-def test_strictly_nothing_is_kept_and_the_problems_are_named(run, tmp_path):
+def test_strict_import_reports_and_imports_nothing(run, tmp_path):
     make_book(control_number="7")
     loans = write_csv(
         tmp_path / "loans.csv",
@@ -138,37 +138,39 @@ def test_strictly_nothing_is_kept_and_the_problems_are_named(run, tmp_path):
         ("P1", "7", "2024-01-02", "2024-01-01"),
         ("P1", "7", "2024-01-02", "2024-01-03"),
     )
-    code, said, error = run("import_loans", loans, "--strict")
-    assert (code, said) == (1, "")
+    code, output, error = run("import_loans", loans, "--strict")
+    assert (code, output) == (1, "")
     assert error.splitlines() == [
-        "loans.csv, line 2, column returned_at: "
-        "Returned 2024-01-01 00:00, before it was borrowed. The row is left out.",
-        "CommandError: Nothing was imported: loans.csv has 1 problem. Mend them, or leave out --strict.",
+        (
+            "loans.csv, line 2, column returned_at: The return time 2024-01-01 00:00 is before "
+            "the checkout time. Row skipped."
+        ),
+        ("CommandError: Nothing was imported: loans.csv has 1 problem. Fix them, or run without --strict."),
     ]
     assert Loan.objects.count() == 0
-    code, said, _ = run("import_loans", loans, "--strict", "--json")
+    code, output, _ = run("import_loans", loans, "--strict", "--json")
     assert code == 1
-    assert json.loads(said)["problems"][0]["column"] == "returned_at"
+    assert json.loads(output)["problems"][0]["column"] == "returned_at"
 
 
 @pytest.mark.django_db
-def test_a_dry_run_says_that_nothing_was_kept(run, tmp_path):
+def test_dry_run_says_nothing_imported(run, tmp_path):
     books = write_csv(tmp_path / "books.csv", "id,title", ("7", "Optics"))
-    code, said, _ = run("import_books", books, "--dry-run")
+    code, output, _ = run("import_books", books, "--dry-run")
     assert code == 0
-    assert said.startswith("books.csv: nothing kept, dry run: 1 created")
+    assert output.startswith("books.csv: dry run, nothing imported: 1 created")
     assert Book.objects.count() == 0
 
 
-def test_a_database_that_was_never_migrated_is_named_as_such(database, run, tmp_path):
+def test_unmigrated_database_is_reported(database, run, tmp_path):
     books = write_csv(tmp_path / "books.csv", "id,title", ("7", "Optics"))
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE catalogue_book RENAME TO elsewhere")
     try:
-        code, said, error = run("import_books", books)
+        code, output, error = run("import_books", books)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE elsewhere RENAME TO catalogue_book")
-    assert (code, said) == (1, "")
-    assert "The database did not answer (no such table: catalogue_book)" in error
+    assert (code, output) == (1, "")
+    assert "The database is unavailable (no such table: catalogue_book)" in error
     assert "run manage.py migrate" in error

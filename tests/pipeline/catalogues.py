@@ -1,4 +1,4 @@
-"""Small catalogues drawn from a seed: books of three subjects, which every modality can tell apart."""
+"""Small seeded catalogues: books of three subjects that every modality can distinguish."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A catalogue and a model trained on it, made once for all tests that only read them."""
+"""A catalogue and a model trained on it, shared by all tests that only read them."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.records import Catalogue
-from classifier.pipeline.training.train import Training, train
+from classifier.pipeline.training.train import TrainingResult, train
 from tests.pipeline.catalogues import TINY, make_catalogue
 from tests.pipeline.sentence_encoders import make_encoder
 
@@ -17,7 +17,7 @@ def catalogue(tmp_path_factory) -> Catalogue:
 
 
 @pytest.fixture(scope="session")
-def trained(catalogue) -> Training:
+def trained(catalogue) -> TrainingResult:
     return train(catalogue, config=TINY, seed=3)
 
 

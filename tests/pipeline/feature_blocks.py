@@ -1,4 +1,4 @@
-"""Blocks of features of each form, drawn from a seed, from which the class can be told."""
+"""Seeded feature blocks of each kind that reveal the class."""
 
 import dataclasses
 
@@ -32,7 +32,7 @@ def toy_blocks(
     missing : float
         Share of the books that lack a modality; each has one at least.
     misleading : float
-        Share of the books of which a modality tells a class drawn at random.
+        Share of the books for which a modality points to a random class.
     kinds : tuple of str
         Which of "words" (sparse), "numbers" (vector), "pixels" (image) and "sounds" (spectrum).
 
@@ -44,14 +44,14 @@ def toy_blocks(
     y = rng.permutation(np.arange(n_books) % N_CLASSES)
     apart = np.random.default_rng([seed, 2])  # so that what is drawn from the others stays as it is
 
-    def told() -> np.ndarray:
+    def shown_classes() -> np.ndarray:
         return np.where(apart.random(n_books) < misleading, apart.integers(N_CLASSES, size=n_books), y)
 
     drawn = {
-        "words": _words(told(), rng),
-        "numbers": _numbers(told(), rng),
-        "pixels": _pixels(told(), rng),
-        "sounds": _sounds(told(), np.random.default_rng([seed, 1])),
+        "words": _words(shown_classes(), rng),
+        "numbers": _numbers(shown_classes(), rng),
+        "pixels": _pixels(shown_classes(), rng),
+        "sounds": _sounds(shown_classes(), np.random.default_rng([seed, 1])),
     }
     specs = {
         "words": BlockSpec(kind="sparse", shape=(N_TERMS,)),
@@ -59,9 +59,11 @@ def toy_blocks(
         "pixels": BlockSpec(kind="image", shape=IMAGE),
         "sounds": BlockSpec(kind="spectrum", shape=SPECTRUM),
     }
-    there = rng.random((n_books, len(kinds))) >= missing
-    there[np.arange(n_books), rng.integers(len(kinds), size=n_books)] = True
-    return {kind: _block(drawn[kind], there[:, column], specs[kind]) for column, kind in enumerate(kinds)}, y
+    present = rng.random((n_books, len(kinds))) >= missing
+    present[np.arange(n_books), rng.integers(len(kinds), size=n_books)] = True
+    return {
+        kind: _block(drawn[kind], present[:, column], specs[kind]) for column, kind in enumerate(kinds)
+    }, y
 
 
 def with_values(block: Block, values: object) -> Block:
@@ -89,10 +91,10 @@ def with_links(block: Block, of: np.ndarray, to: np.ndarray, *, n: int = 5, seed
     rng = np.random.default_rng(seed)
     weights = np.zeros((len(of), len(to)), np.float32)
     for row, kind in enumerate(of):
-        alike = np.flatnonzero(to == kind)
+        similar = np.flatnonzero(to == kind)
         if len(of) == len(to):
-            alike = alike[alike != row]
-        weights[row, rng.choice(alike, n, replace=False)] = 1 / n
+            similar = similar[similar != row]
+        weights[row, rng.choice(similar, n, replace=False)] = 1 / n
     return dataclasses.replace(block, links=sp.csr_matrix(weights))
 
 
@@ -106,9 +108,10 @@ def only(blocks: dict[str, Block], kind: str) -> dict[str, Block]:
     }
 
 
-def said(fitted: FusionNetwork, blocks: dict[str, Block]) -> np.ndarray:
-    """Return what a network says of books that it is shown all of, (n_books, 1 + n_modalities, n_classes)."""
-    return fitted.read(fitted.encode(blocks), np.column_stack([block.present for block in blocks.values()]))
+def log_probabilities(fitted: FusionNetwork, blocks: dict[str, Block]) -> np.ndarray:
+    """Return probabilities with all modalities, (n_books, 1 + n_modalities, n_classes)."""
+    present = np.column_stack([block.present for block in blocks.values()])
+    return fitted.classify_codes(fitted.encode(blocks), present)
 
 
 def _block(values, present: np.ndarray, spec: BlockSpec) -> Block:

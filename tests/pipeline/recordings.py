@@ -1,4 +1,4 @@
-"""Recordings for tests, and catalogues of books that have nothing else."""
+"""Recordings, and catalogues of books with nothing else."""
 
 from pathlib import Path
 
@@ -48,5 +48,5 @@ def loudest_band(spectrum: np.ndarray) -> int:
 
 
 def band_of(pitch: float, bands: int = 40) -> int:
-    """Return the band that a pitch in Hz stands in."""
+    """Return the band of a pitch in Hz."""
     return int(mel_filters(bands)[:, round(pitch * 1024 / RATE)].argmax())

@@ -1,4 +1,4 @@
-"""Sentence encoders small enough for a test, in the files of real ones."""
+"""Tiny sentence encoders in real file formats."""
 
 import json
 from pathlib import Path

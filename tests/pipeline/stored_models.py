@@ -1,4 +1,4 @@
-"""The files of a stored model, and ways to spoil them."""
+"""Files of a stored model, and ways to damage them."""
 
 import hashlib
 import json

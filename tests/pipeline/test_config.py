@@ -1,4 +1,4 @@
-"""Settings: read from text, refused by name where they cannot work, stored and taken back."""
+"""Settings: parsing, validation, storage."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from classifier.pipeline.config import Config, names
 from classifier.pipeline.errors import ConfigError
 
 
-def test_settings_are_read_as_their_types():
+def test_settings_are_parsed_by_type():
     config = Config().with_settings(
         [
             "network.width=64",
@@ -29,18 +29,18 @@ def test_settings_are_read_as_their_types():
     assert config.training.holdout == 0.1
 
 
-def test_what_is_not_set_keeps_its_default():
+def test_unset_settings_keep_defaults():
     changed = Config().with_settings(["network.width=64"])
     assert changed.network == dataclasses.replace(Config().network, width=64)
     assert dataclasses.replace(changed, network=Config().network) == Config()
 
 
-def test_no_setting_changes_nothing_and_the_last_of_two_counts():
+def test_last_setting_wins():
     assert Config().with_settings([]) == Config()
     assert Config().with_settings(["svm.C=1", "svm.C=2"]).svm.C == 2
 
 
-def test_hidden_layers_can_be_none():
+def test_hidden_layers_can_be_empty():
     assert Config().with_settings(["network.hidden=8", "network.hidden="]).network.hidden == ()
 
 
@@ -48,22 +48,22 @@ def test_settings_are_checked_together():
     assert Config().with_settings(["text.gram_min=6", "text.gram_max=7"]).text.gram_min == 6
 
 
-def test_the_defaults_work():
+def test_defaults_are_valid():
     Config().check()
 
 
 @pytest.mark.parametrize("setting", ["", "network", "network.width", "network=64", "=", "64"])
-def test_a_setting_of_another_form_is_refused(setting):
+def test_malformed_setting_is_rejected(setting):
     with pytest.raises(ConfigError) as error:
         Config().with_settings([setting])
-    assert error.value.message == f"“{setting}” is not of the form part.name=value, e.g. network.width=64."
+    assert error.value.message == f"“{setting}” must have the form part.name=value, e.g. network.width=64."
 
 
 @pytest.mark.parametrize(
     "key",
     ["network.wide", "net.width", ".width", "network.", "network.width.x", "check.x", "network.__class__"],
 )
-def test_a_setting_that_does_not_exist_is_refused_with_those_that_do(key):
+def test_unknown_setting_lists_the_valid_ones(key):
     with pytest.raises(ConfigError) as error:
         Config().with_settings([f"{key}=1"])
     assert error.value.message.startswith(f"There is no setting “{key}”. Settings: text.min_books, ")
@@ -78,12 +78,12 @@ def test_a_setting_that_does_not_exist_is_refused_with_those_that_do(key):
         ("network.width=", "network.width takes int values, not “”."),
         ("svm.C=much", "svm.C takes float values, not “much”."),
         ("network.hidden=a,b", "network.hidden takes tuple values, not “a,b”."),
-        ("network.activation=sine", "network.activation can be gelu, relu, tanh, silu, not “sine”."),
-        ("network.optimizer=Adam", "network.optimizer can be adam, adagrad, sgd, not “Adam”."),
-        ("svm.kernel=poly", "svm.kernel can be linear, rbf, not “poly”."),
+        ("network.activation=sine", "network.activation must be one of gelu, relu, tanh, silu, not “sine”."),
+        ("network.optimizer=Adam", "network.optimizer must be one of adam, adagrad, sgd, not “Adam”."),
+        ("svm.kernel=poly", "svm.kernel must be one of linear, rbf, not “poly”."),
     ],
 )
-def test_a_value_of_another_type_is_refused(setting, message):
+def test_value_of_another_type_is_rejected(setting, message):
     with pytest.raises(ConfigError) as error:
         Config().with_settings([setting])
     assert error.value.message == message
@@ -129,12 +129,12 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("key", "value"), [(k, v) for k, values in WRONG.items() for v in values])
-def test_a_value_that_cannot_work_is_refused_by_the_name_of_its_setting(key, value):
+def test_invalid_value_names_the_setting(key, value):
     with pytest.raises(ConfigError, match=f"^{key} "):
         Config().with_settings([f"{key}={value}"])
 
 
-def test_every_number_has_values_that_are_refused():
+def test_every_number_is_validated():
     parts = typing.get_type_hints(Config)
     words = {
         f"{part}.{name}"
@@ -151,10 +151,10 @@ def test_every_hidden_layer_needs_units(hidden):
         Config().with_settings([f"network.hidden={hidden}"])
 
 
-def test_a_message_says_what_can_be_and_what_is():
+def test_message_states_range_and_value():
     with pytest.raises(ConfigError) as error:
         Config().with_settings(["network.dropout=1.5"])
-    assert error.value.message == "network.dropout is a share: 0 or more and below 1; it is 1.5."
+    assert error.value.message == "network.dropout must be at least 0 and below 1; it is 1.5."
 
 
 @given(
@@ -178,7 +178,7 @@ def test_settings_survive_json(width, hidden, C, activation, pretrained):
     assert config.cover.pretrained == pretrained.strip()
 
 
-def test_stored_settings_that_are_missing_get_their_default():
+def test_missing_stored_settings_get_defaults():
     assert Config.from_dict({}) == Config()
     assert Config.from_dict({"svm": {"C": 2.0}}) == Config().with_settings(["svm.C=2"])
 
@@ -191,7 +191,7 @@ def test_stored_settings_that_are_missing_get_their_default():
         ({"svm": {"C": -2.0}}, "svm.C must be above 0 and finite; it is -2."),
     ],
 )
-def test_stored_settings_that_do_not_exist_or_cannot_work_are_refused(stored, message):
+def test_invalid_stored_settings_are_rejected(stored, message):
     with pytest.raises(ConfigError) as error:
         Config.from_dict(stored)
     assert error.value.message == message

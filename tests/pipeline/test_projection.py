@@ -1,9 +1,9 @@
-"""Books on a plane."""
+"""Projection of books to two dimensions."""
 
 import numpy as np
 import pytest
 
-from classifier.pipeline.projection import on_a_plane
+from classifier.pipeline.projection import project_2d
 
 
 def groups(rng, *, n=30, d=16):
@@ -13,27 +13,27 @@ def groups(rng, *, n=30, d=16):
     return (centres[of] + rng.normal(size=(3 * n, d))).astype(np.float32), of
 
 
-def test_books_that_are_alike_lie_near_each_other():
+def test_similar_books_are_close():
     codes, of = groups(np.random.default_rng(1))
-    plane = on_a_plane(codes, seed=0)
+    plane = project_2d(codes, seed=0)
     assert plane.shape == (90, 2)
     assert np.abs(plane).max() == pytest.approx(1)
     far = np.linalg.norm(plane[:, None] - plane[None], axis=2) + np.eye(90) * 9
     assert (of[far.argmin(axis=1)] == of).mean() > 0.95
 
 
-def test_the_same_codes_and_seed_give_the_same_plane():
+def test_projection_is_reproducible():
     codes, _of = groups(np.random.default_rng(2))
-    assert np.array_equal(on_a_plane(codes, seed=3), on_a_plane(codes, seed=3))
+    assert np.array_equal(project_2d(codes, seed=3), project_2d(codes, seed=3))
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 7])
 @pytest.mark.parametrize("d", [1, 5])
-def test_few_books_have_places_too(n, d):
-    plane = on_a_plane(np.random.default_rng(0).normal(size=(n, d)).astype(np.float32), seed=0)
+def test_few_books_have_positions(n, d):
+    plane = project_2d(np.random.default_rng(0).normal(size=(n, d)).astype(np.float32), seed=0)
     assert plane.shape == (n, 2)
     assert np.isfinite(plane).all()
 
 
-def test_books_that_nothing_tells_apart_have_places():
-    assert np.isfinite(on_a_plane(np.zeros((10, 4), np.float32), seed=0)).all()
+def test_identical_books_have_positions():
+    assert np.isfinite(project_2d(np.zeros((10, 4), np.float32), seed=0)).all()

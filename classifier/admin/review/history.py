@@ -1,4 +1,4 @@
-"""What was reviewed, and where books are reviewed."""
+"""List of reviews, and the URLs of the review pages."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,27 +12,28 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
-from classifier.admin.review.desk import desk_page, found_categories
-from classifier.admin.review.groups import groups_page
-from classifier.admin.suggestions import ReadOnlyAdmin
+from classifier.admin.base import REVIEW_BOOKS, ReadOnlyAdmin
+from classifier.admin.review.bulk import bulk_page
+from classifier.admin.review.queue import category_search, queue_page
 from classifier.models import Review
 from classifier.services.review.verdicts import clear_rejections
-from library.admin_site.widgets.filters import DaysFilter
-from library.catalogue.admin.lookup import FindingAdmin
-from library.catalogue.selectors.lookup import titles_called
+from library.admin_site.widgets.filters import DateRangeFilter
+from library.catalogue.admin.lookup import LookupAdmin
+from library.catalogue.selectors.lookup import search_titles
 
 
 @admin.register(Review)
-class ReviewAdmin(FindingAdmin, ReadOnlyAdmin):
+class ReviewAdmin(LookupAdmin, ReadOnlyAdmin):
     list_display = [
-        "at", "book", "verdict_label", "suggested", "category", "reviewer", "seconds", "note", "withdrawn_at"
+        "created_at", "book", "verdict_label", "suggested", "category", "reviewer", "seconds", "note",
+        "withdrawn_at",
     ]  # fmt: skip
-    list_display_links = ["at"]
+    list_display_links = ["created_at"]
     list_select_related = ["book", "suggested", "category", "reviewer"]
-    list_filter = ["verdict", ("withdrawn_at", admin.EmptyFieldListFilter), ("at", DaysFilter)]
+    list_filter = ["verdict", ("withdrawn_at", admin.EmptyFieldListFilter), ("created_at", DateRangeFilter)]
     list_filter_submit = True
-    found_by = {"book": titles_called}
-    actions = ["clear_rejections_of"]
+    lookups = {"book": search_titles}
+    actions = ["allow_again"]
     exclude = ["evidence"]
 
     def get_urls(self) -> list[Any]:
@@ -40,11 +41,11 @@ class ReviewAdmin(FindingAdmin, ReadOnlyAdmin):
             return self.admin_site.admin_view(partial(view, self))
 
         return [
-            path("next/", page(desk_page), name="classifier_review_next"),
-            path("groups/", page(groups_page), name="classifier_review_groups"),
+            path("next/", page(queue_page), name="classifier_review_next"),
+            path("bulk/", page(bulk_page), name="classifier_review_bulk"),
             path(
                 "categories/",
-                self.admin_site.admin_view(found_categories),
+                self.admin_site.admin_view(category_search),
                 name="classifier_review_categories",
             ),
             *super().get_urls(),
@@ -54,8 +55,7 @@ class ReviewAdmin(FindingAdmin, ReadOnlyAdmin):
         return super().get_queryset(request).defer("evidence")
 
     def has_review_permission(self, request: HttpRequest) -> bool:
-        """A review files books, so the book's permission counts too."""
-        return request.user.has_perms(["classifier.add_review", "catalogue.change_book"])
+        return request.user.has_perms(REVIEW_BOOKS)
 
     @display(
         description=gettext_lazy("verdict"),
@@ -66,14 +66,14 @@ class ReviewAdmin(FindingAdmin, ReadOnlyAdmin):
         return review.verdict, review.get_verdict_display()
 
     @admin.action(
-        permissions=["review"], description=gettext_lazy("Let rejected categories be suggested again")
+        permissions=["review"], description=gettext_lazy("Allow rejected categories to be suggested again")
     )
-    def clear_rejections_of(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
+    def allow_again(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
         books = {review.book for review in queryset.select_related("book")}
-        done = sum(clear_rejections(book=book, now=timezone.now()) for book in books)
+        allowed = sum(clear_rejections(book=book, now=timezone.now()) for book in books)
         text = ngettext(
-            "%d category may be suggested again, from the next reclassification on.",
-            "%d categories may be suggested again, from the next reclassification on.",
-            done,
+            "%d category can be suggested again, starting with the next batch.",
+            "%d categories can be suggested again, starting with the next batch.",
+            allowed,
         )
-        self.message_user(request, text % done, messages.SUCCESS)
+        self.message_user(request, text % allowed, messages.SUCCESS)

@@ -13,12 +13,11 @@ from library.console import Progress
 class Command(RunCommand):
     kind = "reclassify"
     help = (
-        "Suggest categories for the books that no person and no import has filed, with the active version: "
-        "three ranks a book, kept as suggestions beside the book, with the evidence for each. Only what is "
-        "stale is classified: books that are new or were changed, those whose borrowers' loans changed, and "
-        "all of them after another version took over. A book's own category is never changed. "
-        "Of a book that the model is not sure enough of, it abstains: the ranks are kept as best guesses, "
-        "marked as no suggestion."
+        "Suggest categories with the active version for the books that neither a person nor an import has "
+        "filed: three per book, each with its evidence. Only stale books are classified: new and changed "
+        "ones, those whose borrowers' loans changed, and all books after a promotion. The category of a book "
+        "is never changed. If the confidence is too low, the model abstains: its guesses are stored and "
+        "marked as guesses."
     )
     example = "manage.py classify --output suggestions.csv"
 
@@ -26,7 +25,7 @@ class Command(RunCommand):
         parser.add_argument(
             "--all",
             action="store_true",
-            help="every book: those with a category, and those that have not changed, too",
+            help="all books, including categorised and unchanged ones",
         )
         parser.add_argument(
             "--output",
@@ -38,8 +37,8 @@ class Command(RunCommand):
             "--precision",
             type=float,
             metavar="SHARE",
-            help="abstain from so much that this share of the suggestions is right, judged by the books held "
-            "out (default: the setting SUGGESTION_PRECISION, 0.90 unless changed)",
+            help="target share of correct suggestions on the held-out books; the model abstains from "
+            "the others (default: the setting SUGGESTION_PRECISION, 0.90 unless changed)",
         )
         super().add_arguments(parser)
 
@@ -48,14 +47,14 @@ class Command(RunCommand):
         if "skipped" not in result:
             from classifier.services.jobs import run_here
 
-            # New suggestions are reviewed in a new order.
+            # The order of the review queue depends on the suggestions.
             run_here(kind="order_reviews", now=timezone.now(), progress=progress)
         return result
 
     def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
         return {
             "include_categorised": options["all"],
-            "afresh": options["all"],
+            "include_unchanged": options["all"],
             "precision": options["precision"],
         }
 
@@ -64,6 +63,6 @@ class Command(RunCommand):
         super().show_result(result | {"changed": changed or "none"})
         if result["threshold"] is None:
             self.warn(
-                f"On the books held out, no probability reaches a precision of {result['precision']:g}, so "
-                "there are best guesses only. Categorise more books, or ask for a lower --precision."
+                f"No probability reaches a precision of {result['precision']:g} on the held-out books, so "
+                "all suggestions are guesses. Categorise more books, or choose a lower --precision."
             )

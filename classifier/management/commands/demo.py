@@ -1,4 +1,4 @@
-"""``manage.py demo``: see it work on an invented library."""
+"""``manage.py demo``: try the product with an invented library."""
 
 from typing import Any
 
@@ -8,22 +8,24 @@ from django.utils import timezone
 
 from classifier.management.report import metrics_table
 from library.console import Command as BaseCommand
-from library.console import Progress, as_text
+from library.console import Progress, format_table
 
 ADDRESS = "127.0.0.1:8000"
 
 
 class Command(BaseCommand):
     help = (
-        "Make a demo library of 1,000 titles, 400 borrowers and 12,000 loans, learn its categories, classify "
-        f"and recommend, then serve it on {ADDRESS}. Run again, it adds nothing twice."
+        "Create a demo library of 1,000 titles, 400 borrowers and 12,000 loans, train, classify and "
+        f"recommend, then serve it on {ADDRESS}. Another run adds nothing."
     )
     example = "manage.py demo --no-serve"
-    requires_system_checks = ()  # they need a database, which this command makes
+    requires_system_checks = ()  # they need a database, which this command creates
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--seed", type=int, default=1, help="of the library and the training (default 1)")
-        parser.add_argument("--no-serve", action="store_true", help="stop before serving")
+        parser.add_argument(
+            "--seed", type=int, default=1, help="random seed of the library and the training (default 1)"
+        )
+        parser.add_argument("--no-serve", action="store_true", help="do not start the web server")
         super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,7 +35,7 @@ class Command(BaseCommand):
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
         call_command("migrate", verbosity=0, interactive=False)
-        from classifier.services.demo import build_demo  # loads torch, which --help can do without
+        from classifier.services.demo import build_demo  # imports torch, which --help does not need
 
         result = build_demo(now=timezone.now(), seed=options["seed"], progress=progress)
         return {**result, "admin": f"http://{ADDRESS}/admin/"}
@@ -45,9 +47,9 @@ class Command(BaseCommand):
             for row in result["classifications"]
         ]
         self.stdout.write(
-            as_text(
+            format_table(
                 title="Ten books without a category",
-                columns=["title", "suggested", "probability", "in truth"],
+                columns=["title", "suggested", "probability", "true category"],
                 rows=classifications,
             )
         )
@@ -55,7 +57,7 @@ class Command(BaseCommand):
             [row["borrower"], row["title"][:40], row["reason"][:60]] for row in result["recommendations"]
         ]
         self.stdout.write(
-            as_text(
+            format_table(
                 title="The first recommendation of ten borrowers",
                 columns=["borrower", "title", "reason"],
                 rows=recommendations,

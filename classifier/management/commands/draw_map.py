@@ -1,4 +1,4 @@
-"""``manage.py draw_map``: the map of the collection."""
+"""``manage.py draw_map``: update the collection map."""
 
 from typing import Any
 
@@ -10,14 +10,16 @@ from classifier.management.running import RunCommand
 class Command(RunCommand):
     kind = "draw_map"
     help = (
-        "Draw the map of the collection anew: books that the active version sees as alike lie near each "
-        "other. Of a large library a sample is drawn."
+        "Update the collection map, in which books that the active version encodes similarly are close "
+        "together. A large library is sampled."
     )
     example = "manage.py draw_map"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--seed", type=int, default=0, help="of the sample and of the plane (default: 0)")
+        parser.add_argument(
+            "--seed", type=int, default=0, help="random seed of the sample and the layout (default: 0)"
+        )
 
     def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
         return {"seed": options["seed"]}

@@ -1,4 +1,4 @@
-"""``manage.py evaluate``: measure a stored version again."""
+"""``manage.py evaluate``: evaluate a stored version again."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from library.console import Progress
 
 
 class Command(BaseCommand):
-    help = "Measure a stored version again, on the books that were held out when it was trained."
+    help = "Evaluate a stored version again on the books that were held out from its training."
     example = "manage.py evaluate --version 20260131-120000-ab12"
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        # Django's own --version would stand in the way of ours.
+        # Django has a --version of its own.
         return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,11 +22,13 @@ class Command(BaseCommand):
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.registry.versions import active_version, version_named
-        from classifier.services.training.training import evaluate  # loads torch, which --help can do without
+        from classifier.services.registry.versions import active_version, version_by_name
+        from classifier.services.training.training import (
+            evaluate,  # imports torch, which --help does not need
+        )
 
         name = options["version"]
-        return evaluate(version=version_named(name) if name else active_version())
+        return evaluate(version=version_by_name(name) if name else active_version())
 
     def show(self, result: dict[str, Any]) -> None:
         self.stdout.write(report(result["metrics"]))

@@ -1,4 +1,4 @@
-"""``manage.py order_reviews``: the books that wait for a librarian, the most useful first."""
+"""``manage.py order_reviews``: order the review queue, most useful books first."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from classifier.management.running import RunCommand
 class Command(RunCommand):
     kind = "order_reviews"
     help = (
-        "Order the books that wait for review anew: by the chance that the suggestion is wrong, how much the "
-        "book is asked for, and how many others like it an answer would settle. Done after each "
-        "reclassification by itself; who is reviewing keeps the book."
+        "Order the books that wait for review by the probability that the suggestion is wrong, the demand "
+        "for the book, and the number of similar books. Runs automatically after each batch; reviewers keep "
+        "the books assigned to them."
     )
     example = "manage.py order_reviews"
 

@@ -1,4 +1,4 @@
-"""``manage.py recommend``: titles for each borrower."""
+"""``manage.py recommend``: update recommendations."""
 
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,15 @@ from classifier.management.running import RunCommand
 class Command(RunCommand):
     kind = "recommend"
     help = (
-        "Recommend titles to each borrower who has a loan, from what readers of the same books borrowed and "
-        "from what reads alike, and keep the similar titles of each book."
+        "Recommend titles to each borrower with a loan, by what borrowers of the same books borrowed and by "
+        "similar content, and store the similar titles of each book."
     )
     example = "manage.py recommend -n 10 --output recommendations.csv"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("-n", type=int, default=10, help="titles a borrower (default 10)")
+        parser.add_argument("-n", type=int, default=10, help="titles per borrower (default 10)")
         parser.add_argument(
-            "--include-borrowed", action="store_true", help="titles the borrower has had may come again"
+            "--include-borrowed", action="store_true", help="include titles that the borrower has had"
         )
         parser.add_argument(
             "--output", type=Path, metavar="FILE.csv", help="also write borrower,rank,book,score,reason"

@@ -1,6 +1,5 @@
-"""``manage.py serve_model``: hold the model in memory for web processes."""
+"""``manage.py serve_model``: run the model server."""
 
-import argparse
 import os
 from typing import Any
 
@@ -12,19 +11,25 @@ from library.console import Progress
 
 class Command(BaseCommand):
     help = (
-        "Hold the model in memory and answer the web processes of this installation, which start it by "
-        "themselves when they need it. It ends when nobody has asked for an hour."
+        "Hold the active model version in memory and classify books for the web processes of this "
+        "installation. Runs until terminated, and loads another version after a promotion. In development "
+        "the web server starts it when needed."
     )
     example = "manage.py serve_model"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--lock", type=int, help=argparse.SUPPRESS)
+        parser.add_argument(
+            "--idle",
+            type=float,
+            metavar="SECONDS",
+            help="stop after this time without a request (default: never)",
+        )
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        # Before numpy is loaded, which counts its threads then.
+        # Before numpy is imported, which counts its threads then.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         from classifier.services.serving.server import serve
 
-        serve(lock=options["lock"])
+        serve(idle=options["idle"])
         return {}

@@ -1,4 +1,4 @@
-"""``manage.py taxonomy``: merge, split, retire or move categories, and undo that."""
+"""``manage.py taxonomy``: merge, split, retire or move categories, or undo a change."""
 
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from library.catalogue.services.taxonomy.requests import (
     Retire,
     Rule,
     Split,
+    TaxonomyChangeRequest,
     TaxonomyError,
-    Wish,
 )
 from library.console import Command as BaseCommand
 from library.console import Progress
@@ -25,43 +25,41 @@ from library.tabular import ImportReport, clean_line, read_rows
 
 class Command(BaseCommand):
     help = (
-        "Merge, split, retire or move categories, all at once, or undo that. Categories are named by their "
-        "notations. With --preview nothing is changed: it says how many books would move, what is expected "
-        "of the model's accuracy, and how many books a person should look at."
+        "Merge, split, retire or move categories in one transaction, or undo a change. Categories are "
+        "identified by notation. --preview changes nothing: it shows how many books would move, the expected "
+        "accuracy of the model, and how many books a person should review."
     )
     example = "manage.py taxonomy merge 004 005 --into 000 --preview"
 
     def add_arguments(self, parser: CommandParser) -> None:
         kinds = parser.add_subparsers(dest="kind", metavar="merge|split|retire|move|undo", required=True)
-        merge = kinds.add_parser("merge", help="several into one")
+        merge = kinds.add_parser("merge", help="merge several categories into one")
         merge.add_argument("categories", nargs="+", metavar="CATEGORY")
         merge.add_argument("--into", required=True, metavar="CATEGORY")
-        split = kinds.add_parser("split", help="one into narrower ones")
+        split = kinds.add_parser("split", help="split one into narrower ones")
         split.add_argument("category", metavar="CATEGORY")
         split.add_argument(
             "--children",
             type=Path,
             required=True,
             metavar="FILE",
-            help="CSV: notation, and any of label_en, label_zh, id (control number of a book) and word; a "
-            "notation may come in many rows",
+            help="CSV with notation and any of label_en, label_zh, id (control number of a book) and word; a "
+            "notation may have several rows",
         )
         split.add_argument("--rule", choices=Rule.values, default=Rule.BOOKS.value)
-        retire = kinds.add_parser("retire", help="give one up")
+        retire = kinds.add_parser("retire", help="retire one")
         retire.add_argument("category", metavar="CATEGORY")
         retire.add_argument("--books-to", choices=BooksTo.values, default=BooksTo.PARENT.value)
-        move = kinds.add_parser("move", help="put one below another")
+        move = kinds.add_parser("move", help="move one below another")
         move.add_argument("category", metavar="CATEGORY")
         place = move.add_mutually_exclusive_group(required=True)
         place.add_argument("--parent", metavar="CATEGORY")
-        place.add_argument("--top", action="store_true", help="below none")
-        undo = kinds.add_parser("undo", help="take a change back")
-        undo.add_argument("change", type=int, metavar="NUMBER", help="as the change was called")
+        place.add_argument("--top", action="store_true", help="move to the top level")
+        undo = kinds.add_parser("undo", help="undo a change")
+        undo.add_argument("change", type=int, metavar="NUMBER", help="number of the change")
         for kind in (merge, split, retire, move):
             kind.add_argument("--scheme", default="local", help="of the categories (default: %(default)s)")
-            kind.add_argument(
-                "--preview", action="store_true", help="say what it would do, and change nothing"
-            )
+            kind.add_argument("--preview", action="store_true", help="show the effects and change nothing")
         for kind in (merge, split, retire, move, undo):
             super().add_arguments(kind)
 
@@ -74,14 +72,14 @@ class Command(BaseCommand):
             change = TaxonomyChange.objects.filter(pk=options["change"]).first()
             if change is None:
                 raise TaxonomyError(f"There is no taxonomy change {options['change']}.")
-            return _summary(undo(change=change, now=now))
-        wish = _wish(options)
+            return _summary(undo(now=now, change=change))
+        change_request = _change_request(options)
         if options["preview"]:
-            return preview(wish=wish, now=now)
-        return _summary(apply(wish=wish, now=now))
+            return preview(change_request=change_request, now=now)
+        return _summary(apply(change_request=change_request, now=now))
 
 
-def _wish(options: dict[str, Any]) -> Wish:
+def _change_request(options: dict[str, Any]) -> TaxonomyChangeRequest:
     scheme = options["scheme"]
     if options["kind"] == "merge":
         sources = tuple(_category(notation, scheme) for notation in options["categories"])
@@ -95,10 +93,10 @@ def _wish(options: dict[str, Any]) -> Wish:
 
 
 def _category(notation: str, scheme: str) -> int:
-    found = Category.objects.filter(scheme=scheme, notation=notation).values_list("pk", flat=True).first()
-    if found is None:
-        raise TaxonomyError(f"There is no category {notation} in the scheme {scheme}. Look for --scheme.")
-    return found
+    pk = Category.objects.filter(scheme=scheme, notation=notation).values_list("pk", flat=True).first()
+    if pk is None:
+        raise TaxonomyError(f"There is no category {notation} in the scheme {scheme}. Check --scheme.")
+    return pk
 
 
 def _children(path: Path) -> tuple[Child, ...]:
@@ -106,9 +104,9 @@ def _children(path: Path) -> tuple[Child, ...]:
     _columns, rows = read_rows(
         path=path, required=("notation",), optional=("label_en", "label_zh", "id", "word"), report=report
     )
-    said: dict[str, dict[str, list[str]]] = {}
+    children: dict[str, dict[str, list[str]]] = {}
     for row in rows:
-        child = said.setdefault(clean_line(row.cells["notation"]), {})
+        child = children.setdefault(clean_line(row.cells["notation"]), {})
         for column, cell in row.cells.items():
             if value := clean_line(cell):
                 child.setdefault(column, []).append(value)
@@ -123,12 +121,12 @@ def _children(path: Path) -> tuple[Child, ...]:
             books=tuple(values.get("id", ())),
             words=tuple(values.get("word", ())),
         )
-        for notation, values in said.items()
+        for notation, values in children.items()
     )
 
 
 def _summary(change: TaxonomyChange) -> dict[str, Any]:
-    found = {"change": change.pk, "kind": change.kind, "category": str(change.category)}
+    summary = {"change": change.pk, "kind": change.kind, "category": str(change.category)}
     if change.undone_at:
-        return found | {"books": change.books - change.kept, "kept": change.kept, "undone": True}
-    return found | {"books": change.books, "undecided": change.undecided, "undone": False}
+        return summary | {"books": change.books - change.kept, "kept": change.kept, "undone": True}
+    return summary | {"books": change.books, "undecided": change.undecided, "undone": False}

@@ -1,4 +1,4 @@
-"""``manage.py train``: learn the categories."""
+"""``manage.py train``: train a model version."""
 
 from typing import Any
 
@@ -11,20 +11,23 @@ from classifier.management.running import RunCommand, add_settings
 class Command(RunCommand):
     kind = "train"
     help = (
-        "Learn from every categorised book, measure the result on books held out, keep it as a candidate, "
-        "and compare it with the active version on books that neither has learned from. With the setting "
-        "PROMOTION=automatic it becomes active if it is no worse and loses no category; else a person "
-        "promotes it: manage.py promote."
+        "Train on every categorised book, evaluate on held-out books, store the version as a candidate, and "
+        "compare it with the active version on books that neither was trained on. With PROMOTION=automatic "
+        "it becomes active if it is not worse and loses no category; otherwise promote it with manage.py "
+        "promote_model."
     )
     example = "manage.py train --seed 1 --set network.width=64 --set svm.kernel=rbf"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--seed", type=int, default=0, help="same seed and library, same model (default 0)"
+            "--seed",
+            type=int,
+            default=0,
+            help="random seed; the same seed and library give the same model (default 0)",
         )
         add_settings(
             parser,
-            words="change a setting, e.g. network.dropout=0.3; a wrong key lists them all; may be repeated",
+            help_text="change a setting, e.g. network.dropout=0.3; an unknown one lists them all; repeatable",
         )
         super().add_arguments(parser)
 

@@ -1,11 +1,11 @@
-"""``manage.py tune``: search better settings for training."""
+"""``manage.py tune``: search for better training settings."""
 
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from classifier.management.running import RunCommand, add_settings
-from library.console import Progress, as_text
+from library.console import Progress, format_table
 
 _COLUMNS = {
     "search_macro_f1": "macro-F1 in the search",
@@ -14,38 +14,45 @@ _COLUMNS = {
     "top3": "top 3",
     "calibration_error": "calibration error",
 }
-_STOPPED = {"trials": "", "timeout": " The time was up.", "interrupted": " It was interrupted."}
-_CHANCE = 0.05
-"""The usual level: one difference in twenty this large is none."""
+_STOPPED = {"trials": "", "timeout": " The time limit was reached.", "interrupted": " It was interrupted."}
+_SIGNIFICANCE = 0.05
+"""Significance level."""
 
 
 class Command(RunCommand):
     kind = "tune"
     help = (
         "Search network structure, activation, regularisation and support vector machine for the best "
-        "cross-validated macro-F1, measure what was found beside the defaults on the held-out books, and "
-        "print the training that uses it. Stopped by Ctrl-C or --timeout, it measures what was found so "
-        "far; started again, it goes on. Changes nothing by itself. Needs optuna: pip install 'optuna>=4'."
+        "cross-validated macro-F1, compare the best settings with the defaults on the held-out books, and "
+        "print the command that trains with them. After Ctrl-C or --timeout it evaluates the best settings "
+        "so far; another run continues the search. Does not change the active version. Needs optuna: pip "
+        "install 'optuna>=4'."
     )
     example = "manage.py tune --trials 50 --timeout 3600"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--trials", type=int, default=30, help="in all, with those of earlier runs (default 30)"
+            "--trials",
+            type=int,
+            default=30,
+            help="total number of trials, including earlier runs (default 30)",
         )
         parser.add_argument(
             "--timeout",
             type=float,
             metavar="SECONDS",
-            help="end the search then; reading the books before and measuring after it come on top",
+            help="time limit of the search, without the reading before and the evaluation after it",
         )
         parser.add_argument(
-            "--seed", type=int, default=0, help="same seed and library, same search (default 0)"
+            "--seed",
+            type=int,
+            default=0,
+            help="random seed; the same seed and library give the same search (default 0)",
         )
         add_settings(
-            parser, words="fix a setting, e.g. svm.kernel=linear: it is not searched; may be repeated"
+            parser, help_text="fix a setting, e.g. svm.kernel=linear: it is not searched; may be repeated"
         )
-        parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
+        parser.add_argument("--fresh", action="store_true", help="discard earlier runs")
         super().add_arguments(parser)
 
     def parameters(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +64,7 @@ class Command(RunCommand):
             return super().work(progress=progress, **options)
         except KeyboardInterrupt:
             raise CommandError(
-                "Interrupted. Finished trials are kept; start again to go on.", returncode=130
+                "Interrupted. Finished trials are stored; run the command again to continue.", returncode=130
             ) from None
 
     def show_result(self, result: dict[str, Any]) -> None:
@@ -66,10 +73,10 @@ class Command(RunCommand):
             for key, name in (("defaults", "defaults"), ("best", "best found"))
         ]
         title = f"On {result['held_out']} held-out books that the search has not seen"
-        self.stdout.write(as_text(title=title, columns=["", *_COLUMNS.values()], rows=rows))
+        self.stdout.write(format_table(title=title, columns=["", *_COLUMNS.values()], rows=rows))
         trials = result["trials"]
         self.stdout.write(
-            f"{trials['finished']} trials, {trials['new']} of them in this run; {trials['pruned']} given up "
+            f"{trials['finished']} trials, {trials['new']} of them in this run; {trials['pruned']} stopped "
             f"early, {trials['failed']} failed.{_STOPPED[result['stopped']]}"
         )
         self.stdout.write(_verdict(result))
@@ -78,7 +85,7 @@ class Command(RunCommand):
 
 
 def _verdict(result: dict[str, Any]) -> str:
-    """Say in a sentence or two what the search brought."""
+    """Return the result of the search in one or two sentences."""
     if not result["settings"]:
         return "No trial was better than the defaults."
     gain = result["gain"]
@@ -87,7 +94,7 @@ def _verdict(result: dict[str, Any]) -> str:
         f"{gain['won']} books only the best found gets right, {gain['lost']} only the defaults "
         f"(McNemar's test: p = {gain['p_value']:.2g})."
     )
-    if gain["p_value"] >= _CHANCE:
+    if gain["p_value"] >= _SIGNIFICANCE:
         return f"{change} A difference of this size may be chance."
     if gain["won"] < gain["lost"]:
         return f"{change} That is worse by more than chance: keep the defaults."

@@ -1,4 +1,4 @@
-"""Which books are held out, and which fold a book belongs to."""
+"""Holdout split and cross-validation folds."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,55 +7,50 @@ import numpy as np
 
 from classifier.pipeline.records import BookRecord, Bool, Int64
 
-_MIN_AUTHORED = 50  # books with an author; what fewer tell of the others is chance
-_MIN_AUTHORS = 10  # fewer cannot be kept apart in learning, in judging and in both at once
+_MIN_AUTHORED = 50  # books with an author; fewer allow no conclusion
+_MIN_AUTHORS = 10  # fewer cannot be separated by fold and by holdout at once
 
 
-def held_out(keys: Sequence[str], *, share: float, at_most: int) -> Bool:
+def select_held_out(keys: Sequence[str], *, share: float, max_books: int) -> Bool:
     """Choose the held-out books by a hash of their keys.
 
-    The same book is held out at every training, whatever else is in the catalogue, so that two versions
-    of the model can be compared on books that neither has seen.
+    Every training holds out the same book, regardless of the rest of the catalogue, so two model versions can
+    be compared on books that neither has seen.
 
     Parameters
     ----------
     keys : sequence of str
-        Of the categorised books: their ids, or what books that stay together share.
+        Ids of the categorised books, or a key shared by books that stay together.
     share : float
         Expected share of keys held out.
-    at_most : int
-        Books. Those with the smallest hashes, if the share gives more; a key is never split, so the books
-        of one key may be more.
+    max_books : int
+        Keeps the smallest hashes if the share exceeds it. A key is never split, so one key may exceed it.
 
     Returns
     -------
     bool array (n_books,)
-        At least one book is True and one False if there are two keys.
+        With two keys or more, at least one True and one False.
     """
     digests = [hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:8] for key in keys]
     numbers = np.array([int.from_bytes(digest, "big") for digest in digests], np.uint64)
     hashes, key, books = np.unique(numbers, return_inverse=True, return_counts=True)
-    wanted = max(int(np.sum(hashes < share * 2.0**64)), 1)
-    allowed = max(int(np.sum(np.cumsum(books) <= at_most)), 1)
-    return np.asarray(key < min(wanted, allowed, max(len(hashes) - 1, 0)))
+    n_wanted = max(int(np.sum(hashes < share * 2.0**64)), 1)
+    n_allowed = max(int(np.sum(np.cumsum(books) <= max_books)), 1)
+    return np.asarray(key < min(n_wanted, n_allowed, max(len(hashes) - 1, 0)))
 
 
 def stratified_folds(y: Int64, *, folds: int, rng: np.random.Generator) -> Int64:
-    """Deal the books of each class over the folds as evenly as can be.
+    """Distribute the books of each class evenly over the folds.
 
     Parameters
     ----------
-    y : int array (n_books,)
-        Class of each book.
     folds : int
         2 or more.
-    rng : numpy Generator
-        Decides who goes where.
 
     Returns
     -------
     int array (n_books,)
-        Fold of each book, 0 to `folds` - 1; sizes differ by one at most, as do those within a class.
+        Fold of each book. Sizes differ by one at most, overall and within a class.
     """
     order = rng.permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]
@@ -65,21 +60,19 @@ def stratified_folds(y: Int64, *, folds: int, rng: np.random.Generator) -> Int64
 
 
 def grouped_folds(groups: Int64, *, folds: int, rng: np.random.Generator) -> Int64:
-    """Deal whole groups over the folds, the largest first, each to the fold with the fewest books.
+    """Distribute whole groups over the folds, largest first, each to the fold with the fewest books.
 
     Parameters
     ----------
-    groups : int array (n_books,)
-        Group of each book.
     folds : int
         2 or more.
-    rng : numpy Generator
-        Decides between groups of one size.
+    rng : Generator
+        Breaks ties between groups of equal size.
 
     Returns
     -------
     int array (n_books,)
-        Fold of each book, 0 to `folds` - 1.
+        Fold of each book.
     """
     _names, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order = rng.permutation(len(sizes))
@@ -92,35 +85,30 @@ def grouped_folds(groups: Int64, *, folds: int, rng: np.random.Generator) -> Int
     return fold[group]
 
 
-def author_of(book: BookRecord) -> str:
-    """Return what books of one author share; of a book without an author its id, so that it stays alone."""
+def author_key(book: BookRecord) -> str:
+    """Return the normalised authors of a book, or its id if it has none."""
     return " ".join(book.authors.lower().split()) or book.id
 
 
 def author_groups(books: Sequence[BookRecord]) -> Int64 | None:
-    """Say whether the books without a category are by other authors than those with one.
+    """Return author groups if the uncategorised books are by other authors than the categorised ones.
 
-    Then what an author's name is worth has to be learned from authors who were not seen: otherwise the
-    text is trusted too much, and the figures flatter. Decided by the share of books whose author has
-    another categorised book: it is among the uncategorised less than half of what it is among the others.
-
-    Parameters
-    ----------
-    books : sequence of BookRecord
-        With a category and without.
+    Then author names must be learned from unseen authors: otherwise the model trusts the text too much and
+    the metrics are too good. Criterion: the share of books whose author has another categorised book is less
+    than half as high among the uncategorised books.
 
     Returns
     -------
     int array (n_books,) or None
-        The author of each book, a book without one alone; None if authors are shared as usual.
+        Author of each book, unique for a book without one; None if authors are shared as usual.
     """
-    _names, author = np.unique([author_of(book) for book in books], return_inverse=True)
+    _names, author = np.unique([author_key(book) for book in books], return_inverse=True)
     named = np.array([bool(book.authors.strip()) for book in books], bool)
     known = np.array([book.category is not None for book in books], bool)
-    inside, outside = named & known, named & ~known
-    few = min(inside.sum(), outside.sum()) < _MIN_AUTHORED
-    if few or len(np.unique(author[inside])) < _MIN_AUTHORS:
+    labelled, unlabelled = named & known, named & ~known
+    few = min(labelled.sum(), unlabelled.sum()) < _MIN_AUTHORED
+    if few or len(np.unique(author[labelled])) < _MIN_AUTHORS:
         return None
     categorised = np.bincount(author[known], minlength=len(_names))[author]  # books of the same author
-    usual, found = np.mean(categorised[inside] > 1), np.mean(categorised[outside] > 0)
-    return author if found < usual / 2 else None
+    usual, shared = np.mean(categorised[labelled] > 1), np.mean(categorised[unlabelled] > 0)
+    return author if shared < usual / 2 else None

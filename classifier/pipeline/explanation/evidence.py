@@ -1,9 +1,9 @@
-"""Why a category is suggested: what each modality, word, likeness and co-borrowed title brought to it.
+"""Explain suggestions by the contributions of modalities, terms, similar books and co-borrowed titles.
 
-The shares of the modalities are Shapley values of the score over the sets of modalities that the book
-could have been judged by; they are exact, and with the score of a book of which nothing is shown they sum
-to the score as it decided. The words are `classifier.pipeline.explanation.attribution`'s gains of the terms,
-credited to the words that the terms were counted in.
+The contributions of the modalities are exact Shapley values of the score over all subsets of the modalities
+that the book could have been classified by. Together with the score of a book without modalities they sum to
+the final score. Term contributions come from `classifier.pipeline.explanation.attribution`, credited to the
+words that the terms were counted in.
 
 References
 ----------
@@ -18,201 +18,187 @@ from typing import Any
 
 import numpy as np
 
-from classifier.pipeline.explanation.attribution import term_gains
-from classifier.pipeline.explanation.training_index import Gallery
+from classifier.pipeline.evidence import (
+    CoBorrowedBook,
+    CoBorrowing,
+    Evidence,
+    ModalityPrediction,
+    NearestBook,
+    TermContribution,
+)
+from classifier.pipeline.explanation.attribution import term_attributions
+from classifier.pipeline.explanation.training_index import TrainingIndex
 from classifier.pipeline.features.base import Block
 from classifier.pipeline.fusion.classifier import FusionClassifier
 from classifier.pipeline.fusion.cross_fitting import Encoded
 from classifier.pipeline.records import Float64, Int64
-from classifier.pipeline.text.terms import Words
+from classifier.pipeline.text.terms import WordCredits
 
-FOR, AGAINST = 8, 4
-"""Words named of those that speak for a category, and of those that speak against it."""
-NEAREST = 3
-"""Categorised books named that look or sound alike."""
-BORROWED = 5
-"""Co-borrowed titles named that agree."""
+MAX_TERMS_FOR, MAX_TERMS_AGAINST = 8, 4
+MAX_NEAREST_BOOKS = 3
+"""Per modality that shows nearest books (covers, recordings)."""
+MAX_CO_BORROWED = 5
 _DIGITS = 4
+
+_TermLists = tuple[list[TermContribution], list[TermContribution]]
+"""Terms for a category and terms against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
-    """How modalities came to decide.
+class ModalityContributions:
+    """Contributions and solo predictions of the modalities.
 
     Attributes
     ----------
-    baseline : float array (n_books, n_asked)
-        Scores of the categories asked for where nothing of the book is shown.
-    shares : float array (n_books, n_modalities, n_asked)
-        What each modality added; 0 of an absent one. Summed up with the baseline they are the scores.
-    alone : int array (n_books, n_modalities)
-        The category each modality names by itself; -1 of an absent one.
-    sureness : float array (n_books, n_modalities)
-        Its probability.
+    baseline : float array (n_books, n_explained)
+        Scores of the explained categories with all modalities hidden.
+    contributions : float array (n_books, n_modalities, n_explained)
+        0 for an absent modality. Their sum plus the baseline is the score.
+    predicted : int array (n_books, n_modalities)
+        Category that each modality predicts alone; -1 if absent.
+    confidence : float array (n_books, n_modalities)
+        Probability of that category.
     """
 
     baseline: Float64
-    shares: Float64
-    alone: Int64
-    sureness: Float64
+    contributions: Float64
+    predicted: Int64
+    confidence: Float64
 
 
-def modality_shares(
+def modality_contributions(
     classifier: FusionClassifier, books: Encoded, scores: Float64, categories: Int64
-) -> Shares:
-    """Return what each modality added to the scores of some categories.
-
-    Parameters
-    ----------
-    classifier : FusionClassifier
-    books : Encoded
-    scores : float array (n_books, n_classes)
-        As `classifier.scores` gives them of the books.
-    categories : int array (n_books, n_asked)
-    """
+) -> ModalityContributions:
+    """Return what each modality contributed to the scores of some categories."""
     n, m = books.present.shape
     bit = 1 << np.arange(m)
-    has = books.present @ bit  # (n,): the book's modalities as a number
-    alone, sureness = np.full((n, m), -1), np.zeros((n, m))
+    has = books.present @ bit  # (n,): the book's modalities as a bit mask
+    predicted, confidence = np.full((n, m), -1), np.zeros((n, m))
     value = np.empty((2**m, n, categories.shape[1]))
     for mask in range(2**m):
         part = (has & mask) == mask
-        # What a book has not cannot be shown of it: the same as without, which came before.
+        # An absent modality cannot be shown: the value equals that of the smaller subset, computed earlier.
         less = np.flatnonzero(~part)
         value[mask, less] = value[has[less] & mask, less]
         if not part.any():
             continue
         whole = has == mask
-        judged = np.empty((n, scores.shape[1]))
-        judged[whole] = scores[whole]
+        subset_scores = np.empty((n, scores.shape[1]))
+        subset_scores[whole] = scores[whole]
         if len(rows := np.flatnonzero(part & ~whole)):
-            judged[rows] = classifier.scores(books.take(rows), shown=((bit & mask) > 0)[None, :])
-        value[mask, part] = np.take_along_axis(judged[part], categories[part], axis=1)
+            subset_scores[rows] = classifier.scores(books.take(rows), shown=((bit & mask) > 0)[None, :])
+        value[mask, part] = np.take_along_axis(subset_scores[part], categories[part], axis=1)
         if mask.bit_count() == 1:
             position = mask.bit_length() - 1
-            alone[part, position] = judged[part].argmax(axis=1)
-            sureness[part, position] = classifier.temperature_.probabilities(judged[part]).max(axis=1)
-    shares = np.zeros((n, m, categories.shape[1]))
+            predicted[part, position] = subset_scores[part].argmax(axis=1)
+            probabilities = classifier.temperature_.probabilities(subset_scores[part])
+            confidence[part, position] = probabilities.max(axis=1)
+    contributions = np.zeros((n, m, categories.shape[1]))
     for position in range(m):
         own = 1 << position
         for mask in range(2**m):
             if not mask & own:
                 others = mask.bit_count()
                 weight = factorial(others) * factorial(m - others - 1) / factorial(m)
-                shares[:, position] += weight * (value[mask | own] - value[mask])
-    return Shares(baseline=value[0], shares=shares, alone=alone, sureness=sureness)
+                contributions[:, position] += weight * (value[mask | own] - value[mask])
+    return ModalityContributions(
+        baseline=value[0], contributions=contributions, predicted=predicted, confidence=confidence
+    )
 
 
-def evidence(
+def explain(
     classifier: FusionClassifier,
     blocks: Mapping[str, Block],
     books: Encoded,
     scores: Float64,
     categories: Int64,
     *,
-    words: Mapping[str, Words],
+    words: Mapping[str, WordCredits],
     ids: Sequence[str],
     classes: Sequence[str],
-    gallery: Gallery,
-) -> list[list[dict[str, Any]]]:
-    """Return the evidence of each category asked for of each book, as JSON values of four digits.
+    training_index: TrainingIndex,
+) -> list[list[Evidence]]:
+    """Return the evidence for each requested category of each book.
 
     Parameters
     ----------
-    classifier : FusionClassifier
-    blocks : mapping of str to Block
     books : Encoded
-        As `classifier.encode` gives them of the blocks.
-    scores : float array (n_books, n_classes)
-        As `classifier.scores` gives them of the books.
-    categories : int array (n_books, n_asked)
-    words : mapping of str to Words
-        By modality, of those that have any.
-    ids : sequence of str
-        Of the books.
-    classes : sequence of str
-    gallery : Gallery
-        The books the classifier was fitted on.
-
-    Returns
-    -------
-    list of list of dict
-        ``decision``, the score; ``baseline``, that of a book nothing is known of; ``shares``, what each
-        modality of the book added. ``terms``: ``for`` and ``against``, (field, word, gain), the largest
-        first. ``says``: (category, probability) that each modality names by itself; ``disagree``: whether
-        these categories differ. ``left_out``: the modalities that the book has and is judged without
-        (`FusionClassifier.uses_`). ``nearest``: by modality, (book, category, cosine). ``borrowed_with``:
-        ``books``, (book, weight) of the co-borrowed titles taken to be of this category, and ``agree``,
-        the share of all co-borrowing that they stand for. Tuples, unlike lists, the garbage collector
-        does not count: that halves the time.
+        `blocks` as encoded by `classifier.encode`.
+    words : mapping of str to WordCredits
+        By modality, for modalities with words.
+    training_index : TrainingIndex
+        Of the books the classifier was fitted on.
     """
-    found = modality_shares(classifier, books, scores, categories)
-    decided = _rounded(np.take_along_axis(scores, categories, axis=1))
-    baseline, shares = _rounded(found.baseline), _rounded(found.shares)
-    there = books.present.tolist()
-    says = _says(classifier, books, found, classes)
-    named = _words(classifier, blocks, books, categories, words)
-    nearest = nearest_books(classifier, books, ids, classes, gallery)
-    linked = _linked(classifier, blocks, categories, gallery)
-    judged_by = [set(names) for names in classifier.machines_] + [set[str]()]  # the last one for -1
-    owner = classifier.machine_of(books.present).tolist()
+    modalities = modality_contributions(classifier, books, scores, categories)
+    score = _rounded(np.take_along_axis(scores, categories, axis=1))
+    baseline, contributions = _rounded(modalities.baseline), _rounded(modalities.contributions)
+    present = books.present.tolist()
+    predictions = _modality_predictions(classifier, modalities, classes)
+    terms = _terms(classifier, blocks, books, categories, words)
+    nearest = nearest_books(classifier, books, ids, classes, training_index)
+    co_borrowed = _co_borrowed(classifier, blocks, categories, training_index)
+    used = [set(names) for names in classifier.svms_] + [set[str]()]  # the last one for -1
+    svm = classifier.svm_index(books.present).tolist()
     rows = []
     for book in range(len(categories)):
-        present = [(name, p) for p, name in enumerate(classifier.modalities_) if there[book][p]]
-        disagree = len({category for category, _ in says[book].values()}) > 1
+        names = [(name, p) for p, name in enumerate(classifier.modalities_) if present[book][p]]
+        disagree = len({prediction.category for prediction in predictions[book].values()}) > 1
+        excluded = tuple(name for name, _ in names if name not in used[svm[book]])
         rows.append(
             [
-                {
-                    "decision": decided[book][rank],
-                    "baseline": baseline[book][rank],
-                    "shares": {name: shares[book][p][rank] for name, p in present},
-                    "terms": named[rank][book],
-                    "says": says[book],
-                    "disagree": disagree,
-                    "left_out": [name for name, _ in present if name not in judged_by[owner[book]]],
-                    "nearest": nearest[book],
-                    "borrowed_with": linked[rank][book],
-                }
+                Evidence(
+                    score=score[book][rank],
+                    baseline=baseline[book][rank],
+                    contributions={name: contributions[book][p][rank] for name, p in names},
+                    terms_for=terms[rank][book][0],
+                    terms_against=terms[rank][book][1],
+                    modality_predictions=predictions[book],
+                    modalities_disagree=disagree,
+                    excluded_modalities=excluded,
+                    nearest_books=nearest[book],
+                    co_borrowed=co_borrowed[rank][book],
+                )
                 for rank in range(categories.shape[1])
             ]
         )
     return rows
 
 
-def _says(
-    classifier: FusionClassifier, books: Encoded, found: Shares, classes: Sequence[str]
-) -> list[dict[str, tuple[str, float]]]:
+def _modality_predictions(
+    classifier: FusionClassifier, modalities: ModalityContributions, classes: Sequence[str]
+) -> list[dict[str, ModalityPrediction]]:
+    confidences = _rounded(modalities.confidence)
     return [
         {
-            name: (classes[category], sure)
-            for name, category, sure in zip(classifier.modalities_, alone, sureness, strict=True)
+            name: ModalityPrediction(classes[category], probability)
+            for name, category, probability in zip(classifier.modalities_, predicted, confidence, strict=True)
             if category >= 0
         }
-        for alone, sureness in zip(found.alone.tolist(), _rounded(found.sureness), strict=True)
+        for predicted, confidence in zip(modalities.predicted.tolist(), confidences, strict=True)
     ]
 
 
-def _words(
+def _terms(
     classifier: FusionClassifier,
     blocks: Mapping[str, Block],
     books: Encoded,
     categories: Int64,
-    words: Mapping[str, Words],
-) -> list[list[dict[str, list[tuple[Any, ...]]]]]:
-    """Return for each category asked for, for each book, the words for and against it."""
-    n, asked = categories.shape
-    result: list[list[dict[str, list[tuple[Any, ...]]]]] = [
-        [{"for": [], "against": []} for _ in range(n)] for _ in range(asked)
-    ]
-    for name, of in words.items():
-        gains = of.credit @ term_gains(classifier, books, blocks[name].values, categories, name=name)
-        for rank in range(asked):
+    words: Mapping[str, WordCredits],
+) -> list[list[_TermLists]]:
+    """Return the terms for and against each explained category, by category, then by book."""
+    n, explained = categories.shape
+    result: list[list[_TermLists]] = [[([], []) for _ in range(n)] for _ in range(explained)]
+    for name, credits_ in words.items():
+        values = blocks[name].values
+        gains = credits_.credit @ term_attributions(classifier, books, values, categories, name=name)
+        for rank in range(explained):
             gain = np.round(gains[:, rank].astype(np.float64), _DIGITS)
-            for key, sign, most in (("for", 1, FOR), ("against", -1, AGAINST)):
-                heard = np.flatnonzero(sign * gain > 0)
-                top = heard[_largest(of.book[heard], sign * gain[heard], most)]
-                for row, term, value in _columns(of.book[top], of.term[top], gain[top]):
-                    result[rank][row][key].append((*of.names[term], value))
+            for side, sign, limit in ((0, 1, MAX_TERMS_FOR), (1, -1, MAX_TERMS_AGAINST)):
+                candidates = np.flatnonzero(sign * gain > 0)
+                top = candidates[_largest(credits_.book[candidates], sign * gain[candidates], limit)]
+                for row, term, value in _columns(credits_.book[top], credits_.term[top], gain[top]):
+                    field, text = credits_.names[term]
+                    result[rank][row][side].append(TermContribution(field, text, value))
     return result
 
 
@@ -221,71 +207,75 @@ def nearest_books(
     books: Encoded,
     ids: Sequence[str],
     classes: Sequence[str],
-    gallery: Gallery,
-) -> list[dict[str, list[tuple[Any, ...]]]]:
-    """Return for each book, by modality, the nearest categorised books: (book, category, cosine)."""
-    result: list[dict[str, list[tuple[Any, ...]]]] = [{} for _ in ids]
-    for name in gallery.rows:
+    training_index: TrainingIndex,
+) -> list[dict[str, list[NearestBook]]]:
+    """Return the nearest categorised books of each book, by modality."""
+    result: list[dict[str, list[NearestBook]]] = [{} for _ in ids]
+    for name in training_index.rows:
         codes = books.codes[0][name]
-        there = np.flatnonzero(books.present[:, classifier.modalities_.index(name)])
-        if not len(there):
+        present = np.flatnonzero(books.present[:, classifier.modalities_.index(name)])
+        if not len(present):
             continue
-        near, cosine = gallery.nearest(name, codes[there], [ids[row] for row in there.tolist()], NEAREST)
-        likeness = np.round(cosine.astype(np.float64), _DIGITS)
-        for row, *columns in _columns(there, near, gallery.categories[near], likeness):
+        near, cosine = training_index.nearest(
+            name, codes[present], [ids[row] for row in present.tolist()], MAX_NEAREST_BOOKS
+        )
+        similarity = np.round(cosine.astype(np.float64), _DIGITS)
+        for row, *columns in _columns(present, near, training_index.categories[near], similarity):
             result[row][name] = [
-                (gallery.ids[known], classes[of], value)
-                for known, of, value in zip(*columns, strict=True)
+                NearestBook(training_index.ids[neighbour], classes[category], value)
+                for neighbour, category, value in zip(*columns, strict=True)
                 if value > -np.inf
             ]
     return result
 
 
-def _linked(
-    classifier: FusionClassifier, blocks: Mapping[str, Block], categories: Int64, gallery: Gallery
-) -> list[list[dict[str, Any]]]:
-    """Return for each category asked for, for each book, the linked books taken to be of it."""
-    n, asked = categories.shape
-    result: list[list[dict[str, Any]]] = [
-        [{"agree": 0.0, "books": []} for _ in range(n)] for _ in range(asked)
-    ]
+def _co_borrowed(
+    classifier: FusionClassifier,
+    blocks: Mapping[str, Block],
+    categories: Int64,
+    training_index: TrainingIndex,
+) -> list[list[CoBorrowing]]:
+    """Return the linked books predicted to be in each explained category, by category, then by book."""
+    n, explained = categories.shape
+    shares: list[list[float]] = [[0.0] * n for _ in range(explained)]
+    books: list[list[list[CoBorrowedBook]]] = [[[] for _ in range(n)] for _ in range(explained)]
     for name in classifier.modalities_:
         links = blocks[name].links
         if links is None or not links.nnz:
             continue
         columns, position = np.unique(links.indices, return_inverse=True)
-        taken_for = classifier.beliefs_[columns].argmax(axis=1)[position]  # (n_links,)
+        predicted = classifier.beliefs_[columns].argmax(axis=1)[position]  # (n_links,)
         rows = np.repeat(np.arange(n), np.diff(links.indptr))
         weight = links.data.astype(np.float64)
         total = np.maximum(np.bincount(rows, weight, n), 1e-9)
-        for rank in range(asked):
-            agreeing = np.flatnonzero(taken_for == categories[rows, rank])
-            share = _rounded(np.bincount(rows[agreeing], weight[agreeing], n) / total)
-            for book, agree in zip(result[rank], share, strict=True):
-                book["agree"] = agree
-            top = agreeing[_largest(rows[agreeing], weight[agreeing], BORROWED)]
-            for row, known, value in _columns(rows[top], links.indices[top], np.round(weight[top], _DIGITS)):
-                result[rank][row]["books"].append((gallery.ids[known], value))
-    return result
+        for rank in range(explained):
+            agreeing = np.flatnonzero(predicted == categories[rows, rank])
+            shares[rank] = _rounded(np.bincount(rows[agreeing], weight[agreeing], n) / total)
+            top = agreeing[_largest(rows[agreeing], weight[agreeing], MAX_CO_BORROWED)]
+            for row, link, value in _columns(rows[top], links.indices[top], np.round(weight[top], _DIGITS)):
+                books[rank][row].append(CoBorrowedBook(training_index.ids[link], value))
+    return [
+        [CoBorrowing(share=share, books=titles) for share, titles in zip(*columns, strict=True)]
+        for columns in zip(shares, books, strict=True)
+    ]
 
 
-def _largest(rows: Int64, values: Float64, most: int) -> Int64:
-    """Return the places of the `most` largest values of each row, row by row, the largest first.
+def _largest(rows: Int64, values: Float64, limit: int) -> Int64:
+    """Return the positions of the `limit` largest values of each row, row by row, largest first.
 
     Parameters
     ----------
     rows : int array (n,)
-        In order.
+        Sorted.
     values : float array (n,)
         Above 0.
-    most : int
     """
     if not len(rows):
         return np.zeros(0, np.int64)
-    # One key is sorted three times as fast as two.
+    # One sort key is three times as fast as two.
     order = np.argsort(rows - values / (2 * values.max()), kind="stable")
-    first = np.searchsorted(rows, rows)  # rows stand where they stood: sorting was within each
-    return order[np.arange(len(rows)) - first < most]
+    first = np.searchsorted(rows, rows)  # sorting moves entries within their row only
+    return order[np.arange(len(rows)) - first < limit]
 
 
 def _columns(*arrays: Any) -> Any:
@@ -293,5 +283,5 @@ def _columns(*arrays: Any) -> Any:
 
 
 def _rounded(values: Float64) -> Any:
-    """Return nested lists of numbers, a hundred times as fast as `round`."""
+    """Return nested lists of rounded numbers, a hundred times as fast as `round`."""
     return np.round(values, _DIGITS).tolist()

@@ -1,4 +1,4 @@
-"""The contract every modality keeps, and the block of features it hands on."""
+"""The modality interface and the block of features a modality returns."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,27 +11,27 @@ import scipy.sparse as sp
 from classifier.pipeline.config import Config
 from classifier.pipeline.features.cache import FeatureCache
 from classifier.pipeline.records import Bool, Catalogue, Float32
-from classifier.pipeline.text.terms import Words
+from classifier.pipeline.text.terms import WordCredits
 
 Tensors = dict[str, np.ndarray[Any, Any]]
 Progress = Callable[[str, int, int], None]
-"""``progress(phase, done, total)``: how far a phase is; ``done == total`` ends it."""
+"""``progress(phase, done, total)``: progress of a phase, which ends with ``done == total``."""
 
 
 def no_progress(phase: str, done: int, total: int) -> None:
-    """Show nothing."""
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockSpec:
-    """The form of a modality's rows; it decides how the network reads them.
+    """Kind and shape of a modality's rows; decides which encoder reads them.
 
     Attributes
     ----------
     kind : {"sparse", "vector", "image", "spectrum"}
-        Weighted terms, plain numbers, pixels, or loudness by pitch and time.
+        Weighted terms, numbers, pixels, or loudness by band and time.
     shape : tuple of int
-        Of one row: (d,), (channels, height, width) for images, or (bands, moments) for spectra.
+        Of one row: (d,), (channels, height, width) for images, (bands, frames) for spectra.
     """
 
     kind: Literal["sparse", "vector", "image", "spectrum"]
@@ -45,14 +45,13 @@ class Block:
     Attributes
     ----------
     values : float32 array or CSR matrix (n_books, d)
-        For images and spectra uint8 instead, a quarter of the memory. Rows of absent books are zeros that
-        nothing may read.
+        uint8 for images and spectra, a quarter of the memory. Rows of absent books are zeros and must not be
+        read.
     present : bool array (n_books,)
-        Whether the book has this modality at all.
-    spec : BlockSpec
+        Whether the book has this modality.
     links : CSR matrix (n_books, n_known), optional
-        How near each book is to each book of the catalogue that the modality was fitted on, itself left
-        out; rows sum to 1, or to 0 where there is none.
+        Weight of each link to the books at `fit`, never to the book itself; rows sum to 1, or to 0 without
+        links.
     """
 
     values: Any
@@ -61,41 +60,41 @@ class Block:
     links: sp.csr_matrix | None = None
 
     def take(self, rows: np.ndarray[Any, Any]) -> "Block":
-        """Return the block of some of the books, by index or by mask."""
+        """Return the block of some books, by index or mask."""
         links = None if self.links is None else self.links[rows]
         return Block(values=self.values[rows], present=self.present[rows], spec=self.spec, links=links)
 
 
 class Modality(ABC):
-    """One way of reading a book.
+    """A type of evidence about a book.
 
-    A subclass is stateless until `fit`; it learns from the books alone, never from their categories, so
-    nothing of a held-out book's category can leak through it.
+    Subclasses are stateless until `fit` and learn from books only, never from categories, so no category of a
+    held-out book can leak.
     """
 
     name: ClassVar[str]
     shows_nearest: ClassVar[bool] = False
-    """Whether the nearest categorised books are named as evidence: people see or hear for themselves."""
+    """Whether nearest books are shown as evidence, because people can judge them by eye or ear."""
     notes: tuple[str, ...] = ()
-    """What a librarian should know of the last `fit`: a fallback taken, say."""
+    """Messages to the librarian about the last `fit`, such as a fallback."""
     cache = FeatureCache()
-    """Where features that take long are looked up first; the extractor sets it. This one keeps nothing."""
+    """Cache for expensive features; set by the extractor. The default stores nothing."""
     progress: Progress = staticmethod(no_progress)
-    """Told of what takes minutes; the extractor sets it."""
+    """Callback for work that takes minutes; set by the extractor."""
 
     @classmethod
     @abstractmethod
     def from_config(cls, config: Config) -> Self:
-        """Return an unfitted modality with the settings it needs."""
+        """Return an unfitted modality with its settings."""
 
     @abstractmethod
     def fit(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Self:
-        """Learn what this modality needs of the catalogue, and return self."""
+        """Learn from the catalogue and return self."""
 
     @property
     @abstractmethod
     def spec(self) -> BlockSpec:
-        """The form of the rows that `transform` returns, known after `fit`."""
+        """Return the form of the rows; available after `fit`."""
 
     @abstractmethod
     def transform(self, catalogue: Catalogue) -> Float32 | sp.csr_matrix:
@@ -103,22 +102,22 @@ class Modality(ABC):
 
     @abstractmethod
     def present(self, catalogue: Catalogue) -> Bool:
-        """Return for each book whether it has this modality, (n_books,)."""
+        """Return which books have this modality, (n_books,)."""
 
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], Tensors]:
-        """Return all that `fit` learned, as JSON values and as arrays."""
+        """Return everything that `fit` learned, as JSON values and arrays."""
 
     @abstractmethod
     def load_state(self, values: dict[str, Any], tensors: Tensors) -> Self:
-        """Take back what `state` gave, and return self."""
+        """Restore what `state` returned and return self."""
 
     def block(self, catalogue: Catalogue) -> Block:
-        """Return the features together with who has them."""
+        """Return the features and the presence mask."""
         return Block(values=self.transform(catalogue), present=self.present(catalogue), spec=self.spec)
 
-    def block_and_words(self, catalogue: Catalogue) -> tuple[Block, Words | None]:
-        """Return the block, and the words its values come from; overridden where there are words."""
+    def block_and_words(self, catalogue: Catalogue) -> tuple[Block, WordCredits | None]:
+        """Return the block and its words; overridden by modalities with words."""
         return self.block(catalogue), None
 
     def fit_block(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Block:

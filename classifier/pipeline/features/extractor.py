@@ -1,4 +1,4 @@
-"""Runs the registry: all modalities of a catalogue, as blocks with who has what."""
+"""Feature extraction: run all registered modalities on a catalogue."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -12,33 +12,32 @@ from classifier.pipeline.features.base import Block, Modality, Progress, Tensors
 from classifier.pipeline.features.cache import FeatureCache
 from classifier.pipeline.features.modalities import REGISTRY
 from classifier.pipeline.records import Catalogue
-from classifier.pipeline.text.terms import Words
+from classifier.pipeline.text.terms import WordCredits
 
 Blocks = Mapping[str, Block]
 
 
 def modality_class(name: str) -> type[Modality]:
-    """Import and return the class that REGISTRY has under `name`."""
+    """Import and return the class registered as `name`."""
     module, _, attribute = REGISTRY[name].rpartition(".")
-    found = getattr(import_module(module), attribute)
-    if not (isinstance(found, type) and issubclass(found, Modality) and found.name == name):
-        raise PipelineError(f"REGISTRY[{name!r}] is no Modality of that name.")
-    return found
+    cls = getattr(import_module(module), attribute)
+    if not (isinstance(cls, type) and issubclass(cls, Modality) and cls.name == name):
+        raise PipelineError(f"REGISTRY[{name!r}] is not a Modality of that name.")
+    return cls
 
 
 class FeatureExtractor:
-    """All modalities that a catalogue has.
+    """All modalities of a catalogue.
 
     Parameters
     ----------
-    config : Config
     cache : FeatureCache, optional
-        Where features that take long are looked up first; another can be put in its place at any time.
+        Cache for expensive features; may be replaced at any time.
 
     Attributes
     ----------
     modalities_ : dict of str to Modality
-        The fitted modalities that at least one book has, in the order of the registry.
+        Fitted modalities that at least one book has, in registry order.
     """
 
     def __init__(self, *, config: Config, cache: FeatureCache | None = None) -> None:
@@ -49,7 +48,7 @@ class FeatureExtractor:
     def fit_transform(
         self, catalogue: Catalogue, *, rng: np.random.Generator, progress: Progress = no_progress
     ) -> dict[str, Block]:
-        """Fit every modality and return the blocks of the same books; absent modalities are left out."""
+        """Fit every modality and return the blocks of the same books, without absent modalities."""
         self.modalities_: dict[str, Modality] = {}
         self._notes = []
         blocks = {}
@@ -66,25 +65,25 @@ class FeatureExtractor:
         return blocks
 
     def transform(self, catalogue: Catalogue) -> dict[str, Block]:
-        """Return the blocks of books, of the modalities known at `fit_transform`."""
+        """Return the blocks of books, for the modalities fitted by `fit_transform`."""
         for modality in self.modalities_.values():
             modality.cache, modality.progress = self.cache, no_progress
         return {name: modality.block(catalogue) for name, modality in self.modalities_.items()}
 
-    def transform_with_words(self, catalogue: Catalogue) -> tuple[dict[str, Block], dict[str, Words]]:
-        """Return what `transform` does, and the words of each modality that has any."""
+    def transform_with_words(self, catalogue: Catalogue) -> tuple[dict[str, Block], dict[str, WordCredits]]:
+        """Return the result of `transform`, and the words of modalities that have any."""
         blocks: dict[str, Block] = {}
-        found: dict[str, Words] = {}
+        words: dict[str, WordCredits] = {}
         for name, modality in self.modalities_.items():
             modality.cache, modality.progress = self.cache, no_progress
-            blocks[name], words = modality.block_and_words(catalogue)
-            if words is not None:
-                found[name] = words
-        return blocks, found
+            blocks[name], credits_ = modality.block_and_words(catalogue)
+            if credits_ is not None:
+                words[name] = credits_
+        return blocks, words
 
     @property
     def notes(self) -> list[str]:
-        """What the modalities, those that no book has too, and the cache have to say of the fitting."""
+        """Return messages to the librarian from all modalities, absent ones included, and from the cache."""
         return [*self._notes, *self.cache.notes]
 
     def state(self) -> dict[str, tuple[dict[str, Any], Tensors]]:
@@ -92,7 +91,7 @@ class FeatureExtractor:
         return {name: modality.state() for name, modality in self.modalities_.items()}
 
     def load_state(self, states: Mapping[str, tuple[dict[str, Any], Tensors]]) -> Self:
-        """Take back what `state` gave."""
+        """Restore what `state` returned and return self."""
         self.modalities_ = {
             name: modality_class(name).from_config(self.config).load_state(*state)
             for name, state in states.items()

@@ -1,17 +1,17 @@
-"""What a cover looks like in some hundred numbers: format, texture, colours, layout, edges.
+"""Hand-crafted cover descriptors: format, texture, colour, layout and edges.
 
-A thousand covers are too few to learn to see from. These numbers need no learning, and a small network over
-them was better than a convolutional one over the pixels and took a twentieth of the time.
+A thousand covers are too few to learn vision from. Descriptors need no training; a small network on them beat
+a convolutional network on pixels and took a twentieth of the time.
 
-The format is the book's own: manga, paperbacks, textbooks and picture books come in sizes of their own, and
-most covers are cut to the edge of the book. Texture tells a drawing from a photograph and large letters from
-small ones.
+The format is specific to kinds of books: manga, paperbacks, textbooks and picture books have sizes of their
+own, and most covers are cut to the edge of the book. Texture separates drawings from photographs and large
+lettering from small.
 
 References
 ----------
-Texture: Ahmed, Natarajan and Rao, Discrete Cosine Transform, IEEE Transactions on Computers 23(1), 1974; that
-fixed filters and pooling go far: Coates, Ng and Lee, An Analysis of Single-Layer Networks in Unsupervised
-Feature Learning, AISTATS 2011.
+Texture: Ahmed, Natarajan and Rao, Discrete Cosine Transform, IEEE Transactions on Computers 23(1), 1974; on
+fixed filters with pooling: Coates, Ng and Lee, An Analysis of Single-Layer Networks in Unsupervised Feature
+Learning, AISTATS 2011.
 Colours: Swain and Ballard, Color Indexing, IJCV 7(1), 1991.
 Edges: Dalal and Triggs, Histograms of Oriented Gradients for Human Detection, CVPR 2005.
 Layout: Torralba, Fergus and Freeman, 80 Million Tiny Images, PAMI 30(11), 2008.
@@ -26,29 +26,23 @@ from scipy.fft import dct
 from classifier.pipeline.records import Float32
 
 HEIGHT, WIDTH = 216, 144
-"""Pixels read of a cover: 3:2 as books are. Texture is in all of them, the rest in the means of 3 by 3."""
+"""Input size, 3:2 like books. Texture uses all pixels, the other descriptors means of 3 by 3."""
 _REDUCED = 72, 48
 _PATCH, _STEP = 8, 4
 _FORMATS = np.linspace(-0.5, 1, 51)
 """Logarithms of height over width, from two thirds to almost three."""
 _HUES, _SATURATIONS, _VALUES = 12, 3, 3
 _ORIENTATIONS = 8
-_FAINT = 2e-4  # variance below which a patch is as good as plain: noise is not to be blown up
+_FAINT = 2e-4  # variance of a plain patch: keeps noise from being amplified
 
 
 def describe(pixels: npt.NDArray[np.uint8], ratios: npt.ArrayLike) -> Float32:
-    """Return the descriptors of covers.
+    """Return the descriptors of covers, (n_covers, SIZE).
 
     Parameters
     ----------
-    pixels : uint8 array (n_covers, HEIGHT, WIDTH, 3)
-        Red, green, blue.
     ratios : float array (n_covers,)
-        Height over width of the covers as they came.
-
-    Returns
-    -------
-    float32 array (n_covers, `SIZE`)
+        Height over width of the original covers.
     """
     full: Float32 = np.divide(pixels, 255, dtype=np.float32)
     images = _pooled(full, *_REDUCED).mean(axis=(2, 4))
@@ -66,7 +60,7 @@ def describe(pixels: npt.NDArray[np.uint8], ratios: npt.ArrayLike) -> Float32:
         _colours(hue, saturation, value),
         tiny.reshape(len(images), -1),
         _edges(strength, direction),
-        np.sqrt(strength.mean(axis=2)),  # lines of lettering show in the rows
+        np.sqrt(strength.mean(axis=2)),  # lines of text are visible in the row profile
         np.sqrt(strength.mean(axis=1)),
         np.stack(statistics, axis=1),
     ]
@@ -74,22 +68,22 @@ def describe(pixels: npt.NDArray[np.uint8], ratios: npt.ArrayLike) -> Float32:
 
 
 def _format(ratios: npt.ArrayLike) -> Float32:
-    """Return how near each ratio is to each of the formats: what is told apart is a hundredth."""
-    off = (np.log(np.clip(ratios, 0.1, 10))[:, None] - _FORMATS) / (_FORMATS[1] - _FORMATS[0])
-    return np.asarray(np.exp(-(off**2) / 2), np.float32)
+    """Return the similarity of each ratio to each format; the resolution is one hundredth."""
+    distance = (np.log(np.clip(ratios, 0.1, 10))[:, None] - _FORMATS) / (_FORMATS[1] - _FORMATS[0])
+    return np.asarray(np.exp(-(distance**2) / 2), np.float32)
 
 
 def _texture(grey: Float32) -> Float32:
-    """Return how much there is of each wave (but the constant) in patches evened out in contrast."""
+    """Return the energy of each non-constant DCT wave in contrast-normalised patches."""
     waves = np.kron(*[dct(np.eye(_PATCH, dtype=np.float32), axis=0, norm="ortho")] * 2)[1:].T
-    found = np.empty((len(grey), waves.shape[1]), np.float32)
-    # One by one: what a product of matrices rounds to hangs on how large they are.
+    energy = np.empty((len(grey), waves.shape[1]), np.float32)
+    # One by one: the rounding of a matrix product depends on its size.
     for row, cover in enumerate(grey):
         patches = np.lib.stride_tricks.sliding_window_view(cover, (_PATCH, _PATCH))[::_STEP, ::_STEP]
         flat = patches.reshape(-1, _PATCH * _PATCH)
         flat = flat / np.sqrt(flat.var(axis=1, keepdims=True) + _FAINT)
-        found[row] = np.abs(flat @ waves).mean(axis=0)
-    return np.sqrt(found)
+        energy[row] = np.abs(flat @ waves).mean(axis=0)
+    return np.sqrt(energy)
 
 
 def _hsv(images: Float32) -> tuple[Float32, Float32, Float32]:
@@ -106,7 +100,7 @@ def _hsv(images: Float32) -> tuple[Float32, Float32, Float32]:
 
 
 def _colours(hue: Float32, saturation: Float32, value: Float32) -> Float32:
-    """Return the square root of each colour's share, so that small areas count too."""
+    """Return the square root of each colour's share, so that small areas count."""
     cells = _HUES * _SATURATIONS * _VALUES
     cell = (hue * _HUES).astype(int) % _HUES
     for part, steps in ((saturation, _SATURATIONS), (value, _VALUES)):
@@ -118,7 +112,7 @@ def _colours(hue: Float32, saturation: Float32, value: Float32) -> Float32:
 
 
 def _gradients(grey: Float32) -> tuple[Float32, npt.NDArray[Any]]:
-    """Return how strong the edge at each pixel is and which of the directions it has."""
+    """Return strength and direction bin of the edge at each pixel."""
     across, down = np.zeros_like(grey), np.zeros_like(grey)
     across[:, :, 1:-1] = grey[:, :, 2:] - grey[:, :, :-2]
     down[:, 1:-1] = grey[:, 2:] - grey[:, :-2]
@@ -127,7 +121,7 @@ def _gradients(grey: Float32) -> tuple[Float32, npt.NDArray[Any]]:
 
 
 def _edges(strength: Float32, direction: npt.NDArray[Any]) -> Float32:
-    """Return the share of each direction in 6 by 4 fields, as square roots."""
+    """Return the share of each direction in 6 by 4 cells, as square roots."""
     fields = [
         _pooled(strength * (direction == k), 6, 4).sum(axis=(2, 4)).reshape(len(strength), -1)
         for k in range(_ORIENTATIONS)
@@ -147,6 +141,7 @@ SIZE = describe(np.zeros((1, HEIGHT, WIDTH, 3), np.uint8), [1.5]).shape[1]
 _WAVES = _PATCH * _PATCH - 1
 _OTHERS = SIZE - len(_FORMATS) - _WAVES
 WEIGHTS = np.ones(SIZE, np.float32)
-"""Of standardised descriptors: the few numbers of format and of texture count as much as all others."""
+"""For standardised descriptors: the few numbers of format and texture together weigh as much as all
+others."""
 WEIGHTS[: len(_FORMATS)] = np.sqrt(_OTHERS / len(_FORMATS))
 WEIGHTS[len(_FORMATS) : len(_FORMATS) + _WAVES] = np.sqrt(_OTHERS / _WAVES)

@@ -1,8 +1,7 @@
-"""The architecture: each modality is encoded, the encodings are added, and the sum names the category.
+"""Architecture of the fusion network: encode each modality, fuse the codes, classify.
 
-An absent modality adds nothing, so it can be told from one whose features are zero, and each modality
-also names the category alone: the disagreement is evidence, and a weak modality goes on learning beside
-a strong one.
+An absent modality contributes nothing, so it differs from one whose features are zero. Each modality also has
+its own head: disagreement is evidence, and a weak modality keeps learning beside a strong one.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -13,9 +12,9 @@ from torch import Tensor, nn
 
 from classifier.pipeline.config import NetworkConfig
 from classifier.pipeline.features.base import BlockSpec
-from classifier.pipeline.fusion.embedding_table import TermTable
+from classifier.pipeline.fusion.embedding_table import EmbeddingTable
 from classifier.pipeline.fusion.encoders import ImageEncoder, SpectrumEncoder
-from classifier.pipeline.fusion.fusion_layers import START, Combination
+from classifier.pipeline.fusion.fusion_layers import INITIAL_BIAS, ModalityFusion
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh,
@@ -23,7 +22,7 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 class FusionModule(nn.Module):
-    """Encoders, their combination, and one output for the fusion and for each modality."""
+    """Encoders, a fusion layer, and a head for the fusion and for each modality."""
 
     def __init__(self, specs: Mapping[str, BlockSpec], n_classes: int, settings: NetworkConfig) -> None:
         super().__init__()
@@ -32,78 +31,77 @@ class FusionModule(nn.Module):
         width = settings.width
         activation = _ACTIVATIONS[settings.activation]
         self.encoders = nn.ModuleDict({name: _encoder(spec, settings) for name, spec in specs.items()})
-        self.biases = nn.ParameterDict({name: nn.Parameter(torch.full((width,), START)) for name in specs})
+        self.biases = nn.ParameterDict(
+            {name: nn.Parameter(torch.full((width,), INITIAL_BIAS)) for name in specs}
+        )
         self.heads = nn.ModuleDict({name: nn.Linear(width, n_classes) for name in specs})
-        self.combine = Combination(settings.fusion, len(specs), width, activation)
+        self.combine = ModalityFusion(settings.fusion, len(specs), width, activation)
         self.activate = nn.Sequential(activation(), nn.Dropout(settings.dropout))
         layers: list[nn.Module] = []
-        for after in settings.hidden:
-            layers += [nn.Linear(width, after), activation(), nn.Dropout(settings.dropout)]
-            width = after
+        for units in settings.hidden:
+            layers += [nn.Linear(width, units), activation(), nn.Dropout(settings.dropout)]
+            width = units
         self.fused = nn.Sequential(*layers, nn.Linear(width, n_classes))
 
     def forward(self, values: Mapping[str, Any], present: Mapping[str, Tensor]) -> Tensor:
-        """Return logits (n_books, 1 + n_modalities, n_classes), the fusion's first.
-
-        Parameters
-        ----------
-        values : mapping of str to CSR matrix or tensor (n_books, d)
-        present : mapping of str to bool tensor (n_books,)
-        """
-        return self.read(self.encode(values, present), self._shown(present) if self.training else present)
+        """Return logits (n_books, 1 + n_modalities, n_classes), the fusion's first."""
+        return self.classify_codes(
+            self.encode(values, present), self._drop_modalities(present) if self.training else present
+        )
 
     def encode(self, values: Mapping[str, Any], present: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the code of each modality given, (n_books, width); zero where a dense one is absent."""
+        """Return the code of each modality, (n_books, width); zero where a dense modality is absent."""
         return {name: self._encode(name, values[name], present[name]) for name in values}
 
-    def read(
+    def classify_codes(
         self,
         codes: Mapping[str, Tensor],
         shown: Mapping[str, Tensor],
         *,
-        alone: Collection[str] | None = None,
+        heads: Collection[str] | None = None,
     ) -> Tensor:
-        """Return logits as `forward` does; the fusion sees of each book what is shown of it.
+        """Return logits as `forward` does; the fusion sees shown modalities only.
 
         Parameters
         ----------
         codes : mapping of str to tensor (n_books, width)
-            By several networks (n_networks, n_books, width), where this is several side by side.
-        shown : mapping of str to bool tensor (n_books,)
-        alone : collection of str, optional
-            The modalities whose own answers are wanted, zeros being returned for the others; left out, all.
+            (n_networks, n_books, width) if this module stacks several networks.
+        heads : collection of str, optional
+            Modalities whose own heads are evaluated, zeros for the others; None: all.
         """
         total = self.combine(list(codes.values()), [shown[name] for name in codes])
         outputs = [self.fused(self.activate(total))]
         for name, code in codes.items():
-            if alone is None or name in alone:
+            if heads is None or name in heads:
                 outputs.append(self.heads[name](self.activate(code + self.biases[name])))
             else:
                 outputs.append(torch.zeros_like(outputs[0]))
         return torch.stack(outputs, dim=-2)
 
     def _encode(self, name: str, values: Any, present: Tensor) -> Tensor:
-        """Return (n_books, width); what an absent row gives is never shown."""
+        """Return (n_books, width); rows of absent books are arbitrary and never shown."""
         encoder = self.encoders[name]
-        if isinstance(encoder, TermTable):
+        if isinstance(encoder, EmbeddingTable):
             return encoder(values)  # type: ignore[no-any-return]
         code = torch.zeros(len(present), self.settings.width, device=present.device)
         if present.any():
             code[present] = encoder(values[present])
         return code
 
-    def _shown(self, present: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Hide each modality of some books from the fusion, but never the last one."""
+    def _drop_modalities(self, present: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Hide random modalities of each book, but never the last one."""
         names = list(present)
-        there = torch.stack([present[name] for name in names], dim=1)  # (n, modalities)
-        keep = there & (torch.rand(there.shape, device=there.device) >= self.settings.modality_dropout)
-        keep = torch.where(keep.any(dim=1, keepdim=True), keep, there)
+        available = torch.stack([present[name] for name in names], dim=1)  # (n, modalities)
+        keep = available & (
+            torch.rand(available.shape, device=available.device) >= self.settings.modality_dropout
+        )
+        keep = torch.where(keep.any(dim=1, keepdim=True), keep, available)
         return dict(zip(names, keep.unbind(dim=1), strict=True))
 
 
 def _encoder(spec: BlockSpec, settings: NetworkConfig) -> nn.Module:
     if spec.kind == "sparse":
-        return TermTable(spec.shape[0], settings.width, optimizer=settings.optimizer)
+        return EmbeddingTable(spec.shape[0], settings.width, optimizer=settings.optimizer)
     if spec.kind == "image":
         return ImageEncoder(spec.shape, settings.width)
     if spec.kind == "spectrum":

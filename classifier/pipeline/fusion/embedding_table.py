@@ -1,14 +1,13 @@
-"""The network's first layer over weighted terms: a table of one vector a term.
+"""Embedding table of weighted terms: the network's first layer.
 
-A batch touches a few thousand of some hundred thousand terms. A dense optimiser would rewrite the whole
-table at each step, and that, not the arithmetic, is what makes such a network slow. Here a step gathers
-the rows it touches, and only they are updated ("lazy"), with one second moment a row: half the time of one
-a number, at the same accuracy.
+A batch touches a few thousand of several hundred thousand terms. A dense optimiser would rewrite the whole
+table in each step, which would dominate the training time. Here only touched rows are updated (“lazily”),
+with one second moment per row: half the time of one per number, same accuracy.
 
 References
 ----------
-Kingma & Ba, Adam, ICLR 2015; lazy as in ``torch.optim.SparseAdam``. One second moment
-for many numbers: Shazeer & Stern, Adafactor, ICML 2018.
+Kingma & Ba, Adam, ICLR 2015; lazy as in ``torch.optim.SparseAdam``. One second moment for many numbers:
+Shazeer & Stern, Adafactor, ICML 2018.
 """
 
 from typing import Any, Literal
@@ -18,11 +17,11 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.99, 1e-8  # a rare term sees few steps: the second moment must follow faster
+_BETA1, _BETA2, _EPSILON = 0.9, 0.99, 1e-8  # rare terms get few steps: the second moment must adapt faster
 
 
 class _TermProduct(torch.autograd.Function):
-    """``terms @ rows`` with scipy on the CPU: there 10 to 40 times as fast as torch's sparse product."""
+    """``terms @ rows`` with scipy on the CPU, 10 to 40 times as fast as torch's sparse product."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, terms: sp.csr_matrix) -> Tensor:
@@ -43,14 +42,13 @@ def _product(terms: sp.csr_matrix, rows: Tensor) -> Tensor:
     return torch.sparse_csr_tensor(starts, columns, weights, size=terms.shape) @ rows.detach()
 
 
-class TermTable(nn.Module):
-    """Sum of the vectors of a book's terms, weighted.
+class EmbeddingTable(nn.Module):
+    """Weighted sum of the vectors of a book's terms.
 
     Parameters
     ----------
     n_terms, width : int
-        The table is (n_terms, width). It starts at zero, so a term no categorised book has says nothing.
-    optimizer : {"adam", "adagrad", "sgd"}
+        Shape of the table. It starts at zero, so terms without categorised books have no effect.
     """
 
     def __init__(self, n_terms: int, width: int, *, optimizer: Literal["adam", "adagrad", "sgd"]) -> None:
@@ -68,14 +66,14 @@ class TermTable(nn.Module):
             return _product(terms, self.table)
         touched = np.zeros(len(self.table), bool)
         touched[terms.indices] = True
-        columns = np.flatnonzero(touched)  # marking is linear, np.unique would sort
-        where = np.empty(len(self.table), np.int32)
-        where[columns] = np.arange(len(columns), dtype=np.int32)
+        columns = np.flatnonzero(touched)  # linear; np.unique would sort
+        position = np.empty(len(self.table), np.int32)
+        position[columns] = np.arange(len(columns), dtype=np.int32)
         index = torch.from_numpy(columns).to(self.table.device)
         rows = self.table[index].requires_grad_()
         self._touched = (index, rows)
         shape = (terms.shape[0], len(columns))
-        compact = sp.csr_matrix((terms.data, where[terms.indices], terms.indptr), shape=shape)
+        compact = sp.csr_matrix((terms.data, position[terms.indices], terms.indptr), shape=shape)
         return _TermProduct.apply(rows, compact)  # type: ignore[no-any-return]
 
     @torch.no_grad()
@@ -93,12 +91,12 @@ class TermTable(nn.Module):
         self.table[index] = rows.detach().addcmul_(direction, scale[:, None], value=-learning_rate)
 
     def finish(self) -> None:
-        """Drop what only training needs, and round the table to the half precision it is stored in."""
+        """Drop training state and round the table to the half precision of stored models."""
         self._moments = []
         self.table = self.table.half().float()
 
     def _direction(self, index: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        """Return where the touched rows go, (n_rows, width), and a factor a row, (n_rows,)."""
+        """Return the update direction (n_rows, width) and scale (n_rows,) of the touched rows."""
         if self.optimizer == "sgd":
             return gradient, torch.ones_like(gradient[:, 0])
         square = torch.linalg.vector_norm(gradient, dim=1).square_().div_(gradient.shape[1])

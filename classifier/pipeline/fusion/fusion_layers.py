@@ -1,4 +1,4 @@
-"""How the encodings of a book's modalities become one, and several networks one.
+"""Fusion layers over modality codes, and stacking of several networks.
 
 References
 ----------
@@ -15,21 +15,20 @@ from torch import Tensor, nn
 
 Kind = Literal["sum", "concat", "gated", "attention"]
 M = TypeVar("M", bound=nn.Module)
-START = 0.1
-"""Of every bias before an activation: term tables start at zero, where a ReLU would never start to learn."""
+INITIAL_BIAS = 0.1
+"""Of biases before an activation: embedding tables start at zero, where a ReLU would never start to learn."""
 
 
-class Combination(nn.Module):
-    """Combines codes (n_books, n_modalities, width) into one (n_books, width).
+class ModalityFusion(nn.Module):
+    """Fuse codes (n_books, n_modalities, width) into (n_books, width).
 
     Parameters
     ----------
     kind : {"sum", "concat", "gated", "attention"}
-        Add up; learn a layer over all side by side; weigh each number of each code by what all codes say;
-        or weigh each code as a whole.
-    n_modalities, width : int
+        Sum; linear layer over the concatenation; a gate per number, computed from all codes; a weight per
+        code.
     activation : callable
-        Makes the activation of the layer that ``concat`` adds.
+        Creates the activation of the layer of ``concat``.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class Combination(nn.Module):
     ) -> None:
         super().__init__()
         self.kind = kind
-        self.bias = nn.Parameter(torch.full((width,), START))
+        self.bias = nn.Parameter(torch.full((width,), INITIAL_BIAS))
         if kind == "concat":
             self.layer = nn.Sequential(activation(), nn.Linear(n_modalities * width, width))
         elif kind == "gated":
@@ -51,14 +50,14 @@ class Combination(nn.Module):
         Parameters
         ----------
         codes : sequence of float tensor (..., n_books, width)
-            One a modality.
+            One per modality.
         shown : sequence of bool tensor (n_books,)
-            A modality that is not shown says nothing, whatever its code.
+            Codes of hidden modalities are ignored.
         """
         seen = torch.stack(list(shown), dim=1)[:, :, None]  # (n, modalities, 1)
         stacked = torch.stack(list(codes), dim=-2) * seen  # (..., n, modalities, width)
         if self.kind == "concat":
-            return self.layer((stacked + START).flatten(-2)) + self.bias  # type: ignore[no-any-return]
+            return self.layer((stacked + INITIAL_BIAS).flatten(-2)) + self.bias  # type: ignore[no-any-return]
         if self.kind == "gated":
             stacked = stacked * 2 * self.layer(stacked.flatten(-2)).view_as(stacked)  # starts as the sum
         elif self.kind == "attention":
@@ -86,27 +85,27 @@ class _Linears(nn.Module):
         return flat.view(*values.shape[:-1], -1)
 
 
-def side_by_side(modules: Sequence[M], *, without: str) -> M:
-    """Return a module that does what several of one structure do, each of its own values by its own weights.
+def stack_modules(modules: Sequence[M], *, exclude: str) -> M:
+    """Return a module that evaluates several modules of one structure at once, each on its own values.
 
-    For few books an operation costs as much of one network as of all. What is returned does not follow when
-    the networks change.
+    With few books, an operation costs as much for one network as for all. The result does not follow later
+    changes.
 
     Parameters
     ----------
     modules : sequence of Module
-        Of linear layers and biases.
-    without : str
-        Name of a part that is left out, because it is large or something else.
+        Consisting of linear layers and biases.
+    exclude : str
+        Submodule to omit: too large, or of another kind.
     """
-    memo: dict[int, Any] = {id(modules[0].get_submodule(without)): nn.ModuleDict()}
-    together = deepcopy(modules[0], memo).requires_grad_(requires_grad=False)
-    for path, part in list(together.named_modules()):
+    memo: dict[int, Any] = {id(modules[0].get_submodule(exclude)): nn.ModuleDict()}
+    stacked = deepcopy(modules[0], memo).requires_grad_(requires_grad=False)
+    for path, part in list(stacked.named_modules()):
         same = [module.get_submodule(path) for module in modules]
         for name, child in part.named_children():
             if isinstance(child, nn.Linear):
-                setattr(part, name, _Linears([getattr(one, name) for one in same]))
+                setattr(part, name, _Linears([getattr(module, name) for module in same]))
         if not isinstance(part, nn.Linear):
             for name, bias in part.named_parameters(recurse=False):
-                bias.data = torch.stack([getattr(one, name).detach() for one in same])[:, None]
-    return together
+                bias.data = torch.stack([getattr(module, name).detach() for module in same])[:, None]
+    return stacked

@@ -1,4 +1,4 @@
-"""A fusion network that learns from books, and reading what one network or several say of books."""
+"""Fusion network: training, and classification of codes by one or several networks."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,23 +12,19 @@ from torch.nn.functional import log_softmax
 from classifier.pipeline.config import NetworkConfig
 from classifier.pipeline.features.base import Block
 from classifier.pipeline.fusion.architecture import FusionModule
-from classifier.pipeline.fusion.embedding_table import TermTable
+from classifier.pipeline.fusion.embedding_table import EmbeddingTable
 from classifier.pipeline.records import Bool, Float32, Int64
 
-_BATCH = 2048  # books encoded or read at a time
+_BATCH = 2048  # books per forward pass
 
 Codes = dict[str, Float32]
-"""Of each modality (n_books, width)."""
+"""By modality, (n_books, width)."""
 
 
 class FusionNetwork:
-    """Scikit-learn-style estimator round `FusionModule`.
+    """Scikit-learn-style estimator around `FusionModule`.
 
-    Parameters
-    ----------
-    settings : NetworkConfig
-    seed : int
-        Same seed, books and machine give the same network.
+    The same seed, books and machine give the same network.
     """
 
     def __init__(self, *, settings: NetworkConfig, seed: int) -> None:
@@ -41,29 +37,22 @@ class FusionNetwork:
         y: Int64,
         *,
         n_classes: int,
-        kinship: Float32 | None = None,
+        smoothing_matrix: Float32 | None = None,
         on_step: Callable[[int, int], None] = lambda done, total: None,
     ) -> Self:
-        """Learn the categories `y` (n_books,) of the books in `blocks`.
+        """Learn the categories of books.
 
         Parameters
         ----------
-        blocks : mapping of str to Block
-            With the same books in the same order.
-        y : int array (n_books,)
-            Index of the category, 0 to `n_classes` - 1.
-        n_classes : int
-        kinship : float array (n_classes, n_classes), optional
-            How the doubt about a category is shared out (`tree.kinship`); left out, equally.
-        on_step : callable
-            Called with (steps done, steps in all).
+        smoothing_matrix : float array (n_classes, n_classes), optional
+            Distribution of label smoothing (`taxonomy.hierarchy.hierarchical_smoothing`); None: uniform.
         """
         rng = np.random.default_rng(self.seed)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        with one_thread(), torch.random.fork_rng():  # the caller's random numbers stay as they were
+        with single_threaded(), torch.random.fork_rng():  # leave the caller's random state unchanged
             torch.manual_seed(self.seed)
             self.module_ = FusionModule({n: b.spec for n, b in blocks.items()}, n_classes, self.settings)
-            self._train(self.module_.to(device), blocks, y, kinship, rng, on_step)
+            self._train(self.module_.to(device), blocks, y, smoothing_matrix, rng, on_step)
         self.module_ = self.module_.cpu().eval()
         for table in self._tables():
             table.finish()
@@ -75,30 +64,25 @@ class FusionNetwork:
         n_books = len(next(iter(blocks.values())).present)
         codes = {name: np.zeros((n_books, self.settings.width), np.float32) for name in blocks}
         blocks = {name: block for name, block in blocks.items() if block.present.any()}
-        with one_thread(), torch.inference_mode():
+        with single_threaded(), torch.inference_mode():
             for rows in _batches(n_books):
                 part = blocks if n_books <= _BATCH else _rows(blocks, rows)
                 for name, code in self.module_.encode(*_tensors(part, device)).items():
                     codes[name][rows] = code.cpu().numpy()
         return codes
 
-    def read(self, codes: Codes, shown: Bool, *, alone: Collection[str] | None = None) -> Float32:
+    def classify_codes(self, codes: Codes, shown: Bool, *, heads: Collection[str] | None = None) -> Float32:
         """Return log probabilities (n_books, 1 + n_modalities, n_classes), the fusion's first.
 
         Parameters
         ----------
-        codes : dict of str to float32 array (n_books, width)
-            As `encode` gives them.
         shown : bool array (n_books, n_modalities)
-            What the fusion may see of each book. What is said of a modality that the book has not means
-            nothing.
-        alone : collection of str, optional
-            As for `FusionModule.read`.
+            Modalities visible to the fusion. Outputs of absent modalities are meaningless.
         """
-        answers = np.zeros((len(shown), 1 + len(codes), self.module_.n_classes), np.float32)
-        for rows, said in read(self.module_, [codes], shown, alone=alone):
-            answers[rows] = said[0]
-        return answers
+        log_probabilities = np.zeros((len(shown), 1 + len(codes), self.module_.n_classes), np.float32)
+        for rows, values in classify_codes(self.module_, [codes], shown, heads=heads):
+            log_probabilities[rows] = values[0]
+        return log_probabilities
 
     def to(self, device: str) -> Self:
         """Move the fitted network to a device for prediction."""
@@ -110,7 +94,7 @@ class FusionNetwork:
         module: FusionModule,
         blocks: Mapping[str, Block],
         y: Int64,
-        kinship: Float32 | None,
+        smoothing_matrix: Float32 | None,
         rng: np.random.Generator,
         on_step: Callable[[int, int], None],
     ) -> None:
@@ -124,7 +108,7 @@ class FusionNetwork:
         targets = torch.from_numpy(y).to(device)
         books = torch.bincount(targets, minlength=module.n_classes).clamp(min=1)
         weights = (len(y) / (module.n_classes * books)) ** settings.balance
-        answers = _answers(module.n_classes, kinship, settings.label_smoothing).to(device)
+        soft_targets = _soft_targets(module.n_classes, smoothing_matrix, settings.label_smoothing).to(device)
         module.train()
         step = 0
         for _epoch in range(epochs):
@@ -132,9 +116,9 @@ class FusionNetwork:
             for start in range(0, len(y), batch):
                 rows = np.sort(order[start : start + batch])
                 values, present = _tensors(_rows(blocks, rows), device)
-                values = {name: _thin(v, settings.input_dropout, rng) for name, v in values.items()}
+                values = {name: _drop_terms(v, settings.input_dropout, rng) for name, v in values.items()}
                 logits = module(values, present)
-                loss = self._loss(logits, answers[targets[rows]], present, weights[targets[rows]])
+                loss = self._loss(logits, soft_targets[targets[rows]], present, weights[targets[rows]])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
@@ -145,58 +129,52 @@ class FusionNetwork:
                 on_step(step, total)
 
     def _loss(
-        self, logits: Tensor, answers: Tensor, present: Mapping[str, Tensor], weights: Tensor
+        self, logits: Tensor, soft_targets: Tensor, present: Mapping[str, Tensor], weights: Tensor
     ) -> Tensor:
-        """Return the loss of the fusion's answer and of each modality's, weighted by book."""
-        likely = -(answers[:, None] * log_softmax(logits, dim=2)).sum(dim=2)  # (n_books, 1 + n_modalities)
-        loss = (likely[:, 0] * weights).sum() / weights.sum()
-        for position, there in enumerate(present.values(), start=1):
-            if there.any():
-                alone = (likely[there, position] * weights[there]).sum() / weights[there].sum()
-                loss = loss + self.settings.modality_loss * alone
+        """Return the loss of the fusion plus that of each modality's head, weighted by book."""
+        losses = -(soft_targets[:, None] * log_softmax(logits, dim=2)).sum(
+            dim=2
+        )  # (n_books, 1 + n_modalities)
+        loss = (losses[:, 0] * weights).sum() / weights.sum()
+        for position, has in enumerate(present.values(), start=1):
+            if has.any():
+                head_loss = (losses[has, position] * weights[has]).sum() / weights[has].sum()
+                loss = loss + self.settings.modality_loss * head_loss
         return loss
 
-    def _tables(self) -> list[TermTable]:
-        return [encoder for encoder in self.module_.encoders.values() if isinstance(encoder, TermTable)]
+    def _tables(self) -> list[EmbeddingTable]:
+        return [encoder for encoder in self.module_.encoders.values() if isinstance(encoder, EmbeddingTable)]
 
 
-def read(
-    module: FusionModule, codes: Sequence[Codes], shown: Bool, *, alone: Collection[str] | None = None
+def classify_codes(
+    module: FusionModule, codes: Sequence[Codes], shown: Bool, *, heads: Collection[str] | None = None
 ) -> Iterator[tuple[slice, Float32]]:
-    """Yield what networks say of books, some books at a time: which, and log probabilities.
-
-    Parameters
-    ----------
-    module : FusionModule
-        Of one network, or of several side by side.
-    codes : sequence of dict of str to float32 array (n_books, width)
-        By each network.
-    shown : bool array (n_books, n_modalities)
-    alone : collection of str, optional
-        As for `FusionModule.read`.
+    """Yield log probabilities of books, batch by batch.
 
     Yields
     ------
-    slice, float32 array (n_networks, n_some, 1 + n_modalities, n_classes)
+    slice, float32 array (n_networks, n_batch, 1 + n_modalities, n_classes)
     """
     device = next(module.parameters()).device
     for rows in _batches(len(shown)):
-        with one_thread(), torch.inference_mode():
+        with single_threaded(), torch.inference_mode():
             part = {
-                name: torch.from_numpy(np.stack([of[name][rows] for of in codes])).to(device)
+                name: torch.from_numpy(np.stack([network[name][rows] for network in codes])).to(device)
                 for name in codes[0]
             }
-            seen = dict(zip(part, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
-            said = log_softmax(module.read(part, seen, alone=alone), dim=-1).cpu().numpy()
-        yield rows, said
+            visible = dict(zip(part, torch.from_numpy(shown[rows]).to(device).unbind(dim=1), strict=True))
+            log_probabilities = (
+                log_softmax(module.classify_codes(part, visible, heads=heads), dim=-1).cpu().numpy()
+            )
+        yield rows, log_probabilities
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread: its operations here are small.
+def single_threaded() -> Iterator[None]:
+    """Limit torch to one thread: its operations here are small.
 
-    A second thread brings a tenth, but where another process holds a core, the threads wait for each other
-    at every operation: 40 times as slow on two cores.
+    A second thread gains a tenth, but when another process holds a core, threads wait for each other at every
+    operation: 40 times as slow on two cores.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -206,10 +184,14 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _answers(n_classes: int, kinship: Float32 | None, smoothing: float) -> Tensor:
-    """Return what to answer for a book of each category, (n_classes, n_classes)."""
-    doubt = torch.full((n_classes, n_classes), 1 / n_classes) if kinship is None else torch.tensor(kinship)
-    return (1 - smoothing) * torch.eye(n_classes) + smoothing * doubt
+def _soft_targets(n_classes: int, smoothing_matrix: Float32 | None, smoothing: float) -> Tensor:
+    """Return the target distribution of each category, (n_classes, n_classes)."""
+    noise = (
+        torch.full((n_classes, n_classes), 1 / n_classes)
+        if smoothing_matrix is None
+        else torch.tensor(smoothing_matrix)
+    )
+    return (1 - smoothing) * torch.eye(n_classes) + smoothing * noise
 
 
 def _batches(n_books: int) -> Iterator[slice]:
@@ -232,8 +214,8 @@ def _tensors(blocks: Mapping[str, Block], device: torch.device) -> tuple[dict[st
     return values, present
 
 
-def _thin(values: Any, share: float, rng: np.random.Generator) -> Any:
-    """Leave out a share of a sparse block's terms and scale up the rest (inverted dropout)."""
+def _drop_terms(values: Any, share: float, rng: np.random.Generator) -> Any:
+    """Drop a share of a sparse block's terms and scale up the rest (inverted dropout)."""
     if isinstance(values, Tensor) or not share:
         return values
     keep = rng.random(values.nnz, dtype=np.float32) >= share
@@ -242,7 +224,7 @@ def _thin(values: Any, share: float, rng: np.random.Generator) -> Any:
 
 
 def _dense_optimizer(module: FusionModule, settings: NetworkConfig) -> torch.optim.Optimizer:
-    # Term tables are buffers with an update of their own, so parameters() are the dense ones.
+    # Embedding tables are buffers with their own update, so parameters() are the dense ones.
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "adam": torch.optim.AdamW, "adagrad": torch.optim.Adagrad, "sgd": torch.optim.SGD,
     }  # fmt: skip

@@ -1,7 +1,8 @@
-"""What a classifier says of the books that it learned from, without having been told their categories.
+"""Out-of-fold predictions for the books a classifier was trained on.
 
-Asked the ordinary way it says of them what it has learned by heart: a book filed wrongly would be confirmed.
-So the answers are kept that the fit makes anyway, each by a network and a machine that had not seen the book.
+Predicted the ordinary way, training books get the labels that the model has memorised, so a misfiled book
+would be confirmed. Cross-fitting computes a prediction for each book by a network and an SVM that have not
+seen it; these are kept.
 """
 
 from dataclasses import dataclass
@@ -14,75 +15,80 @@ from classifier.pipeline.records import Float32, Float64, Int32, Int64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unseen:
-    """Answers for books that were learned from.
+class OutOfFold:
+    """Predictions for training books.
 
     Attributes
     ----------
     rows : int32 array (n,)
-        Which of the books at `fit`, each once; without those that no machine judges unseen.
+        Unique indices into the books at `fit`; books without an out-of-fold SVM are missing.
     fold : int32 array (n,)
-        Number of the network that has not seen the book.
-    answer : int32 array (n,)
-        Its likeliest category.
-    sure : float32 array (n,)
-        Calibrated probability of that.
-    told : int32 array (n,)
-        The category that was learned.
-    own : float32 array (n,)
-        Calibrated probability of that one.
+        Index of the network that has not seen the book.
+    prediction : int32 array (n,)
+        Most probable category.
+    confidence : float32 array (n,)
+        Calibrated probability of the prediction.
+    label : int32 array (n,)
+        Category learned.
+    label_probability : float32 array (n,)
+        Calibrated probability of the label.
     """
 
     rows: Int32
     fold: Int32
-    answer: Int32
-    sure: Float32
-    told: Int32
-    own: Float32
+    prediction: Int32
+    confidence: Float32
+    label: Int32
+    label_probability: Float32
 
     @classmethod
-    def of(cls, *, probabilities: Float64, rows: Int64, fold: Int64, truth: Int64) -> Self:
-        """Keep what is worth keeping of probabilities (n_learned, n_classes); NaN of a book without."""
-        there = np.isfinite(probabilities[:, 0])
-        found, truth = probabilities[there], truth[there]
+    def from_probabilities(cls, *, probabilities: Float64, rows: Int64, fold: Int64, truth: Int64) -> Self:
+        """Summarise probabilities (n_learned, n_classes); rows of NaN are dropped."""
+        finite = np.isfinite(probabilities[:, 0])
+        known, truth = probabilities[finite], truth[finite]
         return cls(
-            rows=rows[there].astype(np.int32),
-            fold=fold[there].astype(np.int32),
-            answer=found.argmax(axis=1).astype(np.int32),
-            sure=found.max(axis=1, initial=0).astype(np.float32),
-            told=truth.astype(np.int32),
-            own=found[np.arange(len(found)), truth].astype(np.float32),
+            rows=rows[finite].astype(np.int32),
+            fold=fold[finite].astype(np.int32),
+            prediction=known.argmax(axis=1).astype(np.int32),
+            confidence=known.max(axis=1, initial=0).astype(np.float32),
+            label=truth.astype(np.int32),
+            label_probability=known[np.arange(len(known)), truth].astype(np.float32),
         )
 
     def tensors(self) -> Tensors:
-        """Return arrays by name; `from_tensors` takes them back."""
-        return {name: getattr(self, name) for name in _TYPES}
+        """Return arrays by stored name; `from_tensors` reads them."""
+        return {stored: getattr(self, name) for name, (stored, _dtype) in _FIELDS.items()}
 
     @classmethod
     def from_tensors(cls, tensors: Tensors, *, n_books: int, n_classes: int, n_networks: int) -> Self:
-        """Take back what `tensors` gave.
+        """Return the predictions that `tensors` stored.
 
         Raises
         ------
         ValueError
-            If it is not of so many books, categories and networks.
+            If they do not match the number of books, categories or networks.
         """
-        found = cls(**{name: tensors[name] for name in _TYPES})
-        below = {"rows": n_books, "fold": n_networks, "answer": n_classes, "told": n_classes}
-        for name, kind in _TYPES.items():
-            values = getattr(found, name)
-            if values.dtype != kind or values.shape != found.rows.shape or values.ndim != 1:
-                raise ValueError(f"{name} is not of its books.")
-            if len(values) and not 0 <= values.min() <= values.max() < below.get(name, np.inf):
-                raise ValueError(f"{name} is out of range.")
-        if len(np.unique(found.rows)) != len(found.rows):
-            raise ValueError("it has two answers for one book.")
-        if max(found.sure.max(initial=0), found.own.max(initial=0)) > 1:
-            raise ValueError("it is surer than sure.")
-        return found
+        loaded = cls(**{name: tensors[stored] for name, (stored, _dtype) in _FIELDS.items()})
+        limits = {"rows": n_books, "fold": n_networks, "prediction": n_classes, "label": n_classes}
+        for name, (stored, dtype) in _FIELDS.items():
+            values = getattr(loaded, name)
+            if values.dtype != dtype or values.shape != loaded.rows.shape or values.ndim != 1:
+                raise ValueError(f"{stored} does not match the books.")
+            if len(values) and not 0 <= values.min() <= values.max() < limits.get(name, np.inf):
+                raise ValueError(f"{stored} is out of range.")
+        if len(np.unique(loaded.rows)) != len(loaded.rows):
+            raise ValueError("a book has two predictions.")
+        if max(loaded.confidence.max(initial=0), loaded.label_probability.max(initial=0)) > 1:
+            raise ValueError("a probability exceeds 1.")
+        return loaded
 
 
-_TYPES = {
-    "rows": np.int32, "fold": np.int32, "answer": np.int32, "sure": np.float32, "told": np.int32,
-    "own": np.float32,
-}  # fmt: skip
+#: Array name in a stored model (fixed: older models must load) and type, by field.
+_FIELDS: dict[str, tuple[str, type[np.generic]]] = {
+    "rows": ("rows", np.int32),
+    "fold": ("fold", np.int32),
+    "prediction": ("answer", np.int32),
+    "confidence": ("sure", np.float32),
+    "label": ("told", np.int32),  # codespell:ignore told
+    "label_probability": ("own", np.float32),
+}

@@ -1,36 +1,33 @@
-"""Books that are filed otherwise than a model, not having been told, would file them.
+"""Label errors: books whose category an out-of-fold prediction contradicts.
 
-Honest for every book: one that the model learned from is judged by the answer kept of when it had not
-(`Unseen`), any other one by the model itself, which knows no more of its category.
+Training books are predicted by their stored `OutOfFold` prediction, other books by the model itself.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from classifier.pipeline.explanation.evidence import evidence, nearest_books
+from classifier.pipeline.evidence import Evidence
+from classifier.pipeline.explanation.evidence import explain, nearest_books
 from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import BookRecord, Catalogue
 
-_SERVING = -1  # in the place of a network: all of them
-_Answer = tuple[BookRecord, int, float, float, int]
-"""Book, category, its probability, that of the category it is filed under, network that had not seen it."""
+_ALL_NETWORKS = -1
+_Prediction = tuple[BookRecord, int, float, float, int]
+"""Book, predicted category, its probability, probability of the label, network that has not seen the book."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disagreement:
-    """A book, the category it is filed under, and the one that the model names.
+class LabelIssue:
+    """A book, its label, and the category that the model predicts.
 
     Attributes
     ----------
-    book : str
-    filed, category : str
     filed_probability, probability : float
-        Calibrated, of the two.
+        Calibrated.
     network : int
-        The one that has not seen the book; -1 where none has.
+        Index of the network that has not seen the book; -1 if none has.
     """
 
     book: str
@@ -41,70 +38,69 @@ class Disagreement:
     network: int
 
 
-class Opinions:
-    """What a model, not having been told, says of categorised books.
-
-    Parameters
-    ----------
-    model : TrainedModel
-    """
+class Predictions:
+    """Out-of-fold predictions for categorised books."""
 
     def __init__(self, model: TrainedModel) -> None:
         self.model = model
-        ids = model.gallery.ids
+        ids = model.training_index.ids
         self._index = {name: i for i, name in enumerate(model.classes)}
-        self._at = {ids[row]: i for i, row in enumerate(model.unseen.rows.tolist())}
+        self._position = {ids[row]: i for i, row in enumerate(model.out_of_fold.rows.tolist())}
         self._learned = {ids[row] for row in np.flatnonzero(model.learned).tolist()}
 
-    def disagreements(self, catalogue: Catalogue, *, sure: float) -> list[Disagreement]:
-        """Return the categorised books of a catalogue that the model is sure to be of another category.
+    def label_issues(self, catalogue: Catalogue, *, min_confidence: float) -> list[LabelIssue]:
+        """Return the books that the model assigns to another category.
 
-        Left out are books of a category that the model does not know, and those filed anew since it learned
-        from them: a person has decided since.
+        Books of unknown categories are skipped, and so are books reclassified since training: a person has
+        decided.
 
         Parameters
         ----------
-        catalogue : Catalogue
-        sure : float
-            The least probability of the other category.
+        min_confidence : float
+            Minimum probability of the other category.
         """
-        found = [
-            self._judged(book, best, most, own, network)
-            for book, best, most, own, network in (*self._kept(catalogue), *self._asked(catalogue))
-            if most >= sure
+        issues = [
+            self._issue(book, category, confidence, label_probability, network)
+            for book, category, confidence, label_probability, network in (
+                *self._stored(catalogue),
+                *self._predicted(catalogue),
+            )
+            if confidence >= min_confidence
         ]
-        return [one for one in found if one.category != one.filed]
+        return [issue for issue in issues if issue.category != issue.filed]
 
-    def _judged(self, book: BookRecord, best: int, most: float, own: float, network: int) -> Disagreement:
-        return Disagreement(
+    def _issue(
+        self, book: BookRecord, category: int, confidence: float, label_probability: float, network: int
+    ) -> LabelIssue:
+        return LabelIssue(
             book=book.id,
             filed=book.category or "",
-            filed_probability=own,
-            category=self.model.classes[best],
-            probability=most,
+            filed_probability=label_probability,
+            category=self.model.classes[category],
+            probability=confidence,
             network=network,
         )
 
-    def _kept(self, catalogue: Catalogue) -> Iterator[_Answer]:
-        """Yield the answers kept for books that were learned from."""
-        unseen = self.model.unseen
+    def _stored(self, catalogue: Catalogue) -> Iterator[_Prediction]:
+        """Yield the stored predictions for training books."""
+        out_of_fold = self.model.out_of_fold
         for book in catalogue.books:
-            i = self._at.get(book.id)
+            i = self._position.get(book.id)
             if (
                 i is not None
                 and book.category in self._index
-                and unseen.told[i] == self._index[book.category]
+                and out_of_fold.label[i] == self._index[book.category]
             ):
                 yield (
                     book,
-                    int(unseen.answer[i]),
-                    float(unseen.sure[i]),
-                    float(unseen.own[i]),
-                    int(unseen.fold[i]),
+                    int(out_of_fold.prediction[i]),
+                    float(out_of_fold.confidence[i]),
+                    float(out_of_fold.label_probability[i]),
+                    int(out_of_fold.fold[i]),
                 )
 
-    def _asked(self, catalogue: Catalogue) -> Iterator[_Answer]:
-        """Yield the model's answers for books that it has not learned from."""
+    def _predicted(self, catalogue: Catalogue) -> Iterator[_Prediction]:
+        """Yield predictions for other books."""
         books = [b for b in catalogue.books if b.category in self._index and b.id not in self._learned]
         probabilities = self.model.predict_proba(replace(catalogue, books=books))
         for book, row in zip(books, probabilities, strict=True):
@@ -113,44 +109,48 @@ class Opinions:
                 int(row.argmax()),
                 float(row.max()),
                 float(row[self._index[book.category or ""]]),
-                _SERVING,
+                _ALL_NETWORKS,
             )
 
 
-def reasons(
-    model: TrainedModel, catalogue: Catalogue, found: Sequence[Disagreement]
-) -> Iterator[tuple[Disagreement, dict[str, Any]]]:
-    """Yield each disagreement with the evidence for the other category.
+def explain_issues(
+    model: TrainedModel, catalogue: Catalogue, issues: Sequence[LabelIssue]
+) -> Iterator[tuple[LabelIssue, Evidence]]:
+    """Yield each issue with the evidence for the predicted category.
 
-    For a book that was learned from it is the evidence of the network that has not seen it.
-
-    Parameters
-    ----------
-    model : TrainedModel
-    catalogue : Catalogue
-        With all of their books.
-    found : sequence of Disagreement
+    Training books are explained by the network that has not seen them. The catalogue contains all of the
+    books.
     """
     records = {book.id: book for book in catalogue.books}
     index = {name: i for i, name in enumerate(model.classes)}
-    for network in sorted({one.network for one in found}):
-        some = [one for one in found if one.network == network]
-        books: list[BookRecord] = [records[one.book] for one in some]
+    for network in sorted({issue.network for issue in issues}):
+        of_network = [issue for issue in issues if issue.network == network]
+        books: list[BookRecord] = [records[issue.book] for issue in of_network]
         blocks, words = model.extractor.transform_with_words(replace(catalogue, books=books))
-        judge = model.serving if network == _SERVING else model.serving.only(network)
-        encoded = judge.encode(blocks)
+        classifier = (
+            model.serving_classifier
+            if network == _ALL_NETWORKS
+            else model.serving_classifier.with_network(network)
+        )
+        encoded = classifier.encode(blocks)
         ids = [book.id for book in books]
-        rows = evidence(
-            judge,
+        rows = explain(
+            classifier,
             blocks,
             encoded,
-            judge.scores(encoded),
-            np.array([[index[one.category]] for one in some]),
+            classifier.scores(encoded),
+            np.array([[index[issue.category]] for issue in of_network]),
             words=words,
             ids=ids,
             classes=model.classes,
-            gallery=replace(model.gallery, rows={}),  # whose codes are by the first network
+            training_index=replace(model.training_index, rows={}),  # its codes are from the first network
         )
-        near = nearest_books(model.serving, model.serving.encode(blocks), ids, model.classes, model.gallery)
-        for one, (reason,), likest in zip(some, rows, near, strict=True):
-            yield one, reason | {"nearest": likest}
+        near = nearest_books(
+            model.serving_classifier,
+            model.serving_classifier.encode(blocks),
+            ids,
+            model.classes,
+            model.training_index,
+        )
+        for issue, (reason,), nearest in zip(of_network, rows, near, strict=True):
+            yield issue, replace(reason, nearest_books=nearest)

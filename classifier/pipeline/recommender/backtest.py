@@ -1,11 +1,11 @@
-"""What recommendations would have been worth: learn from the loans before a day, look at those after it.
+"""Backtest: train recommendations on loans before a date and evaluate them on later loans.
 
-One day for all borrowers, and every title is ranked: what is borrowed later by others tells nothing.
+One date for all borrowers, and all titles are ranked: no information leaks from other borrowers' later loans.
 
 References
 ----------
 Ji et al., A Critical Study on Data Leakage in Recommender System Offline Evaluation, TOIS 41(3), 2023 (one
-day for all).
+date for all).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,38 +18,38 @@ import scipy.sparse as sp
 from classifier.pipeline.config import RecommendConfig
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.features.base import Progress, no_progress
-from classifier.pipeline.recommender.cooccurrence import readers
+from classifier.pipeline.recommender.cooccurrence import borrowing_matrix
 from classifier.pipeline.recommender.item_regression import Content
-from classifier.pipeline.recommender.ranking_metrics import catalogue_shown, ranking_scores
+from classifier.pipeline.recommender.ranking_metrics import catalogue_usage, ranking_scores
 from classifier.pipeline.recommender.recommender import Recommender
 from classifier.pipeline.records import Bool, Int64, LoanTable
 
-AGAIN = "any titles"
-"""Looked for where titles had before may come again."""
+ANY_TITLES = "any titles"
+"""Target that includes titles borrowed before."""
 
 
 class TooFewLoansError(PipelineError):
-    """There is nothing to learn from, or nothing to look at."""
+    """Too few loans to train on or to evaluate on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookBack:
-    """Loans before a day, and what was borrowed from that day on.
+class TemporalHoldout:
+    """Loans before a date, and titles borrowed from that date on.
 
     Attributes
     ----------
     until : int
-        The day, in seconds since 1970-01-01 UTC.
+        The date, in seconds since 1970-01-01 UTC.
     past : LoanTable
-        The loans before.
+        Earlier loans.
     had : CSR matrix (n_borrowers, n_books)
-        1 where a borrower had a title before.
+        1 for titles borrowed earlier.
     later : CSR matrix (n_borrowers, n_books)
-        1 where a borrower has had a title since.
+        1 for titles borrowed later.
     new : CSR matrix (n_borrowers, n_books)
-        `later` without what was had before.
+        `later` without `had`.
     popularity : int array (n_books,)
-        How many borrowers had each title before.
+        Earlier borrowers of each title.
     """
 
     until: int
@@ -60,35 +60,37 @@ class LookBack:
     popularity: Int64
 
     @property
-    def readers(self) -> Bool:
-        """Who had a title before, (n_borrowers,)."""
+    def known_borrowers(self) -> Bool:
+        """Return which borrowers have earlier loans, (n_borrowers,)."""
         return np.asarray(np.diff(self.had.indptr) > 0)
 
     @classmethod
-    def of(cls, loans: LoanTable, *, book_ids: Sequence[str], share: float) -> Self:
-        """Cut loans in two by time.
+    def split(cls, loans: LoanTable, *, book_ids: Sequence[str], share: float) -> Self:
+        """Split loans by time, without synthetic borrowers, whose loans have no dates.
 
-        Made-up borrowers (`LoanTable.known`) are left out: of the pairs that are left of who was forgotten
-        nobody knows whether they were borrowed before or after.
+        Parameters
+        ----------
+        share : float
+            Share of loans before the date.
 
         Raises
         ------
         TooFewLoansError
-            If all loans are of one moment, or there are none.
+            If all loans have the same time, or there are none.
         """
-        known = loans.is_known
-        times = np.sort(loans.borrowed_at[known])
+        identified = loans.is_identified
+        times = np.sort(loans.borrowed_at[identified])
         until = int(times[min(len(times) - 1, int(len(times) * share))]) if len(times) else 0
-        before, after = known & (loans.borrowed_at < until), known & (loans.borrowed_at >= until)
+        before, after = identified & (loans.borrowed_at < until), identified & (loans.borrowed_at >= until)
         if not before.any() or not after.any():
-            raise TooFewLoansError("There are too few loans at different times to look back at: import more.")
+            raise TooFewLoansError("There are too few loans at different times for a backtest. Import more.")
         past = replace(
             loans,
             book=loans.book[before],
             borrower=loans.borrower[before],
             borrowed_at=loans.borrowed_at[before],
             times_borrowed=None,
-            known=None,
+            first_synthetic=None,
         )
         had, later = (_had(loans, rows, book_ids) for rows in (before, after))
         return cls(
@@ -113,92 +115,89 @@ def backtest(
     k: int = 10,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Measure recommendations, and popularity beside them, on the last loans of a library.
+    """Evaluate recommendations, and popularity as a baseline, on the most recent loans.
 
     Parameters
     ----------
-    loans : LoanTable
     book_ids, content, authors, titles
-        As `Recommender.fit` takes them.
-    settings : RecommendConfig
+        See `Recommender.fit`.
     share : float
-        Of the loans, the first by time, that is learned from.
-    k : int
-        Titles a list.
-    progress : callable
+        Share of loans, in order of time, to train on.
 
     Returns
     -------
     dict
-        ``learned_from`` and ``looked_at`` (loans), ``until`` (seconds since 1970-01-01 UTC), ``scores``: by
-        method (``ours``, ``popularity``) and by what is looked for (``new titles``, those ``of known
-        borrowers``, ``of new borrowers``, ``never borrowed titles``, and ``any titles``, those had before
-        among them) what `ranking_scores` gives; ``shown``: by method what `catalogue_shown` gives.
+        ``learned_from`` and ``looked_at`` (numbers of loans), ``until`` (seconds since 1970-01-01 UTC),
+        ``scores``: by method (``ours``, ``popularity``) and target (``new titles``, those ``of known
+        borrowers``, ``of new borrowers``, ``borrowed titles``, ``never borrowed titles``, and ``any titles``,
+        which includes titles borrowed before) the result of `ranking_scores`; ``shown``: by method the result
+        of `catalogue_usage`.
 
     Raises
     ------
     TooFewLoansError
-        If all loans are of one moment, or there are none.
+        If all loans have the same time, or there are none.
     """
-    back = LookBack.of(loans, book_ids=book_ids, share=share)
+    holdout = TemporalHoldout.split(loans, book_ids=book_ids, share=share)
     recommender = Recommender(settings=settings)
     recommender.fit(
-        back.past, book_ids=book_ids, content=content, authors=authors, titles=titles, progress=progress
+        holdout.past, book_ids=book_ids, content=content, authors=authors, titles=titles, progress=progress
     )
-    has_read = back.readers
-    most = most_popular(back.popularity, back.had, k=k)
-    lists, again = np.full_like(most, -1), np.full_like(most, -1)
-    for found, has_had in ((lists, False), (again, True)):
-        of_readers = recommender.lists(n=k, include_borrowed=has_had, progress=progress)
-        found[: len(of_readers)] = of_readers
-    lists[~has_read] = again[~has_read] = most[~has_read]
-    wanted = looked_for(back)
+    has_history = holdout.known_borrowers
+    popularity_list = popularity_lists(holdout.popularity, holdout.had, k=k)
+    lists, any_lists = np.full_like(popularity_list, -1), np.full_like(popularity_list, -1)
+    for target_lists, include_borrowed in ((lists, False), (any_lists, True)):
+        recommended = recommender.lists(n=k, include_borrowed=include_borrowed, progress=progress)
+        target_lists[: len(recommended)] = recommended
+    lists[~has_history] = any_lists[~has_history] = popularity_list[~has_history]
+    targets = held_out_targets(holdout)
     scores = {
-        method: {name: ranking_scores(lists=found, wanted=rows) for name, rows in wanted.items()}
-        for method, found in (("ours", lists), ("popularity", most))
+        method: {name: ranking_scores(lists=target_lists, relevant=rows) for name, rows in targets.items()}
+        for method, target_lists in (("ours", lists), ("popularity", popularity_list))
     }
-    anything = most_popular(back.popularity, sp.csr_matrix(back.had.shape), k=k)
-    scores["ours"][AGAIN] = ranking_scores(lists=again, wanted=back.later)
-    scores["popularity"][AGAIN] = ranking_scores(lists=anything, wanted=back.later)
+    any_popular = popularity_lists(holdout.popularity, sp.csr_matrix(holdout.had.shape), k=k)
+    scores["ours"][ANY_TITLES] = ranking_scores(lists=any_lists, relevant=holdout.later)
+    scores["popularity"][ANY_TITLES] = ranking_scores(lists=any_popular, relevant=holdout.later)
     return {
-        "learned_from": len(back.past),
-        "looked_at": int(loans.is_known.sum()) - len(back.past),
-        "until": back.until,
+        "learned_from": len(holdout.past),
+        "looked_at": int(loans.is_identified.sum()) - len(holdout.past),
+        "until": holdout.until,
         "scores": {
-            method: {name: found.as_dict() for name, found in of.items()} for method, of in scores.items()
+            method: {name: metrics.as_dict() for name, metrics in by_target.items()}
+            for method, by_target in scores.items()
         },
         "shown": {
-            method: catalogue_shown(lists=found[has_read], popularity=back.popularity)
-            for method, found in (("ours", lists), ("popularity", most))
+            method: catalogue_usage(lists=target_lists[has_history], popularity=holdout.popularity)
+            for method, target_lists in (("ours", lists), ("popularity", popularity_list))
         },
     }
 
 
-def looked_for(back: LookBack) -> dict[str, sp.csr_matrix]:
-    """Return what is looked for in lists of new titles, (n_borrowers, n_books) each."""
-    readers = back.readers.astype(np.float32)
-    cold = (back.popularity == 0).astype(np.float32)
+def held_out_targets(holdout: TemporalHoldout) -> dict[str, sp.csr_matrix]:
+    """Return the target titles of lists of new titles, (n_borrowers, n_books) each."""
+    known = holdout.known_borrowers.astype(np.float32)
+    never_borrowed = (holdout.popularity == 0).astype(np.float32)
     return {
-        "new titles": back.new,
-        "of known borrowers": _stored(sp.diags_array(readers) @ back.new),
-        "of new borrowers": _stored(sp.diags_array(1 - readers) @ back.new),
-        "borrowed titles": _stored(back.new @ sp.diags_array(1 - cold)),
-        "never borrowed titles": _stored(back.new @ sp.diags_array(cold)),
+        "new titles": holdout.new,
+        "of known borrowers": _stored(sp.diags_array(known) @ holdout.new),
+        "of new borrowers": _stored(sp.diags_array(1 - known) @ holdout.new),
+        "borrowed titles": _stored(holdout.new @ sp.diags_array(1 - never_borrowed)),
+        "never borrowed titles": _stored(holdout.new @ sp.diags_array(never_borrowed)),
     }
 
 
 def _had(loans: LoanTable, rows: Bool, book_ids: Sequence[str]) -> sp.csr_matrix:
-    """Return who had what, (n_borrowers, n_books), once however often."""
-    some = replace(
+    """Return the distinct titles of each borrower, (n_borrowers, n_books)."""
+    selected = replace(
         loans, book=loans.book[rows], borrower=loans.borrower[rows], borrowed_at=loans.borrowed_at[rows]
     )
-    had = readers(some.of_books(book_ids)).T.tocsr()
+    had = borrowing_matrix(selected.of_books(book_ids)).T.tocsr()
     had.resize(loans.n_borrowers, len(book_ids))
     return had
 
 
-def most_popular(popularity: Int64, had: sp.csr_matrix, *, k: int) -> Int64:
-    """Return for each borrower the titles that most had, without their own, (n_borrowers, k)."""
+def popularity_lists(popularity: Int64, had: sp.csr_matrix, *, k: int) -> Int64:
+    """Return the most popular titles for each borrower, without their own, (n_borrowers, k)."""
     order = np.argsort(-popularity, kind="stable")
     lists = np.full((had.shape[0], k), -1, np.int64)
     for row in range(had.shape[0]):
@@ -210,6 +209,6 @@ def most_popular(popularity: Int64, had: sp.csr_matrix, *, k: int) -> Int64:
 
 
 def _stored(matrix: sp.csr_matrix) -> sp.csr_matrix:
-    found = sp.csr_matrix(matrix)
-    found.eliminate_zeros()
-    return found
+    stored = sp.csr_matrix(matrix)
+    stored.eliminate_zeros()
+    return stored

@@ -1,4 +1,4 @@
-"""Titles linked with each title, and what each source says of it."""
+"""Links between titles, with a part for each source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from classifier.pipeline.records import Float32, Int64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
-    """Rows of a sparse matrix with a value for each source in the place of one.
+class ItemLinks:
+    """A sparse matrix whose values have one part per source.
 
     Attributes
     ----------
     start : int array (n_titles + 1,)
-        Where the links of each title begin.
+        Start of each title's links.
     other : int array (n_links,)
-        The title each leads to.
+        Linked title.
     parts : float32 array (n_links, n_sources)
-        In the order of `SOURCES`, rounded to half precision, as they are stored.
+        In the order of `SOURCES`, rounded to half precision as stored.
     """
 
     start: Int64
@@ -31,25 +31,16 @@ class Links:
     parts: Float32
 
     @classmethod
-    def strongest(cls, by_source: Mapping[str, sp.csr_matrix], *, most: int, n: int) -> Self:
-        """Keep the links of each title whose parts add up to most, none that add up to 0 or less.
-
-        Parameters
-        ----------
-        by_source : mapping of str to CSR matrix (n, n)
-        most : int
-            Links a title.
-        n : int
-            Titles.
-        """
-        none = sp.csr_matrix((n, n), dtype=np.float32)
-        found = {source: by_source.get(source, none) for source in SOURCES}
-        whole = sp.csr_matrix(sum(found.values(), start=none))
-        whole.sort_indices()  # of equal ones the first are kept
-        kept = largest(whole, most)
+    def strongest(cls, by_source: Mapping[str, sp.csr_matrix], *, max_links: int, n: int) -> Self:
+        """Keep the links with the largest positive sum of parts."""
+        empty = sp.csr_matrix((n, n), dtype=np.float32)
+        matrices = {source: by_source.get(source, empty) for source in SOURCES}
+        total = sp.csr_matrix(sum(matrices.values(), start=empty))
+        total.sort_indices()  # ties go to the first
+        kept = largest(total, max_links)
         rows = np.repeat(np.arange(n), np.diff(kept.indptr))
         parts = np.zeros((kept.nnz, len(SOURCES)), np.float16)
-        for column, matrix in enumerate(found.values()):
+        for column, matrix in enumerate(matrices.values()):
             if matrix.nnz and kept.nnz:
                 parts[:, column] = np.asarray(matrix[rows, kept.indices]).ravel()
         return cls(
@@ -59,9 +50,9 @@ class Links:
         )
 
     def of(self, titles: Int64) -> tuple[Int64, Int64, Float32]:
-        """Return the links of some titles: whose each is (its place in `titles`), where to, and the parts."""
+        """Return the links of some titles: index into `titles`, linked title, and parts."""
         first, last = self.start[titles], self.start[titles + 1]
         owner = np.repeat(np.arange(len(titles)), last - first)
-        before = np.cumsum(last - first) - (last - first)
-        at = np.arange(len(owner)) - before[owner] + first[owner]
-        return owner, self.other[at], self.parts[at]
+        offset = np.cumsum(last - first) - (last - first)
+        positions = np.arange(len(owner)) - offset[owner] + first[owner]
+        return owner, self.other[positions], self.parts[positions]

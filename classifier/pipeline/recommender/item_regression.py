@@ -1,11 +1,10 @@
-"""The sparse linear regression of titles on their neighbours, in parts by source.
+"""Sparse linear item regression, with weights split by source.
 
 References
 ----------
-Ning and Karypis, SLIM: Sparse Linear Methods for Top-N Recommender Systems, ICDM 2011 (the regression on
-neighbours: fsSLIM).
-Ning and Karypis, Sparse Linear Methods with Side Information for Top-N Recommendations, RecSys 2012 (content
-beside borrowers: cSLIM).
+Ning and Karypis, SLIM: Sparse Linear Methods for Top-N Recommender Systems, ICDM 2011 (regression on
+neighbours: fsSLIM). Ning and Karypis, Sparse Linear Methods with Side Information for Top-N Recommendations,
+RecSys 2012 (content beside borrowers: cSLIM).
 """
 
 import os
@@ -20,12 +19,12 @@ from threadpoolctl import threadpool_limits
 from classifier.pipeline.features.base import Progress
 from classifier.pipeline.records import Float32, Float64, Int64
 
-_CHUNK = 1024  # titles between two reports
-#: More would wait for the interpreter, which has a part in each title.
+_CHUNK = 1024  # titles per task
+#: More threads would wait for the interpreter lock.
 _THREADS = min(os.cpu_count() or 1, 4)
 
 Content: TypeAlias = sp.csr_matrix | Float32
-"""What is in the titles, a row each: sparse or dense."""
+"""Features of titles, one row each, sparse or dense."""
 
 
 def regress(
@@ -37,52 +36,51 @@ def regress(
     penalty: float,
     progress: Progress,
 ) -> dict[str, sp.csr_matrix]:
-    """Return what titles add to each other by each source, (n_titles, n_titles) each.
+    """Return the regression weights of titles on each other, by source, (n_titles, n_titles) each.
 
     Parameters
     ----------
     candidates : CSR matrix (n_titles, n_titles)
-        Each title is predicted from those in its row.
+        Row: possible predictors of a title.
     shared : CSR matrix (n_titles, n_titles)
-        What the borrowers of two titles say, on the diagonal those of one.
+        Co-occurrence, with own weights on the diagonal.
     content : mapping of str to array or CSR matrix (n_titles, d)
-        Rows of unit length, or of zeros where nothing is known.
+        Rows of unit length, or zeros where unknown.
     weights : mapping of str to float
-        Of each content, beside the borrowers.
+        Weight of each content relative to the borrowers.
     penalty : float
-        On the squares of the weights.
-    progress : callable
+        On the squared weights.
     """
     n = candidates.shape[0]
 
     def learn(first: int) -> tuple[Int64, Int64, Float64]:
-        """Return predictors, predicted titles and parts of the weights for the titles of a chunk."""
+        """Return predictors, predicted titles and weights by source for a chunk of titles."""
         predictors, predicted = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         solved = [np.empty((0, 1 + len(content)))]
-        place = np.full(n, -1)
+        position = np.full(n, -1)
         for title in range(first, min(first + _CHUNK, n)):
             near = candidates.indices[slice(*candidates.indptr[title : title + 2])].astype(np.int64)
             if not len(near):
                 continue
             rows = np.append(near, title)
-            together = [_square(shared, rows, place)]
-            together += [weights[source] * _products(values, rows) for source, values in content.items()]
-            whole = sum(together) + penalty * np.eye(len(rows))
-            own = np.column_stack([part[:-1, -1] for part in together])  # (n_near, n_sources)
-            found = np.linalg.solve(whole[:-1, :-1], own)  # the parts add up to the whole
-            positive = found.sum(axis=1) > 0
-            predictors.append(near[positive])
-            predicted.append(np.full(int(positive.sum()), title))
-            solved.append(found[positive])
+            gram_matrices = [_square(shared, rows, position)]
+            gram_matrices += [weights[source] * _products(values, rows) for source, values in content.items()]
+            total = sum(gram_matrices) + penalty * np.eye(len(rows))
+            targets = np.column_stack([part[:-1, -1] for part in gram_matrices])  # (n_near, n_sources)
+            weights_by_source = np.linalg.solve(total[:-1, :-1], targets)  # the parts sum to the total
+            is_positive = weights_by_source.sum(axis=1) > 0
+            predictors.append(near[is_positive])
+            predicted.append(np.full(int(is_positive.sum()), title))
+            solved.append(weights_by_source[is_positive])
         return np.concatenate(predictors), np.concatenate(predicted), np.concatenate(solved)
 
     chunks, firsts = [], range(0, max(n, 1), _CHUNK)
-    # One processor a chunk: matrices so small gain nothing by several, and might have to wait for them.
+    # One thread per chunk: matrices this small gain nothing from BLAS threads.
     with threadpool_limits(1), ThreadPoolExecutor(_THREADS) as threads:
-        progress("learning what follows", 0, n)
+        progress("learning borrowing sequences", 0, n)
         for first, chunk in zip(firsts, threads.map(learn, firsts), strict=True):
             chunks.append(chunk)
-            progress("learning what follows", min(first + _CHUNK, n), n)
+            progress("learning borrowing sequences", min(first + _CHUNK, n), n)
     predictors, predicted, parts = (np.concatenate(column) for column in zip(*chunks, strict=True))
     return {
         source: sp.csr_matrix((parts[:, column], (predictors, predicted)), shape=(n, n), dtype=np.float32)
@@ -91,36 +89,36 @@ def regress(
 
 
 def _values(matrix: sp.csr_matrix, rows: Int64) -> tuple[Int64, Int64, Float32]:
-    """Return of some rows the values: which row (its place in `rows`), which column, and the value.
+    """Return row index, column and value of some rows.
 
-    SciPy's own slicing takes ten times as long for so few rows, most of it in checks.
+    SciPy's slicing takes ten times as long for few rows, mostly for checks.
     """
     first = matrix.indptr[rows].astype(np.int64)
     count = matrix.indptr[rows + 1] - first
-    before = np.cumsum(count) - count
-    at = np.arange(int(count.sum())) + np.repeat(first - before, count)
-    return np.repeat(np.arange(len(rows)), count), matrix.indices[at], matrix.data[at]
+    offset = np.cumsum(count) - count
+    positions = np.arange(int(count.sum())) + np.repeat(first - offset, count)
+    return np.repeat(np.arange(len(rows)), count), matrix.indices[positions], matrix.data[positions]
 
 
-def _square(matrix: sp.csr_matrix, rows: Int64, place: Int64) -> Float64:
-    """Return some rows and the same columns, (n_rows, n_rows); `place` is -1 everywhere, and stays so."""
-    place[rows] = np.arange(len(rows))
+def _square(matrix: sp.csr_matrix, rows: Int64, position: Int64) -> Float64:
+    """Return a square submatrix, (n_rows, n_rows); `position` is a scratch array of -1."""
+    position[rows] = np.arange(len(rows))
     row, column, value = _values(matrix, rows)
-    column = place[column]
-    place[rows] = -1
-    found = np.zeros((len(rows), len(rows)))
+    column = position[column]
+    position[rows] = -1
+    square = np.zeros((len(rows), len(rows)))
     inside = column >= 0
-    found[row[inside], column[inside]] = value[inside]
-    return found
+    square[row[inside], column[inside]] = value[inside]
+    return square
 
 
 def _products(content: Content, rows: Int64) -> Float64:
-    """Return the products of some rows with each other, none below 0, (n_rows, n_rows)."""
+    """Return the non-negative products of some rows with each other, (n_rows, n_rows)."""
     if sp.issparse(content):
         row, column, value = _values(content, rows)
         terms, column = np.unique(column, return_inverse=True)
-        some = np.zeros((len(rows), len(terms)), np.float32)
-        some[row, column] = value
+        features = np.zeros((len(rows), len(terms)), np.float32)
+        features[row, column] = value
     else:
-        some = np.asarray(content[rows], np.float32)
-    return np.asarray(np.maximum(some @ some.T, 0), np.float64)
+        features = np.asarray(content[rows], np.float32)
+    return np.asarray(np.maximum(features @ features.T, 0), np.float64)

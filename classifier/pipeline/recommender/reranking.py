@@ -1,6 +1,6 @@
-"""The best titles for one borrower, out of what the titles they had bring.
+"""Re-rank candidate titles for one borrower.
 
-All of numpy alone, so that a web process can do it: see `classifier.selectors.recommendations`.
+Needs numpy only, so web processes can use it: see `classifier.selectors.recommendations`.
 """
 
 from collections import Counter
@@ -15,25 +15,24 @@ from classifier.pipeline.config import SOURCES, RecommendConfig, Source
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 
 _YEAR = 365.25 * 86400
-_ALSO = 1 / 3
-"""Of a contribution, what a source must have brought to be named."""
+_MIN_SOURCE_SHARE = 1 / 3
+"""Share of a contribution from which a source is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pick:
-    """One title, and why.
+class Candidate:
+    """A title and the reason for it.
 
     Attributes
     ----------
-    title : int
     score : float
-        0 for what fills a list up.
+        0 for fillers.
     sources : tuple of {"loans", "text", "cover", "theme", "again", "new", "popular", "latest"}
-        What contributed most to the largest contribution, and what else brought a third of it, in this
-        order. Alone: "again", that the title was had before, and of what fills a list up "new" (in a
-        category that the borrower reads), "popular" and "latest" (new anywhere).
+        Main source of the largest contribution and sources with at least a third of it, in descending order.
+        Single values: "again" (borrowed before), and for fillers "new" (in a category of the borrower),
+        "popular" and "latest" (new in any category).
     because : int
-        The title that contributed most, itself for "again"; -1 for what fills a list up.
+        The title that contributed most, the title itself for "again"; -1 for fillers.
     """
 
     title: int
@@ -44,14 +43,13 @@ class Pick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What is known of one borrower's taste.
+    """Titles that a borrower borrowed or rated.
 
     Attributes
     ----------
     titles : int array (n_titles,)
-        Those borrowed, and those an opinion was given of.
     weight : float array (n_titles,)
-        What each counts; below 0 for a title that is not wanted: what is like it loses.
+        Negative for unwanted titles, which lowers the score of similar ones.
     borrowed : bool array (n_titles,)
     """
 
@@ -69,115 +67,129 @@ class History:
         unwanted: Iterable[int] = (),
         settings: RecommendConfig,
     ) -> Self:
-        """Weigh the titles of one borrower: a loan half after a half-life, beside the newest of them.
+        """Weight the titles of a borrower: loans decay with a half-life relative to the newest.
 
         Parameters
         ----------
         borrowed : int array (n_borrowed,)
-            Each title once.
+            Distinct titles.
         borrowed_at : array (n_borrowed,)
-            When last, in seconds since 1970-01-01 UTC.
+            Last loan, in seconds since 1970-01-01 UTC.
         liked, unwanted : iterable of int
-            What was said of titles, borrowed or not: liked counts as much as the newest loan.
-        settings : RecommendConfig
+            Rated titles, borrowed or not; a liked title weighs as much as the newest loan.
         """
-        never, more = np.array(sorted(unwanted), np.int64), np.array(sorted(liked), np.int64)
+        unwanted_titles, liked_titles = (
+            np.array(sorted(unwanted), np.int64),
+            np.array(sorted(liked), np.int64),
+        )
         age = borrowed_at.max(initial=0) - borrowed_at
-        weight = np.where(np.isin(borrowed, more), 1, np.exp2(-age / (settings.half_life_years * _YEAR)))
-        kept, more = ~np.isin(borrowed, never), more[~np.isin(more, borrowed)]
-        numbers = (int(kept.sum()), len(more), len(never))
+        weight = np.where(
+            np.isin(borrowed, liked_titles), 1, np.exp2(-age / (settings.half_life_years * _YEAR))
+        )
+        kept, liked_titles = (
+            ~np.isin(borrowed, unwanted_titles),
+            liked_titles[~np.isin(liked_titles, borrowed)],
+        )
+        counts = (int(kept.sum()), len(liked_titles), len(unwanted_titles))
         return cls(
-            titles=np.concatenate([borrowed[kept], more, never]),
+            titles=np.concatenate([borrowed[kept], liked_titles, unwanted_titles]),
             weight=np.concatenate(
-                [weight[kept], np.ones(len(more)), np.full(len(never), -settings.unwanted_weight)]
+                [
+                    weight[kept],
+                    np.ones(len(liked_titles)),
+                    np.full(len(unwanted_titles), -settings.unwanted_weight),
+                ]
             ),
-            borrowed=np.repeat([True, False, False], numbers),
+            borrowed=np.repeat([True, False, False], counts),
         )
 
-    def may_not_come(self, *, again: bool) -> Int64:
-        """Return the titles that no list has: those not wanted, and those borrowed, unless they may come."""
-        return self.titles[(self.weight < 0) | (self.borrowed & (not again))]
+    def excluded_titles(self, *, include_borrowed: bool) -> Int64:
+        """Return the titles that must not be listed: unwanted ones, and borrowed ones unless included."""
+        return self.titles[(self.weight < 0) | (self.borrowed & (not include_borrowed))]
 
 
-def best_titles(
+def top_n(
     history: History,
     *,
     links: tuple[Int64, Int64, Float32],
-    filling: Iterable[Pick],
+    fallback: Iterable[Candidate],
     n: int,
     page: int | None = None,
-    again: bool = False,
+    include_borrowed: bool = False,
     groups: Callable[[int], Iterable[str]],
     settings: RecommendConfig,
-    kept: Callable[[Iterable[Pick]], Iterable[Pick]] = iter,
-) -> list[Pick]:
-    """Return the `n` best titles for a borrower, filled up where the history leads to fewer.
+    keep: Callable[[Iterable[Candidate]], Iterable[Candidate]] = iter,
+) -> list[Candidate]:
+    """Return the `n` best titles for a borrower, filled up if the history leads to fewer.
 
     Parameters
     ----------
-    history : History
     links : arrays (n_links,), (n_links,), (n_links, n_sources)
-        Whose each link is (its place in the history), where it leads to, and what each source adds.
-    filling : iterable of Pick
-        Titles for whoever has no better ones, the best first.
-    n : int
+        From `ItemLinks.of`: index into the history, linked title, and parts.
+    fallback : iterable of Candidate
+        Fillers, best first.
     page : int, optional
-        Titles shown together; left out, all.
-    again : bool
-        Whether titles borrowed may come again.
+        Titles shown together; None: all.
+    include_borrowed : bool
+        Whether borrowed titles may repeat.
     groups : callable
-        Returns the groups that a title is of: no more than a share of a page comes from one.
-    settings : RecommendConfig
-    kept : callable
-        Passes on the titles that may be in this list.
+        Returns the groups (author, series) of a title, whose share of a page is limited.
     """
-    led_to = shortlist(history, links=links, again_weight=settings.again_weight if again else 0.0)
-    never = set(history.may_not_come(again=again).tolist())
-    rest = (pick for pick in filling if pick.title not in never)
-    return diverse(kept(chain(led_to, rest)), n=n, page=page or n, share=settings.author_share, groups=groups)
+    ranked = rank_candidates(
+        history, links=links, again_weight=settings.again_weight if include_borrowed else 0.0
+    )
+    excluded = set(history.excluded_titles(include_borrowed=include_borrowed).tolist())
+    rest = (candidate for candidate in fallback if candidate.title not in excluded)
+    return diversify(
+        keep(chain(ranked, rest)), n=n, page=page or n, share=settings.author_share, groups=groups
+    )
 
 
-def shortlist(
+def rank_candidates(
     history: History, *, links: tuple[Int64, Int64, Float32], again_weight: float = 0.0
-) -> Iterator[Pick]:
-    """Yield the titles that a history leads to, best first; of equal ones the one with the smaller number.
+) -> Iterator[Candidate]:
+    """Yield the titles that a history leads to, best first; ties go to the smaller index.
 
     Parameters
     ----------
     history, links
-        As `best_titles` takes them.
+        See `top_n`.
     again_weight : float
-        Of a loan for the title itself, where what was had may come again; 0 where it may not.
+        Weight of a loan for the title itself; 0 excludes borrowed titles.
     """
     owner, other, parts = links
     titles, weight = history.titles, history.weight
-    brought = np.hstack([parts * weight[owner, None], np.zeros((len(owner), 1))])  # a column for "again"
+    contributions = np.hstack(
+        [parts * weight[owner, None], np.zeros((len(owner), 1))]
+    )  # last column: "again"
     if again_weight:
-        had = np.flatnonzero(history.borrowed)
-        itself = np.zeros((len(had), brought.shape[1]))
-        itself[:, -1] = again_weight * weight[had]
-        owner, other = np.append(owner, had), np.append(other, titles[had])
-        brought = np.vstack([brought, itself])
-    allowed = ~np.isin(other, history.may_not_come(again=again_weight > 0))
-    owner, other, brought = owner[allowed], other[allowed], brought[allowed]
-    sums = brought.sum(axis=1)
-    found, place = np.unique(other, return_inverse=True)
-    scores = np.bincount(place, sums, minlength=len(found))
-    by_size = np.lexsort((owner, -sums, place))
-    most = by_size[np.searchsorted(place[by_size], np.arange(len(found)))]  # of each title
-    for k in np.lexsort((found, -scores)).tolist():
+        borrowed = np.flatnonzero(history.borrowed)
+        own_contribution = np.zeros((len(borrowed), contributions.shape[1]))
+        own_contribution[:, -1] = again_weight * weight[borrowed]
+        owner, other = np.append(owner, borrowed), np.append(other, titles[borrowed])
+        contributions = np.vstack([contributions, own_contribution])
+    is_allowed = ~np.isin(other, history.excluded_titles(include_borrowed=again_weight > 0))
+    owner, other, contributions = owner[is_allowed], other[is_allowed], contributions[is_allowed]
+    sums = contributions.sum(axis=1)
+    candidates, position = np.unique(other, return_inverse=True)
+    scores = np.bincount(position, sums, minlength=len(candidates))
+    by_size = np.lexsort((owner, -sums, position))
+    largest = by_size[
+        np.searchsorted(position[by_size], np.arange(len(candidates)))
+    ]  # contribution per candidate
+    for k in np.lexsort((candidates, -scores)).tolist():
         if scores[k] <= 0:
             return
-        yield Pick(
-            title=int(found[k]),
+        yield Candidate(
+            title=int(candidates[k]),
             score=float(scores[k]),
-            sources=named(brought[most[k]]),
-            because=int(titles[owner[most[k]]]),
+            sources=contributing_sources(contributions[largest[k]]),
+            because=int(titles[owner[largest[k]]]),
         )
 
 
-def named(parts: Float64) -> tuple[Source, ...]:
-    """Return the sources that a contribution came from, most first: the largest, and who brought a third.
+def contributing_sources(parts: Float64) -> tuple[Source, ...]:
+    """Return the main source of a contribution and those with at least a third of it, in descending order.
 
     Parameters
     ----------
@@ -186,80 +198,80 @@ def named(parts: Float64) -> tuple[Source, ...]:
     """
     sources: tuple[Source, ...] = (*SOURCES, "again")
     order = np.argsort(-parts, kind="stable").tolist()
-    return tuple(sources[i] for place, i in enumerate(order) if not place or parts[i] >= _ALSO * parts.sum())
+    return tuple(
+        sources[i] for rank, i in enumerate(order) if not rank or parts[i] >= _MIN_SOURCE_SHARE * parts.sum()
+    )
 
 
-def diverse(
-    picks: Iterable[Pick], *, n: int, page: int, share: float, groups: Callable[[int], Iterable[str]]
-) -> list[Pick]:
-    """Return the first `n`, page by page, with no more of one group (an author, a series) than a share of it.
+def diversify(
+    candidates: Iterable[Candidate],
+    *,
+    n: int,
+    page: int,
+    share: float,
+    groups: Callable[[int], Iterable[str]],
+) -> list[Candidate]:
+    """Return the first `n` titles, page by page, limiting the share of a group (author, series) on each page.
 
-    What is too much for one page comes on the next.
+    Surplus titles move to the next page.
 
     Parameters
     ----------
-    picks : iterable of Pick
-        Best first; a title that comes again is passed over.
-    n, page : int
+    candidates : iterable of Candidate
+        Best first; repeated titles are skipped.
     share : float
-        At least one of a group may come.
+        Maximum share of a group; at least one title is allowed.
     groups : callable
-        Returns the groups that a title is of.
+        Returns the groups of a title.
     """
-    most = max(1, round(page * share))
-    chosen: list[Pick] = []
-    waiting: list[Pick] = []
-    coming = _once(picks)
+    max_per_group = max(1, round(page * share))
+    chosen: list[Candidate] = []
+    deferred: list[Candidate] = []
+    remaining = _distinct(candidates)
     while len(chosen) < n:
-        times: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         room = min(page, n - len(chosen))
-        coming, waiting = chain(waiting, coming), []
-        for pick in coming:
-            of = list(groups(pick.title))
-            if any(times[group] >= most for group in of):
-                waiting.append(pick)
+        remaining, deferred = chain(deferred, remaining), []
+        for candidate in remaining:
+            candidate_groups = list(groups(candidate.title))
+            if any(counts[group] >= max_per_group for group in candidate_groups):
+                deferred.append(candidate)
                 continue
-            times.update(of)
-            chosen.append(pick)
+            counts.update(candidate_groups)
+            chosen.append(candidate)
             room -= 1
             if not room:
                 break
-        else:  # no more titles: a page that is not full is the last
+        else:  # no more titles: this was the last page
             break
     return chosen
 
 
-def _once(picks: Iterable[Pick]) -> Iterator[Pick]:
+def _distinct(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
     seen: set[int] = set()
-    for pick in picks:
-        if pick.title not in seen:
-            seen.add(pick.title)
-            yield pick
+    for candidate in candidates:
+        if candidate.title not in seen:
+            seen.add(candidate.title)
+            yield candidate
 
 
-def packed(*, other: Int64, parts: Float32) -> bytes:
-    """Return the links of one title as they are stored: where to, then the parts in half precision.
-
-    Parameters
-    ----------
-    other : int array (n_links,)
-    parts : float array (n_links, n_sources)
-    """
+def pack_links(*, other: Int64, parts: Float32) -> bytes:
+    """Serialise the links of one title: linked titles, then parts in half precision."""
     return other.astype("<i8").tobytes() + parts.astype("<f2").tobytes()
 
 
-def unpacked(content: bytes) -> tuple[Int64, Float32]:
-    """Return what `packed` was given, the parts rounded to half precision.
+def unpack_links(content: bytes) -> tuple[Int64, Float32]:
+    """Return what `pack_links` serialised, with parts in half precision.
 
     Raises
     ------
     ValueError
-        If it is no such content.
+        If the length is wrong.
     """
     size = 8 + 2 * len(SOURCES)
     n, rest = divmod(len(content), size)
     if rest:
-        raise ValueError(f"{len(content)} bytes are no links of {size} bytes each.")
+        raise ValueError(f"{len(content)} bytes is not a multiple of {size}.")
     other = np.frombuffer(content, "<i8", n).astype(np.int64)
     parts = np.frombuffer(content, "<f2", offset=8 * n).astype(np.float32)
     return other, parts.reshape(n, len(SOURCES))

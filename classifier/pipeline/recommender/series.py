@@ -1,4 +1,4 @@
-"""Which titles belong together: of one author, or of one series, told from the number of the volume."""
+"""Detect series from volume numbers, and group titles by author and series."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ import unicodedata
 _MARK = r"(?:vol(?:ume)?|tome|t|band|bd|no|nr|n°|part(?:ie)?|teil|book|livre|\#)"
 _VOLUME = re.compile(
     rf"""
-    (?P<stem>.*?[^\W\d_].*?)            # a name, with a letter in it
+    (?P<stem>.*?[^\W\d_].*?)            # a name that contains a letter
     [\s,.:;/(\[–—-]*
     (?: \b{_MARK}\.?\s*(?:\d+|[ivxl]+)  # "vol. 3", "tome II"
       | (?<=[\s,.:;/(\[–—\u4e00-\u9fff-])\d{{1,3}}  # "12"
@@ -19,24 +19,20 @@ _VOLUME = re.compile(
 
 
 def series_of(title: str) -> str:
-    """Return the name of the series, in small letters; empty for a title without the number of a volume.
+    """Return the case-folded name of the series; empty without a volume number.
 
-    A title that ends with a number of its own is taken for a series too, which then has one title.
-
-    Parameters
-    ----------
-    title : str
+    A title that merely ends with a number becomes a series of one title.
 
     Examples
     --------
     >>> series_of("Naruto. Tome 12, Le combat"), series_of("三国演义 第三卷"), series_of("Emma")
     ('naruto', '三国演义', '')
     """
-    found = _VOLUME.fullmatch(unicodedata.normalize("NFKC", title).strip())
-    return found["stem"].strip(" ,.:;/([–—-").casefold() if found else ""
+    match = _VOLUME.fullmatch(unicodedata.normalize("NFKC", title).strip())
+    return match["stem"].strip(" ,.:;/([–—-").casefold() if match else ""
 
 
 def groups_of(*, authors: str, title: str) -> list[str]:
-    """Return the groups of which a list should not have too many titles: its authors, and its series."""
-    named = (("author", authors), ("series", series_of(title)))
-    return [f"{kind}:{name}" for kind, name in named if name]
+    """Return the groups whose share of a list is limited: authors and series."""
+    names = (("author", authors), ("series", series_of(title)))
+    return [f"{kind}:{name}" for kind, name in names if name]

@@ -1,7 +1,7 @@
-"""The folder of a trained model: safetensors for arrays, skops for scikit-learn, JSON for the rest.
+"""Directory of a trained model: safetensors for arrays, skops for scikit-learn, JSON for the rest.
 
-Nothing in a model's folder is code. What is read is tried at once, so that a file that does not fit is
-refused by name when the model is loaded, and not found out when it is first asked about a book.
+Nothing in it is code. Every part is tested on loading, so a bad file is rejected by name at once instead of
+failing at the first prediction.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from safetensors.numpy import save
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import ArtifactError
-from classifier.pipeline.explanation.training_index import Gallery
+from classifier.pipeline.explanation.training_index import TrainingIndex
 from classifier.pipeline.features.extractor import FeatureExtractor
 from classifier.pipeline.features.modalities import REGISTRY
 from classifier.pipeline.fusion.classifier import FusionClassifier
-from classifier.pipeline.fusion.out_of_fold import Unseen
+from classifier.pipeline.fusion.out_of_fold import OutOfFold
 from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.storage.classifier_files import (
@@ -38,12 +38,12 @@ _PROBE = Catalogue(books=[BookRecord(id="")])
 
 
 def save_model(model: TrainedModel, folder: Path) -> None:
-    """Write a model into a new folder.
+    """Write a model into a new directory.
 
     Raises
     ------
     ArtifactError
-        If the folder exists already: a stored model never changes.
+        If the directory exists: stored models never change.
     OSError
         If the disk is full or not writable; nothing is left behind.
     """
@@ -56,16 +56,16 @@ def load_model(folder: Path) -> TrainedModel:
     Raises
     ------
     ArtifactError
-        If a file is missing, altered, of another format, or does not hold what it should; it is named.
+        Naming the file that is missing, altered, of another format, or invalid.
     """
     data = read_folder(folder)
     _check_listed(data, "model.json")
     with reading(folder, "model.json"):
-        about = json_object(data["model.json"])
-        config = Config.from_dict(about["config"])
-        seed, classes, held_out = about["seed"], about["classes"], about["held_out"]
-        modalities, parts = about["modalities"], about["parts"]
-        _check_about(seed, classes, held_out, modalities, parts)
+        metadata = json_object(data["model.json"])
+        config = Config.from_dict(metadata["config"])
+        seed, classes, held_out = metadata["seed"], metadata["classes"], metadata["held_out"]
+        modalities, parts = metadata["modalities"], metadata["parts"]
+        _check_metadata(seed, classes, held_out, modalities, parts)
     for name in modalities:
         _check_listed(data, f"{name}.json", f"{name}.safetensors")
     for part in parts:
@@ -95,15 +95,15 @@ def load_model(folder: Path) -> TrainedModel:
         for part in parts
     }
     with reading(folder, "held_out.safetensors"):
-        answers = finite_tensors(data["held_out.safetensors"])
-        confidence, correct = answers["confidence"], answers["correct"]
+        arrays = finite_tensors(data["held_out.safetensors"])
+        confidence, correct = arrays["confidence"], arrays["correct"]
         if confidence.shape != (len(held_out),) or correct.shape != (len(held_out),) or correct.dtype != bool:
-            raise ValueError("it is not of the books held out.")
-    gallery = _load_gallery(folder, data, classifiers["serving"])
+            raise ValueError("it does not match the held-out books.")
+    training_index = _load_training_index(folder, data, classifiers["serving"])
     with reading(folder, "unseen.safetensors"):
-        unseen = Unseen.from_tensors(
+        out_of_fold = OutOfFold.from_tensors(
             finite_tensors(data["unseen.safetensors"]),
-            n_books=len(gallery.ids),
+            n_books=len(training_index.ids),
             n_classes=len(classes),
             n_networks=len(classifiers["serving"].networks_),
         )
@@ -112,10 +112,10 @@ def load_model(folder: Path) -> TrainedModel:
         seed=seed,
         classes=classes,
         extractor=extractor,
-        serving=classifiers["serving"],
-        judged=classifiers.get("judged", classifiers["serving"]),
-        gallery=gallery,
-        unseen=unseen,
+        serving_classifier=classifiers["serving"],
+        evaluation_classifier=classifiers.get("judged", classifiers["serving"]),
+        training_index=training_index,
+        out_of_fold=out_of_fold,
         held_out=held_out,
         confidence=confidence,
         correct=correct,
@@ -123,18 +123,18 @@ def load_model(folder: Path) -> TrainedModel:
 
 
 def _files(model: TrainedModel) -> dict[str, bytes]:
-    parts = {"serving": model.serving}
-    if model.judged is not model.serving:
-        parts["judged"] = model.judged
+    parts = {"serving": model.serving_classifier}
+    if model.evaluation_classifier is not model.serving_classifier:
+        parts["judged"] = model.evaluation_classifier
     files: dict[str, bytes] = {}
     for name, (values, tensors) in model.extractor.state().items():
         files[f"{name}.json"] = as_json(values)
         files[f"{name}.safetensors"] = save(tensors)
     for part, classifier in parts.items():
         files |= classifier_files(classifier, part=part)
-    values, tensors = model.gallery.state()
+    values, tensors = model.training_index.state()
     files["gallery.json"], files["gallery.safetensors"] = as_json(values), save(tensors)
-    files["unseen.safetensors"] = save(model.unseen.tensors())
+    files["unseen.safetensors"] = save(model.out_of_fold.tensors())
     files["held_out.safetensors"] = save({"confidence": model.confidence, "correct": model.correct})
     files["model.json"] = as_json(
         {
@@ -149,17 +149,21 @@ def _files(model: TrainedModel) -> dict[str, bytes]:
     return files
 
 
-def _load_gallery(folder: Path, data: Mapping[str, bytes], serving: FusionClassifier) -> Gallery:
+def _load_training_index(
+    folder: Path, data: Mapping[str, bytes], serving_classifier: FusionClassifier
+) -> TrainingIndex:
     with reading(folder, "gallery.json"):
         values = json_object(data["gallery.json"])
-        if not set(values["shown"]) <= set(serving.modalities_):
-            raise ValueError("it shows a modality that the model has not.")
+        if not set(values["shown"]) <= set(serving_classifier.modalities_):
+            raise ValueError("it refers to a modality the model does not have.")
     with reading(folder, "gallery.safetensors"):
-        gallery = Gallery.from_state(values, finite_tensors(data["gallery.safetensors"]))
-        gallery.check(n_classes=len(serving.prior_), width=serving.config.network.width)
-        if len(serving.beliefs_) not in (0, len(gallery.ids)):
-            raise ValueError("it is not of the books that the model was trained on.")
-    return gallery
+        training_index = TrainingIndex.from_state(values, finite_tensors(data["gallery.safetensors"]))
+        training_index.check(
+            n_classes=len(serving_classifier.prior_), width=serving_classifier.config.network.width
+        )
+        if len(serving_classifier.beliefs_) not in (0, len(training_index.ids)):
+            raise ValueError("it does not match the books the model was trained on.")
+    return training_index
 
 
 def _check_listed(data: Mapping[str, bytes], *names: str) -> None:
@@ -168,13 +172,13 @@ def _check_listed(data: Mapping[str, bytes], *names: str) -> None:
             raise ArtifactError(f"{MANIFEST} does not list {name}.", file=MANIFEST)
 
 
-def _check_about(seed: Any, classes: Any, held_out: Any, modalities: Any, parts: Any) -> None:
+def _check_metadata(seed: Any, classes: Any, held_out: Any, modalities: Any, parts: Any) -> None:
     for names in (classes, held_out, modalities):
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TypeError("classes, held_out and modalities are lists of names.")
+            raise TypeError("classes, held_out and modalities must be lists of strings.")
     if len(set(classes)) < max(2, len(classes)) or not modalities or not set(modalities) <= set(REGISTRY):
-        raise ValueError("it has fewer than two categories, or modalities that this release does not know.")
+        raise ValueError("it has fewer than two categories, or unknown modalities.")
     if not isinstance(parts, dict) or set(parts) - {"judged"} != {"serving"}:
-        raise ValueError("parts are serving, and judged where that is another one.")
+        raise ValueError("parts must be serving and optionally judged.")
     if type(seed) is not int:
-        raise TypeError("seed is a whole number.")
+        raise TypeError("seed must be an integer.")

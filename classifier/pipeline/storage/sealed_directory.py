@@ -1,10 +1,10 @@
-"""A folder of files that is there whole or not at all, and of which no byte can change unnoticed.
+"""Atomic, tamper-evident directory of files.
 
-It is written beside its place and renamed into it. A manifest holds the SHA-256 of every file. What else
-lies in the folder is not read: file managers and backups leave files of their own. Who writes or deletes it
-locks it for itself, who reads it for all readers, so it is never deleted under a reader.
+It is written beside its destination and renamed. A manifest holds the SHA-256 of every file; other files
+(from file managers, backups) are ignored. Writers and deleters lock it exclusively, readers share a lock, so
+it is never deleted while being read.
 
-No numpy here: a web process checks a model's files before it makes that model the active one.
+No numpy here: web processes check a model's files before activating it.
 """
 
 import fcntl
@@ -22,30 +22,22 @@ from classifier.pipeline.errors import ArtifactError
 
 MANIFEST = "manifest.json"
 FORMAT = 4
-"""Of a trained model's files."""
+"""Format of a trained model."""
 UNFINISHED = ".new-"
-"""How the name of a folder begins that is not whole yet."""
+"""Name prefix of an incomplete directory."""
 DOOMED = ".old-"
-"""How the name of a folder begins that is being deleted."""
+"""Name prefix of a directory being deleted."""
 UNCONFIRMED = "unconfirmed"
-"""A file in a new folder until `confirm_folder`: nobody has written down yet that it is wanted."""
+"""Marker file in a new directory until `confirm_folder`."""
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int = FORMAT) -> None:
-    """Write files into a new folder, which is `UNCONFIRMED` then.
-
-    Parameters
-    ----------
-    folder : Path
-    files : mapping of str to bytes
-        By name.
-    form : int
-        The format, which `read_folder` asks for.
+def write_folder(folder: Path, files: Mapping[str, bytes], *, format_version: int = FORMAT) -> None:
+    """Write files into a new directory, marked `UNCONFIRMED`.
 
     Raises
     ------
     ArtifactError
-        If the folder exists already: a stored model never changes.
+        If the directory exists: stored models never change.
     OSError
         If the disk is full or not writable; nothing is left behind.
     """
@@ -56,7 +48,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int = FORMAT
     try:
         with locked(temporary, fcntl.LOCK_EX):
             hashes = {name: _write(temporary / name, content) for name, content in files.items()}
-            _write(temporary / MANIFEST, as_json({"format": form, "files": hashes}))
+            _write(temporary / MANIFEST, as_json({"format": format_version, "files": hashes}))
             (temporary / UNCONFIRMED).touch()
             os.rename(temporary, folder)
     except BaseException:
@@ -65,35 +57,35 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, form: int = FORMAT
 
 
 def confirm_folder(folder: Path) -> None:
-    """Note that a folder is wanted; done again, it changes nothing.
+    """Confirm a directory; idempotent.
 
     Raises
     ------
     OSError
-        If the disk cannot be written.
+        If the disk is not writable.
     """
     (folder / UNCONFIRMED).unlink(missing_ok=True)
 
 
-def read_folder(folder: Path, *, form: int = FORMAT) -> dict[str, bytes]:
-    """Return every file that the manifest lists, by name, checked against it.
+def read_folder(folder: Path, *, format_version: int = FORMAT) -> dict[str, bytes]:
+    """Return the files of the manifest by name, verified.
 
     Raises
     ------
     ArtifactError
-        If a file is missing or altered, or the folder is of another format; the file is named.
+        Naming the file that is missing, altered, or of another format.
     """
     try:
         with locked(folder, fcntl.LOCK_SH):
-            return _checked(folder, form=form)
+            return _checked(folder, format_version=format_version)
     except OSError as error:
         raise ArtifactError(f"{folder.name}/{MANIFEST} is missing or damaged.", file=MANIFEST) from error
 
 
 def remove_folder(folder: Path) -> bool:
-    """Delete a folder unless somebody is reading or writing it; return whether it is gone.
+    """Delete a directory unless it is locked; return whether it is gone.
 
-    It is renamed first, so that what a process which is killed meanwhile leaves behind is known for rubbish.
+    It is renamed first, so a killed deletion leaves a recognisable remainder.
 
     Raises
     ------
@@ -112,22 +104,24 @@ def remove_folder(folder: Path) -> bool:
     return True
 
 
-def _checked(folder: Path, *, form: int) -> dict[str, bytes]:
+def _checked(folder: Path, *, format_version: int) -> dict[str, bytes]:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-        found, hashes = manifest["format"], manifest["files"]
+        found_version, hashes = manifest["format"], manifest["files"]
         names = [Path(name) for name in hashes]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"{folder.name}/{MANIFEST} is missing or damaged.", file=MANIFEST) from error
-    if found != form:
-        raise ArtifactError(f"{folder.name} has format {found}; this release reads {form}.", file=MANIFEST)
+    if found_version != format_version:
+        raise ArtifactError(
+            f"{folder.name} has format {found_version}; this release reads {format_version}.", file=MANIFEST
+        )
     data = {}
     for path, (name, digest) in zip(names, hashes.items(), strict=True):
         if path.name != name:
             raise ArtifactError(f"{MANIFEST} names a file outside the model: {name}.", file=MANIFEST)
         try:
             data[name] = (folder / name).read_bytes()
-        except (OSError, ValueError) as error:  # ValueError: no name of a file at all
+        except (OSError, ValueError) as error:  # ValueError: an invalid file name
             raise ArtifactError(f"{folder.name}/{name} is missing or unreadable.", file=name) from error
         if hashlib.sha256(data[name]).hexdigest() != digest:
             raise ArtifactError(f"{folder.name}/{name} has been altered since it was written.", file=name)
@@ -136,19 +130,19 @@ def _checked(folder: Path, *, form: int) -> dict[str, bytes]:
 
 @contextmanager
 def reading(folder: Path, name: str) -> Iterator[None]:
-    """Name the file at fault, whatever its content makes the code inside stumble over.
+    """Convert any error into an `ArtifactError` that names the file.
 
     Raises
     ------
     ArtifactError
-        In the place of any other error.
+        Instead of any other error.
     """
     try:
         yield
     except ArtifactError:
         raise
     except Exception as error:
-        # Parsers, torch and scikit-learn answer to what does not fit with errors of any kind.
+        # Parsers, torch and scikit-learn raise all kinds of errors for invalid input.
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ArtifactError(f"{folder.name}/{name} cannot be used: {reason}", file=name) from error
 
@@ -159,38 +153,38 @@ def as_json(values: Any) -> bytes:
 
 
 def json_object(content: bytes) -> dict[str, Any]:
-    """Return what `as_json` made of a dict.
+    """Parse a JSON object.
 
     Raises
     ------
     ValueError
-        If it is no JSON, or no dict.
+        If the content is not a JSON object.
     """
     values = json.loads(content)
     if not isinstance(values, dict):
-        raise ValueError("it holds no JSON object.")
+        raise ValueError("it must be a JSON object.")
     return values
 
 
 @contextmanager
-def locked(folder: Path, how: int) -> Iterator[None]:
-    """Lock a folder, under whatever name it goes; who ends or is killed lets go of it.
+def locked(folder: Path, operation: int) -> Iterator[None]:
+    """Lock a directory, whatever its name; the lock ends with the process.
 
     Raises
     ------
     BlockingIOError
-        If it is not free and `how` is not to wait.
+        If it is locked and `operation` is non-blocking.
     OSError
         If it cannot be opened.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
-            fcntl.flock(descriptor, how)
+            fcntl.flock(descriptor, operation)
         except BlockingIOError:
             raise
         except OSError:
-            # A file system without locks: then a reader may find a file missing, which it says.
+            # A file system without locks: a reader may then report a missing file.
             pass
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Arrays in a file that holds nothing else."""
+"""Load arrays from untrusted files."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ def finite_tensors(content: bytes) -> dict[str, np.ndarray[Any, Any]]:
     Raises
     ------
     Exception
-        If it is none.
+        If the file is not valid safetensors.
     ValueError
-        If a number in it is none.
+        If a value is not finite.
     """
     arrays: dict[str, np.ndarray[Any, Any]] = load(content)
     for name, array in arrays.items():
         if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds what is no finite number.")
+            raise ValueError(f"{name} contains a value that is not finite.")
     return arrays

@@ -1,9 +1,8 @@
-"""Classes above a class, where its notation says them.
+"""Derive parent classes from notations.
 
-Two schemes build notations so that a class begins as the one above it does: in the Dewey Decimal
-Classification a digit a level (535 optics, 53 physics, 5 science), in the Chinese Library Classification
-(中国图书馆分类法) a letter for the main class, two within T, and then a digit a level (TP391, TP39, TP3,
-TP, T).
+Two schemes encode the hierarchy in the notation: the Dewey Decimal Classification with one digit per level
+(535 optics, 53 physics, 5 science), and the Chinese Library Classification (中国图书馆分类法) with a letter
+for the main class, two within T, then one digit per level (TP391, TP39, TP3, TP, T).
 
 References
 ----------
@@ -16,12 +15,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 _DEWEY = re.compile(r"[0-9]{2,3}")
-# A point after every third digit only divides them for the eye.
+# A point after the third digit is purely visual.
 _CHINESE = re.compile(r"[A-Z]{1,2}[0-9]+(\.[0-9]+)?|[A-Z]|T[A-Z]")
 
 
 def implied_parents(keys: Iterable[str]) -> dict[str, str]:
-    """Return the class above each class, for the schemes of which every notation has one of the two forms.
+    """Return the parent of each class, for schemes whose notations all have one of the two forms.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ def implied_parents(keys: Iterable[str]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Of the keys and of the classes above them; the main classes have none.
+        Parents of the keys and of their ancestors; main classes have none.
 
     Examples
     --------
@@ -44,9 +43,9 @@ def implied_parents(keys: Iterable[str]) -> dict[str, str]:
         schemes[scheme].append(notation)
     parents = {}
     for scheme, notations in schemes.items():
-        if any(all(map(form.fullmatch, notations)) for form in (_DEWEY, _CHINESE)):
+        if any(all(map(pattern.fullmatch, notations)) for pattern in (_DEWEY, _CHINESE)):
             for notation in notations:
-                while above := notation[:-1].rstrip("."):
-                    parents[f"{scheme}/{notation}"] = f"{scheme}/{above}"
-                    notation = above
+                while parent := notation[:-1].rstrip("."):
+                    parents[f"{scheme}/{notation}"] = f"{scheme}/{parent}"
+                    notation = parent
     return parents

@@ -1,12 +1,11 @@
-"""What changes of the classification scheme do to a model's figures, before anything is changed.
+"""Preview the effect of category changes on a model's metrics.
 
-For categories that become one, the answers that are known of held-out books are read again under the new
-names: a book of the one that was taken for the other is right then. That is exact for the model as it is; the
-next version, which learns the categories as one, may do better.
+For a merge, stored predictions for held-out books are renamed: confusing the two categories is then correct.
+This is exact for the current model; the next version, which learns them as one, may do better.
 
-For a category that is split nobody has answers yet. What can be said is how well its parts can be told apart
-by their texts: a book by the books most like it. The codes that a model keeps are of no use for that: it was
-taught to give all books of the category the same one.
+For a split there are no predictions. Its difficulty is estimated by how well a book's nearest texts predict
+its new category. The model's codes are useless for that: it was trained to give all books of the category the
+same one.
 """
 
 from collections import defaultdict
@@ -18,59 +17,59 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from classifier.pipeline.records import Bool, Float64, Int64
 
-ENOUGH = 20
-"""Books that a share is told of: of fewer, it would be uncertain by more than 20 points either way."""
+MIN_BOOKS = 20
+"""Minimum for reporting a share: with fewer books the margin of error exceeds 20 points."""
 NEIGHBOURS = 5
-"""Books that judge another: few enough for a child with ten examples, and one odd one is outvoted."""
-MOST = 2000
-"""Books that children are told apart on, drawn evenly: their likenesses are 32 MB."""
-MOST_EXAMPLES = 1000
-"""Beyond this an estimate from a few dozen books says nothing."""
-_DRAWS = 20  # the mean share right of which is known to two points with 50 books
-_SHORTEST = 2  # of a curve: from two points a line can be drawn
+"""Neighbours that vote: few enough for children with ten examples, and one outlier is outvoted."""
+MAX_BOOKS = 2000
+"""Sample size for separability; its similarities take 32 MB."""
+MAX_EXAMPLES = 1000
+"""Beyond this an extrapolation from a few dozen books is meaningless."""
+_DRAWS = 20  # standard error of two points with 50 books
+_MIN_POINTS = 2  # to fit a line
 
 
-def relabelled(
+def relabelled_metrics(
     cells: Sequence[Sequence[int]],
     classes: Sequence[str],
     *,
     now: Mapping[str, str | None],
     then: Mapping[str, str | None],
 ) -> dict[str, Any]:
-    """Return the figures of answers as they are named now and as they would be named then.
+    """Return metrics under the current and under the future category names.
 
     Parameters
     ----------
-    cells : sequence of [right class, class guessed, books]
-        See `metrics.confusion`.
-    classes : sequence of str
+    cells : sequence of [correct class, predicted class, books]
+        See `metrics.confusion_cells`.
     now, then : mapping of str to str or None
-        Classes that are called otherwise; None where no category is in their place: books of these are left
-        out, as nobody knows where they belong, and answers with these are none.
+        Renamed classes; None for retired ones, whose books are excluded and whose predictions are wrong.
 
     Returns
     -------
     dict
-        ``now`` and ``then``, each with ``books``, ``accuracy`` and ``macro_f1`` (None of fewer than `ENOUGH`
-        books); ``about``: the same books before and after, of those classes that `then` names otherwise than
-        `now` and of what they become: ``books``, ``now``, ``then``, shares right (None of too few).
+        ``now`` and ``then``, each with ``books``, ``accuracy`` and ``macro_f1`` (None below `MIN_BOOKS`);
+        ``about``: the books of changed classes only: ``books`` and the accuracies ``now`` and ``then`` (None
+        below `MIN_BOOKS`).
     """
     before, after = (_renamed(cells, classes, names) for names in (now, then))
-    moved = {name for name in classes if now.get(name, name) != then.get(name, name)}
-    moved |= {name for name in classes if then.get(name, name) in {then.get(other, other) for other in moved}}
-    touched = [cell for cell in cells if classes[cell[0]] in moved]
+    changed = {name for name in classes if now.get(name, name) != then.get(name, name)}
+    changed |= {
+        name for name in classes if then.get(name, name) in {then.get(other, other) for other in changed}
+    }
+    touched = [cell for cell in cells if classes[cell[0]] in changed]
     books = sum(n for _right, _guess, n in touched)
-    shares = [
-        _accuracy(_renamed(touched, classes, names)) if books >= ENOUGH else None for names in (now, then)
+    accuracies = [
+        _accuracy(_renamed(touched, classes, names)) if books >= MIN_BOOKS else None for names in (now, then)
     ]
     return {
-        "now": _figures(before),
-        "then": _figures(after),
-        "about": {"books": books, "now": shares[0], "then": shares[1]},
+        "now": _metrics(before),
+        "then": _metrics(after),
+        "about": {"books": books, "now": accuracies[0], "then": accuracies[1]},
     }
 
 
-def narrowed(
+def split_metrics(
     cells: Sequence[Sequence[int]],
     classes: Sequence[str],
     *,
@@ -78,212 +77,212 @@ def narrowed(
     category: str,
     share: float | None,
 ) -> dict[str, Any]:
-    """Return the figures of answers before and, as far as can be said, after a category is split.
+    """Return metrics before and, as far as known, after a category is split.
 
-    A book of it that was recognised is taken to be right afterwards if its part is told as well. How the
-    parts share what is wrong is not known, and so no macro-F1.
+    A correctly classified book of the category is assumed to stay correct if its child category is predicted
+    correctly. The distribution of errors over the children is unknown, hence no macro-F1.
 
     Parameters
     ----------
     cells, classes, now
-        See `relabelled`.
-    category : str
+        See `relabelled_metrics`.
     share : float or None
-        Of books whose part is told; see `told_apart`.
+        Share of books with a correctly predicted child; see `child_separability`.
 
     Returns
     -------
     dict
-        As `relabelled`.
+        As `relabelled_metrics`.
     """
-    figures = _figures(_renamed(cells, classes, now))
-    own = [(guess, n) for right, guess, n in cells if now.get(classes[right], classes[right]) == category]
-    books = sum(n for _guess, n in own)
-    right = sum(n for guess, n in own if now.get(classes[guess], classes[guess]) == category)
-    recognised = right / books if books >= ENOUGH else None
-    then: dict[str, Any] = {"books": figures["books"], "accuracy": None, "macro_f1": None}
-    if share is not None and figures["accuracy"] is not None:
-        then["accuracy"] = figures["accuracy"] - right * (1 - share) / figures["books"]
-    told = recognised * share if recognised is not None and share is not None else None
-    return {"now": figures, "then": then, "about": {"books": books, "now": recognised, "then": told}}
+    metrics = _metrics(_renamed(cells, classes, now))
+    predictions = [
+        (predicted, n)
+        for recognised_books, predicted, n in cells
+        if now.get(classes[recognised_books], classes[recognised_books]) == category
+    ]
+    books = sum(n for _guess, n in predictions)
+    recognised_books = sum(
+        n for predicted, n in predictions if now.get(classes[predicted], classes[predicted]) == category
+    )
+    recognised = recognised_books / books if books >= MIN_BOOKS else None
+    then: dict[str, Any] = {"books": metrics["books"], "accuracy": None, "macro_f1": None}
+    if share is not None and metrics["accuracy"] is not None:
+        then["accuracy"] = metrics["accuracy"] - recognised_books * (1 - share) / metrics["books"]
+    separated = recognised * share if recognised is not None and share is not None else None
+    return {"now": metrics, "then": then, "about": {"books": books, "now": recognised, "then": separated}}
 
 
-def nearest_children(texts: Sequence[str], told: Sequence[int]) -> list[int]:
-    """Return the child of each text, by the children of the most alike texts that are told.
+def assign_children(texts: Sequence[str], labels: Sequence[int]) -> list[int]:
+    """Return the child category of each text, by its nearest labelled texts.
 
     Parameters
     ----------
-    texts : sequence of str
-    told : sequence of int
-        The child of each, from 0; -1 where it is to be found.
+    labels : sequence of int
+        Child of each text, -1 if unknown.
 
     Returns
     -------
     list of int
-        As told; else the child of more than half of the `NEIGHBOURS` nearest, each counted by its likeness;
-        -1 where there is none.
+        Known labels, else the child with more than half of the similarity of the `NEIGHBOURS` nearest; -1 if
+        none.
 
     References
     ----------
     Cover and Hart, Nearest Neighbor Pattern Classification, IEEE Transactions on Information Theory 13, 1967;
-    the terms are pieces of 2 to 4 letters, which need no word boundaries and so read Chinese too: Cavnar and
-    Trenkle, N-Gram-Based Text Categorization, SDAIR 1994.
+    character n-grams of 2 to 4, which also suit Chinese: Cavnar and Trenkle, N-Gram-Based Text
+    Categorization, SDAIR 1994.
     """
-    known = np.array(told, np.int64)
-    examples, asked = np.flatnonzero(known >= 0), np.flatnonzero(known < 0)
-    if not len(examples) or not len(asked):
-        return list(told)
+    children = np.array(labels, np.int64)
+    examples, unlabelled = np.flatnonzero(children >= 0), np.flatnonzero(children < 0)
+    if not len(examples) or not len(unlabelled):
+        return list(labels)
     vectors = _vectors(texts)
-    children = int(known.max()) + 1
-    for start in range(0, len(asked), MOST):
-        some = asked[start : start + MOST]
-        like = np.asarray((vectors[some] @ vectors[examples].T).todense(), np.float64)
-        known[some] = _voted(like, known[examples], children)
-    return [int(child) for child in known]
+    n_children = int(children.max()) + 1
+    for start in range(0, len(unlabelled), MAX_BOOKS):
+        batch = unlabelled[start : start + MAX_BOOKS]
+        similarity = np.asarray((vectors[batch] @ vectors[examples].T).todense(), np.float64)
+        children[batch] = _voted(similarity, children[examples], n_children)
+    return [int(child) for child in children]
 
 
-def told_apart(texts: Sequence[str], child: Sequence[int]) -> dict[str, Any]:
-    """Return how well children can be told apart: each book by the others (leave-one-out).
+def child_separability(texts: Sequence[str], child: Sequence[int]) -> dict[str, Any]:
+    """Return how well texts predict their child categories (leave-one-out).
 
     Parameters
     ----------
-    texts : sequence of str
     child : sequence of int
-        Of each text, from 0.
+        Of each text.
 
     Returns
     -------
     dict
-        ``books`` looked at; ``share`` of them whose nearest name their child, None of fewer than `ENOUGH` or
-        of one child; ``curve``: [examples a child, share right of the other books], as far as the smallest
-        child goes.
+        ``books`` examined; ``share`` predicted correctly, None below `MIN_BOOKS` or with one child;
+        ``curve``: [examples per child, accuracy on the other books], limited by the smallest child.
     """
     labels = np.array(child, np.int64)
-    if len(labels) > MOST:
-        picked = np.linspace(0, len(labels) - 1, MOST).astype(np.int64)
-        labels, texts = labels[picked], [texts[i] for i in picked]
+    if len(labels) > MAX_BOOKS:
+        sample = np.linspace(0, len(labels) - 1, MAX_BOOKS).astype(np.int64)
+        labels, texts = labels[sample], [texts[i] for i in sample]
     sizes = np.bincount(labels) if len(labels) else np.zeros(0, np.int64)
     result: dict[str, Any] = {"books": len(labels), "share": None, "curve": []}
-    if len(labels) < ENOUGH or np.count_nonzero(sizes) < 2:
+    if len(labels) < MIN_BOOKS or np.count_nonzero(sizes) < 2:
         return result
     vectors = _vectors(texts)
-    like = np.asarray((vectors @ vectors.T).todense(), np.float64)
-    np.fill_diagonal(like, -np.inf)
-    result["share"] = float(np.mean(_voted(like, labels, len(sizes)) == labels))
-    result["curve"] = _curve(like, labels, int(sizes[sizes > 0].min()))
+    similarity = np.asarray((vectors @ vectors.T).todense(), np.float64)
+    np.fill_diagonal(similarity, -np.inf)
+    result["share"] = float(np.mean(_voted(similarity, labels, len(sizes)) == labels))
+    result["curve"] = _curve(similarity, labels, int(sizes[sizes > 0].min()))
     return result
 
 
 def examples_needed(curve: Sequence[Sequence[float]], *, target: float) -> int | None:
-    """Return how many books a child have to be filed before the children are told apart so well.
+    """Return how many labelled books per child are needed to reach an accuracy.
 
-    Between the points of the curve and beyond them the share of wrong answers is taken to fall as a power of
-    the number of examples.
-
-    Parameters
-    ----------
-    curve : sequence of [examples, share right]
-    target : float
-        Share right.
+    The error is assumed to fall as a power of the number of examples.
 
     Returns
     -------
     int or None
-        None where the curve is too short, does not fall, or falls so slowly that it would take more than
-        `MOST_EXAMPLES`.
+        None if the curve is too short, does not improve, or would take more than `MAX_EXAMPLES`.
 
     References
     ----------
-    Cortes, Jackel, Solla, Vapnik and Denker, Learning Curves: Asymptotic Values and Rate of Convergence,
-    NIPS 1993.
+    Cortes, Jackel, Solla, Vapnik and Denker, Learning Curves: Asymptotic Values and Rate of Convergence, NIPS
+    1993.
     """
-    reached = [int(examples) for examples, share in curve if share >= target]
-    if reached:
-        return reached[0]
-    if len(curve) < _SHORTEST or target >= 1:
+    sufficient = [int(log_examples) for log_examples, share in curve if share >= target]
+    if sufficient:
+        return sufficient[0]
+    if len(curve) < _MIN_POINTS or target >= 1:
         return None
-    examples = np.log([point[0] for point in curve])
-    wrong = np.log([max(1 - point[1], 1e-6) for point in curve])
-    slope, level = np.polyfit(examples, wrong, 1)
+    log_examples = np.log([point[0] for point in curve])
+    log_error = np.log([max(1 - point[1], 1e-6) for point in curve])
+    slope, level = np.polyfit(log_examples, log_error, 1)
     if slope >= 0:
         return None
-    needed = np.exp(min((np.log(1 - target) - level) / slope, 50))
-    return int(np.ceil(needed)) if needed <= MOST_EXAMPLES else None
+    estimate = np.exp(min((np.log(1 - target) - level) / slope, 50))
+    return int(np.ceil(estimate)) if estimate <= MAX_EXAMPLES else None
 
 
 def _renamed(
     cells: Sequence[Sequence[int]], classes: Sequence[str], names: Mapping[str, str | None]
 ) -> dict[tuple[str, str | None], int]:
-    found: dict[tuple[str, str | None], int] = defaultdict(int)
-    for right, guess, books in cells:
-        truth = names.get(classes[right], classes[right])
+    counts: dict[tuple[str, str | None], int] = defaultdict(int)
+    for actual, predicted, books in cells:
+        truth = names.get(classes[actual], classes[actual])
         if truth is not None:
-            found[truth, names.get(classes[guess], classes[guess])] += books
-    return found
+            counts[truth, names.get(classes[predicted], classes[predicted])] += books
+    return counts
 
 
 def _accuracy(cells: Mapping[tuple[str, str | None], int]) -> float | None:
     books = sum(cells.values())
-    return sum(n for (right, guess), n in cells.items() if right == guess) / books if books else None
+    return (
+        sum(n for (actual, predicted), n in cells.items() if actual == predicted) / books if books else None
+    )
 
 
-def _figures(cells: Mapping[tuple[str, str | None], int]) -> dict[str, Any]:
+def _metrics(cells: Mapping[tuple[str, str | None], int]) -> dict[str, Any]:
     books = sum(cells.values())
-    if books < ENOUGH:
+    if books < MIN_BOOKS:
         return {"books": books, "accuracy": None, "macro_f1": None}
-    right: dict[str, int] = defaultdict(int)
-    guessed: dict[str, int] = defaultdict(int)
-    there: dict[str, int] = defaultdict(int)
-    for (truth, guess), n in cells.items():
-        there[truth] += n
-        if guess is not None:
-            guessed[guess] += n
-        if truth == guess:
-            right[truth] += n
-    # As scikit-learn's macro average: over what is right or was guessed anywhere.
-    names = there.keys() | guessed.keys()
-    f1 = [2 * right[name] / (there[name] + guessed[name]) for name in sorted(names)]
+    correct: dict[str, int] = defaultdict(int)
+    predictions: dict[str, int] = defaultdict(int)
+    actual: dict[str, int] = defaultdict(int)
+    for (truth, predicted), n in cells.items():
+        actual[truth] += n
+        if predicted is not None:
+            predictions[predicted] += n
+        if truth == predicted:
+            correct[truth] += n
+    # Like scikit-learn's macro average: over all classes that occur or are predicted.
+    names = actual.keys() | predictions.keys()
+    f1 = [2 * correct[name] / (actual[name] + predictions[name]) for name in sorted(names)]
     return {"books": books, "accuracy": _accuracy(cells), "macro_f1": float(np.mean(f1))}
 
 
 def _vectors(texts: Sequence[str]) -> Any:
-    """Return rows of unit length, (n_texts, n_terms), sparse."""
+    """Return unit TF-IDF rows, (n_texts, n_terms), sparse."""
     vectorizer = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(2, 4), max_features=50_000, sublinear_tf=True, dtype=np.float32
     )
-    # One text more: where none has a word, the vocabulary would be empty, which is refused.
+    # The extra text avoids an empty vocabulary, which is rejected.
     return vectorizer.fit_transform([*texts, "text"])[:-1]
 
 
-def _voted(like: Float64, children: Int64, n_children: int) -> Int64:
-    """Return the child that more than half of the nearest name, -1 where none; (n,) from (n, n_examples)."""
-    k = min(NEIGHBOURS, like.shape[1])
-    nearest = np.argsort(-like, axis=1, kind="stable")[:, :k]
-    weight = np.maximum(np.take_along_axis(like, nearest, axis=1), 0)  # (n, k)
-    votes = np.zeros((len(like), n_children))
+def _voted(similarity: Float64, children: Int64, n_children: int) -> Int64:
+    """Return the child with a majority among the nearest, -1 if none; (n,) from (n, n_examples)."""
+    k = min(NEIGHBOURS, similarity.shape[1])
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    weight = np.maximum(np.take_along_axis(similarity, nearest, axis=1), 0)  # (n, k)
+    votes = np.zeros((len(similarity), n_children))
     for j in range(k):
-        np.add.at(votes, (np.arange(len(like)), children[nearest[:, j]]), weight[:, j])
+        np.add.at(votes, (np.arange(len(similarity)), children[nearest[:, j]]), weight[:, j])
     total = weight.sum(axis=1)
     best = votes.argmax(axis=1)
-    sure = votes.max(axis=1) > total / 2
-    return np.where(sure & (total > 0), best, -1)
+    has_majority = votes.max(axis=1) > total / 2
+    return np.where(has_majority & (total > 0), best, -1)
 
 
-def _curve(like: Float64, labels: Int64, smallest: int) -> list[list[float]]:
-    """Return the mean share of books told rightly by 1, 2, 4 and so on examples a child."""
+def _curve(similarity: Float64, labels: Int64, smallest: int) -> list[list[float]]:
+    """Return the mean accuracy with 1, 2, 4, ... examples per child."""
     rng = np.random.default_rng(0)
     names = np.unique(labels)
     curve = []
-    examples = 1
-    while 2 * examples <= smallest:
+    n_examples = 1
+    while 2 * n_examples <= smallest:
         shares = []
         for _draw in range(_DRAWS):
-            picked = np.concatenate(
-                [rng.permutation(np.flatnonzero(labels == name))[:examples] for name in names]
+            examples_of_children = np.concatenate(
+                [rng.permutation(np.flatnonzero(labels == name))[:n_examples] for name in names]
             )
-            rest: Bool = ~np.isin(np.arange(len(labels)), picked)
-            found = _voted(like[np.ix_(rest, picked)], labels[picked], int(names.max()) + 1)
-            shares.append(np.mean(found == labels[rest]))
-        curve.append([float(examples), float(np.mean(shares))])
-        examples *= 2
+            others: Bool = ~np.isin(np.arange(len(labels)), examples_of_children)
+            predicted = _voted(
+                similarity[np.ix_(others, examples_of_children)],
+                labels[examples_of_children],
+                int(names.max()) + 1,
+            )
+            shares.append(np.mean(predicted == labels[others]))
+        curve.append([float(n_examples), float(np.mean(shares))])
+        n_examples *= 2
     return curve

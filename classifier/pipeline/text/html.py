@@ -1,4 +1,4 @@
-"""Text as people read it: descriptions come with the mark-up of web pages."""
+"""Strip HTML markup from descriptions."""
 
 import re
 from html import unescape
@@ -6,12 +6,12 @@ from html import unescape
 _TAG = re.compile(r"<[^<>]{1,200}>")
 
 
-def without_markup(text: str) -> str:
-    """Return text with a space for each tag and the character for each reference.
+def strip_markup(text: str) -> str:
+    """Return text with a space for each tag and the character for each entity.
 
     Examples
     --------
-    >>> without_markup("<b>salt</b> &amp; pepper")
+    >>> strip_markup("<b>salt</b> &amp; pepper")
     ' salt  & pepper'
     """
     return _TAG.sub(" ", unescape(text))

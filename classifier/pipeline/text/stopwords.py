@@ -1,4 +1,4 @@
-"""Words too common to say anything of a book's subject; other languages leave that to TF-IDF."""
+"""Stop words; other languages rely on TF-IDF."""
 
 _ENGLISH = """
 a about after all also an and any are as at be because been before being both but by can could did do

@@ -1,7 +1,7 @@
-"""Where terms of books stand, and which columns count them.
+"""Build sparse document-term count matrices.
 
-Both are matrices, and their product says how often each book has each column, of all groups at once: of a
-single book, making matrices takes more than filling them.
+A term-position matrix times a term-column matrix counts every column group at once. For a single book,
+creating matrices takes longer than filling them, so few are created.
 """
 
 from array import array
@@ -14,16 +14,14 @@ import scipy.sparse as sp
 from classifier.pipeline.records import Bool, Float32, Int32, Int64
 
 
-class Source(NamedTuple):
-    """Where terms stand in books.
+class TermPositions(NamedTuple):
+    """Occurrences of terms in one field of the books.
 
     Attributes
     ----------
-    field : str
-    terms : list of str
-    book : int32 array (n_found,)
-        Row of each term that stands there, in order; one that stands there twice is there twice.
-    term : int32 array (n_found,)
+    book : int32 array (n_occurrences,)
+        Row of each occurrence, sorted.
+    term : int32 array (n_occurrences,)
         Index into `terms`.
     """
 
@@ -33,104 +31,99 @@ class Source(NamedTuple):
     term: Int32
 
 
-class Pieces(NamedTuple):
-    """What terms are made of.
+class Ngrams(NamedTuple):
+    """N-grams of terms.
 
     Attributes
     ----------
     terms : list of str
-        The pieces.
+        Distinct n-grams.
     whole : int32 array (n,)
-        Index of the term that each piece is one of, in order; a piece that comes twice is there twice.
+        Index of the term that contains each n-gram, sorted; repeated n-grams repeat.
     piece : int32 array (n,)
         Index into `terms`.
     """
 
     terms: list[str]
-    whole: Int32
-    piece: Int32
+    term: Int32
+    ngram: Int32
 
 
-class Numbering(dict[str, int]):
-    """Numbers terms in the order in which they are first asked for."""
+class Vocabulary(dict[str, int]):
+    """Numbers terms in order of first use."""
 
     def __missing__(self, term: str) -> int:
         self[term] = number = len(self)
         return number
 
 
-class Rows:
-    """Rows of term numbers, gathered one by one.
+class CsrRows:
+    """Rows of term numbers, appended one by one."""
 
-    Parameters
-    ----------
-    numbering : Numbering
-    """
-
-    def __init__(self, numbering: Numbering) -> None:
-        self.numbering = numbering
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
         self._columns = array("i")
         self._starts = array("q", [0])
 
     def append(self, terms: Iterable[str]) -> None:
-        """Add a row with these terms; the same term may come again."""
-        self._columns.extend(map(self.numbering.__getitem__, terms))
+        """Append a row of terms, possibly repeated."""
+        self._columns.extend(map(self.vocabulary.__getitem__, terms))
         self._starts.append(len(self._columns))
 
-    def found(self) -> tuple[Int32, Int32]:
-        """Return the row and the number of each term, in the order in which they came."""
+    def coordinates(self) -> tuple[Int32, Int32]:
+        """Return the row and the number of each term, in order of appending."""
         starts = np.array(self._starts, np.int64)
         rows = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), starts[1:] - starts[:-1])
         return rows, np.array(self._columns, np.int32)
 
 
-def pairs(fields: Sequence[Rows], *, least: int) -> tuple[list[str], list[tuple[Int32, Int32]]]:
-    """Find two terms in a row, which say more than each does ("machine learning").
+def word_pairs(fields: Sequence[CsrRows], *, min_count: int) -> tuple[list[str], list[tuple[Int32, Int32]]]:
+    """Return adjacent term pairs ("machine learning"), which carry more meaning than the terms.
 
     Parameters
     ----------
-    fields : sequence of Rows
-        With the same numbering.
-    least : int
-        Pairs that come less often are left out at once: they are most, and their names fill the memory.
+    fields : sequence of CsrRows
+        With a common vocabulary.
+    min_count : int
+        Rarer pairs are dropped at once: they are the majority, and their names would fill the memory.
 
     Returns
     -------
     list of str, list of (int32 array, int32 array)
-        The pairs; of each field, the row and the index of each pair that stands there.
+        The pairs; for each field, row and pair index of each occurrence.
     """
-    names, n = list(fields[0].numbering), len(fields[0].numbering)
-    found = []
+    names, n = list(fields[0].vocabulary), len(fields[0].vocabulary)
+    pairs_of_fields = []
     for field in fields:
-        row, term = field.found()
-        within = row[1:] == row[:-1]
-        found.append((row[1:][within], (term[:-1] * np.int64(n) + term[1:])[within]))
-    keys, times = np.unique(np.concatenate([key for _, key in found]), return_counts=True)
-    kept = keys[times >= least]
-    terms = [f"{names[key // n]} {names[key % n]}" for key in kept.tolist()]
-    places = []
-    for row, key in found:
-        place = np.searchsorted(kept, key)
-        known = np.append(kept, -1)[place] == key
-        places.append((row[known], place[known].astype(np.int32)))
-    return terms, places
+        row, term = field.coordinates()
+        same_row = row[1:] == row[:-1]
+        pairs_of_fields.append((row[1:][same_row], (term[:-1] * np.int64(n) + term[1:])[same_row]))
+    keys, times = np.unique(np.concatenate([key for _, key in pairs_of_fields]), return_counts=True)
+    frequent = keys[times >= min_count]
+    terms = [f"{names[key // n]} {names[key % n]}" for key in frequent.tolist()]
+    positions = []
+    for row, key in pairs_of_fields:
+        position = np.searchsorted(frequent, key)
+        is_frequent = np.append(frequent, -1)[position] == key
+        positions.append((row[is_frequent], position[is_frequent].astype(np.int32)))
+    return terms, positions
 
 
-class Counting(NamedTuple):
-    """Where the terms of some sources stand, and which columns count them.
+class TermMatrixBuilder(NamedTuple):
+    """Occurrences of all terms, and the columns that count each term.
 
     Attributes
     ----------
-    book : int32 array (n_found,)
-        Row of each term that stands somewhere, in order.
-    term : int32 array (n_found,)
-        Its number: the terms of one source come after those of another.
+    book : int32 array (n_occurrences,)
+        Row of each occurrence, sorted.
+    term : int32 array (n_occurrences,)
+        Its number; the terms of each source follow those of the previous source.
     first : list of int
-        Number of the first term of each source, and how many there are.
+        Number of the first term of each source, then the total.
     starts : int array (n_terms + 1,)
-        Where the columns of each term begin; of one that stands nowhere, there are none.
+        Start of each term's columns; terms without occurrences have none.
     columns : int32 array (n,)
-        A column is there as often as it counts the term.
+        Repeated columns count a term several times.
     """
 
     book: Int32
@@ -140,17 +133,21 @@ class Counting(NamedTuple):
     columns: Int32
 
     @classmethod
-    def of(
-        cls, sources: Sequence[Source], parts: Sequence[tuple[int, int, Pieces | None]], *, known: Bool
-    ) -> "Counting":
-        """Bring together sources and what counts their terms.
+    def from_sources(
+        cls,
+        sources: Sequence[TermPositions],
+        parts: Sequence[tuple[int, int, Ngrams | None]],
+        *,
+        kept: Bool,
+    ) -> "TermMatrixBuilder":
+        """Combine term positions with the columns that count them.
 
         Parameters
         ----------
-        sources : sequence of Source
-        parts : sequence of (int, int, Pieces or None)
-            Number of a source, and the first of the columns that count its terms, or the pieces of these.
-        known : bool array (n_columns,)
+        parts : sequence of (int, int, Ngrams or None)
+            Index of a source, first column of the group, and the n-grams it counts; None: the terms
+            themselves.
+        kept : bool array (n_columns,)
             Columns that count.
         """
         first = np.concatenate([[0], np.cumsum([len(source.terms) for source in sources])]).tolist()
@@ -160,40 +157,40 @@ class Counting(NamedTuple):
         )
         order = np.argsort(book, kind="stable")
         terms, columns = [], []
-        for number, column, pieces in parts:
-            if pieces is None:
+        for number, column, ngrams in parts:
+            if ngrams is None:
                 terms.append(np.arange(first[number], first[number + 1], dtype=np.int32))
                 columns.append(np.arange(column, column + len(terms[-1]), dtype=np.int32))
             else:
-                terms.append(pieces.whole + np.int32(first[number]))
-                columns.append(pieces.piece + np.int32(column))
-        counted, by = np.concatenate(terms), np.concatenate(columns)
-        stands = np.zeros(first[-1], bool)
-        stands[term] = True
-        kept = np.flatnonzero(stands[counted] & known[by])
-        kept = kept[np.argsort(counted[kept], kind="stable")]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(counted[kept], minlength=first[-1]))])
-        return cls(book[order], term[order], first, starts, by[kept])
+                terms.append(ngrams.term + np.int32(first[number]))
+                columns.append(ngrams.ngram + np.int32(column))
+        counted, counted_by = np.concatenate(terms), np.concatenate(columns)
+        occurs = np.zeros(first[-1], bool)
+        occurs[term] = True
+        selected = np.flatnonzero(occurs[counted] & kept[counted_by])
+        selected = selected[np.argsort(counted[selected], kind="stable")]
+        starts = np.concatenate([[0], np.cumsum(np.bincount(counted[selected], minlength=first[-1]))])
+        return cls(book[order], term[order], first, starts, counted_by[selected])
 
     def matrix(self, columns: Int32, *, shape: tuple[int, int]) -> sp.csr_matrix:
-        """Return how often each book has each column.
+        """Return the counts of each column in each book.
 
         Parameters
         ----------
         columns : int32 array (n_columns,)
-            Where each column is in the matrix.
+            Position of each column in the matrix.
         shape : tuple of int
-            (n_books, n_places).
+            (n_books, n_positions).
         """
         n_terms = self.first[-1]
         books = np.concatenate([[0], np.cumsum(np.bincount(self.book, minlength=shape[0]))])
-        stands = sp.csr_matrix((_ones(self.term), self.term, books), shape=(shape[0], n_terms))
-        counted = sp.csr_matrix(
+        occurrences = sp.csr_matrix((_ones(self.term), self.term, books), shape=(shape[0], n_terms))
+        columns_of_terms = sp.csr_matrix(
             (_ones(self.columns), self.columns, self.starts), shape=(n_terms, len(columns))
         )
-        found = stands @ counted
-        counts = sp.csr_matrix((found.data, columns[found.indices], found.indptr), shape=shape)
-        counts.sort_indices()  # in this order lengths are summed
+        product = occurrences @ columns_of_terms
+        counts = sp.csr_matrix((product.data, columns[product.indices], product.indptr), shape=shape)
+        counts.sort_indices()  # fixes the order of later sums
         return counts
 
 

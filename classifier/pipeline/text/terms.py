@@ -1,4 +1,4 @@
-"""Terms of books, weighed, and the words that the weights are due to."""
+"""TF-IDF weights of terms, and the words behind each weight."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,25 +7,25 @@ import numpy as np
 import scipy.sparse as sp
 
 from classifier.pipeline.records import Float32, Int32, Int64
-from classifier.pipeline.text.term_matrix import Counting, Source
+from classifier.pipeline.text.term_matrix import TermMatrixBuilder, TermPositions
 
 _CHUNK = 2048  # books weighed at a time: some 20 MB
 
 
-class Words(NamedTuple):
-    """The words of books, and what of a sparse block's values is theirs.
+class WordCredits(NamedTuple):
+    """Words of books and their share in the values of a sparse block.
 
     Attributes
     ----------
     book : int array (n_words,)
-        Row of the block that each word stands in.
+        Row of each word.
     term : int array (n_words,)
         Index into `names`.
     names : list of (str, str)
-        Field and word; a name of several words is one of them too.
+        Field and word; a name of several words counts as one.
     credit : CSR matrix (n_words, n_values)
-        Share of each word in each stored value of the block, in the order in which the block stores them;
-        the shares of a value sum to 1.
+        Share of each word in each stored value of the block, in storage order; the shares of a value sum to
+        1.
     """
 
     book: Int64
@@ -35,21 +35,21 @@ class Words(NamedTuple):
 
 
 class TermGroups:
-    """TF-IDF over groups of terms, with sublinear counts; in each group rows have the length of its weight.
+    """TF-IDF with sublinear counts; within a group, rows have the length of the group's weight.
 
     Parameters
     ----------
     weights : mapping of str to float
-        By the name of the group.
+        By group.
     min_books : int
-        A term in fewer is left out.
+        Rarer terms are dropped.
     max_terms : int
-        Of each group.
+        Per group.
 
     Attributes
     ----------
     index : dict of str to dict of str to int
-        By group, the column of each term; the columns of one group come after those of another.
+        By group, the column of each term; groups occupy consecutive columns.
     idf : float32 array (n_columns,)
     """
 
@@ -62,49 +62,49 @@ class TermGroups:
         self._group = np.empty(0, np.int8)  # of each column
 
     def fit(self, counts: sp.csr_matrix, terms: Mapping[str, Sequence[str]]) -> sp.csr_matrix:
-        """Learn the terms and their weights; return the weighted rows of the same books.
+        """Learn terms and weights; return the weighted rows of the same books.
 
         Parameters
         ----------
         counts : CSR matrix (n_books, n_terms)
-            How often each book has each term, one group after another; its memory is used again.
-        terms : mapping of str to sequence of str
-            By group.
+            Term counts, group by group; overwritten.
         """
-        found = np.bincount(counts.indices, minlength=counts.shape[1])  # books a term, (n_terms,)
-        place = np.full(counts.shape[1], -1, np.int32)
+        document_frequency = np.bincount(
+            counts.indices, minlength=counts.shape[1]
+        )  # books a term, (n_terms,)
+        column = np.full(counts.shape[1], -1, np.int32)
         start = size = 0
         sizes = []
-        for name, of_group in terms.items():
-            books = found[start : start + len(of_group)]
+        for name, group_terms in terms.items():
+            books = document_frequency[start : start + len(group_terms)]
             kept = np.flatnonzero(books >= self.min_books)
             if len(kept) > self.max_terms:
                 kept = np.sort(kept[np.argsort(-books[kept], kind="stable")[: self.max_terms]])
-            self.index[name] = {of_group[j]: size + i for i, j in enumerate(kept.tolist())}
-            place[start + kept] = np.arange(size, size + len(kept))
-            start, size = start + len(of_group), size + len(kept)
+            self.index[name] = {group_terms[j]: size + i for i, j in enumerate(kept.tolist())}
+            column[start + kept] = np.arange(size, size + len(kept))
+            start, size = start + len(group_terms), size + len(kept)
             sizes.append(len(kept))
         self._group = _numbers(sizes)
-        of_kept = found[place >= 0]
-        self.idf = (np.log((1 + counts.shape[0]) / (1 + of_kept)) + 1).astype(np.float32)
-        columns = place[counts.indices]
+        kept_frequency = document_frequency[column >= 0]
+        self.idf = (np.log((1 + counts.shape[0]) / (1 + kept_frequency)) + 1).astype(np.float32)
+        columns = column[counts.indices]
         counts.data[columns < 0] = 0
         kept_only = sp.csr_matrix(
             (counts.data, np.maximum(columns, 0), counts.indptr), shape=(counts.shape[0], size)
         )
         kept_only.eliminate_zeros()
-        return self.weighed(kept_only)
+        return self.weigh(kept_only)
 
     def columns(self, terms: Mapping[str, Sequence[str]]) -> Int32:
-        """Return the column of each term of each group, (n_terms,); -1 of an unknown one."""
-        found = [
+        """Return the column of each term of each group, (n_terms,); -1 if unknown."""
+        columns = [
             np.array([index.get(term, -1) for term in terms[name]], np.int32)
             for name, index in self.index.items()
         ]
-        return np.concatenate(found)
+        return np.concatenate(columns)
 
-    def weighed(self, counts: sp.csr_matrix) -> sp.csr_matrix:
-        """Return the weighted rows of books, (n_books, n_columns), in the place of the counts."""
+    def weigh(self, counts: sp.csr_matrix) -> sp.csr_matrix:
+        """Return the weighted rows (n_books, n_columns), overwriting the counts."""
         n, groups = counts.shape[0], len(self.weights)
         for start in range(0, n, _CHUNK):
             ends = counts.indptr[start : start + _CHUNK + 1]
@@ -118,28 +118,28 @@ class TermGroups:
         return counts
 
     def state(self) -> dict[str, tuple[list[str], Float32]]:
-        """Return the terms of each group and their weights."""
+        """Return the terms and weights of each group."""
         parts = np.split(self.idf, np.cumsum([len(index) for index in self.index.values()])[:-1])
         return {
             name: (list(index), idf) for (name, index), idf in zip(self.index.items(), parts, strict=True)
         }
 
     def load_state(self, state: Mapping[str, tuple[list[str], Float32]]) -> None:
-        """Take back what `state` gave.
+        """Restore what `state` returned.
 
         Raises
         ------
         TypeError, ValueError
-            If it is none.
+            If types or sizes do not match.
         """
         size = 0
         for name in self.index:
             terms, idf = state[name]
             self.index[name] = {term: size + i for i, term in enumerate(terms)}
             if not all(isinstance(term, str) for term in terms) or idf.dtype != np.float32:
-                raise TypeError(f"Terms of {name} are no texts, or their weights no numbers.")
+                raise TypeError(f"Terms or weights of {name} have another type.")
             if idf.shape != (len(self.index[name]),) or len(terms) != len(idf):
-                raise ValueError(f"There is not one weight for each term of {name}.")
+                raise ValueError(f"Weights of {name} do not match its terms.")
             size += len(terms)
         self._group = _numbers([len(index) for index in self.index.values()])
         self.idf = np.concatenate([state[name][1] for name in self.index])
@@ -148,47 +148,50 @@ class TermGroups:
         return len(self.idf)
 
 
-def credited(counts: sp.csr_matrix, sources: Sequence[Source], counting: Counting, columns: Int32) -> Words:
-    """Credit each value of a block to the words that were counted in it, by how often each was.
+def credit_words(
+    counts: sp.csr_matrix, sources: Sequence[TermPositions], builder: TermMatrixBuilder, columns: Int32
+) -> WordCredits:
+    """Attribute each value of a block to the words counted in it, in proportion to their counts.
 
     Parameters
     ----------
-    counts : CSR matrix (n_books, n_places)
-        As `counting.matrix` gives them: the block has values in the same places.
-    sources : sequence of Source
-    counting : Counting
+    counts : CSR matrix (n_books, n_positions)
+        From `builder.matrix`; the block stores values at the same positions.
     columns : int32 array (n_columns,)
-        As given to `counting.matrix`.
+        Same as for `builder.matrix`.
     """
-    number: dict[tuple[str, str], int] = {}
-    named = np.zeros(counting.first[-1], np.int64)
-    stands = np.zeros(len(named), bool)
-    stands[counting.term] = True
-    for source, start in zip(sources, counting.first, strict=False):
-        for place in np.flatnonzero(stands[start : start + len(source.terms)]).tolist():
-            named[start + place] = number.setdefault((source.field, source.terms[place]), len(number))
-    lengths = counting.starts[1:] - counting.starts[:-1]
-    counted = np.flatnonzero(lengths[counting.term])
-    # A name of one word is that word too: what both bring is added up.
-    word = counting.book[counted] * np.int64(len(number)) + named[counting.term[counted]]
+    numbers: dict[tuple[str, str], int] = {}
+    word_of_term = np.zeros(builder.first[-1], np.int64)
+    occurs = np.zeros(len(word_of_term), bool)
+    occurs[builder.term] = True
+    for source, start in zip(sources, builder.first, strict=False):
+        for position in np.flatnonzero(occurs[start : start + len(source.terms)]).tolist():
+            word_of_term[start + position] = numbers.setdefault(
+                (source.field, source.terms[position]), len(numbers)
+            )
+    n_columns = builder.starts[1:] - builder.starts[:-1]
+    counted = np.flatnonzero(n_columns[builder.term])
+    # A one-word name equals that word: their credits are added.
+    word = builder.book[counted] * np.int64(len(numbers)) + word_of_term[builder.term[counted]]
     order = np.argsort(word, kind="stable")
-    word, term, book = word[order], counting.term[counted][order], counting.book[counted][order]
-    lengths = lengths[term]
-    ends = np.concatenate([[0], np.cumsum(lengths)])
-    at = np.repeat(counting.starts[term] - ends[:-1], lengths) + np.arange(ends[-1])
+    word, term, book = word[order], builder.term[counted][order], builder.book[counted][order]
+    n_columns = n_columns[term]
+    ends = np.concatenate([[0], np.cumsum(n_columns)])
+    entries = np.repeat(builder.starts[term] - ends[:-1], n_columns) + np.arange(ends[-1])
     cells = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)) * counts.shape[1] + counts.indices
-    place = np.searchsorted(
-        cells, np.repeat(book.astype(np.int64) * counts.shape[1], lengths) + columns[counting.columns[at]]
+    position = np.searchsorted(
+        cells,
+        np.repeat(book.astype(np.int64) * counts.shape[1], n_columns) + columns[builder.columns[entries]],
     )
-    begins = np.flatnonzero(np.diff(word, prepend=-1))
-    ones = np.ones(len(place), np.float32)
-    shape = (len(begins), counts.nnz)
-    credit = sp.csr_matrix((ones, place, np.append(ends[begins], ends[-1])), shape=shape)
+    starts = np.flatnonzero(np.diff(word, prepend=-1))
+    ones = np.ones(len(position), np.float32)
+    shape = (len(starts), counts.nnz)
+    credit = sp.csr_matrix((ones, position, np.append(ends[starts], ends[-1])), shape=shape)
     credit.sum_duplicates()
     credit.data /= counts.data[credit.indices]
-    return Words(*np.divmod(word[begins], max(len(number), 1)), list(number), credit)
+    return WordCredits(*np.divmod(word[starts], max(len(numbers), 1)), list(numbers), credit)
 
 
 def _numbers(sizes: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int8]]:
-    """Return the number of the group of each column."""
+    """Return the group number of each column."""
     return np.repeat(np.arange(len(sizes), dtype=np.int8), sizes)

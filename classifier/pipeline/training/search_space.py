@@ -1,6 +1,6 @@
-"""What a search may change of the configuration, and within which bounds.
+"""Search space of hyperparameter tuning.
 
-Only settings that work on features already extracted are here: text, covers and loans are read once.
+Only settings that do not affect feature extraction: features are extracted once.
 """
 
 import typing
@@ -17,10 +17,10 @@ from optuna.distributions import (
 from classifier.pipeline.config import Config
 
 SearchSpace = Mapping[str, BaseDistribution]
-"""A distribution a setting, by ``part.name``."""
+"""Distribution of each setting, by ``part.name``."""
 
 _NUMBERS: dict[str, tuple[float, float, bool]] = {
-    # (lowest, highest, logarithmic): an order of magnitude to either side of what helped anywhere.
+    # (low, high, logarithmic): an order of magnitude around every value that ever helped.
     "network.width": (32, 512, True),
     "network.dropout": (0.0, 0.8, False),
     "network.input_dropout": (0.0, 0.6, False),
@@ -32,40 +32,38 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "svm.balance": (0.0, 1.0, False),
 }
 _CHOICES = ("network.activation", "network.fusion", "svm.kernel")
-"""All that the setting's type allows."""
+"""All values that the type allows."""
 _HIDDEN = ("", "64", "128", "256", "128,64", "256,128")
-"""Up to two layers between the fusion and the categories."""
+"""Up to two hidden layers."""
 
 
 def search_space(config: Config, *, fixed: Collection[str] = ()) -> dict[str, BaseDistribution]:
-    """Return what is searched; every distribution contains the value of `config`.
+    """Return the search space; every distribution contains the value of `config`.
 
     Parameters
     ----------
-    config : Config
-        Where the search starts.
     fixed : collection of str
         Settings, as ``part.name``, that are not searched.
     """
     space: dict[str, BaseDistribution] = {}
     start = {name: _value(config, name) for name in ("network.hidden", *_CHOICES, *_NUMBERS)}
-    space["network.hidden"] = _one_of(start["network.hidden"], _HIDDEN)
+    space["network.hidden"] = _categorical(start["network.hidden"], _HIDDEN)
     for name in _CHOICES:
-        space[name] = _one_of(start[name], _allowed(config, name))
+        space[name] = _categorical(start[name], _allowed(config, name))
     for name, (low, high, logarithmic) in _NUMBERS.items():
-        space[name] = _between(start[name], low, high, logarithmic)
+        space[name] = _numeric(start[name], low, high, logarithmic)
     return {name: distribution for name, distribution in space.items() if name not in fixed}
 
 
 def starting_point(config: Config, space: SearchSpace) -> dict[str, Any]:
-    """Return the point of the space where `config` is."""
+    """Return the point of `config` in the space."""
     return {name: _value(config, name) for name in space}
 
 
 def settings_at(point: Mapping[str, Any], config: Config) -> list[str]:
-    """Return a point as ``part.name=value`` settings: those that differ from `config`.
+    """Return a point as ``part.name=value`` settings, without those equal to `config`.
 
-    Numbers are rounded to two digits, what people read and type; nothing finer can be measured.
+    Numbers are rounded to two digits; finer differences cannot be measured.
     """
     settings = [
         f"{name}={value:.2g}" if isinstance(value, float) else f"{name}={value}"
@@ -85,11 +83,11 @@ def _allowed(config: Config, name: str) -> tuple[str, ...]:
     return typing.get_args(typing.get_type_hints(type(getattr(config, part)))[field])
 
 
-def _one_of(start: str, choices: tuple[str, ...]) -> CategoricalDistribution:
+def _categorical(start: str, choices: tuple[str, ...]) -> CategoricalDistribution:
     return CategoricalDistribution(choices if start in choices else (start, *choices))
 
 
-def _between(start: float, low: float, high: float, logarithmic: bool) -> BaseDistribution:
+def _numeric(start: float, low: float, high: float, logarithmic: bool) -> BaseDistribution:
     low, high = min(low, start), max(high, start)
     logarithmic = logarithmic and low > 0
     if isinstance(start, int):

@@ -1,4 +1,4 @@
-"""The search itself: one study in one file, which a later run goes on with where an earlier one stopped."""
+"""Hyperparameter search: an optuna study in a file, resumed by later runs."""
 
 import fcntl
 import hashlib
@@ -18,32 +18,29 @@ from classifier.pipeline.records import Catalogue
 from classifier.pipeline.training.search_space import SearchSpace
 
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-#: What settings that cannot be learned with end in: overflow, no convergence, no memory on the device.
+#: Errors of unsuitable settings: overflow, no convergence, out of memory.
 _NUMERICAL = (ValueError, ArithmeticError, RuntimeError)
-_FULL_TRIALS = 5  # the first ones run to their end: a median of fewer says nothing
+_STARTUP_TRIALS = 5  # never pruned: the median of fewer is meaningless
 
 Objective = Callable[[dict[str, Any], Callable[[float, int], None]], float]
-"""``objective(point, report)`` returns a score; ``report(score so far, step)`` may end the trial early."""
+"""``objective(point, report)`` returns a score; ``report(intermediate score, step)`` may prune the trial."""
 
 
-class StudyError(PipelineError):
-    """A search that cannot be started or gone on with."""
+class SearchError(PipelineError):
+    """A search that cannot start or resume."""
 
 
-class Study:
+class HyperparameterSearch:
     """A search for the point with the highest score.
 
-    A trial is finished if it was scored, was given up as worse than half of the others, or failed
-    numerically. Each is drawn from the seed and the finished trials alone, so a search that was
-    interrupted and gone on with is the search that was not.
+    A trial is finished when scored, pruned (worse than the median), or failed numerically. Each trial depends
+    on the seed and the finished trials only, so interrupting and resuming does not change the search.
 
     Parameters
     ----------
-    study : optuna.Study
     space : mapping of str to distribution
     start : dict
-        The point of the first trial.
-    seed : int
+        Point of the first trial.
     """
 
     def __init__(self, study: optuna.Study, *, space: SearchSpace, start: dict[str, Any], seed: int) -> None:
@@ -54,36 +51,36 @@ class Study:
 
     @property
     def finished(self) -> list[FrozenTrial]:
-        """The trials that count."""
+        """Return the finished trials."""
         return self._study.get_trials(deepcopy=False, states=_FINISHED)
 
     @property
     def best(self) -> FrozenTrial | None:
-        """The trial with the highest score, the first of equals; None where none was scored."""
+        """Return the trial with the highest score, the first of ties; None if none was scored."""
         scored = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return max(scored, key=lambda trial: trial.value or 0.0, default=None)
 
     @property
     def first(self) -> FrozenTrial:
-        """The trial of the starting point."""
+        """Return the trial of the starting point."""
         return self.finished[0]
 
     def counts(self) -> dict[str, int]:
-        """Return how many trials are ``finished``, and of these ``pruned`` and ``failed``."""
+        """Return the numbers of ``finished`` trials, and of ``pruned`` and ``failed`` ones among them."""
         finished = self.finished
         failed = sum("error" in trial.user_attrs for trial in finished)
         pruned = sum(trial.state == TrialState.PRUNED for trial in finished)
         return {"finished": len(finished), "pruned": pruned - failed, "failed": failed}
 
     def run_trial(self, objective: Objective) -> None:
-        """Try one more point.
+        """Run one more trial.
 
         Raises
         ------
-        StudyError
-            If the starting point fails numerically: nothing can be compared with it then.
+        SearchError
+            If the starting point fails numerically, because nothing can be compared with it.
         BaseException
-            What the objective raised for another reason; the trial is not counted and will be run again.
+            Other errors of the objective; the trial is repeated later.
         """
         finished = len(self.finished)
         if not finished and not self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
@@ -98,7 +95,7 @@ class Study:
         except _NUMERICAL as error:
             if not finished:
                 self._study.tell(trial, state=TrialState.FAIL)
-                raise StudyError(f"Learning fails where the search starts: {error}") from error
+                raise SearchError(f"Training fails with the initial settings: {error}") from error
             trial.set_user_attr("error", str(error))
             self._study.tell(trial, state=TrialState.PRUNED)
         except BaseException:
@@ -109,24 +106,19 @@ class Study:
 
 
 @contextmanager
-def opened_study(
+def open_search(
     file: Path, *, space: SearchSpace, start: dict[str, Any], seed: int, fresh: bool = False
-) -> Iterator[Study]:
-    """Open the study kept in a file, or begin it; what a killed run left half done is put in order.
+) -> Iterator[HyperparameterSearch]:
+    """Open or create the search stored in a file, and clean up after killed runs.
 
     Parameters
     ----------
-    file : Path
-    space : mapping of str to distribution
-    start : dict
-        The point of the first trial.
-    seed : int
     fresh : bool
-        Forget what the file holds.
+        Discard the stored search.
 
     Raises
     ------
-    StudyError
+    SearchError
         If another process has it open, or the file is damaged.
     OSError
         If it cannot be read or written.
@@ -135,13 +127,15 @@ def opened_study(
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a+b") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel frees it, however we end
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released by the kernel at exit
         except BlockingIOError as error:
-            raise StudyError("Another run is tuning on this library; wait for it or stop it.") from error
+            raise SearchError("Another tuning run is active. Wait for it, or stop it.") from error
         handle.seek(0)
-        whole = 0 if fresh else handle.read().rfind(b"\n") + 1  # a full disk leaves half a line
-        handle.truncate(whole)
-        # optuna's own lock is a file: one left by a killed run would be waited for.
+        complete_bytes = (
+            0 if fresh else handle.read().rfind(b"\n") + 1
+        )  # drop a partial line from a full disk
+        handle.truncate(complete_bytes)
+        # optuna would wait for the lock file of a killed run.
         Path(f"{file}.lock").unlink(missing_ok=True)
         try:
             study = optuna.create_study(
@@ -149,18 +143,18 @@ def opened_study(
                 study_name="tuning",
                 load_if_exists=True,
                 direction="maximize",
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=_FULL_TRIALS),
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
             )
         except (ValueError, LookupError) as error:
-            raise StudyError(f"{file} is damaged; begin anew with --fresh.", file=file.name) from error
+            raise SearchError(f"{file} is damaged. Start over with --fresh.", file=file.name) from error
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             study.tell(trial.number, state=TrialState.FAIL)
-        yield Study(study, space=space, start=start, seed=seed)
+        yield HyperparameterSearch(study, space=space, start=start, seed=seed)
 
 
-def fingerprint(catalogue: Catalogue, *about: Any) -> str:
-    """Return a name for all that scores depend on: those of another library must not be mixed in."""
-    digest = hashlib.sha256(repr(about).encode())
+def fingerprint(catalogue: Catalogue, *parameters: Any) -> str:
+    """Return a hash of everything that scores depend on, so that searches of different data never mix."""
+    digest = hashlib.sha256(repr(parameters).encode())
     for book in catalogue.books:
         digest.update(repr(book).encode())
     loans = catalogue.loans

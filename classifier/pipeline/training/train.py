@@ -1,4 +1,4 @@
-"""Training: what is learned from, what is held out, and the honest figures of the result."""
+"""Train a model and evaluate it on held-out books."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,82 +9,80 @@ import numpy as np
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import NotEnoughData
-from classifier.pipeline.evaluation.calibration import crossfitted
+from classifier.pipeline.evaluation.calibration import cross_calibrated
 from classifier.pipeline.evaluation.metrics import (
-    by_level,
-    confusion,
-    figures,
-    per_category,
-    reliability,
-    selective,
+    accuracy_by_level,
+    compute_metrics,
+    confusion_cells,
+    per_category_metrics,
+    reliability_bins,
+    selective_metrics,
 )
-from classifier.pipeline.evaluation.splits import author_groups, author_of, held_out
-from classifier.pipeline.explanation.training_index import Gallery
+from classifier.pipeline.evaluation.splits import author_groups, author_key, select_held_out
+from classifier.pipeline.explanation.training_index import TrainingIndex
 from classifier.pipeline.features.base import Progress, no_progress
 from classifier.pipeline.features.cache import FeatureCache
 from classifier.pipeline.features.extractor import Blocks, FeatureExtractor
 from classifier.pipeline.fusion.classifier import FusionClassifier
 from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Catalogue, Float32, Int64
-from classifier.pipeline.taxonomy.hierarchy import kinship
+from classifier.pipeline.taxonomy.hierarchy import hierarchical_smoothing
 
 MIN_BOOKS = 10
-"""Fewer categorised books cannot be split into something to learn from and something to judge by."""
+"""Fewer categorised books cannot be split into training and holdout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What of a catalogue is learned from, and what is held out.
+class TrainingSplit:
+    """Training and held-out books of a catalogue.
 
     Attributes
     ----------
     classes : list of str
-        Categories in order.
+        Sorted categories.
     y : int array (n_books,)
-        Index of each book's category, -1 where it has none or is held out.
-    out : int array (n_held_out,)
-        Which books are held out.
+        Category index of each book, -1 if uncategorised or held out.
+    held_out : int array (n_held_out,)
+        Indices of the held-out books.
     truth : int array (n_held_out,)
-        Index of their categories.
+        Their category indices.
     authors : int array (n_books,) or None
         See `splits.author_groups`.
-    kinship : float array (n_classes, n_classes)
-        See `tree.kinship`.
+    smoothing_matrix : float array (n_classes, n_classes)
+        See `hierarchical_smoothing`.
     """
 
     classes: list[str]
     y: Int64
-    out: Int64
+    held_out: Int64
     truth: Int64
     authors: Int64 | None
-    kinship: Float32
+    smoothing_matrix: Float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """A trained model and the figures it reached on the books held out.
+class TrainingResult:
+    """A trained model and its metrics on the held-out books.
 
     Attributes
     ----------
-    model : TrainedModel
-    figures : dict
-        ``fused``, one entry a modality and ``majority``: accuracy, macro_f1, top3, calibration_error,
-        calibration_noise;
-        ``per_category``, ``confusion``, ``reliability``, ``selective``, ``by_level``; how many books and
-        categories; and notes for the librarian.
+    metrics : dict
+        ``fused``, one entry per modality, and ``majority``: accuracy, macro_f1, top3, calibration_error,
+        calibration_noise; ``per_category``, ``confusion``, ``reliability``, ``selective``, ``by_level``;
+        numbers of books and categories; and notes for the librarian.
     """
 
     model: TrainedModel
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
 
 
-def task_of(catalogue: Catalogue, *, config: Config) -> Task:
-    """Say which books are learned from and which are held out.
+def split_catalogue(catalogue: Catalogue, *, config: Config) -> TrainingSplit:
+    """Split the categorised books into training and holdout.
 
     Raises
     ------
     NotEnoughData
-        If there are too few categorised books or categories to learn from.
+        If there are too few categorised books or categories.
     """
     books = catalogue.books
     labelled = np.array([i for i, book in enumerate(books) if book.category], np.int64)
@@ -92,18 +90,20 @@ def task_of(catalogue: Catalogue, *, config: Config) -> Task:
     index = {name: i for i, name in enumerate(classes)}
     y = np.array([index[book.category] if book.category else -1 for book in books], np.int64)
     authors = author_groups(books)
-    near = kinship(classes, catalogue.parents)
-    keys = [books[i].id if authors is None else author_of(books[i]) for i in labelled]
-    chosen = held_out(keys, share=config.training.holdout, at_most=config.training.max_holdout)
-    out = labelled[chosen]
-    truth = y[out]
-    y[out] = -1
+    smoothing = hierarchical_smoothing(classes, catalogue.parents)
+    keys = [books[i].id if authors is None else author_key(books[i]) for i in labelled]
+    is_held_out = select_held_out(keys, share=config.training.holdout, max_books=config.training.max_holdout)
+    held_out = labelled[is_held_out]
+    truth = y[held_out]
+    y[held_out] = -1
     if len(np.unique(y[y >= 0])) < 2:
         raise NotEnoughData(
             "Without the books held out, fewer than two categories are left to tell apart. "
             "Categorise more books, at least two in each of two categories."
         )
-    return Task(classes=classes, y=y, out=out, truth=truth, authors=authors, kinship=near)
+    return TrainingSplit(
+        classes=classes, y=y, held_out=held_out, truth=truth, authors=authors, smoothing_matrix=smoothing
+    )
 
 
 def train(
@@ -113,32 +113,29 @@ def train(
     seed: int,
     cache: FeatureCache | None = None,
     progress: Progress = no_progress,
-) -> Training:
-    """Learn the categories of a catalogue's categorised books.
+) -> TrainingResult:
+    """Train a model on the categorised books of a catalogue.
 
-    Features are learned of all books, categories of the categorised ones that are not held out; with less
-    than ``training.refit_below`` of them, the model that serves is trained once more on all.
+    Features are learned from all books, categories from the categorised books that are not held out. Below
+    ``training.refit_below`` books the serving classifier is retrained on all of them.
 
     Parameters
     ----------
     catalogue : Catalogue
-        All books, those without a category too.
-    config : Config
+        All books, uncategorised ones included.
     seed : int
-        Same seed, catalogue and machine give the same model.
+        The same seed, catalogue and machine give the same model.
     cache : FeatureCache, optional
-        Where features of books that have not changed are found again.
-    progress : callable
-        Called with (phase, done, total).
+        Features of unchanged books.
 
     Raises
     ------
     NotEnoughData
-        If there are too few categorised books or categories to learn from.
+        If there are too few categorised books or categories.
     """
     books = catalogue.books
-    task = task_of(catalogue, config=config)
-    classes, out = task.classes, task.out
+    split = split_catalogue(catalogue, config=config)
+    classes, held_out = split.classes, split.held_out
     extractor = FeatureExtractor(config=config, cache=cache)
     blocks = extractor.fit_transform(catalogue, rng=np.random.default_rng(seed), progress=progress)
     if not blocks:
@@ -149,47 +146,49 @@ def train(
             blocks,
             y,
             n_classes=len(classes),
-            groups=task.authors,
-            kinship=task.kinship,
+            groups=split.authors,
+            smoothing_matrix=split.smoothing_matrix,
             on_step=lambda done, total: progress(phase, done, total),
         )
 
-    unseen = {name: block.take(out) for name, block in blocks.items()}
-    judged = learn(task.y, "learning")
-    judged.calibrate(unseen, task.truth)
-    result = _figures(judged, unseen, task.truth, classes=classes, parents=catalogue.parents)
-    serving = judged
-    categorised = int(np.sum(task.y >= 0)) + len(out)
-    every = task.y.copy()
-    every[out] = task.truth
+    holdout_blocks = {name: block.take(held_out) for name, block in blocks.items()}
+    evaluation_classifier = learn(split.y, "training")
+    evaluation_classifier.calibrate(holdout_blocks, split.truth)
+    result = _metrics(
+        evaluation_classifier, holdout_blocks, split.truth, classes=classes, parents=catalogue.parents
+    )
+    serving_classifier = evaluation_classifier
+    categorised = int(np.sum(split.y >= 0)) + len(held_out)
+    all_labels = split.y.copy()
+    all_labels[held_out] = split.truth
     if categorised < config.training.refit_below:
-        serving = learn(every, "learning with the held-out books")
-        serving.temperature_ = judged.temperature_
+        serving_classifier = learn(all_labels, "training again with the test books")
+        serving_classifier.temperature_ = evaluation_classifier.temperature_
     notes = list(extractor.notes)
-    if task.authors is not None:
+    if split.authors is not None:
         notes.append(
             "The books without a category are by other authors than those with one. So authors were kept "
             "apart in learning and in judging."
         )
-    probabilities = judged.predict_proba(unseen)
+    probabilities = evaluation_classifier.predict_proba(holdout_blocks)
     model = TrainedModel(
         config=config,
         seed=seed,
         classes=classes,
         extractor=extractor,
-        serving=serving,
-        judged=judged,
-        gallery=Gallery.of(
-            serving,
+        serving_classifier=serving_classifier,
+        evaluation_classifier=evaluation_classifier,
+        training_index=TrainingIndex.from_blocks(
+            serving_classifier,
             blocks,
             ids=[book.id for book in books],
-            y=every,
-            shown=[name for name, modality in extractor.modalities_.items() if modality.shows_nearest],
+            y=all_labels,
+            modalities=[name for name, modality in extractor.modalities_.items() if modality.shows_nearest],
         ),
-        unseen=serving.unseen_,
-        held_out=[books[i].id for i in out],
+        out_of_fold=serving_classifier.out_of_fold_,
+        held_out=[books[i].id for i in held_out],
         confidence=probabilities.max(axis=1),
-        correct=probabilities.argmax(axis=1) == task.truth,
+        correct=probabilities.argmax(axis=1) == split.truth,
     )
     result |= {
         "books": len(books),
@@ -197,36 +196,37 @@ def train(
         "categories": len(classes),
         "notes": notes,
     }
-    return Training(model=model, figures=result)
+    return TrainingResult(model=model, metrics=result)
 
 
 def evaluate(model: TrainedModel, catalogue: Catalogue) -> dict[str, Any]:
-    """Take the figures of a stored model again, on those of its held-out books that are still there.
+    """Evaluate a stored model on those of its held-out books that still exist.
 
     Parameters
     ----------
-    model : TrainedModel
     catalogue : Catalogue
-        The library's books and loans as they are now.
+        The library's current books and loans.
 
     Raises
     ------
     NotEnoughData
-        If none of the held-out books is in the catalogue with a category the model knows.
+        If no held-out book has a category that the model knows.
     """
     index = {name: i for i, name in enumerate(model.classes)}
-    wanted = set(model.held_out)
-    books = [book for book in catalogue.books if book.id in wanted and book.category in index]
+    held_out = set(model.held_out)
+    books = [book for book in catalogue.books if book.id in held_out and book.category in index]
     if not books:
         raise NotEnoughData("None of the books this version was measured on is in the catalogue any more.")
     part = Catalogue(books=books, loans=catalogue.loans, parents=catalogue.parents)
     blocks = model.extractor.transform(part)
     truth = np.array([index[book.category or ""] for book in books], np.int64)
-    return _figures(model.judged, blocks, truth, classes=model.classes, parents=catalogue.parents)
+    return _metrics(
+        model.evaluation_classifier, blocks, truth, classes=model.classes, parents=catalogue.parents
+    )
 
 
 def _classes(categories: list[str]) -> list[str]:
-    """Return the categories in order, or refuse to learn from them."""
+    """Return the sorted categories; raise if they cannot be learned."""
     books = Counter(categories)
     if len(categories) < MIN_BOOKS:
         raise NotEnoughData(
@@ -245,32 +245,31 @@ def _classes(categories: list[str]) -> list[str]:
     return sorted(books)
 
 
-def _figures(
-    judged: FusionClassifier,
+def _metrics(
+    classifier: FusionClassifier,
     blocks: Blocks,
     truth: Int64,
     *,
     classes: Sequence[str],
     parents: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Judge the fused model, each modality alone and the majority category on the same books.
-
-    At no temperature that was fitted to these very books.
-    """
-    books = judged.encode(blocks)
-    fused = crossfitted(judged.scores(books), truth, near=judged.expected_)
+    """Return cross-calibrated metrics of the fusion, each modality alone, and the majority category."""
+    books = classifier.encode(blocks)
+    fused = cross_calibrated(classifier.scores(books), truth, prior=classifier.expected_temperature_)
     confidence, correct = fused.max(axis=1), (fused.argmax(axis=1) == truth).astype(np.float64)
-    table: dict[str, Any] = {"held_out": len(truth), "fused": figures(fused, truth)}
-    for position, name in enumerate(judged.modalities_):
-        alone = np.arange(len(judged.modalities_)) == position
-        scores = judged.scores(books, shown=np.broadcast_to(alone, books.present.shape))
-        table[name] = figures(crossfitted(scores, truth, near=judged.expected_), truth)
-    table["majority"] = figures(np.tile(np.exp(judged.prior_), (len(truth), 1)), truth)
-    return table | {
-        "per_category": per_category(fused, truth, classes=classes),
-        "confusion": confusion(fused, truth),
+    metrics: dict[str, Any] = {"held_out": len(truth), "fused": compute_metrics(fused, truth)}
+    for position, name in enumerate(classifier.modalities_):
+        shown = np.arange(len(classifier.modalities_)) == position
+        scores = classifier.scores(books, shown=np.broadcast_to(shown, books.present.shape))
+        metrics[name] = compute_metrics(
+            cross_calibrated(scores, truth, prior=classifier.expected_temperature_), truth
+        )
+    metrics["majority"] = compute_metrics(np.tile(np.exp(classifier.prior_), (len(truth), 1)), truth)
+    return metrics | {
+        "per_category": per_category_metrics(fused, truth, classes=classes),
+        "confusion": confusion_cells(fused, truth),
         "classes": list(classes),
-        "reliability": reliability(confidence, correct),
-        "selective": selective(confidence, correct),
-        "by_level": by_level(fused, truth, classes=classes, parents=parents),
+        "reliability": reliability_bins(confidence, correct),
+        "selective": selective_metrics(confidence, correct),
+        "by_level": accuracy_by_level(fused, truth, classes=classes, parents=parents),
     }

@@ -1,7 +1,7 @@
-"""Tuning: a search for better settings, and what they bring on books that the search has not seen.
+"""Tune hyperparameters, and measure the gain on books that the search has not seen.
 
-The best of many cross-validated scores is flattered by having been chosen. So the books that training
-holds out take no part in the search, and what was found is compared with the defaults on them.
+The best of many cross-validated scores is biased upwards. So held-out books take no part in the search; on
+them the result is compared with the defaults.
 
 References
 ----------
@@ -22,8 +22,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import NotEnoughData
-from classifier.pipeline.evaluation.calibration import crossfitted
-from classifier.pipeline.evaluation.metrics import figures
+from classifier.pipeline.evaluation.calibration import cross_calibrated
+from classifier.pipeline.evaluation.metrics import compute_metrics
 from classifier.pipeline.evaluation.significance import mcnemar
 from classifier.pipeline.evaluation.splits import grouped_folds, stratified_folds
 from classifier.pipeline.features.base import Progress, no_progress
@@ -31,33 +31,32 @@ from classifier.pipeline.features.extractor import Blocks, FeatureExtractor
 from classifier.pipeline.fusion.classifier import FusionClassifier
 from classifier.pipeline.records import Catalogue, Float64, Int64
 from classifier.pipeline.training.search_space import search_space, settings_at, starting_point
-from classifier.pipeline.training.study import Study, StudyError, fingerprint, opened_study
-from classifier.pipeline.training.train import Task, task_of
+from classifier.pipeline.training.study import HyperparameterSearch, SearchError, fingerprint, open_search
+from classifier.pipeline.training.train import TrainingSplit, split_catalogue
 
 FOLDS = 3
-"""Each trial learns from two thirds of the books three times: more folds cost more and tell little more."""
+"""More folds per trial take longer and add little information."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """What a search found.
+class TuningResult:
+    """Result of a search.
 
     Attributes
     ----------
     settings : list of str
-        ``part.name=value`` where the best differs from the defaults; none if nothing was better.
+        ``part.name=value`` of the best trial where it differs from the defaults; empty if nothing was better.
     stopped : {"trials", "timeout", "interrupted"}
-        What ended the search.
+        Reason for the end of the search.
     trials : dict of str to int
-        ``finished``, of these ``pruned`` and ``failed``, and ``new`` in this run.
+        ``finished``, ``pruned`` and ``failed`` among these, and ``new`` in this run.
     held_out : int
-        Books that the search has not seen, on which both were measured.
+        Number of held-out books.
     defaults, best : dict
-        ``search_macro_f1``, cross-validated; and what training gives of the fused model on the held-out
-        books.
+        Cross-validated ``search_macro_f1``, and the metrics of the fused model on the held-out books.
     gain : dict
-        Differences of accuracy and macro_f1 on the held-out books; and what
-        `comparison.mcnemar` says: ``won``, ``lost``, ``p_value``.
+        Differences in accuracy and macro_f1 on the held-out books, and ``won``, ``lost``, ``p_value`` of
+        `significance.mcnemar`.
     """
 
     settings: list[str]
@@ -69,8 +68,8 @@ class Tuning:
     gain: dict[str, float]
 
 
-class _TimeIsUpError(Exception):
-    """Ends a trial in its midst."""
+class _TimeoutReachedError(Exception):
+    """Ends a running trial."""
 
 
 def tune(
@@ -85,50 +84,44 @@ def tune(
     fresh: bool = False,
     progress: Progress = no_progress,
     clock: Callable[[], float] = time.monotonic,
-) -> Tuning:
+) -> TuningResult:
     """Search the settings with the best cross-validated macro-F1.
 
-    The search is kept in `folder`, under a name made of the books, the loans, the configuration, the
-    space and the seed; where the same search is there, it is gone on with.
+    The search is stored in `folder` under a hash of books, loans, configuration, search space and seed; an
+    existing one is resumed.
 
     Parameters
     ----------
-    catalogue : Catalogue
     config : Config
-        The defaults: where the search starts and what the result is compared with.
+        Defaults: starting point and baseline.
     fixed : collection of str
         Settings, as ``part.name``, that are not searched.
-    seed : int
     trials : int
-        Finished trials in all, with those of earlier runs.
-    folder : Path
+        Total of finished trials, earlier runs included.
     timeout : float, optional
-        Seconds after which the search ends, in the midst of a trial if need be.
+        Seconds after which the search stops, even within a trial.
     fresh : bool
-        Forget the search that is there.
-    progress : callable
-        Called with (phase, done, total).
+        Discard the stored search.
     clock : callable
         Returns seconds.
 
     Raises
     ------
     NotEnoughData
-        If there are too few categorised books to search with.
-    StudyError
-        If nothing is left to search, not even the defaults were scored in time, or the kept search cannot
-        be used.
+        If there are too few categorised books.
+    SearchError
+        If all settings are fixed, the defaults were not scored in time, or the stored search is unusable.
     KeyboardInterrupt
-        If interrupted before anything was scored; later, what was found is measured and returned.
+        If interrupted before the first score; later interrupts return the best so far.
     """
     space = search_space(config, fixed=fixed)
     if not space:
-        raise StudyError("All settings that are searched are fixed; leave out some of them.")
-    task = task_of(catalogue, config=config)
-    _check_enough(task)
+        raise SearchError("All searchable settings are fixed. Remove some of them.")
+    split = split_catalogue(catalogue, config=config)
+    _check_enough(split)
     file = folder / f"{fingerprint(catalogue, config, space, seed, FOLDS)}.journal"
     start = starting_point(config, space)
-    with opened_study(file, space=space, start=start, seed=seed, fresh=fresh) as study, _quiet():
+    with open_search(file, space=space, start=start, seed=seed, fresh=fresh) as search, _quiet():
         blocks = FeatureExtractor(config=config).fit_transform(
             catalogue, rng=np.random.default_rng(seed), progress=progress
         )
@@ -136,151 +129,150 @@ def tune(
             raise NotEnoughData(
                 "No book has anything to learn from: no text, no cover, no recording, no loan."
             )
-        search = _Search(config=config, seed=seed, blocks=blocks, task=task)
-        before = len(study.finished)
-        best, stopped = _search(search, study, trials, timeout, progress, clock)
+        data = _TrialData(config=config, seed=seed, blocks=blocks, split=split)
+        before = len(search.finished)
+        best, stopped = _search(data, search, trials, timeout, progress, clock)
         settings = settings_at(best.params, config)
-        return Tuning(
+        return TuningResult(
             settings=settings,
             stopped=stopped,
-            trials=study.counts() | {"new": len(study.finished) - before},
-            held_out=len(task.out),
-            **_compared(search, settings, study.first, best, progress),
+            trials=search.counts() | {"new": len(search.finished) - before},
+            held_out=len(split.held_out),
+            **_compare(data, settings, search.first, best, progress),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Search:
-    """What every trial of a search has in common."""
+class _TrialData:
+    """Data shared by all trials."""
 
     config: Config
     seed: int
     blocks: Blocks  # of all books
-    task: Task
+    split: TrainingSplit
 
     def learn(self, config: Config, y: Int64, on_step: Callable[[int, int], None]) -> FusionClassifier:
-        """Learn the categories `y` (n_books,) as training does."""
+        """Train a classifier on the categories `y` (n_books,)."""
         return FusionClassifier(config=config, seed=self.seed).fit(
             self.blocks,
             y,
-            n_classes=len(self.task.classes),
-            groups=self.task.authors,
-            kinship=self.task.kinship,
+            n_classes=len(self.split.classes),
+            groups=self.split.authors,
+            smoothing_matrix=self.split.smoothing_matrix,
             on_step=on_step,
         )
 
-    def rows(self, chosen: Int64) -> Blocks:
+    def rows(self, rows: Int64) -> Blocks:
         """Return the features of some books."""
-        return {name: block.take(chosen) for name, block in self.blocks.items()}
+        return {name: block.take(rows) for name, block in self.blocks.items()}
 
 
-def _compared(
-    search: _Search, settings: list[str], first: FrozenTrial, best: FrozenTrial, progress: Progress
+def _compare(
+    data: _TrialData, settings: list[str], first: FrozenTrial, best: FrozenTrial, progress: Progress
 ) -> dict[str, dict[str, float]]:
-    """Return the figures of the defaults and of the best found, and the gain, on the held-out books."""
-    truth = search.task.truth
-    before = after = _probabilities(search, search.config, "the defaults", progress)
+    """Return metrics of the defaults and of the best trial, and the gain, on the held-out books."""
+    truth = data.split.truth
+    before = after = _probabilities(data, data.config, "default settings", progress)
     if settings:
-        after = _probabilities(search, search.config.with_settings(settings), "what was found", progress)
-    defaults, found = (
-        {"search_macro_f1": trial.value or 0.0, **figures(probabilities, truth)}
+        after = _probabilities(data, data.config.with_settings(settings), "best settings found", progress)
+    defaults, tuned = (
+        {"search_macro_f1": trial.value or 0.0, **compute_metrics(probabilities, truth)}
         for trial, probabilities in ((first, before), (best, after))
     )
-    gain = {name: found[name] - defaults[name] for name in ("accuracy", "macro_f1")}
-    return {"defaults": defaults, "best": found, "gain": gain | mcnemar(after, before, truth=truth)}
+    gain = {name: tuned[name] - defaults[name] for name in ("accuracy", "macro_f1")}
+    return {"defaults": defaults, "best": tuned, "gain": gain | mcnemar(after, before, truth=truth)}
 
 
 def _search(
-    search: _Search,
-    study: Study,
+    data: _TrialData,
+    search: HyperparameterSearch,
     trials: int,
     timeout: float | None,
     progress: Progress,
     clock: Callable[[], float],
 ) -> tuple[FrozenTrial, str]:
-    """Run trials until there are enough; return the best of all and what ended the search."""
-    fold = _folds(search)
-    began = clock()
+    """Run trials; return the best of all and the reason for the end."""
+    fold = _folds(data)
+    started = clock()
 
     def on_step(done: int, total: int) -> None:
-        if timeout is not None and clock() - began >= timeout:
-            raise _TimeIsUpError
+        if timeout is not None and clock() - started >= timeout:
+            raise _TimeoutReachedError
 
     def objective(point: dict[str, Any], report: Callable[[float, int], None]) -> float:
-        tried = search.config.with_settings(settings_at(point, search.config))
-        return _cross_validated(search, fold, tried, report, on_step)
+        config = data.config.with_settings(settings_at(point, data.config))
+        return _cross_validate(data, fold, config, report, on_step)
 
-    def tell() -> int:
-        done, best = len(study.finished), study.best
-        found = f": best macro-F1 {best.value:.3f}" if best else ""
-        progress(f"searching{found}", min(done, trials), trials)
+    def report_progress() -> int:
+        done, best = len(search.finished), search.best
+        score = f": best macro-F1 {best.value:.3f}" if best else ""
+        progress(f"searching settings{score}", min(done, trials), trials)
         return done
 
     stopped = "trials"
     try:
-        while tell() < trials:
-            study.run_trial(objective)
-    except _TimeIsUpError:
+        while report_progress() < trials:
+            search.run_trial(objective)
+    except _TimeoutReachedError:
         stopped = "timeout"
     except KeyboardInterrupt:
-        if study.best is None:
+        if search.best is None:
             raise
         stopped = "interrupted"
-    if study.best is None:
-        raise StudyError(
-            f"In {timeout:g} seconds not even the defaults were tried; give the search more time."
-        )
-    return study.best, stopped
+    if search.best is None:
+        raise SearchError(f"The defaults were not finished within {timeout:g} seconds. Allow more time.")
+    return search.best, stopped
 
 
-def _folds(search: _Search) -> Int64:
-    """Return the fold of each book, -1 of those that the search does not judge by."""
-    task, rng = search.task, np.random.default_rng(search.seed)
-    seen = np.flatnonzero(task.y >= 0)
-    fold = np.full(len(task.y), -1)
-    if task.authors is None:
-        fold[seen] = stratified_folds(task.y[seen], folds=FOLDS, rng=rng)
+def _folds(data: _TrialData) -> Int64:
+    """Return the fold of each book, -1 for books outside the search."""
+    split, rng = data.split, np.random.default_rng(data.seed)
+    labelled = np.flatnonzero(split.y >= 0)
+    fold = np.full(len(split.y), -1)
+    if split.authors is None:
+        fold[labelled] = stratified_folds(split.y[labelled], folds=FOLDS, rng=rng)
     else:
-        fold[seen] = grouped_folds(task.authors[seen], folds=FOLDS, rng=rng)
+        fold[labelled] = grouped_folds(split.authors[labelled], folds=FOLDS, rng=rng)
     return fold
 
 
-def _cross_validated(
-    search: _Search,
+def _cross_validate(
+    data: _TrialData,
     fold: Int64,
     config: Config,
     report: Callable[[float, int], None],
     on_step: Callable[[int, int], None],
 ) -> float:
-    """Return the macro-F1 over all books, each judged by a model that has not seen it.
+    """Return the macro-F1 of out-of-fold predictions.
 
-    It is taken over the books of all folds at once: a rare category has too few books in one of them.
+    Computed over all folds at once, because a rare category has too few books in one of them.
     """
-    y = search.task.y
-    probabilities = np.zeros((len(y), len(search.task.classes)))
+    y = data.split.y
+    probabilities = np.zeros((len(y), len(data.split.classes)))
     score = 0.0
     for k in range(FOLDS):
-        unseen = np.flatnonzero(fold == k)
-        model = search.learn(config, np.where(fold == k, -1, y), on_step)
-        probabilities[unseen] = model.predict_proba(search.rows(unseen))
+        in_fold = np.flatnonzero(fold == k)
+        model = data.learn(config, np.where(fold == k, -1, y), on_step)
+        probabilities[in_fold] = model.predict_proba(data.rows(in_fold))
         if not np.isfinite(probabilities).all():
             raise FloatingPointError("The probabilities are not finite.")
-        judged = (fold >= 0) & (fold <= k)
-        score = figures(probabilities[judged], y[judged])["macro_f1"]
+        predicted = (fold >= 0) & (fold <= k)
+        score = compute_metrics(probabilities[predicted], y[predicted])["macro_f1"]
         report(score, k)
     return score
 
 
-def _probabilities(search: _Search, config: Config, what: str, progress: Progress) -> Float64:
-    """Learn from all books that the search saw; return probabilities of the held-out ones."""
-    task = search.task
-    model = search.learn(config, task.y, lambda done, total: progress(f"measuring {what}", done, total))
-    return crossfitted(model.scores(model.encode(search.rows(task.out))), task.truth, near=model.expected_)
+def _probabilities(data: _TrialData, config: Config, name: str, progress: Progress) -> Float64:
+    """Train on all books of the search; return probabilities of the held-out ones."""
+    split = data.split
+    model = data.learn(config, split.y, lambda done, total: progress(f"evaluating the {name}", done, total))
+    scores = model.scores(model.encode(data.rows(split.held_out)))
+    return cross_calibrated(scores, split.truth, prior=model.expected_temperature_)
 
 
-def _check_enough(task: Task) -> None:
-    """Refuse what cannot be dealt over the folds."""
-    if sum(books > 1 for books in Counter(task.y[task.y >= 0].tolist()).values()) < 2:
+def _check_enough(split: TrainingSplit) -> None:
+    """Raise if the books cannot be distributed over the folds."""
+    if sum(books > 1 for books in Counter(split.y[split.y >= 0].tolist()).values()) < 2:
         raise NotEnoughData(
             "Without the books held out, fewer than two categories have two books or more, so settings "
             "cannot be compared. Categorise more books."
@@ -288,5 +280,5 @@ def _check_enough(task: Task) -> None:
 
 
 def _quiet() -> warnings.catch_warnings:
-    """Keep settings that do not converge from filling the terminal: their score says it."""
+    """Suppress convergence warnings: their scores show bad settings."""
     return warnings.catch_warnings(action="ignore", category=ConvergenceWarning)

@@ -1,7 +1,7 @@
-"""The workers on a batch: each classifies chunk after chunk, until none is left.
+"""Workers of a batch: each classifies chunk after chunk until none is left.
 
-The process that claimed the run works the chunks off one by one, and so does each that comes to help. None
-waits for another.
+The process that claimed the run works through the chunks, and so does every worker that assists. None waits
+for another.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,15 +15,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.errors import ClassifierError
-from classifier.models import Chunk, ModelVersion, Reclassification, Suggestion
+from classifier.models import Batch, Chunk, ModelVersion, Suggestion
 from classifier.pipeline import suggestion as pipeline
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import Catalogue, LoanTable
 from classifier.selectors.records import book_rows, categories_by_key, current_names, loans
 from classifier.selectors.reviews import rejected
-from classifier.services.classification import changes
-from classifier.services.classification.chunks import close, done_books, going_on, overdue, take
+from classifier.services.classification.batches.changes import apply_changes, lock_books, propose_changes
+from classifier.services.classification.batches.lifecycle import (
+    active_batches,
+    close_chunk,
+    done_books,
+    overdue_chunk,
+    take_chunk,
+)
 from classifier.services.classification.staleness import Fingerprints
 from classifier.services.registry.versions import load_version
 from library.catalogue.models import Book
@@ -31,20 +37,14 @@ from library.catalogue.services import CategoryRetiredError, check_open
 from library.console import Progress
 
 RANKS = 3
-PATIENCE = timedelta(seconds=10)
-"""How long the last chunks are left to who took them, if no chunk took long enough to tell."""
-_WAIT = 0.2  # seconds between two looks at the last chunks
-Help = Callable[[int, int], None]
-"""``call_help(batch_id, chunks)``: tell other workers that there is something to do."""
-
-
-def no_help(batch_id: int, chunks: int) -> None:
-    """Call nobody: the default for services called by one process."""
+MIN_PATIENCE = timedelta(seconds=10)
+"""Time the last chunks are left to the workers that took them, if no chunk took longer so far."""
+_POLL_SECONDS = 0.2  # between two looks at the last chunks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """What a process reads once and classifies all its chunks by."""
+class BatchContext:
+    """Model, loans and settings that a process loads once and classifies all its chunks with."""
 
     version: ModelVersion
     model: TrainedModel
@@ -55,8 +55,8 @@ class Reader:
     fingerprints: Fingerprints
 
     @classmethod
-    def of(cls, *, version: ModelVersion, precision: float) -> Self:
-        """Load a version and the loans of today.
+    def load(cls, *, version: ModelVersion, precision: float) -> Self:
+        """Load a version and today's loans.
 
         Raises
         ------
@@ -64,157 +64,138 @@ class Reader:
             If the version's files are damaged.
         """
         model = load_version(version=version)
-        table, never, known = loans()[0], rejected(), categories_by_key()
+        loan_table, rejections, categories = loans()[0], rejected(), categories_by_key()
         return cls(
             version=version,
             model=model,
-            loans=table,
+            loans=loan_table,
             threshold=model.threshold(precision=precision),
-            rejected=never,
-            current=current_names(model.classes, known=known),
+            rejected=rejections,
+            current=current_names(model.classes, categories=categories),
             fingerprints=Fingerprints.of(
                 version=version,
                 classes=model.classes,
-                known=known,
+                categories=categories,
                 precision=precision,
-                loans=table,
-                rejected=never,
+                loans=loan_table,
+                rejected=rejections,
             ),
         )
 
 
-def work_off(
+def process_batch(
     *,
-    batch: Reclassification,
-    reader: Reader,
+    batch: Batch,
+    context: BatchContext,
     progress: Progress,
     clock: Callable[[], datetime] = timezone.now,
 ) -> None:
-    """Work on a batch until every chunk is done, whoever does it.
-
-    Parameters
-    ----------
-    batch : Reclassification
-    reader : Reader
-    progress : callable
-        Told the sum of the books in chunks that are done.
-    clock : callable
-        Returns the time.
-    """
-    slowest = PATIENCE
+    """Process chunks until all are done, by this worker or another; progress counts books in done chunks."""
+    slowest = MIN_PATIENCE
     while True:
         progress("classifying", done_books(batch=batch), batch.books)
-        chunk = take(batch=batch, now=clock()) or overdue(batch=batch, before=clock() - 2 * slowest)
+        chunk = take_chunk(batch=batch, now=clock()) or overdue_chunk(
+            batch=batch, before=clock() - 2 * slowest
+        )
         if chunk is not None:
             began = clock()
-            do(chunk=chunk, reader=reader, clock=clock)
+            process_chunk(chunk=chunk, context=context, clock=clock)
             slowest = max(slowest, clock() - began)
         elif batch.chunks.filter(done_at=None).exists():
-            Event().wait(_WAIT)
+            Event().wait(_POLL_SECONDS)
         else:
             progress("classifying", batch.books, batch.books)
             return
 
 
-def help_with(*, batch_id: int, clock: Callable[[], datetime] = timezone.now) -> int:
-    """Do chunks that nobody has taken, until there are none; return how many were done.
-
-    Parameters
-    ----------
-    batch_id : int
-        Of a batch that may be over or gone by now.
-    clock : callable
-        Returns the time.
-    """
-    batch = going_on().select_related("model_version").filter(pk=batch_id).first()
+def assist_batch(*, batch_id: int, clock: Callable[[], datetime] = timezone.now) -> int:
+    """Process free chunks of a batch, which may have ended or been deleted; return their number."""
+    batch = active_batches().select_related("model_version").filter(pk=batch_id).first()
     if batch is None or not batch.chunks.filter(taken_at=None).exists():
         return 0
-    reader = Reader.of(version=batch.model_version, precision=batch.precision)
+    context = BatchContext.load(version=batch.model_version, precision=batch.precision)
     done = 0
-    while going_on().filter(pk=batch_id).exists() and (chunk := take(batch=batch, now=clock())):
-        done += do(chunk=chunk, reader=reader, clock=clock)
+    while active_batches().filter(pk=batch_id).exists() and (chunk := take_chunk(batch=batch, now=clock())):
+        done += process_chunk(chunk=chunk, context=context, clock=clock)
     return done
 
 
-def do(*, chunk: Chunk, reader: Reader, clock: Callable[[], datetime] = timezone.now) -> bool:
-    """Classify the books of a chunk and write that down, unless it was done meanwhile or is to be cancelled.
-
-    Parameters
-    ----------
-    chunk : Chunk
-    reader : Reader
-    clock : callable
-        Returns the time.
+def process_chunk(
+    *, chunk: Chunk, context: BatchContext, clock: Callable[[], datetime] = timezone.now
+) -> bool:
+    """Classify the books of a chunk and write the result.
 
     Returns
     -------
     bool
-        Whether it was written.
+        False if nothing was written: another worker was faster, or the run is being cancelled.
 
     Raises
     ------
     ClassifierError
-        If what books are read with is missing.
+        If a library or model that a modality needs is missing.
     """
-    batch = chunk.reclassification
-    proposed = batch.state == Reclassification.State.PROPOSED
+    proposed = chunk.batch.state == Batch.State.PROPOSED
     books = Book.objects.filter(pk__in=chunk.book_ids).order_by("control_number")
     rows = list(book_rows(books, "pk"))
-    part = Catalogue(books=[record for record, _key in rows], loans=reader.loans)
-    read = {key: reader.fingerprints.fingerprint(record) for record, key in rows}
+    records = Catalogue(books=[record for record, _key in rows], loans=context.loans)
+    fingerprints = {key: context.fingerprints.fingerprint(record) for record, key in rows}
     try:
-        # What is only proposed needs no reasons, which take longer than the answers.
-        suggest = reader.model.suggest if proposed else reader.model.explain
-        found = suggest(part, ranks=RANKS, rejected=reader.rejected, current=reader.current)
+        # A proposal needs no evidence, which takes longer to compute than the suggestions.
+        suggest = context.model.suggest if proposed else context.model.explain
+        suggestions = suggest(records, ranks=RANKS, rejected=context.rejected, current=context.current)
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
     while True:
         try:
-            return _write(chunk, reader, found, rows, read, clock)
+            return _write(chunk, context, suggestions, rows, fingerprints, clock)
         except CategoryRetiredError:
-            continue  # given up while this was written: its place is known now, and it is written so
+            continue  # a category was retired in the meantime: the next try writes its replacement
 
 
 def _write(
     chunk: Chunk,
-    reader: Reader,
-    found: Iterable[pipeline.Suggestion],
+    context: BatchContext,
+    suggestions: Iterable[pipeline.Suggestion],
     rows: Sequence[tuple[Any, ...]],
-    read: Mapping[int, str],
+    fingerprints: Mapping[int, str],
     clock: Callable[[], datetime],
 ) -> bool:
-    batch = chunk.reclassification
-    proposed = batch.state == Reclassification.State.PROPOSED
+    batch = chunk.batch
     with transaction.atomic():
-        if not close(chunk=chunk, now=clock()):
+        if not close_chunk(chunk=chunk, now=clock()):
             return False
-        was = changes.locked(books=sorted(read))
-        ids = {record.id: key for record, key in rows if key in was.filed}
-        new = _new_suggestions(batch=batch, found=found, ids=ids, threshold=reader.threshold)
-        if proposed:
-            changes.propose(batch=batch, was=was, rows=new)
+        previous = lock_books(books=sorted(fingerprints))
+        ids = {record.id: key for record, key in rows if key in previous.filed}
+        new = _new_rows(batch=batch, suggestions=suggestions, ids=ids, threshold=context.threshold)
+        if batch.state == Batch.State.PROPOSED:
+            propose_changes(batch=batch, previous=previous, rows=new)
         else:
-            changes.apply(batch=batch, was=was, rows=new, read=read)
+            apply_changes(batch=batch, previous=previous, rows=new, fingerprints=fingerprints)
         check_open(categories={row.category_id for row in new})
-        guesses = sum(row.rank == 1 and row.abstained for row in new)
-        Chunk.objects.filter(pk=chunk.pk).update(suggestions=len(new), abstained=guesses)
+        abstained = sum(row.rank == 1 and row.abstained for row in new)
+        Chunk.objects.filter(pk=chunk.pk).update(suggestions=len(new), abstained=abstained)
     return True
 
 
-def _new_suggestions(
-    *, batch: Reclassification, found: Iterable[pipeline.Suggestion], ids: Mapping[str, int], threshold: float
+def _new_rows(
+    *,
+    batch: Batch,
+    suggestions: Iterable[pipeline.Suggestion],
+    ids: Mapping[str, int],
+    threshold: float,
 ) -> list[Suggestion]:
-    """Return the rows to be, unsaved, by book; what was deleted or given up meanwhile is left out."""
+    """Return unsaved rows by book, without books and categories that have been deleted or retired."""
     categories = categories_by_key()
     rows: list[Suggestion] = []
-    for number, ranked in groupby(found, key=lambda s: s.book):
-        # One that was merged while this was classified is what it became, once.
-        there = {
+    for number, ranked in groupby(suggestions, key=lambda s: s.book):
+        # Categories that were merged in the meantime become one, with the better rank.
+        by_category = {
             categories[s.category].pk: s
             for s in sorted(ranked, key=lambda s: -s.rank)
             if s.category in categories and number in ids
         }
-        known = sorted(there.values(), key=lambda s: s.rank)
+        current = sorted(by_category.values(), key=lambda s: s.rank)
         rows.extend(
             Suggestion(
                 book_id=ids[number],
@@ -222,10 +203,10 @@ def _new_suggestions(
                 category=categories[s.category],
                 probability=s.probability,
                 model_version_id=batch.model_version_id,
-                created_at=batch.made_at,
-                abstained=known[0].probability < threshold,
-                evidence=s.evidence,
+                created_at=batch.created_at,
+                abstained=current[0].probability < threshold,
+                evidence=s.evidence.to_json() if s.evidence else {},
             )
-            for rank, s in enumerate(known, start=1)
+            for rank, s in enumerate(current, start=1)
         )
     return rows

@@ -1,4 +1,4 @@
-"""Finding the books that are possibly misfiled."""
+"""Search for books that are possibly misfiled."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,38 +10,31 @@ from django.db import transaction
 from django.db.models import F
 
 from classifier.models import TRUSTED_SOURCES, Misfiled
-from classifier.pipeline.monitoring.label_errors import Disagreement, Opinions, reasons
+from classifier.pipeline.monitoring.label_errors import LabelIssue, Predictions, explain_issues
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.selectors.records import all_books, book_rows, categories_by_key
-from classifier.services.classification.chunk_worker import Reader
-from classifier.services.classification.chunks import LARGEST
-from classifier.services.runs.pace import MISFILED
+from classifier.services.classification.batches.lifecycle import MAX_CHUNK
+from classifier.services.classification.chunk_worker import BatchContext
+from classifier.services.runs.phases import FINDING_MISFILES
 from library.catalogue.selectors.books import book_ids
 from library.console import Progress, no_progress
 
-MOST = 1000
-"""Books listed at most, the surest: more than anybody looks through before the next version."""
-_FOUND = ["filed_probability", "category", "probability", "evidence", "model_version", "found_at"]
+MAX_LISTED = 1000
+"""Books, the most confident predictions first: more than anybody reviews before the next version."""
+_UPDATED = ["filed_probability", "category", "probability", "evidence", "model_version", "found_at"]
 
 
-def find_misfiled(*, reader: Reader, now: datetime, progress: Progress = no_progress) -> int:
-    """List the books that a person or an import filed and a version would file elsewhere.
+def find_misfiled(*, context: BatchContext, now: datetime, progress: Progress = no_progress) -> int:
+    """List the books that a person or an import filed and the version would file elsewhere.
 
-    What was listed before and is no longer so is taken off, what a person said to be right stays that.
-
-    Parameters
-    ----------
-    reader : Reader
-        By whose version.
-    now : datetime
-    progress : callable
+    Books that no longer qualify leave the list; books that a person confirmed stay confirmed.
 
     Returns
     -------
     int
-        How many books are listed.
+        Number of books listed.
     """
-    progress(MISFILED, 0, 2)
+    progress(FINDING_MISFILES, 0, 2)
     settled = all_books().filter(category_source__in=TRUSTED_SOURCES)
     dismissed = set(
         Misfiled.objects.exclude(dismissed_at=None)
@@ -49,9 +42,11 @@ def find_misfiled(*, reader: Reader, now: datetime, progress: Progress = no_prog
         .values_list("book__control_number", flat=True)
     )
     records = (record for (record,) in book_rows(settled) if record.id not in dismissed)
-    found = nlargest(MOST, _disagreements(reader, records), key=lambda one: (one.probability, one.book))
-    progress(MISFILED, 1, 2)
-    rows = list(_rows(reader, found, now=now))
+    issues = nlargest(
+        MAX_LISTED, _label_issues(context, records), key=lambda issue: (issue.probability, issue.book)
+    )
+    progress(FINDING_MISFILES, 1, 2)
+    rows = list(_rows(context, issues, now=now))
     with transaction.atomic():
         listed = Misfiled.objects.filter(dismissed_at=None)
         listed.exclude(book__in=[row.book_id for row in rows]).delete()
@@ -60,39 +55,41 @@ def find_misfiled(*, reader: Reader, now: datetime, progress: Progress = no_prog
             rows,
             update_conflicts=True,
             unique_fields=["book", "filed"],
-            update_fields=_FOUND,
+            update_fields=_UPDATED,
             batch_size=500,
         )
-    progress(MISFILED, 2, 2)
+    progress(FINDING_MISFILES, 2, 2)
     return len(rows)
 
 
-def _disagreements(reader: Reader, records: Iterator[BookRecord]) -> Iterator[Disagreement]:
-    opinions, sure = Opinions(reader.model), settings.MISFILED_PROBABILITY
-    while some := list(islice(records, LARGEST)):
-        yield from opinions.disagreements(Catalogue(books=some, loans=reader.loans), sure=sure)
+def _label_issues(context: BatchContext, records: Iterator[BookRecord]) -> Iterator[LabelIssue]:
+    predictions, threshold = Predictions(context.model), settings.MISFILED_PROBABILITY
+    while books := list(islice(records, MAX_CHUNK)):
+        yield from predictions.label_issues(
+            Catalogue(books=books, loans=context.loans), min_confidence=threshold
+        )
 
 
-def _rows(reader: Reader, found: list[Disagreement], *, now: datetime) -> Iterator[Misfiled]:
-    numbers = [one.book for one in found]
+def _rows(context: BatchContext, issues: list[LabelIssue], *, now: datetime) -> Iterator[Misfiled]:
+    numbers = [issue.book for issue in issues]
     keys = book_ids(control_numbers=numbers)
     categories = categories_by_key()
     books = all_books().filter(control_number__in=numbers)
-    part = Catalogue(books=[record for (record,) in book_rows(books)], loans=reader.loans)
-    there = {record.id for record in part.books}
-    still = [one for one in found if one.book in there]
-    for one, reason in reasons(reader.model, part, still):
-        # Both may have become one since the version learned.
-        if categories.get(one.category, None) != categories.get(one.filed) and {
-            one.category, one.filed
+    records = Catalogue(books=[record for (record,) in book_rows(books)], loans=context.loans)
+    existing = {record.id for record in records.books}
+    current = [issue for issue in issues if issue.book in existing]
+    for issue, evidence in explain_issues(context.model, records, current):
+        # The two categories may have been merged since the version was trained.
+        if categories.get(issue.category) != categories.get(issue.filed) and {
+            issue.category, issue.filed
         } <= categories.keys():  # fmt: skip
             yield Misfiled(
-                book_id=keys[one.book],
-                filed=categories[one.filed],
-                filed_probability=one.filed_probability,
-                category=categories[one.category],
-                probability=one.probability,
-                evidence=reason,
-                model_version=reader.version,
+                book_id=keys[issue.book],
+                filed=categories[issue.filed],
+                filed_probability=issue.filed_probability,
+                category=categories[issue.category],
+                probability=issue.probability,
+                evidence=evidence.to_json(),
+                model_version=context.version,
                 found_at=now,
             )

@@ -1,4 +1,4 @@
-"""What recommendations would have been worth to this library's borrowers."""
+"""Backtest of recommendations on this library's own loans."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,39 +9,38 @@ from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.recommender.backtest import backtest
 from classifier.selectors.records import all_books, catalogue
 from classifier.services.configuration import library_config
-from classifier.services.recommendation.links import what_is_in
+from classifier.services.recommendation.links import content_features
 from library.console import Progress, no_progress
 
 
 def evaluate_recommender(
     *, share: float = 0.8, n: int = 10, settings: Sequence[str] = (), progress: Progress = no_progress
 ) -> dict[str, Any]:
-    """Learn from the first loans of the library and look at the others; nothing is written.
+    """Learn from the earlier loans of the library and test on the later ones; nothing is written.
 
-    Themes come from the active version, which learned from all loans; it is asked about the books without
-    any, so what it knows of the later ones is no more than what they taught it of words and covers.
+    Themes come from the active version, which was trained with all loans. It encodes books without loans, so
+    the later loans affect it only through what they taught it about words and covers.
 
     Parameters
     ----------
-    share : float
-        Of the loans, by time, that is learned from: above 0 and below 1.
-    n : int
-        Titles a list, 1 or more.
-    settings : sequence of str
+    share
+        Fraction of the loans, by time, to learn from: between 0 and 1 exclusive.
+    n
+        Titles per list, 1 or more.
+    settings
         ``recommend.name=value``.
-    progress : callable
 
     Returns
     -------
     dict
-        What `classifier.pipeline.recommender.backtest.backtest` gives, ``until`` as a day.
+        See `classifier.pipeline.recommender.backtest.backtest`; ``until`` is an ISO date.
 
     Raises
     ------
     SettingError
-        If a setting, the share or the number cannot be.
+        If a setting, the share or `n` is invalid.
     ClassifierError
-        If there are too few loans to look back at.
+        If there are too few loans.
     """
     if not 0 < share < 1:
         raise SettingError(f"The share is {share:g}; it must be above 0 and below 1.", share=str(share))
@@ -50,10 +49,10 @@ def evaluate_recommender(
     library = catalogue(all_books())
     try:
         config = library_config(settings)
-        found = backtest(
+        result = backtest(
             library.loans,
             book_ids=[book.id for book in library.books],
-            content=what_is_in(library, config=config, progress=progress) if library.books else {},
+            content=content_features(library, config=config, progress=progress) if library.books else {},
             authors=[book.authors for book in library.books],
             titles=[book.title for book in library.books],
             settings=config.recommend,
@@ -63,4 +62,4 @@ def evaluate_recommender(
         )
     except PipelineError as error:
         raise ClassifierError(error.message, **error.extra) from error
-    return found | {"n": n, "until": datetime.fromtimestamp(found["until"], UTC).date().isoformat()}
+    return result | {"n": n, "until": datetime.fromtimestamp(result["until"], UTC).date().isoformat()}

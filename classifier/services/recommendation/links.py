@@ -1,4 +1,4 @@
-"""Which titles follow which and which are alike, learned and kept."""
+"""Neighbours of titles: which follow which, and which are similar; learned and stored."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -9,39 +9,35 @@ import numpy as np
 from django.db import transaction
 
 from classifier.errors import ClassifierError
-from classifier.models import TitleLinks
+from classifier.models import ItemNeighbours
 from classifier.pipeline.config import Config
 from classifier.pipeline.features.modalities.cover import CoverModality
 from classifier.pipeline.features.modalities.text import TextModality
-from classifier.pipeline.recommender.item_links import Links
+from classifier.pipeline.recommender.item_links import ItemLinks
 from classifier.pipeline.recommender.item_regression import Content
 from classifier.pipeline.recommender.recommender import Recommender
-from classifier.pipeline.recommender.reranking import packed
+from classifier.pipeline.recommender.reranking import pack_links
 from classifier.pipeline.records import Catalogue, Float32, Int64, LoanTable
 from classifier.services.feature_cache import feature_cache
 from classifier.services.recommendation.listings import refresh_listings
 from classifier.services.registry.promotion import active_version
 from classifier.services.registry.versions import load_version
-from classifier.services.runs.pace import LINKING
+from classifier.services.runs.phases import LINKING
 from library.catalogue.models import Book
 from library.console import Progress, no_progress
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 
-_BATCH = 2000  # books that the model looks at together
+_BATCH = 2000  # books encoded together
 
 
-def what_is_in(library: Catalogue, *, config: Config, progress: Progress = no_progress) -> dict[str, Content]:
-    """Return what is in books, a row each, by source: their words, their covers, and their theme.
+def content_features(
+    library: Catalogue, *, config: Config, progress: Progress = no_progress
+) -> dict[str, Content]:
+    """Return the content of books by source, one row per book: ``text``, ``cover`` and ``theme``.
 
-    The theme is how the active version encodes a book of whose loans it is told nothing: they speak for
-    themselves, and a title that nobody has borrowed is seen as all others are. A library without covers has
-    none, one without a version that can be loaded has no themes.
-
-    Parameters
-    ----------
-    library : Catalogue
-    config : Config
-    progress : callable
+    The theme is the active version's encoding of a book without its loans: loans are a source of their own,
+    and a title that nobody has borrowed is encoded like all others. Without covers there is no ``cover``,
+    and without a version that loads there is no ``theme``.
 
     Returns
     -------
@@ -53,22 +49,22 @@ def what_is_in(library: Catalogue, *, config: Config, progress: Progress = no_pr
     text.cache = cover.cache = cache
     rng = np.random.default_rng(0)
     progress("reading books", 0, 1)
-    found: dict[str, Content] = {"text": text.fit_block(library, rng=rng).values}
+    content: dict[str, Content] = {"text": text.fit_block(library, rng=rng).values}
     if any(book.cover for book in library.books):
         block = cover.fit_block(library, rng=rng)
-        found["cover"] = block.values.reshape(len(library.books), -1) * block.present[:, None]
+        content["cover"] = block.values.reshape(len(library.books), -1) * block.present[:, None]
     progress("reading books", 1, 1)
     themes = _themes(library, progress)
-    return found if themes is None else found | {"theme": themes}
+    return content if themes is None else content | {"theme": themes}
 
 
 def _themes(library: Catalogue, progress: Progress) -> Float32 | None:
-    """Return books as the active version encodes them, (n_books, d); None without one."""
+    """Return the encodings of books by the active version, (n_books, d); None without one."""
     if not library.books:
         return None
     try:
         model = load_version(version=active_version())
-    except ClassifierError:  # none is active, or whoever classifies raises the alarm
+    except ClassifierError:  # none is active, or classification raises the alert
         return None
     codes: list[Float32] = []
     for start in range(0, len(library.books), _BATCH):
@@ -83,62 +79,60 @@ def _themes(library: Catalogue, progress: Progress) -> Float32 | None:
 def save_links(
     *, recommender: Recommender, keys: Mapping[str, int], now: datetime, progress: Progress = no_progress
 ) -> dict[int, int]:
-    """Keep the links of titles, and bring the lists for nobody in particular up to date with them.
+    """Store the neighbours of titles, and update the public lists, which depend on them.
 
-    Rows that stay as they were are not written.
+    Unchanged rows are not written.
 
     Parameters
     ----------
-    recommender : Recommender
+    recommender
         Fitted.
-    keys : mapping of str to int
-        The primary keys of books by control number.
-    now : datetime
-    progress : callable
+    keys
+        Primary keys of books by control number.
 
     Returns
     -------
     dict
-        By primary key, the digest of the title's row; titles that are gone, or have no links, are not there.
+        Digest of each title's row by primary key; deleted titles and those without neighbours are missing.
     """
-    there = list(Book.objects.values_list("pk", flat=True).iterator())
+    existing = list(Book.objects.values_list("pk", flat=True).iterator())
     pks = np.array([keys.get(book, -1) for book in recommender.book_ids], np.int64)
-    pks[~np.isin(pks, there)] = -1
-    before = dict(TitleLinks.objects.values_list("book", "digest").iterator())
+    pks[~np.isin(pks, existing)] = -1
+    before = dict(ItemNeighbours.objects.values_list("book", "digest").iterator())
     digests: dict[int, int] = {}
     progress(LINKING, 0, 1)
-    for some in batches(_rows(recommender, pks), KEYS_A_QUERY // 4):
-        digests.update((row.book_id, row.digest) for row in some)
-        TitleLinks.objects.bulk_create(
-            [row for row in some if before.get(row.book_id) != row.digest],
+    for rows in batches(_rows(recommender, pks), KEYS_PER_QUERY // 4):
+        digests.update((row.book_id, row.digest) for row in rows)
+        ItemNeighbours.objects.bulk_create(
+            [row for row in rows if before.get(row.book_id) != row.digest],
             update_conflicts=True,
             unique_fields=["book"],
-            update_fields=["following", "alike", "digest"],
+            update_fields=["following", "similar", "digest"],
         )
-    for gone in batches(sorted(before.keys() - digests.keys()), KEYS_A_QUERY):
-        TitleLinks.objects.filter(pk__in=gone).delete()
+    for gone in batches(sorted(before.keys() - digests.keys()), KEYS_PER_QUERY):
+        ItemNeighbours.objects.filter(pk__in=gone).delete()
     progress(LINKING, 1, 1)
     refresh_listings(now=now, progress=progress)
     return digests
 
 
-def _rows(recommender: Recommender, pks: Int64) -> Iterator[TitleLinks]:
-    """Yield the rows of the titles that have links and are still there: of others the primary key is -1."""
+def _rows(recommender: Recommender, pks: Int64) -> Iterator[ItemNeighbours]:
+    """Yield the rows of the titles that exist (primary key not -1) and have neighbours."""
     for title, pk in enumerate(pks.tolist()):
-        following, alike = (
-            _packed(links, title, pks) for links in (recommender.following_, recommender.alike_)
+        following, similar = (
+            _packed(links, title, pks) for links in (recommender.next_titles_, recommender.similar_titles_)
         )
-        if pk >= 0 and (following or alike):
-            digest = blake2b(following + b"|" + alike, digest_size=8).digest()
-            yield TitleLinks(
+        if pk >= 0 and (following or similar):
+            digest = blake2b(following + b"|" + similar, digest_size=8).digest()
+            yield ItemNeighbours(
                 book_id=pk,
                 following=following,
-                alike=alike,
+                similar=similar,
                 digest=int.from_bytes(digest, "big", signed=True),
             )
 
 
-def _packed(links: Links, title: int, pks: Int64) -> bytes:
+def _packed(links: ItemLinks, title: int, pks: Int64) -> bytes:
     _owner, other, parts = links.of(np.array([title]))
-    there = pks[other] >= 0
-    return packed(other=pks[other[there]], parts=parts[there])
+    exists = pks[other] >= 0
+    return pack_links(other=pks[other[exists]], parts=parts[exists])

@@ -1,93 +1,96 @@
-"""Whether a candidate may take over by itself, and why: each reason in words."""
+"""Quality check of a candidate: may it become active without a person, with the reasons."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
-from classifier.messages import Sentence, sentence
+from classifier.messages import Message, message
 
 SIGNIFICANT = 0.05
-"""A difference that chance brings less often than this is called one."""
+"""Largest p-value of a difference that counts as significant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether the gate is passed, and for which reasons."""
+    """Outcome of the quality check, with its reasons."""
 
     passed: bool
-    reasons: list[Sentence]
+    reasons: list[Message]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what a version's row keeps."""
+        """Return the verdict as `ModelVersion.verdict` stores it."""
         return {"passed": self.passed, "reasons": self.reasons}
 
 
 def first_version() -> Verdict:
-    """Pass what there is nothing to compare with."""
-    return Verdict(passed=True, reasons=[sentence(_("It is the first version."))])
+    """Pass the first version, which can be compared with nothing."""
+    return Verdict(passed=True, reasons=[message(_("This is the first version."))])
 
 
 def unloadable(*, active: str, error: str) -> Verdict:
-    """Pass what can be loaded where the active version cannot."""
-    words = _("The active version %(active)s cannot be loaded, so any that can be is better. %(error)s")
-    return Verdict(passed=True, reasons=[sentence(words, active=active, error=error)])
+    """Pass a version that loads if the active one does not."""
+    text = _(
+        "The active version %(active)s cannot be loaded, so any version that loads is an "
+        "improvement. %(error)s"
+    )
+    return Verdict(passed=True, reasons=[message(text, active=active, error=error)])
 
 
 def incomparable(*, active: str, error: str) -> Verdict:
-    """Let a person decide where nothing can be told."""
-    words = _("It cannot be compared with %(active)s, so a person has to decide. %(error)s")
-    return Verdict(passed=False, reasons=[sentence(words, active=active, error=error)])
+    """Leave the decision to a person if the versions cannot be compared."""
+    text = _("This version cannot be compared with %(active)s, so you have to decide. %(error)s")
+    return Verdict(passed=False, reasons=[message(text, active=active, error=error)])
 
 
-def judge(*, comparison: dict[str, Any], active: str, tolerance: float) -> Verdict:
-    """Judge a candidate by its comparison with the active version.
+def check(*, comparison: dict[str, Any], active: str, tolerance: float) -> Verdict:
+    """Check a candidate by its comparison with the active version.
 
     Parameters
     ----------
-    comparison : dict
-        See `classifier.pipeline.training.challenger.contest`.
-    active : str
+    comparison
+        See `classifier.pipeline.training.challenger.compare_challenger`.
+    active
         Name of the active version.
-    tolerance : float
+    tolerance
         How much lower the candidate's macro-F1 may be.
     """
-    now, before = (comparison[who]["macro_f1"] for who in ("candidate", "active"))
-    no_worse = now >= before - tolerance - 1e-9  # a difference of just the tolerance is within it
+    now, before = (comparison[version]["macro_f1"] for version in ("candidate", "active"))
+    no_worse = now >= before - tolerance - 1e-9  # a difference of exactly the tolerance is within it
     score = (
         _(
-            "Macro-F1 is %(now)s, against %(before)s of %(active)s on the same %(books)s books that neither "
-            "has learned from: no worse than by the tolerance of %(tolerance)s."
+            "Macro-F1 is %(now)s, compared with %(before)s for %(active)s on the same %(books)s "
+            "test books new to both: within the tolerance of %(tolerance)s."
         )
         if no_worse
         else _(
-            "Macro-F1 is %(now)s, against %(before)s of %(active)s on the same %(books)s books that neither "
-            "has learned from: worse by more than the tolerance of %(tolerance)s."
+            "Macro-F1 is %(now)s, compared with %(before)s for %(active)s on the same %(books)s "
+            "test books new to both: lower by more than the tolerance of %(tolerance)s."
         )
     )
     reasons = [
-        sentence(
+        message(
             score, now=f"{now:.3f}", before=f"{before:.3f}", active=active, books=comparison["books"],
             tolerance=f"{tolerance:g}",
         ),
-        luck(comparison["mcnemar"]),
+        significance_message(comparison["mcnemar"]),
     ]  # fmt: skip
     if lost := comparison["lost"]:
-        words = _("It never answers with %(categories)s, which %(active)s gets right.")
-        reasons.append(sentence(words, categories=", ".join(lost), active=active))
+        text = _("This version never predicts %(categories)s, which %(active)s predicts correctly.")
+        reasons.append(message(text, categories=", ".join(lost), active=active))
     else:
-        words = _("No category is lost: it answers with every one that %(active)s gets right.")
-        reasons.append(sentence(words, active=active))
+        text = _("No category is lost: this version predicts every category that %(active)s gets right.")
+        reasons.append(message(text, active=active))
     return Verdict(passed=no_worse and not lost, reasons=reasons)
 
 
-def luck(mcnemar: dict[str, float]) -> Sentence:
-    """Return the outcome of McNemar's test in words."""
+def significance_message(mcnemar: dict[str, float]) -> Message:
+    """Return a message about the outcome of McNemar's test."""
     if not mcnemar["won"] + mcnemar["lost"]:
-        return sentence(_("Both are right on the same books."))
-    words = (
-        _("Better on %(won)s books, worse on %(lost)s: more than chance would bring.")
+        return message(_("Both versions are right on the same books."))
+    text = (
+        _("Better on %(won)s, worse on %(lost)s — a significant difference.")
         if mcnemar["p_value"] < SIGNIFICANT
-        else _("Better on %(won)s books, worse on %(lost)s: no more than chance would bring.")
+        else _("Better on %(won)s, worse on %(lost)s — not a significant difference.")
     )
-    return sentence(words, won=mcnemar["won"], lost=mcnemar["lost"])
+    return message(text, won=mcnemar["won"], lost=mcnemar["lost"])

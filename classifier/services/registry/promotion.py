@@ -1,11 +1,11 @@
-"""Which version classifies: promoted, rolled back, pinned.
+"""Promotion, rollback and pinning of model versions.
 
-Each is one transaction on a handful of rows, taken with all of them locked, so that two at once, or one
-beside the pruning, come one after the other. Processes read the row each time they classify.
+Each is one transaction that locks all versions, a handful of rows, so concurrent ones, and pruning, run one
+after the other. Processes read the active version each time they classify.
 
-A promotion remembers what it replaced; a rollback goes there and remembers nothing. So a second rollback goes
-one further back, to what that one had replaced. Versions that were promoted by turns are each other's
-predecessor, and rolling back goes to and fro between them.
+A promotion records the version that it replaced; a rollback returns to it and records nothing. A second
+rollback therefore goes one version further back. Versions that were promoted by turns are each other's
+predecessors, and rollbacks alternate between them.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from classifier.errors import DamagedModelError, NoModelError, PromotionRefusedError
-from classifier.models import Alarm, ModelVersion
-from classifier.services.registry.alarms import clear_alarms
+from classifier.models import Alert, ModelVersion
+from classifier.services.registry.alerts import clear_alerts
 from classifier.services.registry.storage import check_files
 
 State = ModelVersion.State
@@ -36,105 +36,92 @@ def active_version() -> ModelVersion:
         return version
     if candidate := ModelVersion.objects.filter(pruned_at=None).first():
         raise NoModelError(
-            _("No version of the model is active. Promote one: manage.py promote %s") % candidate.name
+            _("No model version is active. Promote one: manage.py promote_model %s") % candidate.name
         )
-    raise NoModelError(_("There is no trained model yet. Train one first: manage.py train"))
+    raise NoModelError(_("No trained model is available. Train one first: manage.py train"))
 
 
 def promote(*, version: ModelVersion, now: datetime) -> ModelVersion:
-    """Make a version the one that classifies; promoting the active one changes nothing.
+    """Make a version the active one and return it; promoting the active version changes nothing.
 
-    Parameters
-    ----------
-    version : ModelVersion
-        One whose files are there. A person may promote what did not pass the gate.
-    now : datetime
-
-    Returns
-    -------
-    ModelVersion
-        As it is then.
+    A version that did not pass the quality check may be promoted.
 
     Raises
     ------
     PromotionRefusedError
-        If the setting ``PROMOTION`` is ``never``, or the version's files were deleted by the rule.
+        If the setting ``PROMOTION`` is ``never``, or the version's files were pruned.
+    NoModelError
+        If the version no longer exists.
     DamagedModelError
-        If its files are missing or altered; what was active stays it.
+        If its files are missing or altered; the active version stays.
     """
     if settings.PROMOTION == "never":
-        raise PromotionRefusedError(
-            _("This installation keeps the version it has: the setting PROMOTION is “never”.")
-        )
+        raise PromotionRefusedError(_("PROMOTION is set to “never”, so versions cannot be promoted."))
     with transaction.atomic():
         rows = _locked()
         chosen = rows.get(version.pk)
         if chosen is None:
-            raise NoModelError(_("There is no model version %s any more.") % version.name)
+            raise NoModelError(_("Model version %s no longer exists.") % version.name)
         if chosen.active:
             return chosen
         if chosen.pruned_at:
             raise PromotionRefusedError(
-                _("The files of %(version)s were deleted on %(day)s. Choose another, or train again.")
+                _("The files of %(version)s were deleted on %(day)s. Choose another version, or train again.")
                 % {"version": chosen.name, "day": f"{chosen.pruned_at:%Y-%m-%d}"}
             )
         check_files(version=chosen)
         active = _active(rows)
         chosen.previous = active
-        return _hand_over(active, chosen, now)
+        return _activate(active, chosen, now)
 
 
 def rollback(*, now: datetime) -> ModelVersion:
-    """Make the version active again that the active one replaced; where its files are gone, the one before.
+    """Activate the version that the active one replaced, and return it.
 
-    Allowed whatever the setting ``PROMOTION`` says.
-
-    Returns
-    -------
-    ModelVersion
-        The one that is active now.
+    A version without usable files is skipped for the one before it. Allowed with any setting of
+    ``PROMOTION``.
 
     Raises
     ------
     NoModelError
-        If nothing is active, or there is nothing to go back to.
+        If no version is active, or there is none to return to.
     """
     with transaction.atomic():
         rows = _locked()
         active = _active(rows)
         if active is None:
             raise NoModelError(_("No version is active, so there is nothing to roll back."))
-        for earlier in _before(active, rows):
+        for earlier in _predecessors(active, rows):
             try:
                 check_files(version=earlier)
             except DamagedModelError:
                 continue
-            return _hand_over(active, earlier, now)
+            return _activate(active, earlier, now)
         raise NoModelError(
-            _("There is no version before %s whose files are still there.") % active.name, version=active.name
+            _("Cannot roll back: no version before %s has usable files.") % active.name, version=active.name
         )
 
 
 @transaction.atomic
 def pin(*, version: ModelVersion, pinned: bool) -> ModelVersion:
-    """Keep a version's files for ever, or leave them to the rule again.
+    """Exempt a version's files from pruning, or no longer.
 
     Raises
     ------
     PromotionRefusedError
-        If its files were deleted already.
+        If its files have been deleted.
     """
     chosen = _locked()[version.pk]
     if chosen.pruned_at:
-        raise PromotionRefusedError(_("The files of %s were deleted already.") % chosen.name)
+        raise PromotionRefusedError(_("The files of %s have already been deleted.") % chosen.name)
     chosen.pinned = pinned
     chosen.save(update_fields=["pinned"])
     return chosen
 
 
 def earlier_versions(*, version: ModelVersion) -> list[ModelVersion]:
-    """Return the versions that a rollback from this one would try, in that order."""
-    return list(_before(version, {row.pk: row for row in ModelVersion.objects.all()}))
+    """Return the versions that a rollback from this one would try, in order."""
+    return list(_predecessors(version, {row.pk: row for row in ModelVersion.objects.all()}))
 
 
 def _locked() -> dict[int, ModelVersion]:
@@ -145,7 +132,7 @@ def _active(rows: dict[int, ModelVersion]) -> ModelVersion | None:
     return next((row for row in rows.values() if row.active), None)
 
 
-def _before(version: ModelVersion, rows: dict[int, ModelVersion]) -> Iterator[ModelVersion]:
+def _predecessors(version: ModelVersion, rows: dict[int, ModelVersion]) -> Iterator[ModelVersion]:
     seen = {version.pk}
     pk = version.previous_id
     while pk is not None and pk not in seen:
@@ -156,11 +143,11 @@ def _before(version: ModelVersion, rows: dict[int, ModelVersion]) -> Iterator[Mo
         pk = row.previous_id
 
 
-def _hand_over(active: ModelVersion | None, to: ModelVersion, now: datetime) -> ModelVersion:
+def _activate(active: ModelVersion | None, to: ModelVersion, now: datetime) -> ModelVersion:
     if active is not None:
         active.state = State.RETIRED
         active.save(update_fields=["state"])
     to.state, to.activated_at = State.ACTIVE, now
     to.save(update_fields=["state", "activated_at", "previous"])
-    clear_alarms(kind=Alarm.Kind.MODEL, now=now)  # its files have just been read
+    clear_alerts(kind=Alert.Kind.MODEL, now=now)  # its files have just been checked
     return to

@@ -1,4 +1,4 @@
-"""Old versions: their files are deleted by a rule, their rows and figures stay."""
+"""Pruning of old versions: their files are deleted, their rows and metrics stay."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,44 +7,43 @@ from django.conf import settings
 from django.db import transaction
 
 from classifier.models import ModelVersion
-from classifier.services.registry.storage import remove_files, tidy
+from classifier.services.registry.storage import clean_up, remove_files
 
 
-def to_prune(*, versions: Sequence[ModelVersion], keep: int) -> list[ModelVersion]:
+def prunable(*, versions: Sequence[ModelVersion], keep: int) -> list[ModelVersion]:
     """Return the versions whose files may be deleted.
 
-    Never the active one, what it replaced, or a pinned one; of the others the newest `keep` stay.
+    The active version, the one it replaced and pinned ones are kept; of the others the newest `keep`.
 
     Parameters
     ----------
-    versions : sequence of ModelVersion
+    versions
         All of them.
-    keep : int
+    keep
         0 or more.
     """
     active = next((version for version in versions if version.active), None)
-    kept = {active.pk, active.previous_id} if active else set()
-    others = [v for v in versions if not (v.pinned or v.pruned_at or v.pk in kept)]
+    protected = {active.pk, active.previous_id} if active else set()
+    others = [v for v in versions if not (v.pinned or v.pruned_at or v.pk in protected)]
     others.sort(key=lambda version: (version.created_at, version.pk), reverse=True)
     return others[keep:]
 
 
 def prune(*, now: datetime, keep: int | None = None) -> list[str]:
-    """Delete the files of old versions, and what lies about for nothing.
+    """Delete the files of old versions, and leftovers of killed processes.
 
-    The rows are marked first, so that nobody promotes them any more. A directory that a process is just
-    reading is left, and goes the next time.
+    The rows are marked first, so that such a version can no longer be promoted. A directory that a process is
+    reading stays until the next time.
 
     Parameters
     ----------
-    now : datetime
-    keep : int, optional
-        See `to_prune`; left out, the setting ``VERSIONS_KEPT``.
+    keep
+        See `prunable`; None for the setting ``MODEL_VERSIONS_TO_KEEP``.
 
     Returns
     -------
     list of str
-        The versions that were marked.
+        Names of the versions that were marked.
 
     Raises
     ------
@@ -53,9 +52,9 @@ def prune(*, now: datetime, keep: int | None = None) -> list[str]:
     """
     with transaction.atomic():
         versions = list(ModelVersion.objects.select_for_update().order_by("pk"))
-        old = to_prune(versions=versions, keep=settings.VERSIONS_KEPT if keep is None else keep)
+        old = prunable(versions=versions, keep=settings.MODEL_VERSIONS_TO_KEEP if keep is None else keep)
         ModelVersion.objects.filter(pk__in=[version.pk for version in old]).update(pruned_at=now)
     for version in old:
         remove_files(name=version.name)
-    tidy()
+    clean_up()
     return [version.name for version in old]

@@ -1,4 +1,4 @@
-"""The directories of the models: where they are, whether they are whole, and what lies there for nothing.
+"""Directories of the model versions: location, integrity check, and clean-up.
 
 No torch and no numpy here: the admin promotes and rolls back in a web process.
 """
@@ -30,25 +30,24 @@ from classifier.pipeline.storage.sealed_directory import (
 logger = logging.getLogger(__name__)
 
 ORPHAN_DAYS = 7
-"""How long a directory without a row is kept: after an older copy of the database was restored, there is time
-to restore a newer one."""
-_OURS = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # what else lies there, people have put there
+"""Kept without a row: after an old backup of the database was restored, a newer one may follow."""
+_OURS = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # anything else was put there by a person
 _ORPHAN = "without-a-row"
-"""A file in an orphan directory; its time says since when it is one."""
+"""A file in an orphan directory, as old as the first clean-up that saw no row."""
 
 
 def folder_of(*, name: str) -> Path:
-    """Return where a version's files are."""
+    """Return the directory of a version's files."""
     return Path(settings.MODELS_DIR) / name
 
 
 def check_files(*, version: ModelVersion) -> None:
-    """Make sure that a version's files are there, of this release's format, and unaltered to the byte.
+    """Check that a version's files exist, have this release's format, and are unaltered to the byte.
 
     Raises
     ------
     DamagedModelError
-        With the file at fault.
+        With the damaged file.
     """
     try:
         read_folder(folder_of(name=version.name))
@@ -59,39 +58,39 @@ def check_files(*, version: ModelVersion) -> None:
 
 
 def remove_files(*, name: str) -> bool:
-    """Delete a version's directory unless a process is just reading it; return whether it is gone."""
+    """Delete a version's directory unless a process is reading it; return whether it was deleted."""
     try:
         return remove_folder(folder_of(name=name))
     except OSError as error:
-        # Its files are no more than a nuisance, and the next time may find the disk in order.
+        # Leftover files do no harm, and the next clean-up may succeed.
         logger.warning("%s could not be deleted: %s", folder_of(name=name), error)
         return False
 
 
 @contextmanager
 def confirmed(*, name: str) -> Iterator[None]:
-    """Hold on to a version's new directory while the block writes down what it is; let go of it then.
+    """Lock a version's new directory while the block creates the row; confirm it afterwards.
 
     Raises
     ------
     OSError
-        If the directory is not there.
+        If the directory does not exist.
     """
     try:
         with locked(folder_of(name=name), fcntl.LOCK_SH):
             yield
     except BaseException:
-        settle(name=name)
+        resolve_unconfirmed(name=name)
         raise
-    with suppress(OSError):  # the version is kept all the same, and `tidy` comes here again
+    with suppress(OSError):  # the version is kept all the same, and `clean_up` confirms it later
         confirm_folder(folder_of(name=name))
 
 
-def settle(*, name: str) -> None:
-    """Decide about a directory whose maker did not come to the end: it stays if its version was kept.
+def resolve_unconfirmed(*, name: str) -> None:
+    """Keep or delete a directory whose training was interrupted: it stays if its version was committed.
 
-    The maker itself cannot know: the answer to a commit is lost with the connection. The database does: what
-    became active, or is the work of a run that has succeeded, was committed.
+    The training process cannot know: the response to a commit is lost with the connection. The database
+    does: a version that became active, or belongs to a run that has succeeded, was committed.
     """
     folder = folder_of(name=name)
     try:
@@ -104,17 +103,17 @@ def settle(*, name: str) -> None:
                 confirm_folder(folder)
                 return
     except BlockingIOError:
-        return  # its maker is at it, or somebody reads it: the next time
+        return  # a process is writing or reading it: the next time
     except FileNotFoundError:
         return
     remove_files(name=name)
 
 
-def tidy() -> None:
-    """Delete what killed processes left half written, half kept or half deleted, and what no row knows.
+def clean_up() -> None:
+    """Delete directories that killed processes left unfinished, and those without a row.
 
-    What another process is just writing or reading is locked by it, and left alone. A directory without a
-    row that was kept once is given `ORPHAN_DAYS`; one that is not named like a version is left for ever.
+    A directory that another process is writing or reading is locked and stays. A complete version without a
+    row is deleted after `ORPHAN_DAYS`; a directory that is not named like a version is never deleted.
 
     Raises
     ------
@@ -128,7 +127,7 @@ def tidy() -> None:
         if folder.name.startswith((UNFINISHED, DOOMED)) or folder.name in pruned:
             remove_folder(folder)
         elif (folder / UNCONFIRMED).is_file():
-            settle(name=folder.name)
+            resolve_unconfirmed(name=folder.name)
         elif folder.name in kept:
             (folder / _ORPHAN).unlink(missing_ok=True)
         elif _OURS.fullmatch(folder.name) and (folder / MANIFEST).is_file():

@@ -1,4 +1,4 @@
-"""Versions of the model: kept for ever as they were trained, one of them active."""
+"""Model versions: stored after training, loaded to classify."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,40 +13,40 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from classifier.errors import ClassifierError, DamagedModelError, NoModelError
-from classifier.messages import sentence
-from classifier.models import Alarm, ModelVersion, Run
+from classifier.messages import message
+from classifier.models import Alert, ModelVersion, Run
 from classifier.pipeline.errors import PipelineError
 from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.storage.artifact import load_model, save_model
-from classifier.pipeline.training.train import Training
+from classifier.pipeline.training.train import TrainingResult
 from classifier.services.feature_cache import feature_cache
-from classifier.services.registry.alarms import clear_alarms, raise_alarm
+from classifier.services.registry.alerts import clear_alerts, raise_alert
 from classifier.services.registry.promotion import active_version, earlier_versions
-from classifier.services.registry.storage import confirmed, folder_of, tidy
+from classifier.services.registry.storage import clean_up, confirmed, folder_of
 
 
-def version_named(name: str) -> ModelVersion:
-    """Return the version of that name.
+def version_by_name(name: str) -> ModelVersion:
+    """Return the version with this name.
 
     Raises
     ------
     NoModelError
-        If there is none; the message lists the newest ones.
+        If there is none; the message lists the newest versions.
     """
     version = ModelVersion.objects.filter(name=name).first()
     if version is None:
-        newest = ", ".join(ModelVersion.objects.values_list("name", flat=True)[:5]) or "none yet"
+        newest = ", ".join(ModelVersion.objects.values_list("name", flat=True)[:5]) or "none"
         raise NoModelError(f"There is no model version {name}. Newest: {newest}.")
     return version
 
 
 def load_version(*, version: ModelVersion) -> TrainedModel:
-    """Return the model of a version; a process reads each version once.
+    """Load the model of a version; a process caches the last two.
 
     Raises
     ------
     DamagedModelError
-        If its files are missing or altered, or of another format.
+        If its files are missing, altered or of another format.
     """
     try:
         model = _load(folder_of(name=version.name))
@@ -58,68 +58,68 @@ def load_version(*, version: ModelVersion) -> TrainedModel:
     return model
 
 
-def forget_loaded() -> None:
-    """Let go of what `load_version` keeps for whoever asks again."""
+def clear_loaded() -> None:
+    """Empty the cache of `load_version`."""
     _load.cache_clear()
 
 
 def load_serving(*, now: datetime) -> tuple[ModelVersion, TrainedModel]:
     """Return the version that classifies now, and its model.
 
-    That is the active one. Where that cannot be loaded, an alarm is raised and the one before it that can be
-    serves in its place, until its files are mended or another is promoted.
-
-    Parameters
-    ----------
-    now : datetime
+    That is the active version. If it cannot be loaded, an alert is raised and the latest earlier version that
+    loads is used instead, until the files are repaired or another version is promoted.
 
     Raises
     ------
     NoModelError
-        If none is active.
+        If no version is active.
     DamagedModelError
-        If neither it nor an earlier one can be loaded.
+        If neither the active version nor an earlier one can be loaded.
     """
     active = active_version()
     try:
         model = load_version(version=active)
     except DamagedModelError as error:
-        found = _load_earlier(active)
-        alarm_damaged(active=active, error=error.message, instead=found[0] if found else None, now=now)
-        if found is None:
+        earlier = _load_earlier(active)
+        instead = earlier[0] if earlier else None
+        raise_damaged_alert(active=active, error=error.message, instead=instead, now=now)
+        if earlier is None:
             raise
-        return found
-    clear_alarms(kind=Alarm.Kind.MODEL, now=now)
+        return earlier
+    clear_alerts(kind=Alert.Kind.MODEL, now=now)
     return active, model
 
 
-def alarm_damaged(*, active: ModelVersion, error: str, instead: ModelVersion | None, now: datetime) -> None:
-    """Raise the alarm that the active version cannot be loaded, and say which one serves instead."""
-    words = (
+def raise_damaged_alert(
+    *, active: ModelVersion, error: str, instead: ModelVersion | None, now: datetime
+) -> None:
+    """Raise the alert that the active version cannot be loaded and `instead` is used."""
+    text = (
         gettext_noop(
-            "The active version %(version)s cannot be loaded, so %(instead)s serves in its place: %(error)s "
-            "Or go back to %(instead)s for good: manage.py rollback."
+            "The active version %(version)s cannot be loaded, so %(instead)s is used instead: "
+            "%(error)s Alternatively, make %(instead)s the active version: manage.py "
+            "rollback_model."
         )
         if instead
         else gettext_noop(
-            "The active version %(version)s cannot be loaded, and no earlier one can be, so nothing is "
-            "classified: %(error)s"
+            "Neither the active version %(version)s nor any earlier version can be loaded, so no "
+            "books are classified: %(error)s"
         )
     )
     facts = {"version": active.name, "error": error} | ({"instead": instead.name} if instead else {})
-    raise_alarm(kind=Alarm.Kind.MODEL, about=active.name, sentence=sentence(words, **facts), now=now)
+    raise_alert(kind=Alert.Kind.MODEL, about=active.name, message=message(text, **facts), now=now)
 
 
 @contextmanager
-def stored(*, training: Training, now: datetime) -> Iterator[str]:
-    """Write a trained model to disk; its files are gone again unless the block ends well.
+def stored_model(*, training: TrainingResult, now: datetime) -> Iterator[str]:
+    """Write a trained model to disk; its files are deleted if the block raises.
 
-    What a process that was killed left half done is cleared away first, with its row.
+    Leftovers of killed processes are deleted first, with their rows.
 
     Yields
     ------
     str
-        The name of the version to be.
+        The name of the new version.
 
     Raises
     ------
@@ -128,13 +128,13 @@ def stored(*, training: Training, now: datetime) -> Iterator[str]:
     """
     name = f"{now:%Y%m%d-%H%M%S}-{token_hex(2)}"
     try:
-        tidy()
+        clean_up()
         save_model(training.model, folder_of(name=name))
     except OSError as error:
         raise ClassifierError(
             _(
-                "The model could not be written to %(folder)s: %(error)s. Free some space, or keep fewer old "
-                "versions (VERSIONS_KEPT), and train again. What was active goes on serving."
+                "The model could not be saved to %(folder)s (%(error)s); the active version is "
+                "unchanged. Free up disk space or lower MODEL_VERSIONS_TO_KEEP, then train again."
             )
             % {"folder": settings.MODELS_DIR, "error": error},
         ) from error
@@ -142,25 +142,25 @@ def stored(*, training: Training, now: datetime) -> Iterator[str]:
         yield name
 
 
-def keep_version(
-    *, name: str, training: Training, seed: int, run: Run | None, now: datetime, **about: Any
+def create_version(
+    *, name: str, training: TrainingResult, seed: int, run: Run | None, now: datetime, **fields: Any
 ) -> ModelVersion:
-    """Note a model that was `stored` as a candidate, with its parent, profile, comparison and verdict."""
+    """Create the row of a `stored_model` as a candidate, with its parent, profile, comparison and verdict."""
     return ModelVersion.objects.create(
         name=name,
         created_at=now,
         seed=seed,
         config=training.model.config.to_dict(),
-        metrics=training.figures,
+        metrics=training.metrics,
         trained_by=run,
         fingerprint=run.fingerprint if run else "",
-        **about,
+        **fields,
     )
 
 
 def _load_earlier(active: ModelVersion) -> tuple[ModelVersion, TrainedModel] | None:
-    served = ModelVersion.objects.filter(state=ModelVersion.State.RETIRED, pruned_at=None)
-    for version in [*earlier_versions(version=active), *served.order_by("-activated_at")]:
+    retired = ModelVersion.objects.filter(state=ModelVersion.State.RETIRED, pruned_at=None)
+    for version in [*earlier_versions(version=active), *retired.order_by("-activated_at")]:
         try:
             return version, load_version(version=version)
         except DamagedModelError:

@@ -1,4 +1,4 @@
-"""Many books that are surely suggested the same category, accepted in one go, and taken back in one go."""
+"""Bulk review: many books with the same confident suggestion, accepted and undone together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,72 +18,63 @@ from classifier.services.review.verdicts import (
 from library.catalogue.models import Book
 from library.errors import LibraryError
 
-MOST = 60
-"""Books of one go: more pictures are not looked at any more."""
+MAX_BOOKS = 60
+"""Books accepted together: nobody looks at more covers."""
 
 
 class TooManyError(LibraryError):
-    """More than `MOST` books."""
+    """More than `MAX_BOOKS` books."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """What became of a group.
-
-    Attributes
-    ----------
-    filed : list of Book
-    left_out : list of str
-        A sentence for each book that was not filed.
-    """
+class AcceptedGroup:
+    """Result of accepting a group; `skipped` has a message for each book that was not filed."""
 
     filed: list[Book]
-    left_out: list[str]
+    skipped: list[str]
 
 
-def accept_all(*, suggestions: Sequence[int], reviewer: User, now: datetime) -> Accepted:
-    """Accept the suggestions that are still as they were shown; each is a review of its own.
+def accept_group(*, suggestions: Sequence[int], reviewer: User, now: datetime) -> AcceptedGroup:
+    """Accept the suggestions that have not been replaced; each is a review of its own.
 
     Parameters
     ----------
-    suggestions : sequence of int
-        Primary keys, at most `MOST`.
-    reviewer : User
-    now : datetime
-        Of all these reviews: `undo_group` takes those of one time back.
+    suggestions
+        Primary keys, at most `MAX_BOOKS`.
+    now
+        Time of all these reviews: `undo_group` undoes the reviews of one time.
 
     Raises
     ------
     TooManyError
     """
-    if len(suggestions) > MOST:
-        raise TooManyError(_("At most %s books are accepted at once.") % MOST, most=MOST)
-    filed, left_out = [], []
+    if len(suggestions) > MAX_BOOKS:
+        raise TooManyError(_("You can accept at most %s books at once.") % MAX_BOOKS, max=MAX_BOOKS)
+    filed, skipped = [], []
     for suggestion in dict.fromkeys(suggestions):
-        # One that cannot be filed is not to hold the others up, nor all the others the library.
+        # One failure must not stop the others, and the group must not lock the library.
         try:
             with transaction.atomic():
                 filed.append(_accept(suggestion, reviewer=reviewer, now=now))
         except LibraryError as error:
-            left_out.append(error.message)
-    return Accepted(filed=filed, left_out=left_out)
+            skipped.append(error.message)
+    return AcceptedGroup(filed=filed, skipped=skipped)
 
 
 def undo_group(*, reviewer: User, now: datetime) -> list[Review]:
-    """Take back the reviewer's last review, and all that were made in one go with it.
+    """Undo the reviewer's last review and all of the same group; return them, the last first.
 
-    Returns
-    -------
-    list of Review
-        Those that were undone, the last first. It ends where a book was filed in another way since.
+    It stops at a book that has been filed elsewhere since.
 
     Raises
     ------
     NothingToUndoError
-        If not even one can be undone.
+        If none can be undone.
     """
     undone = [undo_last(reviewer=reviewer, now=now)]
-    while Review.objects.filter(reviewer=reviewer, withdrawn_at=None, at=undone[0].at).exists():
+    while Review.objects.filter(
+        reviewer=reviewer, withdrawn_at=None, created_at=undone[0].created_at
+    ).exists():
         try:
             undone.append(undo_last(reviewer=reviewer, now=now))
         except NothingToUndoError:
@@ -91,8 +82,8 @@ def undo_group(*, reviewer: User, now: datetime) -> list[Review]:
     return undone
 
 
-class TakenError(LibraryError):
-    """The book is filed or with another reviewer by now."""
+class AlreadyReviewedError(LibraryError):
+    """The book has been filed, or is assigned to another reviewer."""
 
 
 def _accept(pk: int, *, reviewer: User, now: datetime) -> Book:
@@ -103,5 +94,7 @@ def _accept(pk: int, *, reviewer: User, now: datetime) -> Book:
     book = Book.objects.select_for_update().get(pk=suggestion.book_id)
     taken = ReviewItem.objects.filter(book=book, locked_until__gt=now).exclude(locked_by=reviewer)
     if book.category_source in TRUSTED_SOURCES or taken.exists():
-        raise TakenError(_("%s was reviewed, or taken by another reviewer, meanwhile.") % book, book=book.pk)
+        raise AlreadyReviewedError(
+            _("%s has already been reviewed, or is assigned to another reviewer.") % book, book=book.pk
+        )
     return accept_suggestion(suggestion=suggestion, reviewer=reviewer, now=now)

@@ -1,4 +1,4 @@
-"""What a librarian says of a book that is possibly misfiled."""
+"""Librarians' decisions on possibly misfiled books."""
 
 from datetime import datetime
 
@@ -8,30 +8,23 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from classifier.models import Misfiled
-from classifier.services.review.verdicts import refile
+from classifier.services.review.verdicts import reassign
 from library.catalogue.models import Book
 from library.errors import ConflictError
 
 
-class MisfiledSettledError(ConflictError):
-    """The book is filed otherwise than when it was listed."""
+class NotListedError(ConflictError):
+    """The book is no longer listed, or is filed elsewhere than when it was listed."""
 
 
 @transaction.atomic
 def dismiss(*, misfiled: Misfiled, now: datetime, user: User | None = None) -> None:
-    """Remember that a book is filed rightly, and list it no more as long as it is filed there.
-
-    Parameters
-    ----------
-    misfiled : Misfiled
-    now : datetime
-    user : user, optional
-        Who says so.
+    """Confirm the category of a book, which is then not listed again while it is filed there.
 
     Raises
     ------
-    MisfiledSettledError
-        If the book is filed otherwise by now, or somebody was quicker.
+    NotListedError
+        If the book has been filed elsewhere, or another person was faster.
     """
     locked = _locked(misfiled)
     locked.dismissed_at, locked.dismissed_by = now, user
@@ -40,27 +33,16 @@ def dismiss(*, misfiled: Misfiled, now: datetime, user: User | None = None) -> N
 
 @transaction.atomic
 def move(*, misfiled: Misfiled, reviewer: User, now: datetime) -> Book:
-    """File a book where the model says, as the librarian's own decision; a review that can be undone.
-
-    Parameters
-    ----------
-    misfiled : Misfiled
-    reviewer : User
-    now : datetime
-
-    Returns
-    -------
-    Book
-        As saved.
+    """File a book under the predicted category and return it; this is a review that can be undone.
 
     Raises
     ------
-    MisfiledSettledError
-        If the book is filed otherwise by now, or somebody was quicker.
+    NotListedError
+        If the book has been filed elsewhere, or another person was faster.
     """
     locked = _locked(misfiled)
     Misfiled.objects.filter(pk=locked.pk).delete()
-    return refile(
+    return reassign(
         book=locked.book,
         category=locked.category,
         probability=locked.probability,
@@ -71,10 +53,10 @@ def move(*, misfiled: Misfiled, reviewer: User, now: datetime) -> Book:
 
 
 def _locked(misfiled: Misfiled) -> Misfiled:
-    open_ones = Misfiled.objects.filter(dismissed_at=None, pk=misfiled.pk, filed=F("book__category"))
+    listed = Misfiled.objects.filter(dismissed_at=None, pk=misfiled.pk, filed=F("book__category"))
     locked = (
-        open_ones.select_for_update(of=("self",)).select_related("book", "category", "model_version").first()
+        listed.select_for_update(of=("self",)).select_related("book", "category", "model_version").first()
     )
     if locked is None:
-        raise MisfiledSettledError(_("This book was settled meanwhile. Reload the page."))
+        raise NotListedError(_("This book is no longer listed as a possible misfile. Reload the page."))
     return locked

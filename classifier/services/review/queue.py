@@ -1,4 +1,4 @@
-"""The books that wait for a librarian's word: put in order, and handed out to one reviewer at a time."""
+"""Review queue: assigns waiting books to one reviewer at a time."""
 
 from datetime import datetime, timedelta
 
@@ -8,10 +8,10 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from classifier.models import ReviewItem
-from classifier.selectors.reviews import ReviewFilters, put_off_by, waiting_items
+from classifier.selectors.reviews import ReviewFilters, deferred_by, waiting_items
 
-MAX_AT_ONCE = 20
-"""Books locked for one reviewer: more would be out of date, and lacking elsewhere, before they are read."""
+MAX_BOOKS = 20
+"""Books locked for one reviewer: more would be outdated, and missing elsewhere, before they are read."""
 
 
 def next_for(
@@ -19,60 +19,57 @@ def next_for(
 ) -> list[ReviewItem]:
     """Return the next books for a reviewer, locked for ``REVIEW_LOCK_MINUTES``.
 
-    No two reviewers get the same book while a lock lasts. Asked again, the same books come back; a reviewer's
-    other locks are released. What the reviewer has put off comes after everything else.
+    No two reviewers get the same book while a lock lasts. A second call returns the same books; the
+    reviewer's other locks are released. Books that the reviewer has deferred come last.
 
     Parameters
     ----------
-    reviewer : User
-    now : datetime
-    filters : ReviewFilters, optional
-    n : int
-        At most `MAX_AT_ONCE`.
+    n
+        At most `MAX_BOOKS`.
 
     Returns
     -------
     list of ReviewItem
-        With their books, the most useful first; empty if nothing waits that is not with others.
+        With their books, the most useful first; empty if no book waits that is not locked for others.
     """
-    n = max(1, min(n, MAX_AT_ONCE))
+    n = max(1, min(n, MAX_BOOKS))
     free = Q(locked_until=None) | Q(locked_until__lte=now) | Q(locked_by=reviewer)
     rows = waiting_items(filters=filters).filter(free)
     until = now + timedelta(minutes=settings.REVIEW_LOCK_MINUTES)
-    had = put_off_by(reviewer)
+    deferred = deferred_by(reviewer)
     while True:
         with transaction.atomic():
-            found = _take(rows.exclude(had), n)
-            if len(found) < n:
-                found += _take(rows.filter(had), n - len(found))
-            mine = Q(locked_by=reviewer, locked_until__gt=now)
-            chosen = ReviewItem.objects.filter(free, pk__in=found)
+            keys = _lock(rows.exclude(deferred), n)
+            if len(keys) < n:
+                keys += _lock(rows.filter(deferred), n - len(keys))
+            own = Q(locked_by=reviewer, locked_until__gt=now)
+            chosen = ReviewItem.objects.filter(free, pk__in=keys)
             taken = chosen.update(
-                locked_at=Case(When(mine, then=F("locked_at")), default=Value(now)),
+                locked_at=Case(When(own, then=F("locked_at")), default=Value(now)),
                 locked_by=reviewer,
                 locked_until=until,
             )
-            if taken == len(found):
-                _release(ReviewItem.objects.filter(locked_by=reviewer).exclude(pk__in=found))
+            if taken == len(keys):
+                _release(ReviewItem.objects.filter(locked_by=reviewer).exclude(pk__in=keys))
             else:
                 transaction.set_rollback(True)
-        # Rows that others took between the look and the lock are left out: look again.
-        if taken == len(found) and (found or not rows.exists()):
+        # Others may have taken rows before the lock: then try again.
+        if taken == len(keys) and (keys or not rows.exists()):
             items = (
                 ReviewItem.objects.select_related("book__category")
                 .prefetch_related("book__suggestions__category", "book__suggestions__model_version")
-                .filter(pk__in=found)
+                .filter(pk__in=keys)
             )
-            return sorted(items, key=lambda item: found.index(item.pk))
+            return sorted(items, key=lambda item: keys.index(item.pk))
 
 
 def release(*, reviewer: User) -> None:
-    """Give back what a reviewer has locked and not judged."""
+    """Release a reviewer's locked books."""
     _release(ReviewItem.objects.filter(locked_by=reviewer))
 
 
-def _take(rows: QuerySet[ReviewItem], n: int) -> list[int]:
-    # SQLite writes one after the other anyhow; PostgreSQL passes over what is being taken by others.
+def _lock(rows: QuerySet[ReviewItem], n: int) -> list[int]:
+    # PostgreSQL skips rows that others are locking; SQLite has one writer at a time.
     locked = rows.select_for_update(of=("self",), skip_locked=connection.features.has_select_for_update)
     return list(locked.values_list("pk", flat=True)[:n])
 

@@ -1,6 +1,6 @@
-"""A librarian's judgement of what the model suggests.
+"""Librarians' verdicts on suggestions, and their undo.
 
-Locked in this order: the suggestion, the book, its place in the queue.
+Rows are locked in this order: the suggestion, the book, its item in the queue.
 """
 
 from datetime import datetime
@@ -11,66 +11,58 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from classifier.models import ModelVersion, Review, ReviewItem, Suggestion
-from classifier.services.classification.suggestions import put_back, take_out
+from classifier.services.classification.suggestions import remove_suggestion, restore_suggestion
 from library.catalogue.models import Book, Category
-from library.catalogue.services import check_open, librarian_source
+from library.catalogue.services import check_open
 from library.errors import ConflictError, LibraryError
 
 
 class SuggestionReplacedError(LibraryError):
-    """The suggestion is gone: the book was classified again after the page was shown."""
+    """The suggestion no longer exists: the book was classified again after the page was shown."""
 
     def __init__(self, *, suggestion: object) -> None:
         super().__init__(
-            _("This suggestion was replaced by a newer one. Reload the page and choose again."),
+            _("A newer suggestion has replaced this one. Reload the page and choose again."),
             suggestion=suggestion,
         )
 
 
-class NotYoursError(ConflictError):
-    """The book is not with this reviewer."""
+class NotAssignedError(ConflictError):
+    """The book is not assigned to this reviewer."""
 
     def __init__(self, *, book: int) -> None:
         super().__init__(
-            _("This book is not with you any more: it was reviewed, or another took it. Take the next one."),
+            _(
+                "This book is no longer assigned to you: it was reviewed or claimed by someone else. "
+                "Continue with the next one."
+            ),
             book=book,
         )
 
 
 class ReviewError(LibraryError):
-    """A review that says too little, or too much."""
+    """The review lacks a category, or has one without need."""
 
 
 class NothingToUndoError(ConflictError):
-    """The reviewer has no review, or the book was filed anew since."""
+    """The reviewer has no review, or the book has been filed again since."""
 
 
 def accept_suggestion(*, suggestion: Suggestion, reviewer: User, now: datetime) -> Book:
-    """File a book under the category suggested for it, as the librarian's own decision.
+    """File a book under a suggested category, as the librarian's own decision; return the saved book.
 
-    Parameters
-    ----------
-    suggestion : Suggestion
-        The one to accept; the book need not stand in the queue. To accept another than the best one is to
-        correct that.
-    reviewer : User
-    now : datetime
-
-    Returns
-    -------
-    Book
-        The book as saved; ``category_source`` is ``librarian``.
+    The book need not be in the queue. To accept another suggestion than the best one is to correct that one.
 
     Raises
     ------
     SuggestionReplacedError
-        If classifying again has replaced the suggestion meanwhile.
+        If the book has been classified again.
     """
     with transaction.atomic():
         return _accept(_locked(suggestion=suggestion.pk), reviewer=reviewer, now=now).book
 
 
-def refile(
+def reassign(
     *,
     book: Book,
     category: Category,
@@ -79,36 +71,30 @@ def refile(
     reviewer: User,
     now: datetime,
 ) -> Book:
-    """File a book under what a version said against the category that it had, as the librarian's decision.
+    """File a book under the category that a version predicts instead of its own; return the saved book.
+
+    It is the librarian's decision, recorded as an accepted suggestion.
 
     Parameters
     ----------
-    book : Book
-    category : Category
-        Where to.
-    probability : float
-        How sure the version was.
-    model_version : ModelVersion or None
-        None where it is gone.
-    reviewer : User
-    now : datetime
-
-    Returns
-    -------
-    Book
-        As saved.
+    category
+        The predicted one.
+    probability
+        Confidence of the version.
+    model_version
+        None if it has been deleted.
     """
     with transaction.atomic():
-        said = Suggestion(
+        suggestion = Suggestion(
             book=Book.objects.select_for_update().get(pk=book.pk),
             category=category,
             probability=probability,
             model_version=model_version,
         )
-        return _record(said, verdict=Review.Verdict.ACCEPT, reviewer=reviewer, now=now).book
+        return _record(suggestion, verdict=Review.Verdict.ACCEPT, reviewer=reviewer, now=now).book
 
 
-def judge(
+def record_verdict(
     *,
     suggestion: int,
     verdict: str,
@@ -118,50 +104,49 @@ def judge(
     note: str = "",
     from_queue: bool = True,
 ) -> Review:
-    """Say what is to become of a book that the queue has given to a reviewer, or that nobody has taken.
+    """Record a reviewer's verdict on a suggestion.
 
     Parameters
     ----------
-    suggestion : int
-        Primary key of the suggestion that is judged.
-    verdict : str
+    suggestion
+        Primary key.
+    verdict
         One of `Review.Verdict`: accept files the book under the suggested category, correct under another.
         A rejected category is not suggested for this book again. "Don't know" leaves the book to others.
-    reviewer : User
-    now : datetime
-    category : Category, optional
-        For correct alone, where it must be; the suggested one counts as accepted.
-    note : str
-    from_queue : bool
-        Whether the book must be locked for this reviewer; else it must not be locked for another.
+    category
+        Required for correct, and only allowed there; the suggested category counts as accepted.
+    from_queue
+        If true, the book must be locked for this reviewer; else it must not be locked for another.
 
     Raises
     ------
     SuggestionReplacedError
-        If classifying again has replaced the suggestion meanwhile.
-    NotYoursError
-        If the book is not locked for this reviewer, or was reviewed meanwhile; or if another has it.
+        If the book has been classified again.
+    NotAssignedError
+        If the book is not locked for this reviewer, was reviewed in the meantime, or is locked for another.
     ReviewError
-        If a category is missing or given needlessly, or the verdict is none.
+        If the verdict is unknown, or a category is missing or not allowed.
     """
     if verdict not in Review.Verdict.values:
-        raise ReviewError(_("There is no verdict “%s”.") % verdict)
+        raise ReviewError(_("Unknown verdict “%s”.") % verdict)
     if (category is not None) != (verdict == Review.Verdict.CORRECT):
-        raise ReviewError(_("A correction names the right category; the other verdicts name none."))
+        raise ReviewError(_("A correction must name the correct category; other verdicts must not name one."))
     with transaction.atomic():
         current = _locked(suggestion=suggestion)
         if category == current.category:
             verdict, category = Review.Verdict.ACCEPT, None
         item = ReviewItem.objects.select_for_update().filter(book=current.book, reviewed_at=None).first()
-        is_mine = item is not None and item.locked_by_id == reviewer.pk
+        is_assigned = item is not None and item.locked_by_id == reviewer.pk
         is_locked = item is not None and item.locked_until is not None and now <= item.locked_until
-        if not is_mine and (from_queue or is_locked):
-            raise NotYoursError(book=current.book_id)
+        if not is_assigned and (from_queue or is_locked):
+            raise NotAssignedError(book=current.book_id)
         seconds = None
-        if item and item.locked_at and is_mine and is_locked:
-            # One that was locked ahead was looked at only when the one before it was answered.
-            before = Review.objects.filter(reviewer=reviewer, at__range=(item.locked_at, now)).order_by("-at")
-            since = before.values_list("at", flat=True).first() or item.locked_at
+        if item and item.locked_at and is_assigned and is_locked:
+            # A book that was locked in advance was looked at only after the review of the book before it.
+            earlier = Review.objects.filter(
+                reviewer=reviewer, created_at__range=(item.locked_at, now)
+            ).order_by("-created_at")
+            since = earlier.values_list("created_at", flat=True).first() or item.locked_at
             seconds = max(0, round((now - since).total_seconds()))
         if verdict == Review.Verdict.ACCEPT:
             return _accept(current, reviewer=reviewer, now=now, note=note, seconds=seconds)
@@ -178,34 +163,30 @@ def judge(
 
 @transaction.atomic
 def undo_last(*, reviewer: User, now: datetime) -> Review:
-    """Take a reviewer's last review back: the book is filed as before, and waits at its place again.
-
-    Returns
-    -------
-    Review
-        The one that was undone.
+    """Undo a reviewer's last review and return it: the book is filed as before and waits at its position
+    again.
 
     Raises
     ------
     NothingToUndoError
-        If there is none, or the book was filed in another way since.
+        If there is none, or the book has been filed elsewhere since.
     """
-    mine = Review.objects.select_for_update(of=("self",)).filter(reviewer=reviewer, withdrawn_at=None)
-    review = mine.select_related("suggested", "category_before").order_by("-at", "-pk").first()
+    reviews = Review.objects.select_for_update(of=("self",)).filter(reviewer=reviewer, withdrawn_at=None)
+    review = reviews.select_related("suggested", "category_before").order_by("-created_at", "-pk").first()
     if review is None:
-        raise NothingToUndoError(_("You have no review that could be undone."))
+        raise NothingToUndoError(_("You have no review to undo."))
     list(Suggestion.objects.select_for_update().filter(book=review.book_id).order_by("pk"))
     book = Book.objects.select_for_update().get(pk=review.book_id)
     as_reviewed = (review.category_id, Book.CategorySource.LIBRARIAN.value)
     if review.category_id and (book.category_id, book.category_source) != as_reviewed:
         raise NothingToUndoError(
-            _("%s was filed in another way since. Change it on its own page.") % book, book=book.pk
+            _("%s has since been filed elsewhere. Change the category on its own page.") % book, book=book.pk
         )
     if review.category_id or (review.verdict == Review.Verdict.REJECT and book.category_id is None):
         source = review.source_before if review.category_before else Book.CategorySource.NONE
         _file(book, review.category_before, source)
     if review.verdict == Review.Verdict.REJECT:
-        put_back(review=review)
+        restore_suggestion(review=review)
     review.withdrawn_at = now
     review.save(update_fields=["withdrawn_at"])
     ReviewItem.objects.filter(book=book).update(reviewed_at=None)
@@ -214,30 +195,9 @@ def undo_last(*, reviewer: User, now: datetime) -> Review:
 
 
 def clear_rejections(*, book: Book, now: datetime) -> int:
-    """Let the model suggest again what was rejected for a book; return how many categories that are."""
-    standing = Review.objects.filter(book=book, verdict=Review.Verdict.REJECT, withdrawn_at=None)
-    return standing.update(withdrawn_at=now)
-
-
-def correct_category(*, book: Book, category: Category | None) -> Book:
-    """File a book under the category a librarian chose, or clear it.
-
-    Parameters
-    ----------
-    book : Book
-        The book; its other fields are left as they are in the database.
-    category : Category or None
-        The category chosen; None clears it, and the model may suggest again.
-
-    Returns
-    -------
-    Book
-        The book as saved.
-    """
-    with transaction.atomic():
-        locked = Book.objects.select_for_update().get(pk=book.pk)
-        _file(locked, category, librarian_source(category=category))
-    return locked
+    """Allow the categories that were rejected for a book again; return their number."""
+    rejections = Review.objects.filter(book=book, verdict=Review.Verdict.REJECT, withdrawn_at=None)
+    return rejections.update(withdrawn_at=now)
 
 
 def _file(book: Book, category: Category | None, source: str) -> None:
@@ -247,7 +207,7 @@ def _file(book: Book, category: Category | None, source: str) -> None:
 
 
 def _locked(*, suggestion: int) -> Suggestion:
-    # Locked, so that a run that replaces the suggestions waits until this one is judged.
+    # Locked, so that a run that replaces the suggestions waits for the verdict.
     rows = Suggestion.objects.select_for_update(of=("self",)).select_related("book", "category")
     current = rows.filter(pk=suggestion).first()
     if current is None:
@@ -256,13 +216,13 @@ def _locked(*, suggestion: int) -> Suggestion:
     return current
 
 
-def _accept(current: Suggestion, **said: Any) -> Review:
-    """Record that a suggestion is right; to accept another than the best one is to correct that."""
+def _accept(current: Suggestion, **fields: Any) -> Review:
+    """Record an accepted suggestion; to accept another one than the best is to correct that one."""
     best = Suggestion.objects.filter(book=current.book_id, rank__lt=current.rank).order_by("rank").first()
     if best is None:
-        return _record(current, verdict=Review.Verdict.ACCEPT, **said)
+        return _record(current, verdict=Review.Verdict.ACCEPT, **fields)
     best.book = current.book
-    return _record(best, verdict=Review.Verdict.CORRECT, category=current.category, **said)
+    return _record(best, verdict=Review.Verdict.CORRECT, category=current.category, **fields)
 
 
 def _record(
@@ -289,18 +249,18 @@ def _record(
         category_before_id=book.category_id,
         source_before=book.category_source,
         reviewer=reviewer,
-        at=now,
+        created_at=now,
         seconds=seconds,
         note=note,
     )
     if chosen:
         _file(book, chosen, Book.CategorySource.LIBRARIAN)
     if is_rejected:
-        take_out(suggestion=current)
+        remove_suggestion(suggestion=current)
         if book.category_source == Book.CategorySource.MODEL and book.category_id == current.category_id:
             _file(book, None, Book.CategorySource.NONE)
-    is_over = chosen or (is_rejected and not book.suggestions.exists())
+    is_done = chosen or (is_rejected and not book.suggestions.exists())
     ReviewItem.objects.filter(book=book).update(
-        locked_by=None, locked_at=None, locked_until=None, reviewed_at=now if is_over else None
+        locked_by=None, locked_at=None, locked_until=None, reviewed_at=now if is_done else None
     )
     return review

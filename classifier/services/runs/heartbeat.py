@@ -1,11 +1,10 @@
-"""What a run that is going on says of itself, and what it is told: the heartbeat."""
+"""Heartbeat of a running job: writes its progress, and detects cancellation and loss."""
 
 import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any
 
 from django.db import Error, connection
 from django.utils import timezone
@@ -13,69 +12,55 @@ from django.utils.translation import gettext as _
 
 from classifier.errors import RunCancelledError, RunLostError
 from classifier.models import Run
-from classifier.services.runs.pace import Pace
+from classifier.services.runs.phases import PhaseProgress
 from library.console import Progress, no_progress
 
 logger = logging.getLogger(__name__)
 
-Finish = Callable[[dict[str, Any]], None]
-"""``finish(result)``: called once, in the transaction of the results where there is one."""
+HEARTBEAT_INTERVAL = 1.0
+"""Seconds: as often as a page refreshes, for the price of one small write."""
 
 
-def no_finish(result: dict[str, Any]) -> None:
-    """Do nothing: the default for services called without a run."""
+class Heartbeat(AbstractContextManager["Heartbeat"]):
+    """The ``progress`` callable of a run; the pipeline calls it at every step.
 
-
-BEAT = 1.0
-"""Seconds between two heartbeats: as fresh as a page is read, and one small write."""
-
-
-class Reporter(AbstractContextManager["Reporter"]):
-    """The ``progress`` callable of a run: the pipeline calls it at every step.
-
-    A step itself only notes where the run stands. A thread with a connection of its own writes that down
-    every `BEAT` seconds, so it is seen while the job's transaction is open, and a step costs nothing. The
-    same write tells whether the run is to be cancelled or was given to another process; the next step then
-    raises.
+    A step only records the phase and its progress in memory. A thread with its own connection writes them
+    every `interval` seconds, so they are visible while the job's transaction is open. The same write
+    reports whether the run was cancelled or given to another process; the next step then raises.
 
     Parameters
     ----------
-    run : Run
+    run
         Claimed by this process.
-    pace : Pace
-    onward : callable
-        Told of every step too: the bars of a terminal.
-    clock : callable
-        Returns the time.
-    every : float
-        Seconds between two heartbeats.
+    forward_to
+        Also called at every step, for the progress bars of a terminal.
+    interval
+        Seconds between two writes.
 
     Raises
     ------
     RunCancelledError, RunLostError
-        When called; never while entered or left.
+        When called; never when entered or left.
     """
 
     def __init__(
         self,
         *,
         run: Run,
-        pace: Pace,
-        onward: Progress = no_progress,
+        forward_to: Progress = no_progress,
         clock: Callable[[], datetime] = timezone.now,
-        every: float = BEAT,
+        interval: float = HEARTBEAT_INTERVAL,
     ) -> None:
         self.run = run
-        self.pace = pace
-        self._onward = onward
+        self._progress = PhaseProgress(kind=run.kind)
+        self._forward_to = forward_to
         self._clock = clock
-        self._every = every
-        self._phase = ""
+        self._interval = interval
         self._ended, self._cancelled, self._lost = threading.Event(), threading.Event(), threading.Event()
-        # A daemon: a process that is told to end must not wait for it.
+        # A daemon thread does not keep a terminated process alive.
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat of run {run.pk}", daemon=True)
 
-    def __enter__(self) -> "Reporter":
+    def __enter__(self) -> "Heartbeat":
         self._thread.start()
         return self
 
@@ -84,33 +69,29 @@ class Reporter(AbstractContextManager["Reporter"]):
         self._thread.join()
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        self._phase = phase.partition(":")[0]
-        self.pace.step(phase, done, total)
-        self._onward(phase, done, total)
+        self._progress.step(phase, done, total)
+        self._forward_to(phase, done, total)
         if self._lost.is_set():
-            raise RunLostError(_("Run %s was taken for dead and given to another process.") % self.run.pk)
+            raise RunLostError(_("Job %s stopped responding and was restarted elsewhere.") % self.run.pk)
         if self._cancelled.is_set():
-            raise RunCancelledError(_("Run %s was cancelled.") % self.run.pk)
+            raise RunCancelledError(_("Job %s was cancelled.") % self.run.pk)
 
     def _beat(self) -> None:
         try:
-            while not self._ended.wait(self._every):
+            while not self._ended.wait(self._interval):
                 try:
                     self._write()
                 except Error as error:
-                    # Another writer's long transaction, or the server restarts: the next one may get through.
-                    logger.debug("Run %s could not be heard of: %s", self.run.pk, error)
+                    # A long transaction of another writer, or a database restart: the next write may succeed.
+                    logger.debug("Heartbeat of run %s failed: %s", self.run.pk, error)
                     connection.close()
         finally:
             connection.close()
 
     def _write(self) -> None:
-        progress, seconds_left = self.pace.reading()
-        mine = Run.objects.filter(pk=self.run.pk, status=Run.Status.RUNNING, attempt=self.run.attempt)
-        found = mine.update(
-            heartbeat_at=self._clock(), progress=progress, phase=self._phase, seconds_left=seconds_left
-        )
-        if not found:
+        phase, progress = self._progress.read()
+        claimed = Run.objects.filter(pk=self.run.pk, status=Run.Status.RUNNING, attempt=self.run.attempt)
+        if not claimed.update(heartbeat_at=self._clock(), progress=progress, phase=phase):
             self._lost.set()
-        elif mine.filter(cancel_requested=True).exists():
+        elif claimed.filter(cancel_requested=True).exists():
             self._cancelled.set()

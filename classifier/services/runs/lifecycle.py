@@ -1,6 +1,6 @@
-"""The life of a run: asked for, claimed by one process, and closed once.
+"""Life of a run: opened, claimed by one process, and closed once.
 
-Two processes never both win: each step is an UPDATE that must find its row as it was, or a constraint.
+Of two processes one wins: each step is a conditional UPDATE or a database constraint.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from classifier.errors import AlreadyRunningError, RunLostError, RunOverError
 from classifier.models import Run
-from classifier.services.runs.parameters import checked_parameters, digest_of
+from classifier.services.runs.parameters import complete_parameters, digest_of
 
-ATTEMPTS = 3
-"""A worker that dies of the same run each time (no memory, say) must not be killed by it for ever."""
+MAX_ATTEMPTS = 3
+"""A run that kills its worker each time (for lack of memory, say) must not do so for ever."""
 
 
 def open_run(
@@ -30,52 +30,60 @@ def open_run(
     user: User | None = None,
     force: bool = False,
 ) -> tuple[Run, bool]:
-    """Return the run that does what is asked, and whether it is a new one.
+    """Return a queued or running run with these parameters, new if there is none, and whether it is new.
 
     Parameters
     ----------
-    kind, trigger : str
+    kind, trigger
         One of `Run.Kind` and of `Run.Trigger`.
-    now : datetime
-    parameters : mapping, optional
-        See `checked_parameters`.
-    user : user, optional
-        Who asks.
-    force : bool
-        Do it even if nothing has changed since the last time.
+    parameters
+        See `complete_parameters`.
+    user
+        The person who requested it.
+    force
+        Execute it even if nothing has changed since the last run.
 
     Raises
     ------
     SettingError
-        If there is no such kind, or a parameter does not fit it.
+        If there is no such kind, or a parameter is invalid.
     """
-    whole = checked_parameters(kind=kind, given=parameters or {})
-    digest = digest_of(parameters=whole)
+    parameters = complete_parameters(kind=kind, parameters=parameters or {})
+    digest = digest_of(parameters=parameters)
     same = Run.objects.filter(kind=kind, parameters_digest=digest, status__in=Run.ACTIVE)
     while True:
         try:
             with transaction.atomic():
-                fields = {"kind": kind, "trigger": trigger, "parameters": whole, "parameters_digest": digest}
-                return Run.objects.create(**fields, asked_at=now, asked_by=user, forced=force), True
+                run = Run.objects.create(
+                    kind=kind,
+                    trigger=trigger,
+                    parameters=parameters,
+                    parameters_digest=digest,
+                    requested_at=now,
+                    requested_by=user,
+                    forced=force,
+                )
+                return run, True
         except IntegrityError as error:
-            if "asked_twice" not in str(error) and "parameters_digest" not in str(error):
+            if "run_one_active_per_parameters" not in str(error) and "parameters_digest" not in str(error):
                 raise
             if force:
                 same.filter(status=Run.Status.QUEUED).update(forced=True)
-            if run := same.first():
-                return run, False
-            # It was closed in between; so ours is a new one.
+            if existing := same.first():
+                return existing, False
+            # It ended in between: the next attempt creates one.
 
 
 def claim(*, run_id: int, now: datetime, task_id: str = "") -> Run | None:
-    """Return the queued run as this process's own; None if it is not to be had.
+    """Claim a queued run for this process; return None if that is not possible.
 
-    So a message that is delivered twice, or comes after the run was cancelled, does nothing. Nor does one
-    that comes while another run of the kind is running: who ends that one sends the next.
+    A message that is delivered twice, or after the run was cancelled, therefore does nothing. Neither does
+    a message that comes while another run of the kind is running: the process that ends that one sends the
+    next.
     """
     try:
         with transaction.atomic():
-            found = Run.objects.filter(pk=run_id, status=Run.Status.QUEUED).update(
+            claimed = Run.objects.filter(pk=run_id, status=Run.Status.QUEUED).update(
                 status=Run.Status.RUNNING,
                 started_at=now,
                 heartbeat_at=now,
@@ -83,35 +91,34 @@ def claim(*, run_id: int, now: datetime, task_id: str = "") -> Run | None:
                 task_id=task_id,
                 progress=0,
                 phase="",
-                seconds_left=None,
             )
     except IntegrityError:
         return None
-    return Run.objects.get(pk=run_id) if found else None
+    return Run.objects.get(pk=run_id) if claimed else None
 
 
 @transaction.atomic
-def open_claimed(**asked: Any) -> Run:
+def open_claimed(*, kind: str, now: datetime, **options: Any) -> Run:
     """Open a run, see `open_run`, and claim it at once for this process.
 
     Raises
     ------
     AlreadyRunningError
-        If one of the kind is running; nothing is left queued then.
+        If a run of the kind is running; then no run stays queued.
     """
-    run, is_new = open_run(**asked)
-    claimed = claim(run_id=run.pk, now=asked["now"])
+    run, is_new = open_run(kind=kind, now=now, **options)
+    claimed = claim(run_id=run.pk, now=now)
     if claimed is not None:
         return claimed
     if is_new:
         run.delete()
-    other = Run.objects.filter(kind=asked["kind"], status=Run.Status.RUNNING).first()
+    other = Run.objects.filter(kind=kind, status=Run.Status.RUNNING).first()
     if other is None:  # it ended just now
-        raise AlreadyRunningError(_("Another run of this kind has only just ended. Ask again."))
+        raise AlreadyRunningError(_("Another job of this type has just ended. Try again."))
     raise AlreadyRunningError(
         _(
-            "Run %(run)s (%(kind)s) is running since %(since)s, %(percent)s done. Wait for it, or cancel it "
-            "on its page in the admin."
+            "Job %(run)s (%(kind)s) has been running since %(since)s (%(percent)s done). Wait "
+            "for it to finish, or cancel it on its page in the admin."
         )
         % {
             "run": other.pk,
@@ -124,22 +131,23 @@ def open_claimed(**asked: Any) -> Run:
 
 
 def close(*, run: Run, status: str, now: datetime, **fields: Any) -> None:
-    """Say what became of a run that this process claimed, once.
+    """Record the outcome of a run that this process claimed, once.
 
-    In the transaction of the results, where there is one: then both are there or neither.
+    Called in the transaction of the results, if there is one: then both are stored or neither.
 
     Raises
     ------
     RunLostError
-        If the run is not this process's any more; the caller's transaction must not be committed.
+        If another process owns the run; the caller's transaction must not be committed.
     """
     if status == Run.Status.SUCCEEDED:
         fields["progress"] = 1
     finished = max(now, run.started_at or now)
-    mine = Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING, attempt=run.attempt)
-    if not mine.update(status=status, finished_at=finished, phase="", seconds_left=None, **fields):
+    claimed = Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING, attempt=run.attempt)
+    if not claimed.update(status=status, finished_at=finished, phase="", **fields):
         raise RunLostError(
-            _("Run %s was taken for dead and given to another process; this one's work is not kept.") % run.pk
+            _("Job %s stopped responding and was restarted elsewhere; this worker's results were discarded.")
+            % run.pk
         )
 
 
@@ -149,7 +157,7 @@ def request_cancel(*, run: Run, now: datetime) -> Run:
     Raises
     ------
     RunOverError
-        If it is over already.
+        If it has ended.
     """
     queued = Run.objects.filter(pk=run.pk, status=Run.Status.QUEUED)
     running = Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING)
@@ -157,61 +165,67 @@ def request_cancel(*, run: Run, now: datetime) -> Run:
         queued.update(status=Run.Status.CANCELLED, finished_at=now, cancel_requested=True)
         or running.update(cancel_requested=True)
     ):
-        raise RunOverError(_("Run %s is over already.") % run.pk, run=run.pk)
+        raise RunOverError(_("Job %s has already ended.") % run.pk, run=run.pk)
     run.refresh_from_db()
     return run
 
 
 def reap(*, now: datetime) -> list[Run]:
-    """Look after runs that nobody else looks after; return those whose task must be sent (again).
+    """Recover runs whose worker died or whose message was lost; return those whose task must be sent.
 
-    A running one not heard of for ``RUN_LOST_SECONDS`` is queued again, or closed if that was its last
-    attempt, if it was to be cancelled, or if a command ran it: nobody waits for that one any more. A queued
-    one that was not claimed for ``RUN_RESEND_SECONDS`` has lost its message.
+    A running run without a heartbeat for ``RUN_HEARTBEAT_TIMEOUT`` is queued again. It is closed instead
+    after its last attempt, if it was to be cancelled, or if a command executed it, which nobody waits for
+    any more. A queued run that was not claimed for ``RUN_REDISPATCH_AFTER`` has lost its message.
     """
-    silent = now - timedelta(seconds=settings.RUN_LOST_SECONDS)
-    for run in Run.objects.filter(status=Run.Status.RUNNING, heartbeat_at__lt=silent):
-        _take_back(run, silent=silent, now=now)
-    unsent = now - timedelta(seconds=settings.RUN_RESEND_SECONDS)
-    return [run for run in waiting() if run.sent_at is None or run.sent_at < unsent]
+    heartbeat_limit = now - timedelta(seconds=settings.RUN_HEARTBEAT_TIMEOUT)
+    for run in Run.objects.filter(status=Run.Status.RUNNING, heartbeat_at__lt=heartbeat_limit):
+        _recover(run, heartbeat_limit=heartbeat_limit, now=now)
+    sent_limit = now - timedelta(seconds=settings.RUN_REDISPATCH_AFTER)
+    return [run for run in waiting() if run.sent_at is None or run.sent_at < sent_limit]
 
 
 def waiting(*, kind: str | None = None) -> list[Run]:
-    """Return the queued runs that could be claimed now, those asked for first at the front."""
+    """Return the queued runs that could be claimed now, the first requested first."""
     busy = Run.objects.filter(kind=OuterRef("kind"), status=Run.Status.RUNNING)
     free = Run.objects.filter(~Exists(busy), status=Run.Status.QUEUED)
-    return list((free.filter(kind=kind) if kind else free).order_by("asked_at", "pk"))
+    return list((free.filter(kind=kind) if kind else free).order_by("requested_at", "pk"))
+
+
+def last_duration(*, kind: str) -> timedelta | None:
+    """Return the duration of the last successful run of a kind that was not skipped, if any."""
+    done = Run.objects.filter(kind=kind, status=Run.Status.SUCCEEDED, unchanged_since=None)
+    last = done.only("started_at", "finished_at").order_by("-finished_at", "-pk").first()
+    return last.finished_at - last.started_at if last and last.started_at and last.finished_at else None
 
 
 def note_sent(*, run: Run, task_id: str, now: datetime) -> bool:
-    """Note that a queued run's task is about to be sent; False if the run is not queued any more."""
+    """Note that a queued run's task is about to be sent; False if the run is no longer queued."""
     queued = Run.objects.filter(pk=run.pk, status=Run.Status.QUEUED)
     return bool(queued.update(sent_at=now, task_id=task_id))
 
 
 def note_unsent(*, run: Run, task_id: str) -> None:
-    """Note that a task could not be sent: it need not be waited for until it counts as lost."""
+    """Note that a task could not be sent, so that it is sent again without waiting for `reap`'s limit."""
     Run.objects.filter(pk=run.pk, status=Run.Status.QUEUED, task_id=task_id).update(sent_at=None)
 
 
-def _take_back(run: Run, *, silent: datetime, now: datetime) -> None:
-    still = Run.objects.filter(
-        Q(heartbeat_at__lt=silent), pk=run.pk, status=Run.Status.RUNNING, attempt=run.attempt
+def _recover(run: Run, *, heartbeat_limit: datetime, now: datetime) -> None:
+    lost = Run.objects.filter(
+        Q(heartbeat_at__lt=heartbeat_limit), pk=run.pk, status=Run.Status.RUNNING, attempt=run.attempt
     )
-    over = {"finished_at": max(now, run.started_at or now), "phase": "", "seconds_left": None}
+    ended = {"finished_at": max(now, run.started_at or now), "phase": ""}
     if run.cancel_requested:
-        still.update(status=Run.Status.CANCELLED, **over)
+        lost.update(status=Run.Status.CANCELLED, **ended)
     elif run.trigger == Run.Trigger.COMMAND:
-        error = _("The command that ran it ended without a word: it was killed, or the machine stopped.")
-        still.update(status=Run.Status.ERRORED, error=error, **over)
-    elif run.attempt >= ATTEMPTS:
+        error = _("The command stopped unexpectedly (killed, or the machine shut down).")
+        lost.update(status=Run.Status.ERRORED, error=error, **ended)
+    elif run.attempt >= MAX_ATTEMPTS:
         error = _(
-            "It was cut off %s times: its worker died, or could not reach the database. Look into the "
-            "worker's log; the machine may have too little memory."
+            "The job was interrupted %s times: its worker stopped or could not reach the "
+            "database. Check the worker log; the machine may be short of memory."
         )
-        still.update(status=Run.Status.ERRORED, error=error % run.attempt, **over)
+        lost.update(status=Run.Status.ERRORED, error=error % run.attempt, **ended)
     else:
-        still.update(
+        lost.update(
             status=Run.Status.QUEUED, started_at=None, sent_at=None, heartbeat_at=None, phase="", progress=0,
-            seconds_left=None,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What each kind of run may be asked for with."""
+"""Parameters of each kind of run, and their validation."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -12,10 +12,10 @@ from classifier.errors import SettingError
 from classifier.models import Run
 
 _NUMBER = (int, float)
-_NEEDED = object()
-"""In the place of a default: there is none."""
-#: By kind and name: the types of JSON that are taken, and the default; null is taken where it is the default.
-#: Where files are written is no parameter: anyone who may start a run could write anywhere.
+_REQUIRED = object()
+"""In place of a default."""
+#: By kind and name: the accepted JSON types, and the default; null is accepted where it is the default.
+#: An output file is not a parameter: anyone who may start a run could write anywhere.
 PARAMETERS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
     Run.Kind.TRAIN: {"seed": ((int,), 0), "settings": ((list,), [])},
     Run.Kind.TUNE: {
@@ -27,62 +27,62 @@ PARAMETERS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
     },
     Run.Kind.RECLASSIFY: {
         "include_categorised": ((bool,), False),
-        "afresh": ((bool,), False),
+        "include_unchanged": ((bool,), False),
         "precision": (_NUMBER, None),
     },
-    Run.Kind.UNDO: {"batch": ((int,), _NEEDED)},
+    Run.Kind.UNDO: {"batch": ((int,), _REQUIRED)},
     Run.Kind.RECOMMEND: {"n": ((int,), 10), "include_borrowed": ((bool,), False)},
     Run.Kind.ORDER_REVIEWS: {},
     Run.Kind.DRAW_MAP: {"seed": ((int,), 0)},
 }
 
 
-def checked_parameters(*, kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all parameters of a kind of run: those given, and the defaults of the others.
+def complete_parameters(*, kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Validate the parameters of a run and add the defaults of the others.
 
     Parameters
     ----------
-    kind : str
+    kind
         One of `Run.Kind`.
-    given : mapping of str to JSON values
+    parameters
+        JSON values by name.
 
     Raises
     ------
     SettingError
-        If there is no such kind or parameter, one that is needed is missing, or a value is of another type.
+        If there is no such kind or parameter, a required one is missing, or a value has the wrong type.
     """
     if kind not in PARAMETERS:
-        known = ", ".join(PARAMETERS)
         raise SettingError(
-            _("There is no run “%(kind)s”; there is %(known)s.") % {"kind": kind, "known": known}
+            _("Unknown job type “%(kind)s”. Available types: %(known)s.")
+            % {"kind": kind, "known": ", ".join(PARAMETERS)}
         )
-    known_here = PARAMETERS[kind]
-    for name, value in given.items():
-        if name not in known_here:
+    specification = PARAMETERS[kind]
+    for name, value in parameters.items():
+        if name not in specification:
             raise SettingError(
-                _("A run “%(kind)s” has no parameter “%(name)s”; it has %(known)s.")
-                % {"kind": kind, "name": name, "known": ", ".join(known_here)}
+                _("A “%(kind)s” job has no parameter “%(name)s”. Available parameters: %(known)s.")
+                % {"kind": kind, "name": name, "known": ", ".join(specification)}
             )
-        types, default = known_here[name]
-        # A JSON true is no number, though Python takes it for one.
+        types, default = specification[name]
+        # In Python, but not in JSON, true is a number, and NaN and infinity exist.
         fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
-        # NaN and infinity are no JSON.
         fits = fits and (not isinstance(value, float) or isfinite(value))
         fits = fits or (value is None and default is None)
-        if not fits or (isinstance(value, list) and not all(isinstance(word, str) for word in value)):
+        if not fits or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
             raise SettingError(
-                _("The parameter %(name)s of a run “%(kind)s” cannot be %(value)s.")
+                _("Invalid value for parameter %(name)s of a “%(kind)s” job: %(value)s.")
                 % {"name": name, "kind": kind, "value": dumps(value, ensure_ascii=False)}
             )
-    whole = {name: given.get(name, default) for name, (_types, default) in known_here.items()}
-    for name, value in whole.items():
-        if value is _NEEDED:
+    complete = {name: parameters.get(name, default) for name, (_types, default) in specification.items()}
+    for name, value in complete.items():
+        if value is _REQUIRED:
             raise SettingError(
-                _("A run “%(kind)s” needs the parameter “%(name)s”.") % {"kind": kind, "name": name}
+                _("A “%(kind)s” job needs the parameter “%(name)s”.") % {"kind": kind, "name": name}
             )
-    return whole
+    return complete
 
 
 def digest_of(*, parameters: Mapping[str, Any]) -> str:
-    """Return the same for the same parameters, in whatever order they stand."""
+    """Return the SHA-256 of parameters, the same in whatever order they come."""
     return sha256(dumps(parameters, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""Classifying books for whoever asks, one by one or some together: nothing is stored.
+"""Classification on request: one or several books, nothing is stored.
 
-In a web process; the model itself is in another one (`classifier.services.serving.server`).
+Runs in a web process; the model is in another one (`classifier.services.serving.server`).
 """
 
 from base64 import b64encode
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from classifier.models import ModelVersion
-from classifier.selectors.categories import categories_of, keys_today
+from classifier.selectors.categories import categories_by_keys, current_keys
 from classifier.selectors.reviews import rejected
 from classifier.services.registry.promotion import active_version
 from classifier.services.serving import client
 from library.catalogue.models import Book, Category
 
-AT_ONCE = 100
-"""Books of one question: they hold a web worker for some tenths of a second, a catalogue would for minutes.
+MAX_BOOKS = 100
+"""Per request: they occupy a web worker for some tenths of a second, a catalogue would for minutes.
 Runs reclassify a catalogue."""
 RANKS = 3
-"""Categories unless more are asked for, as many as a run keeps."""
-MOST_RANKS = 20
-"""Of each the evidence takes its time; what comes after these is never likely."""
-READ = ("title", "subtitle", "authors", "publisher", "year", "language", "description")
-"""What of a book that is not in the catalogue is read, besides its cover."""
+"""Categories per book unless requested otherwise; a run stores as many."""
+MAX_RANKS = 20
+"""Evidence takes time for each, and categories beyond are never likely."""
+RECORD_FIELDS = ("title", "subtitle", "authors", "publisher", "year", "language", "description")
+"""Fields of a book outside the catalogue that the model reads, besides its cover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class NewBook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guess:
-    """One category that a book may have; rank 1 is the likeliest."""
+class RankedCategory:
+    """A possible category of a book; rank 1 is the likeliest."""
 
     rank: int
     category: Category
@@ -45,12 +45,12 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Classified:
-    """What a version says of a book; `abstained`: it is not sure enough, and these are guesses."""
+class Classification:
+    """Response for one book; if `abstained`, the confidence is too low and the categories are guesses."""
 
     book: Book | None
     abstained: bool
-    suggestions: list[Guess]
+    suggestions: list[RankedCategory]
     model_version: str
 
 
@@ -60,52 +60,51 @@ def classify_books(
     limit: int = RANKS,
     threshold: float = 0.0,
     with_evidence: bool = True,
-) -> list[Classified]:
-    """Ask the active version about books, in their order.
+) -> list[Classification]:
+    """Classify books with the active version, in their order.
 
-    Of a book of the catalogue that is all that a run would say of it, by its loans too; these may be an hour
-    old. A category that was merged into another is told as that one, and what was rejected for a book is not
-    told of it.
+    For a book of the catalogue the result is that of a run, its loans included, which may be an hour old. A
+    category that was merged is returned as its replacement; a category that was rejected for a book is not
+    returned for it.
 
     Parameters
     ----------
-    books : sequence of Book or NewBook
-    limit : int
-        So many categories of each.
-    threshold : float
-        Those that are less likely are left out.
-    with_evidence : bool
-        Whether each comes with its evidence, which takes longer than the answer.
+    limit
+        Categories per book.
+    threshold
+        Less likely categories are omitted.
+    with_evidence
+        Evidence takes longer to compute than the categories.
 
     Raises
     ------
     NoModelError
         If no version is active.
     ServingError
-        If the process that holds the model cannot be asked.
+        If the model server is unavailable.
     """
     if not ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).exists():
-        active_version()  # says what to do; the figures of a version are too large to be read each time
-    known = {book.pk: book for book in books if isinstance(book, Book)}
+        active_version()  # raises; the metrics of a version are too large to be read for each request
+    catalogued = {book.pk: book for book in books if isinstance(book, Book)}
     new = [book for book in books if isinstance(book, NewBook)]
-    answer = client.ask(
+    response = client.request(
         {
-            "books": [*(_record(book) for book in known.values()), *(_new_record(book) for book in new)],
+            "books": [*map(_record, catalogued.values()), *map(_new_record, new)],
             "ranks": limit,
             "evidence": with_evidence,
-            "rejected": rejected(books=known) if known else {},
-            "current": keys_today(),
+            "rejected": rejected(books=catalogued) if catalogued else {},
+            "current": current_keys(),
         }
     )
-    said = answer["books"]
-    categories = categories_of(one["category"] for of_book in said for one in of_book)
-    of_known = dict(zip(known, said, strict=False))
-    of_new = iter(said[len(known) :])
+    rankings = response["books"]
+    categories = categories_by_keys(row["category"] for ranking in rankings for row in ranking)
+    by_book = dict(zip(catalogued, rankings, strict=False))
+    of_new = iter(rankings[len(catalogued) :])
     return [
-        _classified(
+        _classification(
             book if isinstance(book, Book) else None,
-            of_known[book.pk] if isinstance(book, Book) else next(of_new),
-            answer,
+            by_book[book.pk] if isinstance(book, Book) else next(of_new),
+            response,
             categories,
             threshold,
         )
@@ -113,35 +112,35 @@ def classify_books(
     ]
 
 
-def _classified(
+def _classification(
     book: Book | None,
-    said: Sequence[Mapping[str, Any]],
-    answer: Mapping[str, Any],
+    ranking: Sequence[Mapping[str, Any]],
+    response: Mapping[str, Any],
     categories: Mapping[str, Category],
     threshold: float,
-) -> Classified:
-    there = [one for one in said if one["category"] in categories]  # one may have been deleted since
-    least = answer["threshold"]
-    return Classified(
+) -> Classification:
+    existing = [row for row in ranking if row["category"] in categories]  # others have been deleted
+    minimum = response["threshold"]
+    return Classification(
         book=book,
-        abstained=not there or least is None or there[0]["probability"] < least,
+        abstained=not existing or minimum is None or existing[0]["probability"] < minimum,
         suggestions=[
-            Guess(
+            RankedCategory(
                 rank=rank,
-                category=categories[one["category"]],
-                probability=one["probability"],
-                evidence=one["evidence"],
+                category=categories[row["category"]],
+                probability=row["probability"],
+                evidence=row["evidence"],
             )
-            for rank, one in enumerate(there, start=1)
-            if one["probability"] >= threshold
+            for rank, row in enumerate(existing, start=1)
+            if row["probability"] >= threshold
         ],
-        model_version=answer["version"],
+        model_version=response["version"],
     )
 
 
 def _record(book: Book) -> dict[str, Any]:
-    own = {name: getattr(book, name) for name in READ}
-    return own | {"id": book.control_number, "cover": book.cover.name, "audio": book.audio.name}
+    fields = {name: getattr(book, name) for name in RECORD_FIELDS}
+    return fields | {"id": book.control_number, "cover": book.cover.name, "audio": book.audio.name}
 
 
 def _new_record(book: NewBook) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the process holds that answers about books: a version of the model, and the loans."""
+"""Model in the memory of the model server: a version, and the loans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,65 +13,53 @@ from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import BookRecord, Catalogue, LoanTable
 from classifier.selectors.records import loans
 from classifier.services.registry.promotion import active_version
-from classifier.services.registry.versions import forget_loaded, load_serving
-
-_NO_LOANS = LoanTable()
+from classifier.services.registry.versions import clear_loaded, load_serving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """What the process holds.
+class LoadedModel:
+    """The version that classifies, with the loans it classifies by.
 
     Attributes
     ----------
-    active : str
-        Name of the version that was active; where its files are damaged, another one serves.
-    version : str
-    model : TrainedModel
-    threshold : float
-    loans : LoanTable, optional
-        None while they are being read.
+    active
+        Name of the version that was active; if its files are damaged, another version serves.
+    threshold
+        Probability below which the model abstains.
     """
 
     active: str
     version: str
     model: TrainedModel
     threshold: float
-    loans: LoanTable | None = None
+    loans: LoanTable
 
     @classmethod
-    def of_today(cls) -> Self:
-        """Load the version that classifies; without the loans, which take long in a large library.
+    def current(cls) -> Self:
+        """Load the version that classifies, and today's loans.
 
         Raises
         ------
         ClassifierError
-            If there is none, or it cannot be loaded.
+            If no version is active, or it cannot be loaded.
         """
         torch.set_num_threads(1)
         active = active_version()
         version, model = load_serving(now=timezone.now())
-        forget_loaded()
-        model.extractor.cache = FeatureCache()  # nothing is kept of what is asked
-        held = cls(
+        clear_loaded()
+        model.extractor.cache = FeatureCache()  # nothing of a request is kept
+        loaded = cls(
             active=active.name,
             version=version.name,
-            model=replace(model, judged=model.serving),  # the other one, as large, answers nobody
+            # The evaluation classifier is as large, and no request needs it.
+            model=replace(model, evaluation_classifier=model.serving_classifier),
             threshold=model.threshold(precision=settings.SUGGESTION_PRECISION),
+            loans=loans()[0],
         )
-        held.warm()
-        return held
+        # Otherwise computed at the first request: the Chinese dictionary, the loan matrix.
+        loaded.model.explain(loaded.as_catalogue([BookRecord(id="\0", title="first 第一本书")]))
+        return loaded
 
-    def with_loans(self) -> Self:
-        """Return the same with the loans of today."""
-        held = replace(self, loans=loans()[0])
-        held.warm()
-        return held
-
-    def warm(self) -> None:
-        """Work out what is only read at the first question: the dictionary of Chinese words, who had what."""
-        self.model.explain(self.asked_about([BookRecord(id="\0", title="first 第一本书")]))
-
-    def asked_about(self, books: Sequence[BookRecord]) -> Catalogue:
-        """Return books as the model is asked about them."""
-        return Catalogue(books=books, loans=_NO_LOANS if self.loans is None else self.loans)
+    def as_catalogue(self, books: Sequence[BookRecord]) -> Catalogue:
+        """Return books together with the loans."""
+        return Catalogue(books=books, loans=self.loans)

@@ -1,4 +1,4 @@
-"""What a change of the classification scheme would do, before anybody decides; nothing is written."""
+"""Preview of a category change; nothing is written."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,188 +9,188 @@ from django.utils.translation import gettext as _
 
 from classifier.models import TRUSTED_SOURCES, ModelVersion, Suggestion
 from classifier.selectors.reviews import category_key
-from classifier.services.taxonomy.changes import judge_texts
+from classifier.services.taxonomy.changes import classify_texts
 from library.catalogue.models import Book, Category, TaxonomyChange
-from library.catalogue.selectors.categories import followed
+from library.catalogue.selectors.categories import resolve_replacements
 from library.catalogue.services.taxonomy.planning import Plan, Refiling, plan
-from library.catalogue.services.taxonomy.requests import Wish
-from library.catalogue.services.taxonomy.splitting import text_of
+from library.catalogue.services.taxonomy.requests import TaxonomyChangeRequest
+from library.catalogue.services.taxonomy.splitting import book_text
 from library.circulation.models import Loan
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 
-_LISTED = 20
-"""Undecided books named: more are found on the page of the books."""
+_MAX_LISTED = 20
+"""Undecided books listed; the page of books has them all."""
 Kind = TaxonomyChange.Kind
 
 
-def preview(*, wish: Wish, now: datetime) -> dict[str, Any]:
-    """Say what a change would do to books, loans, suggestions and the model's accuracy.
-
-    Parameters
-    ----------
-    wish : Merge, Split, Retire or Move
-    now : datetime
+def preview(*, change_request: TaxonomyChangeRequest, now: datetime) -> dict[str, Any]:
+    """Return the effects of a change on books, loans, suggestions and the model's accuracy.
 
     Returns
     -------
     dict
-        ``kind``; ``category``; ``words``: from what to what; ``books``: ``moved``, of which ``trusted`` and
-        ``model`` by source, and ``undecided``; ``to``: where how many books go; ``undecided``: some of their
-        control numbers;
-        ``suggestions``: books whose suggestions change; ``loans``: of the books that move, ``all`` and
-        ``open``; ``categories``: that get another parent; ``accuracy``: of the active version on its held-out
-        books, ``now`` and ``then``, and ``about`` the categories in question (see
-        `classifier.pipeline.taxonomy.relabelling.relabelled`), None without a version; ``reviews``: how many
-        books are
-        ``needed`` to be looked at, and why; ``notes``: what cannot be known, in words.
+        ``kind``; ``category``; ``summary``, from what to what; ``books``: the number ``moved``, of these
+        ``trusted`` and ``model`` by source, and ``undecided``; ``to``: number of books by target;
+        ``undecided``: some of their control numbers; ``suggestions``: books whose suggestions change;
+        ``loans`` of the books that move: ``all`` and ``open``; ``categories`` that get another parent;
+        ``accuracy`` of the active version on its held-out books, ``now`` and ``then``, and ``about`` the
+        categories concerned (see `classifier.pipeline.taxonomy.relabelling.relabelled_metrics`), None
+        without a version; ``reviews``: the number of books ``needed`` to review, and why; ``notes``:
+        messages about what cannot be estimated.
 
     Raises
     ------
     TaxonomyError, TaxonomyConflictError
-        If the change cannot be made.
+        If the change is invalid.
     """
-    # Imported here: a web process loads numbers only where somebody asks for this.
-    from classifier.pipeline.taxonomy.relabelling import told_apart
+    # Imported here, so that a web process loads numpy only when needed.
+    from classifier.pipeline.taxonomy.relabelling import child_separability
 
-    made = plan(wish=wish, now=now, opinion=judge_texts)
-    trusted = sum(one.from_source in TRUSTED_SOURCES for one in made.refilings)
+    planned = plan(change_request=change_request, now=now, text_classifier=classify_texts)
+    trusted = sum(refiling.from_source in TRUSTED_SOURCES for refiling in planned.refilings)
     notes: list[str] = []
-    # What was judged by texts tells nothing of how well texts tell.
-    sure = [one for one in made.refilings if one.to_source != Book.CategorySource.MODEL]
-    apart = told_apart(*_texts(made, sure)) if made.kind == Kind.SPLIT else {}
-    judged = _accuracy(made, apart.get("share"), notes)
+    # Books assigned by their text say nothing about how well texts separate the children.
+    certain = [r for r in planned.refilings if r.to_source != Book.CategorySource.MODEL]
+    separability = child_separability(*_texts(planned, certain)) if planned.kind == Kind.SPLIT else {}
+    accuracy = _accuracy(planned, separability.get("share"), notes)
     return {
-        "kind": made.kind.value,
-        "category": str(made.category),
-        "words": f"{made.source} → {made.target}",
+        "kind": planned.kind.value,
+        "category": str(planned.category),
+        "summary": f"{planned.source} → {planned.target}",
         "books": {
-            "moved": len(made.refilings),
+            "moved": len(planned.refilings),
             "trusted": trusted,
-            "model": len(made.refilings) - trusted,
-            "undecided": len(made.undecided),
+            "model": len(planned.refilings) - trusted,
+            "undecided": len(planned.undecided),
         },
-        "to": _targets(made),
-        "undecided": made.undecided[:_LISTED],
-        "suggestions": _suggestions(made),
-        "loans": _loans([one.book for one in made.refilings]),
-        "categories": sum("parent_id" in fields for fields in made.fields.values()),
-        "accuracy": judged,
-        "reviews": _reviews(made, sure, apart, judged, notes),
+        "to": _targets(planned),
+        "undecided": planned.undecided[:_MAX_LISTED],
+        "suggestions": _suggestions(planned),
+        "loans": _loans([refiling.book for refiling in planned.refilings]),
+        "categories": sum("parent_id" in fields for fields in planned.fields.values()),
+        "accuracy": accuracy,
+        "reviews": _reviews(planned, certain, separability, accuracy, notes),
         "notes": notes,
     }
 
 
-def _accuracy(made: Plan, share: float | None, notes: list[str]) -> dict[str, Any] | None:
-    from classifier.pipeline.taxonomy.relabelling import ENOUGH, narrowed, relabelled
+def _accuracy(planned: Plan, share: float | None, notes: list[str]) -> dict[str, Any] | None:
+    from classifier.pipeline.taxonomy.relabelling import MIN_BOOKS, relabelled_metrics, split_metrics
 
     version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
     if version is None or "confusion" not in version.metrics:
-        notes.append(_("No version of the model is active, so nothing is known of its accuracy."))
+        notes.append(_("Accuracy is unknown: no model version is active."))
         return None
-    now, then = _names(made)
+    now, then = _names(planned)
     cells, classes = version.metrics["confusion"], version.metrics["classes"]
-    if made.kind == Kind.SPLIT:
-        own = category_key(made.category.scheme, made.category.notation)
-        found = narrowed(cells, classes, now=now, category=own, share=share)
+    if planned.kind == Kind.SPLIT:
+        own = category_key(planned.category.scheme, planned.category.notation)
+        metrics = split_metrics(cells, classes, now=now, category=own, share=share)
     else:
-        found = relabelled(cells, classes, now=now, then=then)
-    about, books = found["about"]["books"], found["now"]["books"]
-    if books < ENOUGH:
-        notes.append(_("Too few held-out books (%d) to say how accurate the model is.") % books)
-    elif made.kind != Kind.MOVE and about < ENOUGH:
+        metrics = relabelled_metrics(cells, classes, now=now, then=then)
+    about, books = metrics["about"]["books"], metrics["now"]["books"]
+    if books < MIN_BOOKS:
+        notes.append(_("Too few test books (%d) to estimate the accuracy of the model.") % books)
+    elif planned.kind != Kind.MOVE and about < MIN_BOOKS:
         notes.append(
-            _("Too few held-out books of these categories (%d) to say how well they are recognised.") % about
+            _("Too few test books (%d) in these categories to estimate how well they are recognised.") % about
         )
-    return {"version": version.name, **found}
+    return {"version": version.name, **metrics}
 
 
 def _reviews(
-    made: Plan,
-    sure: Sequence[Refiling],
-    apart: dict[str, Any],
-    judged: dict[str, Any] | None,
+    planned: Plan,
+    certain: Sequence[Refiling],
+    separability: dict[str, Any],
+    accuracy: dict[str, Any] | None,
     notes: list[str],
 ) -> dict[str, Any]:
-    """Return how many books a person should look at afterwards."""
-    from classifier.pipeline.taxonomy.relabelling import ENOUGH, examples_needed
+    """Return the number of books that a person should review afterwards."""
+    from classifier.pipeline.taxonomy.relabelling import MIN_BOOKS, examples_needed
 
-    found: dict[str, Any] = {
-        "unfiled": sum(one.to is None for one in made.refilings),
-        "undecided": len(made.undecided),
-        "guessed": len(made.refilings) - len(sure) if made.kind == Kind.SPLIT else 0,
-        "told_apart": {"books": apart.get("books", 0), "share": apart.get("share")},
+    counts: dict[str, Any] = {
+        "unfiled": sum(refiling.to is None for refiling in planned.refilings),
+        "undecided": len(planned.undecided),
+        "guessed": len(planned.refilings) - len(certain) if planned.kind == Kind.SPLIT else 0,
+        "separability": {"books": separability.get("books", 0), "share": separability.get("share")},
         "examples": None,
         "missing": 0,
     }
-    waiting = found["unfiled"] + found["undecided"] + found["guessed"]
-    if made.kind == Kind.SPLIT and apart["share"] is None:
+    waiting = counts["unfiled"] + counts["undecided"] + counts["guessed"]
+    if planned.kind == Kind.SPLIT and separability["share"] is None:
         notes.append(
             _(
-                "Too few books (%(books)d) go to the new categories by a person's list or words to say how "
-                "well they can be told apart: it takes %(enough)d, of two categories."
+                "Too few books (%(books)d) are assigned to the new categories by list or by words to "
+                "estimate how well the categories can be separated. At least %(enough)d books in two "
+                "categories are needed."
             )
-            % {"books": apart["books"], "enough": ENOUGH}
+            % {"books": separability["books"], "enough": MIN_BOOKS}
         )
-    elif made.kind == Kind.SPLIT:
-        target = judged["about"]["now"] if judged else None
+    elif planned.kind == Kind.SPLIT:
+        target = accuracy["about"]["now"] if accuracy else None
         if target is not None:
-            found["examples"] = examples_needed(apart["curve"], target=target)
-        if found["examples"] is None:
-            notes.append(_("How many books each new category needs cannot be told from these."))
+            counts["examples"] = examples_needed(separability["curve"], target=target)
+        if counts["examples"] is None:
+            notes.append(
+                _("The number of books each new category needs cannot be estimated from these books.")
+            )
         else:
-            there = Counter(one.to for one in sure)
-            found["missing"] = sum(max(0, found["examples"] - books) for books in there.values())
-    # A book that is looked at is an example too.
-    return found | {"needed": max(waiting, found["missing"])}
+            existing = Counter(refiling.to for refiling in certain)
+            counts["missing"] = sum(max(0, counts["examples"] - books) for books in existing.values())
+    # A reviewed book is an example too.
+    return counts | {"needed": max(waiting, counts["missing"])}
 
 
-def _texts(made: Plan, sure: Sequence[Refiling]) -> tuple[list[str], list[int]]:
-    books = Book.objects.filter(category=made.category).only("title", "subtitle", "description")
-    texts = {book.pk: text_of(book) for book in books.iterator()}
-    targets = list(dict.fromkeys(one.to for one in sure))
-    return [texts[one.book] for one in sure], [targets.index(one.to) for one in sure]
+def _texts(planned: Plan, certain: Sequence[Refiling]) -> tuple[list[str], list[int]]:
+    books = Book.objects.filter(category=planned.category).only("title", "subtitle", "description")
+    texts = {book.pk: book_text(book) for book in books.iterator()}
+    targets = list(dict.fromkeys(refiling.to for refiling in certain))
+    return [texts[r.book] for r in certain], [targets.index(r.to) for r in certain]
 
 
-def _names(made: Plan) -> tuple[dict[str, str | None], dict[str, str | None]]:
-    """Return what classes are called now and would be called then, where that is otherwise."""
+def _names(planned: Plan) -> tuple[dict[str, str | None], dict[str, str | None]]:
+    """Return the names of classes now and after the change, where they differ from the model's."""
     rows = {row.pk: row for row in Category.objects.all()}
     key = {pk: category_key(row.scheme, row.notation) for pk, row in rows.items()}
     retired = {pk: row.replaced_by_id for pk, row in rows.items() if row.retired_at}
-    more = {pk: fields["replaced_by_id"] for pk, fields in made.fields.items() if fields.get("retired_at")}
+    to_retire = {
+        pk: fields["replaced_by_id"] for pk, fields in planned.fields.items() if fields.get("retired_at")
+    }
 
-    def names(places: dict[int, int | None]) -> dict[str, str | None]:
-        return {key[pk]: None if to is None else key[to] for pk, to in places.items()}
+    def names(targets: dict[int, int | None]) -> dict[str, str | None]:
+        return {key[pk]: None if to is None else key[to] for pk, to in targets.items()}
 
-    return names(followed(retired)), names(followed(retired | more))
+    return names(resolve_replacements(retired)), names(resolve_replacements(retired | to_retire))
 
 
-def _targets(made: Plan) -> list[dict[str, Any]]:
-    counted = Counter(one.to for one in made.refilings)
-    names = Category.objects.in_bulk([to for to in counted if isinstance(to, int)])
-    fresh = {
-        child.notation: f"{child.notation} {child.label_en or child.label_zh}".strip() for child in made.new
+def _targets(planned: Plan) -> list[dict[str, Any]]:
+    counts = Counter(refiling.to for refiling in planned.refilings)
+    names = Category.objects.in_bulk([to for to in counts if isinstance(to, int)])
+    new = {
+        child.notation: f"{child.notation} {child.label_en or child.label_zh}".strip()
+        for child in planned.new
     }
     return [
         {
             "category": (
-                _("no category") if to is None else fresh[to] if isinstance(to, str) else str(names[to])
+                _("no category") if to is None else new[to] if isinstance(to, str) else str(names[to])
             ),
             "new": isinstance(to, str),
             "books": books,
         }
-        for to, books in counted.most_common()
+        for to, books in counts.most_common()
     ]
 
 
-def _suggestions(made: Plan) -> int:
-    gone = [pk for pk, fields in made.fields.items() if fields.get("retired_at")]
-    return Suggestion.objects.filter(category__in=gone).values("book").distinct().count()
+def _suggestions(planned: Plan) -> int:
+    retired = [pk for pk, fields in planned.fields.items() if fields.get("retired_at")]
+    return Suggestion.objects.filter(category__in=retired).values("book").distinct().count()
 
 
 def _loans(books: Sequence[int]) -> dict[str, int]:
-    found = Counter(all=0, open=0)
-    for some in batches(books, KEYS_A_QUERY):
-        loans = Loan.objects.filter(copy__book__in=some)
-        found["all"] += loans.count()
-        found["open"] += loans.filter(returned_at=None).count()
-    return dict(found)
+    counts = Counter(all=0, open=0)
+    for keys in batches(books, KEYS_PER_QUERY):
+        loans = Loan.objects.filter(copy__book__in=keys)
+        counts["all"] += loans.count()
+        counts["open"] += loans.filter(returned_at=None).count()
+    return dict(counts)

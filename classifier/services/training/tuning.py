@@ -1,4 +1,4 @@
-"""Tuning the settings of training to this library."""
+"""Search for training settings that suit this library."""
 
 import dataclasses
 import shlex
@@ -12,52 +12,49 @@ from classifier.errors import ClassifierError, SettingError
 from classifier.pipeline.config import Config
 from classifier.pipeline.errors import ConfigError, PipelineError
 from classifier.selectors.records import all_books, catalogue
-from classifier.services.runs.heartbeat import Finish, no_finish
+from classifier.services.runs.context import JobContext
 from classifier.services.training.training import MAX_SEED
-from library.console import Progress, no_progress
 
 
 def tune(
+    context: JobContext,
     *,
     trials: int = 30,
     timeout: float | None = None,
     seed: int = 0,
     settings: Sequence[str] = (),
     fresh: bool = False,
-    progress: Progress = no_progress,
-    finish: Finish = no_finish,
 ) -> dict[str, Any]:
-    """Search better settings than the defaults, and say what they bring; nothing is put into use.
+    """Search for better settings than the defaults and measure them; the active version is not changed.
 
-    The search is kept in the folder ``tuning`` of the data folder and gone on with by a later call, as
-    long as the library, the settings and the seed are the same.
+    The search is stored in the folder ``tuning`` of the data folder. A later call continues it if the
+    library, the settings and the seed are the same.
 
     Parameters
     ----------
-    trials : int
-        In all, with those of earlier calls.
-    timeout : float, optional
-        Seconds; bounds the search, not the reading before and the measuring after it.
-    seed : int
-        0 to `MAX_SEED`. Same seed and same library: same search.
-    settings : sequence of str
+    trials
+        In total, including those of earlier calls.
+    timeout
+        Seconds; limits the search, not the reading before and the evaluation after it.
+    seed
+        0 to `MAX_SEED`. The same seed and library give the same search.
+    settings
         ``part.name=value``: fixed, not searched.
-    fresh : bool
-        Forget the search that is kept.
-    progress, finish : callable
+    fresh
+        Discard the stored search.
 
     Returns
     -------
     dict
-        The attributes of `classifier.pipeline.training.tune.Tuning`, ``seed``, and ``command``: the training
-        that uses what was found.
+        The attributes of `classifier.pipeline.training.tune.TuningResult`, ``seed``, and ``command``: the
+        command that trains with the best settings.
 
     Raises
     ------
     SettingError
-        If a setting, the seed, the number of trials or the time cannot be used.
+        If a setting, the seed, the number of trials or the timeout is invalid.
     ClassifierError
-        If optuna is missing, there is too little to learn from, or the search cannot be kept.
+        If optuna is missing, there are too few books, or the search cannot be stored.
     """
     if not 0 <= seed <= MAX_SEED:
         raise SettingError(f"The seed is {seed}; it must be from 0 to {MAX_SEED}.", seed=seed)
@@ -84,7 +81,7 @@ def tune(
             folder=folder,
             timeout=timeout,
             fresh=fresh,
-            progress=progress,
+            progress=context.progress,
         )
     except ConfigError as error:
         raise SettingError(error.message, **error.extra) from error
@@ -97,12 +94,12 @@ def tune(
         "seed": seed,
         "command": _train_command(seed, [*settings, *tuning.settings]),
     }
-    finish(result)
+    context.finish(result)
     return result
 
 
 def _train_command(seed: int, settings: Sequence[str]) -> str:
-    words = ["manage.py", "train", "--seed", str(seed)]
+    arguments = ["manage.py", "train", "--seed", str(seed)]
     for setting in settings:
-        words += ["--set", setting]
-    return shlex.join(words)
+        arguments += ["--set", setting]
+    return shlex.join(arguments)

@@ -1,7 +1,8 @@
-"""Charts as plain values: what is drawn, and the same figures as a table.
+"""Charts as plain data, with the same data as a table.
 
-A view makes a `Chart` with one of the functions below and puts it into ``admin_site/chart.html``;
-``admin_site/charts.js`` draws it. Every kind has one shape, labels times series, so that each has its table.
+A view creates a `Chart` with one of the functions below and renders it with ``admin_site/chart.html``;
+``admin_site/charts.js`` draws it. Every kind has the same shape, labels by series, so every chart has a
+table.
 """
 
 from collections.abc import Sequence
@@ -17,12 +18,12 @@ from django.utils.translation import gettext as _
 Kind = Literal["line", "bar", "heatmap", "scatter"]
 Values = Sequence[float | None]
 
-#: What a page with charts loads.
+#: Files that a page with charts loads.
 CHART_MEDIA = Media(
     css={"all": ["admin_site/charts.css"]},
     js=[
-        # Of no kind that a browser runs: charts.js fetches it when a chart is nearly in sight.
-        Script("admin_site/vendor/echarts/echarts.min.js", type="text/later"),  # type: ignore[list-item]
+        # Browsers do not run this type: charts.js loads the library when a chart comes into view.
+        Script("admin_site/vendor/echarts/echarts.min.js", type="text/lazy"),  # type: ignore[list-item]
         Script("admin_site/charts.js", defer=True),  # type: ignore[list-item]
     ],
 )
@@ -34,13 +35,12 @@ class Series:
 
     Attributes
     ----------
-    name : str
     values : sequence of float or None
-        One a label; None where there is none.
+        One value for each label; None: missing.
     low, high : sequence of float or None
-        Bounds of an interval round the values, drawn as a band; empty: there is none.
+        Bounds of an interval around the values, drawn as a band; empty: no interval.
     dashed : bool
-        Drawn as a dashed line: what is expected and not counted.
+        Draw a dashed line, for expected values.
     """
 
     name: str
@@ -56,30 +56,28 @@ class Chart:
 
     Attributes
     ----------
-    kind : str
     name : str
-        A slug, one of its own on the page.
-    title, definition : str
-        What the figures are, in words that need no chart.
+        Slug, unique on the page.
+    definition : str
+        Meaning of the numbers, understandable without the chart.
     labels : sequence of str
-        What the values stand at: months, categories; of a scatter plot, what the points are.
+        Positions of the values, such as months or categories; in a scatter plot, names of the points.
     series : sequence of Series
-        Of a scatter plot two: where the points are across, and up.
+        A scatter plot has two: the x and y values.
     label_name : str
-        What the labels are: heading of the table's first column, name of the axis.
+        Heading of the label column and name of the label axis.
     unit : str
-        Of the values, such as "loans" or "%".
+        Unit of the values, such as "loans" or "%".
     decimals : int
-        Shown of each value.
+        Decimals to show.
     stacked, horizontal : bool
-        Of bars.
+        For bars.
     csv : str
-        Address of the figures as CSV; empty: there is none.
+        URL of the data as CSV; empty: none.
     keys : sequence of str
-        What stands in CSV for the labels, such as ISO dates; empty: the labels.
+        Labels for CSV, such as ISO dates; empty: `labels`.
     groups, links : sequence of str
-        Of a scatter plot, one a label: the group a point is coloured by, and the page it leads to; empty:
-        there are none.
+        For a scatter plot, one for each label: the group that colours a point, and its page; empty: none.
     """
 
     kind: Kind
@@ -99,19 +97,19 @@ class Chart:
     links: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for each in (self.groups, self.links):
-            if each and len(each) != len(self.labels):
-                raise ValueError(f"{len(each)} groups or links for {len(self.labels)} labels")
+        for values_of_points in (self.groups, self.links):
+            if values_of_points and len(values_of_points) != len(self.labels):
+                raise ValueError(f"{len(values_of_points)} groups or links for {len(self.labels)} labels")
         for series in self.series:
             for values in (series.values, series.low, series.high):
                 if len(values) != len(self.labels) and (values or values is series.values):
                     raise ValueError(f"{series.name}: {len(values)} values for {len(self.labels)} labels")
         if self.kind == "scatter" and len(self.series) != 2:
-            raise ValueError("A scatter plot has two series: across, and up.")
+            raise ValueError("A scatter plot has two series: x and y.")
 
     @property
-    def drawing(self) -> dict[str, Any]:
-        """What ``admin_site/charts.js`` draws, as JSON."""
+    def data(self) -> dict[str, Any]:
+        """JSON data for ``admin_site/charts.js``."""
         return {
             "kind": self.kind,
             "title": self.title,
@@ -137,20 +135,20 @@ class Chart:
         }
 
     @property
-    def figures_id(self) -> str:
-        """The id of the element that holds the drawing, as JSON."""
-        return f"{self.name}-figures"
+    def data_id(self) -> str:
+        """Id of the element with the JSON data."""
+        return f"{self.name}-data"
 
     @property
     def header(self) -> list[str]:
-        """The heading of each of the table's columns."""
+        """Column headings of the table."""
         if self.groups:
-            return [self.label_name, _("group")]
+            return [self.label_name, _("Group")]
         return [self.label_name, *(series.name for series in self.series)]
 
     @property
     def rows(self) -> list[tuple[str, list[str]]]:
-        """The table's rows: the label, and the cells in the current language."""
+        """Table rows: the label, and the cells formatted in the current language."""
         return [
             (label, [self._cell(series, place) for series in self.series])
             for place, label in enumerate(self.labels)
@@ -158,21 +156,21 @@ class Chart:
 
     @property
     def records(self) -> list[list[object]]:
-        """The heading and the rows for CSV: numbers as they are, bounds in columns of their own."""
-        heading: list[object] = [self.label_name]
+        """Header and rows for CSV: unformatted numbers, with bounds in separate columns."""
+        header: list[object] = [self.label_name]
         columns: list[Values] = []
         for series in self.series:
-            heading.append(series.name)
+            header.append(series.name)
             columns.append(series.values)
             if series.low:
-                heading += [f"{series.name} ≥", f"{series.name} ≤"]
+                header += [f"{series.name} ≥", f"{series.name} ≤"]
                 columns += [series.low, series.high]
         rows = zip(self.keys or self.labels, *columns, strict=True)
-        return [heading, *(["" if cell is None else cell for cell in row] for row in rows)]
+        return [header, *(["" if cell is None else cell for cell in row] for row in rows)]
 
     @property
     def linked_rows(self) -> list[tuple[str, str, list[str]]]:
-        """The table's rows with the page that each leads to, or none; of groups of points no coordinates."""
+        """Table rows with the link of each row, or ""; grouped points have no coordinates."""
         links = self.links or [""] * len(self.labels)
         if self.groups:
             return [
@@ -197,7 +195,7 @@ class Chart:
         return f"{text} ({self._number(low)}–{self._number(high)})"
 
     def _number(self, value: float) -> str:
-        # Rounded first: Django cuts the digits of a float off.
+        # Round first: Django truncates the digits of a float.
         return number_format(
             round(value, self.decimals), decimal_pos=self.decimals, use_l10n=True, force_grouping=True
         )
@@ -205,11 +203,11 @@ class Chart:
 
 # Their parameters are the attributes of `Chart`, by name.
 line_chart = partial(Chart, "line")
-"""Lines over the labels, as of time."""
+"""Lines over the labels, such as a time series."""
 bar_chart = partial(Chart, "bar")
-"""Bars at the labels."""
+"""Bars for the labels."""
 heatmap = partial(Chart, "heatmap")
-"""A field for each label (across) and series (down), the darker the more."""
+"""A cell for each label (columns) and series (rows); darker cells have larger values."""
 
 
 def scatter(
@@ -218,8 +216,8 @@ def scatter(
     title: str,
     definition: str,
     labels: Sequence[str],
-    across: Series,
-    up: Series,
+    x: Series,
+    y: Series,
     label_name: str = "",
     decimals: int = 0,
     csv: str = "",
@@ -227,12 +225,12 @@ def scatter(
     groups: Sequence[str] = (),
     links: Sequence[str] = (),
 ) -> Chart:
-    """Return a point for each label; with groups, a map on which nearness alone counts.
+    """Return a chart with a point for each label; with groups, a map in which only distances have meaning.
 
     Raises
     ------
     ValueError
-        If a series has not one value a label.
+        If a series does not have one value for each label.
     """
     return Chart(
         "scatter",
@@ -240,7 +238,7 @@ def scatter(
         title,
         definition,
         labels,
-        (across, up),
+        (x, y),
         label_name,
         decimals=decimals,
         csv=csv,

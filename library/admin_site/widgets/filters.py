@@ -1,4 +1,4 @@
-"""Filters of our own lists."""
+"""List filters of the admin site."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.widgets import INPUT_CLASSES
 
-#: A day beyond these has no day before or after it, or none in another time zone.
-_FIRST, _LAST = date(2, 1, 1), date(9998, 12, 31)
+#: Limits within which a day has neighbours in every time zone.
+_MIN_DATE, _MAX_DATE = date(2, 1, 1), date(9998, 12, 31)
 
 
-class DaysForm(forms.Form):
-    """The first and the last day, chosen by the browser's own means: those of the theme are scripts."""
+class DateRangeForm(forms.Form):
+    """First and last day in the browser's own date fields; those of the theme need scripts."""
 
     def __init__(self, *, name: str, data: Mapping[str, Any]) -> None:
         super().__init__(data)
@@ -28,13 +28,13 @@ class DaysForm(forms.Form):
             self.fields[f"{name}_{end}"] = forms.DateField(label="", required=False, widget=widget)
 
 
-class DaysFilter(RangeDateFilter):
-    """Whole days of a moment.
+class DateRangeFilter(RangeDateFilter):
+    """Filter a time by whole days.
 
-    Django's ``date_hierarchy`` reads every row to know the years there are; this reads an index.
+    Django's ``date_hierarchy`` reads every row to list the years; this filter uses an index.
     """
 
-    form_class: ClassVar[Any] = DaysForm
+    form_class: ClassVar[Any] = DateRangeForm
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         first, last = (self._day(end) for end in ("from", "to"))
@@ -45,11 +45,11 @@ class DaysFilter(RangeDateFilter):
         return queryset
 
     def _day(self, end: str) -> datetime | None:
-        """Return the beginning of a day that was asked for; none of what is no day."""
+        """Return the start of a requested day; None if the value is not a date."""
         try:
             day = parse_date(self.used_parameters.get(f"{self.field_path}_{end}") or "")
         except ValueError:
             return None
         if day is None:
             return None
-        return make_aware(datetime.combine(min(max(day, _FIRST), _LAST), time.min))
+        return make_aware(datetime.combine(min(max(day, _MIN_DATE), _MAX_DATE), time.min))

@@ -1,4 +1,4 @@
-"""What the home page shows: one tile a matter, with where to go on."""
+"""Tiles of the admin's home page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,39 +7,38 @@ from typing import Literal
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-Words = str | Promise
+Text = str | Promise
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One matter of the home page.
+    """One topic of the home page, with its key number.
 
     Attributes
     ----------
-    title : str
     icon : str
-        Of the theme's symbols.
+        Name of a Material symbol.
     value : str
-        The figure that counts.
+        The key number.
     url : str
-        Where the matter is looked after.
+        Page to work on the topic.
     lines : sequence of str
-        What the figure is made of.
+        Details of the number.
     tone : str
-        ``alarm``: something is wrong; ``todo``: somebody has to do something; else ``calm``.
+        ``alert``: something is wrong; ``todo``: work is waiting; ``calm``: neither.
     more : sequence of (str, str)
-        Words and addresses of further pages.
+        Labels and URLs of further pages.
     """
 
-    title: Words
+    title: Text
     icon: str
     value: str
     url: str
-    lines: Sequence[Words] = field(default_factory=list)
-    tone: Literal["alarm", "todo", "calm"] = "calm"
-    more: Sequence[tuple[Words, str]] = field(default_factory=list)
+    lines: Sequence[Text] = field(default_factory=list)
+    tone: Literal["alert", "todo", "calm"] = "calm"
+    more: Sequence[tuple[Text, str]] = field(default_factory=list)
 
 
-def labelled(words: object, value: object) -> str:
-    """Return a value with its name before it, and between them the colon of the language."""
-    return _("%(name)s: %(value)s") % {"name": words, "value": value}
+def labelled(label: object, value: object) -> str:
+    """Return a label and a value, separated by the colon of the current language."""
+    return _("%(name)s: %(value)s") % {"name": label, "value": value}

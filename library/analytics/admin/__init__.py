@@ -1,4 +1,4 @@
-"""The statistics in the admin."""
+"""Admin of the statistics."""
 
 from library.analytics.admin.reports import ScheduledReportAdmin
 from library.analytics.admin.statistics import StatisticsAdmin

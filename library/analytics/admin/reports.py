@@ -1,4 +1,4 @@
-"""Who gets which report by e-mail."""
+"""Admin of the scheduled reports."""
 
 from django.contrib import admin
 from unfold.admin import ModelAdmin
@@ -8,8 +8,8 @@ from library.analytics.models import ScheduledReport
 
 @admin.register(ScheduledReport)
 class ScheduledReportAdmin(ModelAdmin):
-    list_display = ["email", "page", "every", "branch", "category", "sent_for", "problem"]
-    list_filter = ["page", "every"]
+    list_display = ["email", "page", "frequency", "branch", "category", "last_period_sent", "delivery_error"]
+    list_filter = ["page", "frequency"]
     list_select_related = ["branch", "category"]
     search_fields = ["email"]
     autocomplete_fields = ["category"]

@@ -1,4 +1,4 @@
-"""The statistics in the admin: pages that are read, with a permission of their own."""
+"""Read-only admin pages of the statistics, with their own permission."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ from library.analytics.models import Statistics
 
 @admin.register(Statistics)
 class StatisticsAdmin(ModelAdmin):
-    """The overview stands where other models have their list; the other pages are below it."""
+    """The overview takes the place of the change list; the other pages are below it."""
 
     def get_urls(self) -> list[Any]:
-        own = [
+        pages = [
             path(
                 f"{name}/",
                 self.admin_site.admin_view(self._view_of(name)),
@@ -29,7 +29,7 @@ class StatisticsAdmin(ModelAdmin):
             for name in PAGES
             if name != "overview"
         ]
-        return [*own, *super().get_urls()]
+        return [*pages, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return self._view_of("overview")(request)

@@ -1,4 +1,4 @@
-"""The addresses: each checks what is asked for, reads, and sends JSON or CSV."""
+"""Endpoints of the statistics API."""
 
 from datetime import datetime
 from typing import Any
@@ -11,64 +11,64 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from library.analytics.api.answers import (
-    AnswerSerializer,
+from library.analytics.api.queries import LoansQuerySerializer, ScopeSerializer, TitlesQuerySerializer
+from library.analytics.api.responses import (
     CategoryUseSerializer,
     LoansSerializer,
-    MostLoanedSerializer,
+    MostBorrowedSerializer,
+    StatisticsSerializer,
 )
-from library.analytics.api.queries import LoansQuerySerializer, ScopeSerializer, TitlesQuerySerializer
 from library.analytics.selectors.collection import use_by_category
-from library.analytics.selectors.loans import counts, freshness, groups
+from library.analytics.selectors.loans import Group, counts, freshness, groups
 from library.analytics.selectors.scope import Scope
-from library.analytics.selectors.titles import most_loaned
-from library.rest.lists.csv_renderer import LIST_RENDERERS, table, wants_table
-from library.rest.serializers import asked
+from library.analytics.selectors.titles import most_borrowed
+from library.rest.lists.csv_renderer import LIST_RENDERERS, csv_response, wants_csv
+from library.rest.serializers import validated_query
 
 
-class SeesStatistics(BasePermission):
-    """Who may view the statistics in the admin may read them here."""
+class CanViewStatistics(BasePermission):
+    """Require the permission that the admin's statistics pages require."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.user.has_perm("analytics.view_statistics")
 
 
 class _StatisticsView(APIView):
-    """Checks what is asked for, and sends it as JSON or, with ``?format=csv`` or ``Accept``, as CSV."""
+    """Base: validate the query and respond with JSON or, with ``?format=csv`` or ``Accept``, CSV."""
 
-    permission_classes = [IsAuthenticated, SeesStatistics]
+    permission_classes = [IsAuthenticated, CanViewStatistics]
     renderer_classes = LIST_RENDERERS
     query_serializer: type[ScopeSerializer]
-    answer_serializer: type[AnswerSerializer]
+    response_serializer: type[StatisticsSerializer]
 
     def get(self, request: Request) -> HttpResponseBase:
-        given = asked(self.query_serializer, request)
-        branch, category = given.pop("branch", None), given.pop("category", None)
+        parameters = validated_query(self.query_serializer, request)
+        branch, category = parameters.pop("branch", None), parameters.pop("category", None)
         scope = Scope(
-            given.pop("start"),
-            given.pop("end"),
+            parameters.pop("start"),
+            parameters.pop("end"),
             branch.pk if branch else None,
             category.pk if category else None,
         )
-        rows = self.rows(scope=scope, **given)
-        if wants_table(request):
-            results: Any = self.answer_serializer().fields["results"]
+        rows = self.rows(scope=scope, **parameters)
+        if wants_csv(request):
+            results: Any = self.response_serializer().fields["results"]
             row: Serializer = results.child
-            return table(request, serializer=row, rows=map(row.to_representation, rows))
-        at: datetime | None = freshness().refreshed_at
-        return Response(self.answer_serializer({"refreshed_at": at, "results": rows}).data)
+            return csv_response(request, serializer=row, rows=map(row.to_representation, rows))
+        refreshed_at: datetime | None = freshness().refreshed_at
+        return Response(self.response_serializer({"refreshed_at": refreshed_at, "results": rows}).data)
 
-    def rows(self, *, scope: Scope, **given: Any) -> list[dict[str, Any]]:
+    def rows(self, *, scope: Scope, **parameters: Any) -> list[dict[str, Any]]:
         raise NotImplementedError
 
 
-def _schema(query: type[ScopeSerializer], answer: type[AnswerSerializer], example: Any) -> Any:
+def _schema(query: type[ScopeSerializer], response: type[StatisticsSerializer], example: Any) -> Any:
     return extend_schema(
         parameters=[query],
-        responses=answer,
+        responses=response,
         examples=[
             OpenApiExample(
-                "An answer",
+                "Response",
                 value={"refreshed_at": "2026-03-01T05:20:00Z", "results": [example]},
                 response_only=True,
                 media_type="application/json",
@@ -81,15 +81,15 @@ _HISTORY = {"key": 7, "code": "900", "name": "900 History"}
 
 
 class LoansView(_StatisticsView):
-    """What happened at the desk: checkouts, renewals, checkins, late checkins and holds placed.
+    """Circulation: checkouts, renewals, checkins, late checkins and holds placed.
 
-    Counted are events, whoever the borrower was, up to `refreshed_at`. Every period has its row. Item types
-    and categories of borrowers are not counted by category of books. Of categories of borrowers, those of few
-    people are put together with unknown ones, and numbers of few are null.
+    Counts all events up to `refreshed_at`. Every period has a row. Item types and borrower categories cannot
+    be combined with a book category. To protect privacy, small borrower categories are merged with unknown
+    ones, and small counts are null.
     """
 
     query_serializer = LoansQuerySerializer
-    answer_serializer = LoansSerializer
+    response_serializer = LoansSerializer
 
     @_schema(
         LoansQuerySerializer,
@@ -99,10 +99,13 @@ class LoansView(_StatisticsView):
     def get(self, request: Request) -> HttpResponseBase:
         return super().get(request)
 
-    def rows(self, *, scope: Scope, **given: Any) -> list[dict[str, Any]]:
-        interval = None if given["interval"] == "total" else given["interval"]
+    def rows(self, *, scope: Scope, **parameters: Any) -> list[dict[str, Any]]:
+        interval = None if parameters["interval"] == "total" else parameters["interval"]
         table = counts(
-            scope=scope, interval=interval, group_by=given["group_by"], metrics=tuple(given["metrics"])
+            scope=scope,
+            interval=interval,
+            group_by=parameters["group_by"],
+            metrics=tuple(parameters["metrics"]),
         )
         return [
             {"period": start, "group": _group(group), **numbers}
@@ -111,19 +114,19 @@ class LoansView(_StatisticsView):
         ]
 
 
-class MostLoanedView(_StatisticsView):
-    """The titles lent most, the most lent first.
+class MostBorrowedView(_StatisticsView):
+    """The most borrowed titles, most checkouts first.
 
-    Titles with few checkouts are not told of, and loans of borrowers who are left out of statistics do not
-    count, as in the lists of popular titles.
+    As in the lists of popular titles, titles with few checkouts are omitted, and loans of borrowers excluded
+    from statistics do not count.
     """
 
     query_serializer = TitlesQuerySerializer
-    answer_serializer = MostLoanedSerializer
+    response_serializer = MostBorrowedSerializer
 
     @_schema(
         TitlesQuerySerializer,
-        MostLoanedSerializer,
+        MostBorrowedSerializer,
         {
             "book": {"id": 3, "control_number": "B3", "title": "Optics", "authors": "Chen, A."},
             "checkouts": 41,
@@ -132,16 +135,16 @@ class MostLoanedView(_StatisticsView):
     def get(self, request: Request) -> HttpResponseBase:
         return super().get(request)
 
-    def rows(self, *, scope: Scope, **given: Any) -> list[dict[str, Any]]:
-        found = most_loaned(scope=scope, limit=given["limit"])
-        return [{"book": lent.book, "checkouts": lent.checkouts} for lent in found]
+    def rows(self, *, scope: Scope, **parameters: Any) -> list[dict[str, Any]]:
+        titles = most_borrowed(scope=scope, limit=parameters["limit"])
+        return [{"book": title.book, "checkouts": title.checkouts} for title in titles]
 
 
 class CategoryUseView(_StatisticsView):
-    """What each category held at `refreshed_at`, and how often it was lent."""
+    """Holdings of each category at `refreshed_at`, and their checkouts."""
 
     query_serializer = ScopeSerializer
-    answer_serializer = CategoryUseSerializer
+    response_serializer = CategoryUseSerializer
 
     @_schema(
         ScopeSerializer,
@@ -152,21 +155,21 @@ class CategoryUseView(_StatisticsView):
             "checkouts": 312,
             "turnover": 2.6,
             "titles": 98,
-            "never": 14,
-            "year": 2009.4,
+            "never_borrowed": 14,
+            "mean_year": 2009.4,
         },
     )
     def get(self, request: Request) -> HttpResponseBase:
         return super().get(request)
 
-    def rows(self, *, scope: Scope, **given: Any) -> list[dict[str, Any]]:
+    def rows(self, *, scope: Scope, **parameters: Any) -> list[dict[str, Any]]:
         uses = use_by_category(scope=scope)
-        names = ("copies", "checkouts", "turnover", "titles", "never", "year")
+        names = ("copies", "checkouts", "turnover", "titles", "never_borrowed", "mean_year")
         return [
             {"group": _group(group), **{name: getattr(uses[group.key], name) for name in names}}
             for group in groups(group_by="category", keys=uses)
         ]
 
 
-def _group(group: Any) -> dict[str, Any]:
+def _group(group: Group) -> dict[str, Any]:
     return {"key": group.key, "code": group.code, "name": group.name}

@@ -1,1 +1,1 @@
-"""Figures: each is made from what was asked for, and says in words what it is."""
+"""Figures of the statistics pages: each function turns a query into a chart or table."""

@@ -1,52 +1,51 @@
-"""Who comes: never who it is."""
+"""Borrower activity, without identifying anyone."""
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from library.admin_site.widgets.charts import Chart, Series, bar_chart
-from library.analytics.figures.query import Asked
+from library.analytics.figures.query import StatisticsQuery
 from library.analytics.selectors.loans import counts
 from library.analytics.selectors.months import borrower_months
 from library.analytics.selectors.scope import period_name
 
 
-def new_and_returning(asked: Asked) -> Chart:
-    """Return the borrowers of each month, those who came for the first time apart."""
-    rows = borrower_months(scope=asked.scope)
+def new_and_returning(query: StatisticsQuery) -> Chart:
+    """Return the new and the returning borrowers of each month."""
+    rows = borrower_months(scope=query.scope)
     return bar_chart(
         name="borrowers",
         title=_("New and returning borrowers"),
         definition=_(
-            "People who borrowed in the month, at all branches: new if nothing that they borrowed before is "
-            "known. They are counted while it is known who they were; checkouts of people who were forgotten "
-            "before that, or are left out of statistics, are in the last column. Fewer than %(least)s people "
-            "are not told of."
+            "People who borrowed in each month, at all branches; “new” means that no earlier "
+            "loan is on record. Borrowers are counted while their loans still identify them. "
+            "Checkouts anonymised before counting, or by borrowers excluded from statistics, are "
+            "in the last column. Groups of fewer than %(least)s people are not shown."
         )
         % {"least": settings.CO_BORROWING_MIN},
         labels=[period_name(start=row.month, interval="month") for row in rows],
         keys=[row.month.isoformat() for row in rows],
         label_name=_("Month"),
         series=[
-            Series(_("new"), [row.new for row in rows]),
-            Series(_("returning"), [row.returning for row in rows]),
-            Series(_("checkouts of unknown borrowers"), [row.unknown for row in rows]),
+            Series(_("new borrowers"), [row.new for row in rows]),
+            Series(_("returning borrowers"), [row.returning for row in rows]),
+            Series(_("unattributed checkouts"), [row.unattributed for row in rows]),
         ],
     )
 
 
-def by_group(asked: Asked) -> Chart:
-    """Return what each category of borrowers borrowed."""
+def by_group(query: StatisticsQuery) -> Chart:
+    """Return the checkouts, renewals and holds of each borrower category."""
     metrics = ("checkouts", "renewals", "holds")
-    table = counts(scope=asked.scope, interval=None, group_by="borrower_category", metrics=metrics)
+    table = counts(scope=query.scope, interval=None, group_by="borrower_category", metrics=metrics)
     sums = [next(iter(rows.values())) for rows in table.values()]
     names = {"checkouts": _("Checkouts"), "renewals": _("Renewals"), "holds": _("Holds placed")}
     return bar_chart(
         name="groups",
         title=_("By borrower category"),
         definition=_(
-            "What borrowers of each category did within the time chosen. Categories of few borrowers are put "
-            "together with those that are unknown, and small numbers are left out: somebody could be "
-            "recognised."
+            "Activity of each borrower category in the selected period. To protect privacy, "
+            "small categories are combined under “Other and unknown” and small counts are hidden."
         ),
         labels=[group.name for group in table],
         label_name=_("Borrower category"),

@@ -1,47 +1,50 @@
-"""What the library holds and how much of it is used."""
+"""Size, age and turnover of the collection."""
 
 from collections import defaultdict
 
 from django.utils.translation import gettext as _
 
 from library.admin_site.widgets.charts import Chart, Series, bar_chart, scatter
-from library.analytics.figures.query import Asked
-from library.analytics.selectors.collection import Use, titles_by_decade, use_by_category
+from library.analytics.figures.query import StatisticsQuery
+from library.analytics.selectors.collection import CategoryUse, titles_by_decade, use_by_category
 from library.analytics.selectors.tree import shown_under
 
 
-def turnover(asked: Asked) -> Chart:
-    """Return loans a copy by category."""
-    uses = _shown(asked)
+def turnover(query: StatisticsQuery) -> Chart:
+    """Return checkouts per copy by category."""
+    uses = _uses_by_shown_category(query)
     return bar_chart(
         name="turnover",
         title=_("Turnover"),
         definition=_(
-            "Checkouts within the time chosen for each copy that the library held when it was counted last, "
-            "without lost and withdrawn ones; by category, with the categories below it."
+            "Checkouts in the selected period per copy held at the last update, excluding lost "
+            "and withdrawn copies. Each category includes its subcategories."
         ),
         labels=[name for name, _use in uses],
         label_name=_("Category"),
-        series=[Series(_("turnover"), [_rounded(use.turnover, 2) for _name, use in uses])],
-        unit=_("checkouts a copy"),
+        series=[Series(_("Turnover"), [_rounded(use.turnover, 2) for _name, use in uses])],
+        unit=_("checkouts per copy"),
         decimals=2,
         horizontal=True,
     )
 
 
-def never_borrowed(asked: Asked) -> Chart:
-    """Return the share of titles that were never lent, by category."""
-    uses = _shown(asked)
+def never_borrowed(query: StatisticsQuery) -> Chart:
+    """Return the share of titles never borrowed, by category."""
+    uses = _uses_by_shown_category(query)
     return bar_chart(
         name="never-borrowed",
         title=_("Never borrowed"),
-        definition=_("Of the titles with a copy, the share that was lent at no branch since ever."),
+        definition=_("Share of held titles that have never circulated."),
         labels=[name for name, _use in uses],
         label_name=_("Category"),
         series=[
             Series(
-                _("never borrowed"),
-                [_rounded(100 * use.never / use.titles, 1) if use.titles else None for _name, use in uses],
+                _("Share never borrowed"),
+                [
+                    _rounded(100 * use.never_borrowed / use.titles, 1) if use.titles else None
+                    for _name, use in uses
+                ],
             )
         ],
         unit="%",
@@ -50,76 +53,82 @@ def never_borrowed(asked: Asked) -> Chart:
     )
 
 
-def decades(asked: Asked) -> Chart:
+def decades(query: StatisticsQuery) -> Chart:
     """Return the titles by decade of publication."""
-    found = titles_by_decade(scope=asked.scope)
+    by_decade = titles_by_decade(scope=query.scope)
     return bar_chart(
         name="decades",
         title=_("Age of the collection"),
         definition=_(
-            "Titles with a copy by the decade in which they appeared, and those of them that were ever lent."
+            "Titles with at least one copy, by decade of publication, and how many of them have "
+            "been borrowed at least once."
         ),
-        labels=[_("unknown") if decade is None else f"{decade}–{decade + 9}" for decade in found],
-        label_name=_("Decade"),
+        labels=[_("unknown") if decade is None else f"{decade}–{decade + 9}" for decade in by_decade],
+        label_name=_("Publication decade"),
         series=[
-            Series(_("titles"), [titles for titles, _lent in found.values()]),
-            Series(_("ever borrowed"), [lent for _titles, lent in found.values()]),
+            Series(_("titles"), [titles for titles, _borrowed in by_decade.values()]),
+            Series(_("borrowed at least once"), [borrowed for _titles, borrowed in by_decade.values()]),
         ],
         unit=_("titles"),
     )
 
 
-def age_and_use(asked: Asked) -> Chart:
-    """Return each category's age and turnover."""
-    uses = [(name, use) for name, use in _shown(asked) if use.year is not None and use.turnover is not None]
-    this_year = asked.scope.end.year
+def age_and_use(query: StatisticsQuery) -> Chart:
+    """Return the age and turnover of each category."""
+    uses = [
+        (name, use)
+        for name, use in _uses_by_shown_category(query)
+        if use.mean_year is not None and use.turnover is not None
+    ]
+    this_year = query.scope.end.year
     return scatter(
         name="age-and-use",
         title=_("Age and turnover"),
         definition=_(
-            "Each point is a category: how many years ago its titles appeared, on average, and its turnover. "
-            "Old and little used is at the lower right."
+            "Each point is a category, placed by the average age of its titles and its turnover. "
+            "Old and little used categories are at the lower right."
         ),
         labels=[name for name, _use in uses],
         label_name=_("Category"),
-        across=Series(
-            _("age in years"), [_rounded(this_year - use.year, 1) for _name, use in uses if use.year]
+        x=Series(
+            _("average age (years)"),
+            [_rounded(this_year - use.mean_year, 1) for _name, use in uses if use.mean_year],
         ),
-        up=Series(_("checkouts a copy"), [_rounded(use.turnover, 2) for _name, use in uses]),
+        y=Series(_("checkouts per copy"), [_rounded(use.turnover, 2) for _name, use in uses]),
         decimals=2,
     )
 
 
-def _shown(asked: Asked) -> list[tuple[str, Use]]:
-    """Return the use of each category at the level shown, with those below, in order of notation."""
-    under, shown = shown_under(below=asked.scope.category)
-    parts: dict[int | None, list[Use]] = defaultdict(list)
-    for key, use in _uses(asked).items():
+def _uses_by_shown_category(query: StatisticsQuery) -> list[tuple[str, CategoryUse]]:
+    """Return the names of the shown categories and their use with subcategories, in order of notation."""
+    under, shown = shown_under(below=query.scope.category)
+    parts: dict[int | None, list[CategoryUse]] = defaultdict(list)
+    for key, use in _uses(query).items():
         parts[under.get(key) if key else None].append(use)
-    found = [(str(category), _together(parts[category.pk])) for category in shown if parts[category.pk]]
-    if asked.scope.category is None and parts[None]:
-        found.append((_("without a category"), _together(parts[None])))
-    return found
+    rows = [(str(category), _combine(parts[category.pk])) for category in shown if parts[category.pk]]
+    if query.scope.category is None and parts[None]:
+        rows.append((_("uncategorised"), _combine(parts[None])))
+    return rows
 
 
-def _uses(asked: Asked) -> dict[int | None, Use]:
-    # Three figures of one page are made of it.
-    if "uses" not in asked.scope.kept:
-        asked.scope.kept["uses"] = use_by_category(scope=asked.scope)
-    return asked.scope.kept["uses"]
+def _uses(query: StatisticsQuery) -> dict[int | None, CategoryUse]:
+    # Three figures of the page share it.
+    if "uses" not in query.scope.cache:
+        query.scope.cache["uses"] = use_by_category(scope=query.scope)
+    return query.scope.cache["uses"]
 
 
-def _together(uses: list[Use]) -> Use:
+def _combine(uses: list[CategoryUse]) -> CategoryUse:
     titles = sum(use.titles for use in uses)
-    dated = [(use.year, use.titles) for use in uses if use.year is not None]
+    dated = [(use.mean_year, use.titles) for use in uses if use.mean_year is not None]
     weight = sum(number for _year, number in dated)
-    return Use(
+    return CategoryUse(
         None,
         copies=sum(use.copies for use in uses),
         checkouts=sum(use.checkouts for use in uses),
         titles=titles,
-        never=sum(use.never for use in uses),
-        year=sum(year * number for year, number in dated) / weight if weight else None,
+        never_borrowed=sum(use.never_borrowed for use in uses),
+        mean_year=sum(year * number for year, number in dated) / weight if weight else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""What will be asked for, and how well that was foretold before."""
+"""Demand forecast and its accuracy."""
 
 from collections import defaultdict
 from datetime import date
@@ -8,45 +8,45 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from library.admin_site.widgets.charts import Chart, Series, line_chart
-from library.analytics.figures.query import Asked, Listing
-from library.analytics.selectors.forecast import COVERAGE, LEAST, Forecast, forecast
+from library.analytics.figures.query import StatisticsQuery, Table
+from library.analytics.selectors.forecast import COVERAGE, MIN_MONTHS, Forecast, forecast
 from library.analytics.selectors.history import monthly_checkouts
 from library.analytics.selectors.scope import next_period, period_name
 from library.analytics.selectors.tree import shown_under
 
-#: How far ahead: half a year, which is as long as an order and a term take.
+#: Months ahead: half a year, about as long as an order or a term takes.
 MONTHS = 6
-#: Of the past, what is drawn.
-DRAWN = 36
+#: Past months in the chart.
+SHOWN_MONTHS = 36
 _METHODS = {
-    "seasonal_level": gettext_lazy("level and seasons"),
-    "last_year": gettext_lazy("same month a year before"),
-    "last_month": gettext_lazy("last month"),
+    "seasonal_level": gettext_lazy("seasonal smoothing"),
+    "last_year": gettext_lazy("same month last year"),
+    "last_month": gettext_lazy("latest month"),
 }
 
 
-def next_months(asked: Asked) -> Chart:
-    """Return the checkouts of the months that are over, and those that are expected."""
-    months, past = _total(asked)
-    found = _forecast(asked)
-    drawn = list(zip(months, past, strict=True))[-DRAWN:]
-    ahead = _ahead(months, len(found.values)) if found else []
+def next_months(query: StatisticsQuery) -> Chart:
+    """Return the past checkouts and the forecast."""
+    months, past = _total(query)
+    result = _forecast(query)
+    drawn = list(zip(months, past, strict=True))[-SHOWN_MONTHS:]
+    ahead = _ahead(months, len(result.values)) if result else []
     gap: list[float | None] = [None] * len(drawn)
     series = [Series(_("checkouts"), [*(value for _month, value in drawn), *([None] * len(ahead))])]
-    if found:
+    if result:
         expected = Series(
             _("expected"),
-            [*gap, *_whole(found.values)],
-            low=[*gap, *_whole(found.low)],
-            high=[*gap, *_whole(found.high)],
+            [*gap, *_rounded(result.values)],
+            low=[*gap, *_rounded(result.low)],
+            high=[*gap, *_rounded(result.high)],
             dashed=True,
         )
         series.append(expected)
     starts = [month for month, _value in drawn] + ahead
     return line_chart(
         name="months",
-        title=_("Checkouts in the next months"),
-        definition=_definition(found),
+        title=_("Past and forecast checkouts"),
+        definition=_definition(result),
         labels=[period_name(start=start, interval="month") for start in starts],
         keys=[start.isoformat() for start in starts],
         label_name=_("Month"),
@@ -55,10 +55,10 @@ def next_months(asked: Asked) -> Chart:
     )
 
 
-def backtest(asked: Asked) -> Listing:
-    """Return how far each method would have been off."""
-    found = _forecast(asked)
-    _months, past = _total(asked)
+def backtest(query: StatisticsQuery) -> Table:
+    """Return the backtest error of each method."""
+    result = _forecast(query)
+    _months, past = _total(query)
     mean = sum(past[-12:]) / 12 if len(past) >= 12 else 0
     rows = [
         [
@@ -67,16 +67,17 @@ def backtest(asked: Asked) -> Listing:
             number_format(round(100 * score.error / mean, 1), decimal_pos=1) if mean else "",
             score.months,
         ]
-        for score in (found.scores if found else ())
+        for score in (result.scores if result else ())
     ]
-    return Listing(
+    return Table(
         name="backtest",
-        title=_("How well it was foretold before"),
+        title=_("Forecast accuracy (backtest)"),
         definition=_(
-            "Each method was asked at the end of each of the last months for up to %(months)s months after, "
-            "knowing only what was before, and compared with what came. The error is the mean of how far it "
-            "was off, in checkouts a month; the percentage is of the last year's mean month. The first is "
-            "used above; as it was chosen by these figures, it may do a little worse from now on."
+            "At the end of each recent month, each method forecast up to %(months)s months ahead "
+            "from earlier data only; the forecasts were compared with actual checkouts. The "
+            "error is the mean absolute error in checkouts per month; the percentage is relative "
+            "to the monthly average of the last year. The chart above uses the first method. "
+            "Because it was selected on these results, it may perform slightly worse in future."
         )
         % {"months": MONTHS},
         header=[_("method"), _("mean absolute error"), "%", _("months compared")],
@@ -85,39 +86,40 @@ def backtest(asked: Asked) -> Listing:
     )
 
 
-def by_category(asked: Asked) -> Listing:
-    """Return what is expected of each category."""
-    under, shown = shown_under(below=asked.scope.category)
-    months, series = _history(asked)
-    put: dict[int, list[int]] = defaultdict(lambda: [0] * len(months))
+def by_category(query: StatisticsQuery) -> Table:
+    """Return the forecast for each category."""
+    under, shown = shown_under(below=query.scope.category)
+    months, series = _history(query)
+    totals: dict[int, list[int]] = defaultdict(lambda: [0] * len(months))
     for key, values in series.items():
         if key in under:
-            into = put[under[key]]
-            put[under[key]] = [total + value for total, value in zip(into, values, strict=True)]
+            subtotal = totals[under[key]]
+            totals[under[key]] = [total + value for total, value in zip(subtotal, values, strict=True)]
     rows = []
     for category in shown:
-        found = forecast(past=put[category.pk], months=MONTHS) if category.pk in put else None
-        if found is None:
+        result = forecast(past=totals[category.pk], months=MONTHS) if category.pk in totals else None
+        if result is None:
             continue
-        errors = {score.method: score.error for score in found.scores}
+        errors = {score.method: score.error for score in result.scores}
         expected = (f"{round(value)} ({round(low)}–{round(high)})" for value, low, high in
-                    zip(found.values[:3], found.low[:3], found.high[:3], strict=True))  # fmt: skip
+                    zip(result.values[:3], result.low[:3], result.high[:3], strict=True))  # fmt: skip
         rows.append(
             [
                 str(category),
                 *expected,
-                str(_METHODS[found.method]),
+                str(_METHODS[result.method]),
                 *(number_format(round(errors[method], 1), decimal_pos=1) for method in _METHODS),
             ]
         )
     ahead = _ahead(months, 3) if months else []
-    return Listing(
+    return Table(
         name="by-category",
         title=_("By category"),
         definition=_(
-            "Checkouts expected in the next three months, with the interval, by the method that was best for "
-            "the category, and the mean absolute error of each method in the backtest. Each category is "
-            "foretold by itself, so they need not add up to the whole."
+            "Forecast checkouts for the next three months, with the interval, using the best "
+            "method for each category, and the mean absolute error of each method in the "
+            "backtest. Categories are forecast separately, so their sum may differ from the "
+            "total."
         ),
         header=[
             _("category"),
@@ -130,48 +132,46 @@ def by_category(asked: Asked) -> Listing:
     )
 
 
-def _definition(found: Forecast | None) -> str:
-    if found is None:
-        return _("At least %(least)s whole months must be counted before anything can be foretold.") % {
-            "least": LEAST + 1
-        }
+def _definition(result: Forecast | None) -> str:
+    if result is None:
+        return _("Forecasts need at least %(least)s full months of loans.") % {"least": MIN_MONTHS + 1}
     text = _(
-        "Expected by the method that was best in the backtest below (%(method)s), with the interval in which "
-        "%(share)s %% of months should lie."
-    ) % {"method": _METHODS[found.method], "share": round(100 * COVERAGE)}
-    if found.held is not None:
-        text += " " + _("In the backtest, %(held)s %% of months lay within such intervals.") % {
-            "held": round(100 * found.held)
+        "Forecast by the method with the smallest error in the backtest below (%(method)s). "
+        "The interval should contain %(share)s %% of months."
+    ) % {"method": _METHODS[result.method], "share": round(100 * COVERAGE)}
+    if result.achieved_coverage is not None:
+        text += " " + _("In the backtest, %(held)s %% of months fell within such intervals.") % {
+            "held": round(100 * result.achieved_coverage)
         }
     return text
 
 
-def _history(asked: Asked) -> tuple[list[date], dict[int | None, list[int]]]:
-    # All three figures of the page are made of it.
-    kept = asked.scope.kept
-    if "history" not in kept:
-        kept["history"] = monthly_checkouts(scope=asked.scope, now=asked.now)
-    return kept["history"]
+def _history(query: StatisticsQuery) -> tuple[list[date], dict[int | None, list[int]]]:
+    # All three figures of the page share it.
+    cache = query.scope.cache
+    if "history" not in cache:
+        cache["history"] = monthly_checkouts(scope=query.scope, now=query.now)
+    return cache["history"]
 
 
-def _total(asked: Asked) -> tuple[list[date], list[int]]:
-    months, series = _history(asked)
+def _total(query: StatisticsQuery) -> tuple[list[date], list[int]]:
+    months, series = _history(query)
     return months, [sum(column) for column in zip(*series.values(), strict=True)]
 
 
-def _forecast(asked: Asked) -> Forecast | None:
-    kept = asked.scope.kept
-    if "forecast" not in kept:
-        kept["forecast"] = forecast(past=_total(asked)[1], months=MONTHS)
-    return kept["forecast"]
+def _forecast(query: StatisticsQuery) -> Forecast | None:
+    cache = query.scope.cache
+    if "forecast" not in cache:
+        cache["forecast"] = forecast(past=_total(query)[1], months=MONTHS)
+    return cache["forecast"]
 
 
 def _ahead(months: list[date], number: int) -> list[date]:
-    found = [next_period(start=months[-1], interval="month")]
-    while len(found) < number:
-        found.append(next_period(start=found[-1], interval="month"))
-    return found
+    ahead = [next_period(start=months[-1], interval="month")]
+    while len(ahead) < number:
+        ahead.append(next_period(start=ahead[-1], interval="month"))
+    return ahead
 
 
-def _whole(values: list[float]) -> list[float]:
+def _rounded(values: list[float]) -> list[float]:
     return [float(round(value)) for value in values]

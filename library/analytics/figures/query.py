@@ -1,4 +1,4 @@
-"""What a figure is asked for, and the figures that are lists."""
+"""The query that a dashboard answers, and the tables it shows beside its charts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,15 @@ from library.analytics.selectors.scope import Scope
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a figure is about.
+class StatisticsQuery:
+    """Parameters of a figure.
 
     Attributes
     ----------
-    scope : Scope
     interval : str
-        How days are put together.
-    now : datetime
+        Length of the periods; one of `INTERVALS`.
     limit : int or None
-        Rows that are shown of a list; None: all.
+        Table rows to show; None: all, for CSV.
     """
 
     scope: Scope
@@ -29,30 +27,29 @@ class Asked:
 
 
 class Link(NamedTuple):
-    """A cell that leads somewhere."""
+    """A table cell that is a link."""
 
     text: str
-    address: str
+    url: str
 
     def __str__(self) -> str:
         return self.text
 
 
 @dataclass(frozen=True)
-class Listing:
-    """A list with its heading; the counterpart of a chart where there is nothing to draw.
+class Table:
+    """A dashboard table, the counterpart of a `Chart`.
 
     Attributes
     ----------
     name, title, definition : str
-        As of a `Chart`.
-    header : sequence of str
+        As in a `Chart`.
     rows : iterable of sequences
-        Read once.
+        Can be read only once.
     total : int
-        How many rows there are in all, as far as known; the page may show fewer.
+        Total number of rows, if known; the page may show fewer.
     csv : str
-        Address of the whole list as CSV.
+        URL of all rows as CSV.
     """
 
     name: str
@@ -63,11 +60,11 @@ class Listing:
     total: int = 0
     csv: str = ""
 
-    kind = "list"
+    kind = "table"
 
     @property
     def records(self) -> Iterable[Sequence[object]]:
-        """The heading and the rows for CSV."""
+        """The header and the rows for CSV."""
         yield self.header
         for row in self.rows:
             yield [str(cell) if isinstance(cell, Link) else cell for cell in row]

@@ -1,4 +1,4 @@
-"""Which figures there are, page by page."""
+"""Registry of the figures by page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,21 +8,21 @@ from django.utils.translation import gettext_lazy
 
 from library.admin_site.widgets.charts import Chart
 from library.analytics.figures import borrowers, collection, forecast, lists, overview, titles
-from library.analytics.figures.query import Asked, Listing
+from library.analytics.figures.query import StatisticsQuery, Table
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-Build = Callable[[Asked], Chart | Listing]
+Builder = Callable[[StatisticsQuery], Chart | Table]
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page: what it is called, and what makes its figures, by their names."""
+    """A statistics page with the functions that build its figures, by name."""
 
     title: "StrOrPromise"
-    figures: dict[str, Build] = field(default_factory=dict)
-    #: Of the filters, those that change something here.
+    figures: dict[str, Builder] = field(default_factory=dict)
+    #: Filters that affect this page.
     filters: tuple[str, ...] = ("start", "end", "branch", "category", "interval")
 
 
@@ -38,12 +38,12 @@ PAGES: dict[str, Page] = {
         },
     ),
     "titles": Page(
-        gettext_lazy("Most and least borrowed"),
+        gettext_lazy("Top and bottom titles"),
         {"most": titles.most, "least": titles.least, "never": titles.never},
         ("start", "end", "branch", "category"),
     ),
     "collection": Page(
-        gettext_lazy("Use of the collection"),
+        gettext_lazy("Collection use"),
         {
             "turnover": collection.turnover,
             "never-borrowed": collection.never_borrowed,
@@ -53,13 +53,13 @@ PAGES: dict[str, Page] = {
         ("start", "end", "branch", "category"),
     ),
     "seasons": Page(
-        gettext_lazy("Seasons"), {"seasons": overview.seasons}, ("start", "end", "branch", "category")
+        gettext_lazy("Busy times"), {"seasons": overview.seasons}, ("start", "end", "branch", "category")
     ),
     "returns": Page(
         gettext_lazy("Returns"), {"late": overview.late_returns, "overdue": overview.overdue_now}
     ),
     "borrowers": Page(
-        gettext_lazy("New and returning borrowers"),
+        gettext_lazy("Borrower activity"),
         {"borrowers": borrowers.new_and_returning, "groups": borrowers.by_group},
         ("start", "end", "branch"),
     ),
@@ -68,7 +68,9 @@ PAGES: dict[str, Page] = {
         {"months": forecast.next_months, "backtest": forecast.backtest, "by-category": forecast.by_category},
         ("branch", "category"),
     ),
-    "purchase": Page(gettext_lazy("Purchase suggestions"), {"wanted": lists.wanted}, ("branch", "category")),
+    "purchase": Page(
+        gettext_lazy("Purchase suggestions"), {"purchase": lists.purchase}, ("branch", "category")
+    ),
     "weeding": Page(gettext_lazy("Weeding candidates"), {"weeding": lists.weeding}, ("branch", "category")),
     "shelf": Page(gettext_lazy("Shelf list"), {"shelf": lists.shelf}, ("branch", "category")),
 }

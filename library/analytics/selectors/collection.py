@@ -1,4 +1,4 @@
-"""What the library holds as it was counted last, how old it is, and how much it is used."""
+"""Size, age and use of the collection, as last counted."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -9,44 +9,36 @@ from library.analytics.selectors.scope import Scope
 
 
 @dataclass(frozen=True)
-class Use:
-    """A category's copies and their loans.
+class CategoryUse:
+    """Holdings of a category and their checkouts.
 
     Attributes
     ----------
     category : int or None
-        Its key.
-    copies, checkouts, titles : int
-    never : int
-        Titles that were never lent.
-    year : float or None
-        When the titles appeared, on average.
+        Key; None: uncategorised, or several categories together.
+    never_borrowed : int
+        Titles that have never been borrowed.
+    mean_year : float or None
+        Average year of publication.
     """
 
     category: int | None
     copies: int = 0
     checkouts: int = 0
     titles: int = 0
-    never: int = 0
-    year: float | None = None
+    never_borrowed: int = 0
+    mean_year: float | None = None
 
     @property
     def turnover(self) -> float | None:
-        """Loans a copy."""
+        """Checkouts per copy; None without copies."""
         return self.checkouts / self.copies if self.copies else None
 
 
-def use_by_category(*, scope: Scope) -> dict[int | None, Use]:
-    """Return what each category held when it was counted last, and how often it was lent within the days.
+def use_by_category(*, scope: Scope) -> dict[int | None, CategoryUse]:
+    """Return the holdings of each category when last counted, and their checkouts within the scope's days.
 
-    Parameters
-    ----------
-    scope : Scope
-
-    Returns
-    -------
-    dict
-        By key of the category that the books are filed under, not of those above it.
+    The keys are those of the categories that the books are filed under, without their parents.
     """
     table = counts(scope=scope, interval=None, group_by="category")
     checkouts = {
@@ -59,36 +51,33 @@ def use_by_category(*, scope: Scope) -> dict[int | None, Use]:
 
 
 def titles_by_decade(*, scope: Scope) -> dict[int | None, tuple[int, int]]:
-    """Return by decade of publication the titles held, and those of them that were ever lent.
+    """Return the number of held titles, and of those borrowed at least once, by decade of publication.
 
-    Returns
-    -------
-    dict
-        By the decade's first year, in order; None, the last, is where no year is known.
+    The keys are the first years of the decades in ascending order, then None for titles without a year.
     """
-    found: dict[int | None, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    decades: dict[int | None, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for row in holdings(scope=scope):
-        titles, lent = found[row.decade]
-        found[row.decade] = (titles + row.titles, lent + row.lent)
-    return {decade: found[decade] for decade in sorted(found, key=lambda key: (key is None, key))}
+        titles, borrowed = decades[row.decade]
+        decades[row.decade] = (titles + row.titles, borrowed + row.borrowed)
+    return {decade: decades[decade] for decade in sorted(decades, key=lambda key: (key is None, key))}
 
 
 def holdings(*, scope: Scope) -> list[HoldingCount]:
-    """Return what was held of the scope's categories at its branch when it was counted, read only once."""
-    if "holdings" not in scope.kept:
+    """Return the counts of the scope's categories at its branch; one query per scope."""
+    if "holdings" not in scope.cache:
         rows = HoldingCount.objects.filter(scope.places(branch="", category="category"), branch=scope.branch)
-        scope.kept["holdings"] = list(rows)
-    return scope.kept["holdings"]
+        scope.cache["holdings"] = list(rows)
+    return scope.cache["holdings"]
 
 
-def _use(category: int | None, checkouts: int, held: list[HoldingCount]) -> Use:
+def _use(category: int | None, checkouts: int, held: list[HoldingCount]) -> CategoryUse:
     titles = sum(row.titles for row in held)
     dated = sum(row.titles for row in held if row.decade is not None)
-    return Use(
+    return CategoryUse(
         category,
         copies=sum(row.copies for row in held),
         checkouts=checkouts,
         titles=titles,
-        never=titles - sum(row.lent for row in held),
-        year=sum(row.years or 0 for row in held) / dated if dated else None,
+        never_borrowed=titles - sum(row.borrowed for row in held),
+        mean_year=sum(row.year_sum or 0 for row in held) / dated if dated else None,
     )

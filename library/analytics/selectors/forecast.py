@@ -1,8 +1,9 @@
-"""How much will be lent in the next months, and how well that would have been foretold before.
+"""Demand forecast with a backtest.
 
-A series of months is taken apart into its seasons and a level, the level is followed by simple exponential
-smoothing, and the seasons are put back. It is measured, on the library's own past, against two forecasts
-that need no method: the same month a year before, and the last month. Shown is whichever was best.
+A monthly series is decomposed into seasons and a level; simple exponential smoothing follows the level, and
+the seasons are applied again. A backtest on the library's own past compares this method with two naive ones:
+the same month of the previous year, and the latest month. The forecast uses the method with the smallest
+error.
 
 Plain Python: a web process loads no numpy, and a series is a few dozen numbers.
 
@@ -19,31 +20,32 @@ from dataclasses import dataclass
 from statistics import fmean
 
 YEAR = 12
-#: Months of the past that a forecast needs: with less than two of each month, season and chance are one.
-LEAST = 2 * YEAR
-#: How quickly the level follows what is new; the one that fitted the past best is taken.
+#: Months of history that a forecast needs: with fewer than two of each month, season and chance look the
+#: same.
+MIN_MONTHS = 2 * YEAR
+#: Candidate smoothing factors; the best fit to the past wins.
 ALPHAS = (0.1, 0.2, 0.4, 0.6, 0.8)
-#: Share of months that an interval should hold.
+#: Share of months that the interval should contain.
 COVERAGE = 0.8
-#: Of how many origins the errors of a backtest are, at most: three years of months.
-ORIGINS = 36
+#: Most forecast origins in a backtest: three years of months.
+MAX_ORIGINS = 36
 
 Method = Callable[[Sequence[float], int], list[float]]
-"""``method(past, months)``: the next months, given all months up to now."""
+"""``method(past, months)``: the next months, given all months so far."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """How far a method was off in the backtest.
+    """Backtest result of a method.
 
     Attributes
     ----------
     method : str
         ``seasonal_level``, ``last_year`` or ``last_month``.
     error : float
-        The mean absolute error, in loans a month.
+        Mean absolute error, in checkouts per month.
     months : int
-        Forecasts that were compared.
+        Number of forecasts compared.
     """
 
     method: str
@@ -53,18 +55,18 @@ class Score:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The next months.
+    """Forecast of the next months.
 
     Attributes
     ----------
     method : str
-        The one with the smallest error in the backtest.
+        The method with the smallest backtest error.
     values, low, high : list of float
-        One a month: what is expected, and between which bounds `COVERAGE` of such forecasts were right.
+        Expected checkouts for each month, and the bounds that should contain `COVERAGE` of the months.
     scores : tuple of Score
-        The smallest error first.
-    held : float
-        The share of months in the backtest that were within intervals made from the errors before them.
+        Smallest error first.
+    achieved_coverage : float or None
+        Share of backtest months within the interval computed from earlier errors; None with too few months.
     """
 
     method: str
@@ -72,35 +74,28 @@ class Forecast:
     low: list[float]
     high: list[float]
     scores: tuple[Score, ...]
-    held: float | None
+    achieved_coverage: float | None
 
 
 def last_month(past: Sequence[float], months: int) -> list[float]:
-    """Return the last month's number for all months (naive)."""
+    """Repeat the latest month (naive forecast)."""
     return [past[-1]] * months
 
 
 def last_year(past: Sequence[float], months: int) -> list[float]:
-    """Return the number of the same month a year before (seasonal naive); `YEAR` months are needed."""
+    """Repeat the same month of the previous year (seasonal naive forecast); needs `YEAR` months."""
     return [past[len(past) - YEAR + ahead % YEAR] for ahead in range(months)]
 
 
 def seasonal_level(past: Sequence[float], months: int) -> list[float]:
-    """Return the level as exponential smoothing has it, times the season of each month.
-
-    Parameters
-    ----------
-    past : sequence of float
-        `LEAST` months or more, the last `YEAR` of them counted from the end.
-    months : int
-    """
+    """Forecast the exponentially smoothed level times the season of each month; needs `MIN_MONTHS` months."""
     seasons = _seasons(past)
-    level_of = [value / seasons[(place - len(past)) % YEAR] for place, value in enumerate(past)]
-    level = min((_smoothed(level_of, alpha) for alpha in ALPHAS), key=lambda found: found[1])[0]
+    levels = [value / seasons[(place - len(past)) % YEAR] for place, value in enumerate(past)]
+    level = min((_smooth(levels, alpha) for alpha in ALPHAS), key=lambda fit: fit[1])[0]
     return [level * seasons[ahead % YEAR] for ahead in range(months)]
 
 
-#: What is measured, the one first that wins where all are alike.
+#: Methods to compare; on a tie the first one wins.
 METHODS: dict[str, Method] = {
     "seasonal_level": seasonal_level,
     "last_year": last_year,
@@ -109,26 +104,26 @@ METHODS: dict[str, Method] = {
 
 
 def forecast(*, past: Sequence[float], months: int) -> Forecast | None:
-    """Return the next months, by the method that would have been best.
+    """Forecast with the method that did best in the backtest.
 
     Parameters
     ----------
     past : sequence of float
-        Whole months in order, without gaps, the last of them the last whole one.
+        Whole months in order, without gaps, up to the latest one.
     months : int
-        How many to foretell.
+        Months to forecast.
 
     Returns
     -------
     Forecast or None
-        None where the past is shorter than `LEAST` and one more month.
+        None if `past` has no more than `MIN_MONTHS` months.
     """
-    if len(past) <= LEAST:
+    if len(past) <= MIN_MONTHS:
         return None
     errors = {name: _backtest(method, past, months) for name, method in METHODS.items()}
     scores = [
-        Score(name, fmean(abs(error) for of in found for error in of), sum(map(len, found)))
-        for name, found in errors.items()
+        Score(name, fmean(abs(error) for ahead in by_ahead for error in ahead), sum(map(len, by_ahead)))
+        for name, by_ahead in errors.items()
     ]
     best = min(scores, key=lambda score: score.error).method
     values = METHODS[best](past, months)
@@ -136,26 +131,26 @@ def forecast(*, past: Sequence[float], months: int) -> Forecast | None:
     low = [max(0.0, value - width) for value, width in zip(values, widths, strict=True)]
     high = [value + width for value, width in zip(values, widths, strict=True)]
     ordered = tuple(sorted(scores, key=lambda score: score.error))
-    return Forecast(best, values, low, high, ordered, _share_held(errors[best]))
+    return Forecast(best, values, low, high, ordered, _achieved_coverage(errors[best]))
 
 
 def _seasons(past: Sequence[float]) -> list[float]:
-    """Return the index of each month of the year, that of the next month first; their mean is 1."""
+    """Return the seasonal index of each month, starting with the next one; their mean is 1."""
     ratios: list[list[float]] = [[] for _ in range(YEAR)]
     for place in range(YEAR // 2, len(past) - YEAR // 2):
         around = past[place - YEAR // 2 : place + YEAR // 2 + 1]
-        # A year's mean centred on the month: the months at both ends are the same one, and count half.
+        # Centred yearly mean: both ends are the same month of the year, so each counts half.
         trend = (sum(around) - (around[0] + around[-1]) / 2) / YEAR
         if trend > 0:
             ratios[(place - len(past)) % YEAR].append(past[place] / trend)
-    seasons = [fmean(found) if found else 1.0 for found in ratios]
+    seasons = [fmean(month) if month else 1.0 for month in ratios]
     mean = fmean(seasons)
-    # A month in which nothing is ever lent must not be divided by.
+    # The floor prevents division by zero for a month that never has checkouts.
     return [max(season / mean, 1e-6) for season in seasons] if mean > 0 else [1.0] * YEAR
 
 
-def _smoothed(levels: Sequence[float], alpha: float) -> tuple[float, float]:
-    """Return the last level and the mean squared error of foretelling each one by those before."""
+def _smooth(levels: Sequence[float], alpha: float) -> tuple[float, float]:
+    """Return the last level and the mean squared one-step-ahead error."""
     level = fmean(levels[:YEAR])
     squares = 0.0
     for value in levels:
@@ -165,33 +160,33 @@ def _smoothed(levels: Sequence[float], alpha: float) -> tuple[float, float]:
 
 
 def _backtest(method: Method, past: Sequence[float], months: int) -> list[list[float]]:
-    """Return by months ahead the errors that a method would have made, oldest first."""
+    """Return the errors of a method by months ahead, oldest first."""
     errors: list[list[float]] = [[] for _ in range(months)]
-    for origin in range(max(LEAST, len(past) - ORIGINS), len(past)):
+    for origin in range(max(MIN_MONTHS, len(past) - MAX_ORIGINS), len(past)):
         for ahead, value in enumerate(method(past[:origin], min(months, len(past) - origin))):
             errors[ahead].append(past[origin + ahead] - value)
     return errors
 
 
 def _width(errors: Sequence[float]) -> float:
-    """Return how far off so many errors were that `COVERAGE` of further ones should be within it."""
+    """Return the interval half-width that should contain `COVERAGE` of further errors."""
     sizes = sorted(abs(error) for error in errors)
-    # The split-conformal quantile: one more than there are, as the next one counts too.
+    # Split-conformal quantile: the rank is out of n + 1, because the next error counts too.
     return sizes[min(len(sizes), math.ceil(COVERAGE * (len(sizes) + 1))) - 1]
 
 
 def _widths(errors: Sequence[Sequence[float]]) -> list[float]:
-    """Return the width for each month ahead, never narrower than of a month before."""
+    """Return the width for each month ahead, never narrower than for the month before."""
     widths: list[float] = []
-    for found in errors:
-        known = _width(found) if found else 0.0
-        widths.append(max([known, *widths[-1:]]))
+    for ahead in errors:
+        width = _width(ahead) if ahead else 0.0
+        widths.append(max([width, *widths[-1:]]))
     return widths
 
 
-def _share_held(errors: Sequence[Sequence[float]]) -> float | None:
-    """Return how many errors were within the width made from at least `YEAR` errors before, or None."""
-    held = [
-        abs(found[place]) <= _width(found[:place]) for found in errors for place in range(YEAR, len(found))
+def _achieved_coverage(errors: Sequence[Sequence[float]]) -> float | None:
+    """Return the share of errors within the width from at least `YEAR` earlier errors, or None."""
+    covered = [
+        abs(ahead[place]) <= _width(ahead[:place]) for ahead in errors for place in range(YEAR, len(ahead))
     ]
-    return fmean(held) if held else None
+    return fmean(covered) if covered else None

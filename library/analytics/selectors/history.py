@@ -1,4 +1,4 @@
-"""The whole months of the past, as forecasts need them."""
+"""Past checkouts by whole month, the input of the demand forecast."""
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
@@ -9,41 +9,39 @@ from library.analytics.models import CategoryDay, CategoryMonth
 from library.analytics.selectors.scope import Scope, next_period, period_of, periods
 from library.circulation.selectors.calendar import library_date
 
-#: What was further back tells little of the next months.
-YEARS = 10
+#: Older years say little about the next months.
+MAX_YEARS = 10
 
 
 def monthly_checkouts(*, scope: Scope, now: datetime) -> tuple[list[date], dict[int | None, list[int]]]:
-    """Return the whole months since the first checkout, and by category the checkouts of each.
+    """Return the whole months since the first checkout, and the checkouts of each month by category.
 
     Parameters
     ----------
     scope : Scope
-        Its days do not count.
-    now : datetime
+        Its branch and category count; its days do not.
 
     Returns
     -------
     list of date
-        The first day of each month; the month that is not over yet is not among them.
+        First day of each month, without the current month.
     dict
-        By key of the category that the books are filed under, one number a month.
+        By key of the category that the books are filed under, one count per month.
     """
     this_month = library_date(at=now).replace(day=1)
-    earliest = this_month.replace(year=this_month.year - YEARS)
+    earliest = this_month.replace(year=this_month.year - MAX_YEARS)
     days = CategoryDay.objects.filter(scope.places(category="category"), checkouts__gt=0)
     first = days.filter(day__gte=earliest, day__lt=this_month).aggregate(day=Min("day"))["day"]
     if first is None:
         return [], {}
     start = period_of(day=first, interval="month")
     if first != start:
-        start = next_period(start=start, interval="month")  # the first month may be a part of one only
+        start = next_period(start=start, interval="month")  # the first month may be incomplete
     months = list(periods(start=start, end=this_month - timedelta(days=1), interval="month"))
-    places = {month: place for place, month in enumerate(months)}
-    found: dict[int | None, list[int]] = defaultdict(lambda: [0] * len(months))
-    by_month = CategoryMonth.objects.filter(scope.places(category="category"), checkouts__gt=0)
-    by_month = by_month.filter(month__gte=start, month__lt=this_month).order_by()
-    sums = by_month.values_list("month", "category").annotate(Sum("checkouts"))
-    for month, category, number in sums:
-        found[category][places[month]] = number
-    return months, dict(found)
+    positions = {month: position for position, month in enumerate(months)}
+    series: dict[int | None, list[int]] = defaultdict(lambda: [0] * len(months))
+    rows = CategoryMonth.objects.filter(scope.places(category="category"), checkouts__gt=0)
+    rows = rows.filter(month__gte=start, month__lt=this_month).order_by()
+    for month, category, checkouts in rows.values_list("month", "category").annotate(Sum("checkouts")):
+        series[category][positions[month]] = checkouts
+    return months, dict(series)

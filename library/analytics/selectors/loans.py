@@ -1,4 +1,4 @@
-"""How much happened at the desk, over time and by what: read from the summary tables."""
+"""Loan counts over time and by group, read from the summary tables."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,32 +18,32 @@ from library.analytics.models import (
     ItemTypeDay,
     Statistics,
 )
-from library.analytics.selectors.disclosure_control import told_groups
+from library.analytics.selectors.disclosure_control import suppress_small_cells
 from library.analytics.selectors.scope import Scope, periods
 from library.catalogue.models import Branch, Category, ItemType
 from library.errors import LibraryError
 from library.people.models import Borrower, BorrowerCategory
 
 METRICS = DayCount.METRICS
-#: By what it is grouped by: the table, its column, and what the column's keys are of.
-GROUPS: dict[str, tuple[type[DayCount], str, type[Model] | None]] = {
+#: The summary table, its column and the column's model, by grouping.
+GROUPINGS: dict[str, tuple[type[DayCount], str, type[Model] | None]] = {
     "none": (ItemTypeDay, "", None),
     "branch": (ItemTypeDay, "branch", Branch),
     "category": (CategoryDay, "category", Category),
     "item_type": (ItemTypeDay, "item_type", ItemType),
     "borrower_category": (BorrowerCategoryDay, "borrower_category", BorrowerCategory),
 }
-#: Those whose groups are of people.
+#: Groupings whose groups consist of people.
 _OF_PEOPLE = {"borrower_category"}
 
 
-class NotCountedError(LibraryError):
-    """What is asked for is counted in no summary table."""
+class UnsupportedGroupingError(LibraryError):
+    """The requested combination is in no summary table."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """A branch, a category, an item type or a category of borrowers; without a key, what has none."""
+    """A branch, category, item type or borrower category; without a key, the events that have none."""
 
     key: int | None
     code: str
@@ -51,8 +51,10 @@ class Group:
 
 
 Numbers = dict[str, int | None]
-"""By metric; None where so few are in the group that somebody could be recognised."""
-Table = dict[Group, dict[date, Numbers]]
+"""Counts by metric; None where a person could be recognised."""
+CountTable = dict[Group, dict[date, Numbers]]
+"""Counts by group and by the first day of each period."""
+_Counts = dict[int | None, dict[date, dict[str, int]]]
 
 
 def counts(
@@ -61,52 +63,50 @@ def counts(
     interval: str | None = "month",
     group_by: str = "none",
     metrics: Sequence[str] = ("checkouts",),
-) -> Table:
-    """Return what happened, by group and by the first day of each period.
+) -> CountTable:
+    """Return event counts by group and period.
 
     Parameters
     ----------
-    scope : Scope
     interval : str or None
-        One of `INTERVALS`; None puts all days together, under the first of them.
+        One of `INTERVALS`; None combines all days under the first one.
     group_by : str
-        One of `GROUPS`.
+        One of `GROUPINGS`.
     metrics : sequence of str
-        Of `METRICS`: numbers of checkouts, renewals, checkins, of these the late ones, and holds placed.
+        Some of `METRICS`: checkouts, renewals, checkins, late checkins and holds placed.
 
     Returns
     -------
     dict
-        Groups in order of their names, those without anything left out. Every period has its numbers.
+        Groups in order of their codes, without empty groups. Every period has its numbers.
 
     Raises
     ------
-    NotCountedError
-        If item types or categories of borrowers are asked for by category of books.
+    UnsupportedGroupingError
+        If item types or borrower categories are requested for one book category.
     """
-    model, column, _of = GROUPS[group_by]
+    model, column, _of = GROUPINGS[group_by]
     if scope.category is not None:
         if group_by in ("item_type", "borrower_category"):
-            raise NotCountedError(
-                _("Item types and categories of borrowers are not counted by category of books: leave the "
-                  "category out."),
+            raise UnsupportedGroupingError(
+                _("Item types and borrower categories cannot be broken down by book category. Clear "
+                    "the category filter."),
                 group_by=group_by,
             )  # fmt: skip
         model = CategoryDay
-    of_months = (
+    by_month = (
         model is CategoryDay and tuple(metrics) == ("checkouts",) and _has_whole_months(scope, interval)
     )
-    table: type[Model] = CategoryMonth if of_months else model
-    day = "month" if of_months else "day"
+    table: type[Model] = CategoryMonth if by_month else model
+    day = "month" if by_month else "day"
     rows = table._default_manager.filter(scope.places(category="category" if model is CategoryDay else ""))
     rows = rows.filter(**{f"{day}__gte": scope.start, f"{day}__lte": scope.end}).order_by()
-    when = [] if interval is None else ["period"]
     if interval is not None:
         rows = rows.annotate(period=F(day) if interval == "day" else Trunc(day, interval))
     keys = [f"{column}_id"] if column else []
     sums = {f"sum_{metric}": Sum(metric) for metric in metrics}
-    found: dict[int | None, dict[date, dict[str, int]]] = defaultdict(dict)
-    by = [*when, *keys]
+    found: _Counts = defaultdict(dict)
+    by = [*([] if interval is None else ["period"]), *keys]
     for row in rows.values(*by).annotate(**sums) if by else [rows.aggregate(**sums)]:
         numbers = {metric: row[f"sum_{metric}"] or 0 for metric in metrics}
         if any(numbers.values()):
@@ -115,7 +115,7 @@ def counts(
     if interval is not None:
         starts = list(periods(start=scope.start, end=scope.end, interval=interval))
     if group_by in _OF_PEOPLE:
-        return _of_people(found, starts, metrics)
+        return _protect_people(found, starts, metrics)
     all_groups = groups(group_by=group_by, keys=found) if column else [Group(None, "", _("all"))]
     return {
         group: {start: dict(found[group.key].get(start) or dict.fromkeys(metrics, 0)) for start in starts}
@@ -124,61 +124,51 @@ def counts(
 
 
 def _has_whole_months(scope: Scope, interval: str | None) -> bool:
-    """Return whether all that is put together are whole months."""
+    """Return whether the periods consist of whole months."""
     ends_a_month = (scope.end + timedelta(days=1)).day == 1
     return interval not in ("day", "week") and scope.start.day == 1 and ends_a_month
 
 
 def groups(*, group_by: str, keys: Iterable[int | None]) -> list[Group]:
-    """Return the groups with some keys, in order of their codes; what has no key comes last.
-
-    Parameters
-    ----------
-    group_by : str
-    keys : iterable of int or None
-    """
+    """Return the groups with these keys in order of their codes; the group without a key comes last."""
     wanted = set(keys)
-    _table, _column, model = GROUPS[group_by]
+    _table, _column, model = GROUPINGS[group_by]
     assert model is not None
     if model is Category:
         rows = Category.objects.only("notation", "label_en", "label_zh").order_by("notation")
-        found = [Group(row.pk, row.notation, str(row)) for row in rows if row.pk in wanted]
+        named = [Group(row.pk, row.notation, str(row)) for row in rows if row.pk in wanted]
     else:
-        named = model._default_manager.order_by("code").values_list("pk", "code", "name")
-        found = [Group(*row) for row in named if row[0] in wanted]
-    return [*found, Group(None, "", _("none"))] if None in wanted else found
+        values = model._default_manager.order_by("code").values_list("pk", "code", "name")
+        named = [Group(*row) for row in values if row[0] in wanted]
+    return [*named, Group(None, "", _("none"))] if None in wanted else named
 
 
-def _of_people(
-    found: dict[int | None, dict[date, dict[str, int]]], starts: Sequence[date], metrics: Sequence[str]
-) -> Table:
-    """Put groups of few people together with those nobody knows of; hide numbers of few."""
-    # The borrowers by themselves: that reads an index alone.
+def _protect_people(found: _Counts, starts: Sequence[date], metrics: Sequence[str]) -> CountTable:
+    """Merge small borrower categories with the unknown one, and hide small counts."""
+    # The borrowers alone: the query reads only an index.
     sizes = Borrower.objects.order_by().values_list("category").annotate(number=Count("*"))
     large = {key for key, size in sizes if key is not None and size >= settings.CO_BORROWING_MIN}
-    put: dict[int | None, dict[date, dict[str, int]]] = defaultdict(
-        lambda: defaultdict(lambda: dict.fromkeys(metrics, 0))
-    )
+    merged: _Counts = defaultdict(lambda: defaultdict(lambda: dict.fromkeys(metrics, 0)))
     for key, by_start in found.items():
         for start, numbers in by_start.items():
-            into = put[key if key in large else None][start]
+            cell = merged[key if key in large else None][start]
             for metric in metrics:
-                into[metric] += numbers[metric]
-    listed = groups(group_by="borrower_category", keys=put)
-    listed = [Group(None, "", _("others and unknown")) if group.key is None else group for group in listed]
-    table: Table = {group: {start: {} for start in starts} for group in listed}
+                cell[metric] += numbers[metric]
+    shown = groups(group_by="borrower_category", keys=merged)
+    shown = [Group(None, "", _("Other and unknown")) if group.key is None else group for group in shown]
+    table: CountTable = {group: {start: {} for start in starts} for group in shown}
     for start in starts:
         for metric in metrics:
-            cells = {group: put[group.key][start][metric] for group in listed}
-            for group, told in told_groups(cells, least=settings.POPULARITY_MIN).items():
-                table[group][start][metric] = told
+            cells = {group: merged[group.key][start][metric] for group in shown}
+            for group, number in suppress_small_cells(cells, minimum=settings.POPULARITY_MIN).items():
+                table[group][start][metric] = number
     return table
 
 
 def by_season(*, scope: Scope) -> dict[tuple[int, int], float]:
-    """Return by month (1 to 12) and ISO weekday (1 to 7) the checkouts on such a day, on average.
+    """Return the average checkouts per day by month (1 to 12) and ISO weekday (1 to 7).
 
-    Days on which nothing happened count; pairs of which no day is within the scope are left out.
+    Days without events count. Pairs without a day in the scope are absent.
     """
     model = ItemTypeDay if scope.category is None else CategoryDay
     rows = model._default_manager.filter(scope.places(category="category" if model is CategoryDay else ""))
@@ -195,5 +185,5 @@ def by_season(*, scope: Scope) -> dict[tuple[int, int], float]:
 
 
 def freshness() -> Statistics:
-    """Return the row that says up to when events are counted; an unsaved one if nothing was counted yet."""
+    """Return the row with the time of the last refresh; an unsaved one before the first refresh."""
     return Statistics.objects.first() or Statistics()

@@ -1,4 +1,4 @@
-"""How many borrowers came in each month."""
+"""Number of borrowers in each month."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,25 +6,26 @@ from datetime import date
 from django.conf import settings
 
 from library.analytics.models import BorrowerMonth
-from library.analytics.selectors.disclosure_control import told_groups
+from library.analytics.selectors.disclosure_control import suppress_small_cells
 from library.analytics.selectors.scope import Scope
 
 
 @dataclass(frozen=True)
-class Month:
-    """A month's borrowers; None where they are too few to be told of."""
+class MonthlyBorrowers:
+    """Borrowers of one month; None where there are too few to publish."""
 
     month: date
     new: int | None
     returning: int | None
-    unknown: int
+    unattributed: int
 
 
-def borrower_months(*, scope: Scope) -> list[Month]:
-    """Return the months that have a day within the scope, at all branches."""
+def borrower_months(*, scope: Scope) -> list[MonthlyBorrowers]:
+    """Return the months with at least one day in the scope, for all branches together."""
     rows = BorrowerMonth.objects.filter(month__gte=scope.start.replace(day=1), month__lte=scope.end)
-    found = []
+    months = []
     for row in rows.order_by("month"):
-        told = told_groups({"new": row.new, "returning": row.returning}, least=settings.CO_BORROWING_MIN)
-        found.append(Month(row.month, told["new"], told["returning"], row.unknown))
-    return found
+        counts = {"new": row.new, "returning": row.returning}
+        published = suppress_small_cells(counts, minimum=settings.CO_BORROWING_MIN)
+        months.append(MonthlyBorrowers(row.month, published["new"], published["returning"], row.unattributed))
+    return months

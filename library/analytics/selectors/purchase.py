@@ -1,4 +1,4 @@
-"""Titles of which there are too few copies for those who wait."""
+"""Titles with too few copies for their holds."""
 
 import math
 from dataclasses import dataclass
@@ -12,16 +12,17 @@ from library.circulation.models import Hold
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A title for which more wait than its copies can serve.
+class PurchaseSuggestion:
+    """A title with more holds than its copies can serve.
 
     Attributes
     ----------
-    book : Book
-    holds, copies : int
-        Active holds, and copies that can be lent.
+    holds : int
+        Active holds.
+    copies : int
+        Copies that can circulate.
     to_buy : int
-        So many copies more, and no copy has more than ``HOLDS_PER_COPY`` holds.
+        Copies to add so that no copy has more than ``HOLDS_PER_COPY`` holds.
     """
 
     book: Book
@@ -30,11 +31,11 @@ class Wanted:
     to_buy: int
 
 
-def wanted_titles(*, scope: Scope) -> list[Wanted]:
-    """Return the titles with more than ``HOLDS_PER_COPY`` active holds a copy, the most holds first.
+def purchase_suggestions(*, scope: Scope) -> list[PurchaseSuggestion]:
+    """Return the titles with more than ``HOLDS_PER_COPY`` active holds per copy, most holds first.
 
-    A title with fewer than ``POPULARITY_MIN`` holds is not told of. Of a branch, holds to be fetched there
-    count and its copies.
+    Titles with fewer than ``POPULARITY_MIN`` holds are omitted for privacy. For a branch, holds to be picked
+    up there and the branch's own copies count.
     """
     active = Hold.objects.filter(
         scope.places(branch="pickup_branch", category="book__category"), status__in=Hold.ACTIVE
@@ -45,17 +46,19 @@ def wanted_titles(*, scope: Scope) -> list[Wanted]:
     copies = Copy.objects.filter(scope.places(), book__in=wanted).exclude(status__in=Copy.GONE).order_by()
     held = dict(copies.values_list("book").annotate(Count("pk")))
     books = {book.pk: book for book in Book.objects.filter(pk__in=wanted)}
-    most = settings.HOLDS_PER_COPY
-    found = [
-        Wanted(books[book], number, held.get(book, 0), math.ceil(number / most) - held.get(book, 0))
+    ratio = settings.HOLDS_PER_COPY
+    suggestions = [
+        PurchaseSuggestion(
+            books[book], number, held.get(book, 0), math.ceil(number / ratio) - held.get(book, 0)
+        )
         for book, number in holds.items()
-        if book in books and number > most * held.get(book, 0)
+        if book in books and number > ratio * held.get(book, 0)
     ]
-    return sorted(found, key=lambda found: (-found.holds, found.book.control_number))
+    return sorted(suggestions, key=lambda row: (-row.holds, row.book.control_number))
 
 
-def holds_of_all(*, scope: Scope) -> tuple[int, int]:
-    """Return how many active holds there are, and copies that can be lent of the titles they are on."""
+def total_holds_and_copies(*, scope: Scope) -> tuple[int, int]:
+    """Return the number of active holds, and of copies that can circulate of the titles on hold."""
     active = Hold.objects.filter(
         scope.places(branch="pickup_branch", category="book__category"), status__in=Hold.ACTIVE
     ).order_by()

@@ -1,4 +1,4 @@
-"""What a figure is about: days, a branch, a category; and the periods that days are put together to."""
+"""The scope of a statistic (days, branch, category) and the periods that group its days."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.formats import date_format
 
-from library.catalogue.selectors.categories import with_those_below
+from library.catalogue.selectors.categories import descendants
 from library.circulation.selectors.calendar import library_date, start_of_day
 
 INTERVALS = ("day", "week", "month", "quarter", "year")
@@ -17,61 +17,65 @@ _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 @dataclass(frozen=True)
 class Scope:
-    """What is counted.
+    """The events and holdings to count.
 
     Attributes
     ----------
     start, end : date
-        The first and the last day.
+        First and last day, both included.
     branch, category : int or None
-        Keys; None is all of them. Of a category, those below it too.
-    kept : dict
-        What was read for it once and is needed again.
+        Keys; None means all. A category includes its subcategories.
+    cache : dict
+        Query results that several statistics of the same scope share.
     """
 
     start: date
     end: date
     branch: int | None = None
     category: int | None = None
-    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def days(self) -> int:
-        """How many days it is."""
+        """Number of days."""
         return (self.end - self.start).days + 1
 
     @property
     def categories(self) -> list[int]:
-        """The keys of the category and of those below it."""
+        """Keys of the category and its subcategories."""
         if self.category is None:
-            raise ValueError("All categories are meant.")
-        if "categories" not in self.kept:
-            self.kept["categories"] = with_those_below(category=self.category)
-        return self.kept["categories"]
+            raise ValueError("The scope covers all categories.")
+        if "categories" not in self.cache:
+            self.cache["categories"] = descendants(category=self.category)
+        return self.cache["categories"]
 
-    def moments(self) -> Q:
-        """Return the condition that an event's moment, ``at``, is within the days."""
-        return Q(at__gte=start_of_day(day=self.start), at__lt=start_of_day(day=self.end + timedelta(days=1)))
+    def dates(self) -> Q:
+        """Return the condition that an event happened on one of the days."""
+        first, after = start_of_day(day=self.start), start_of_day(day=self.end + timedelta(days=1))
+        return Q(occurred_at__gte=first, occurred_at__lt=after)
 
     def places(self, *, branch: str = "branch", category: str = "") -> Q:
-        """Return the condition that a row is of the branch and of the category, by the paths to them.
+        """Return the condition that a row belongs to the branch and the category.
 
-        Without a path to one, it does not count.
+        Parameters
+        ----------
+        branch, category : str
+            Lookup paths; an empty path switches that condition off.
         """
-        found = Q(**{branch: self.branch}) if branch and self.branch is not None else Q()
+        condition = Q(**{branch: self.branch}) if branch and self.branch is not None else Q()
         if category and self.category is not None:
-            found &= Q(**{f"{category}__in": self.categories})
-        return found
+            condition &= Q(**{f"{category}__in": self.categories})
+        return condition
 
 
 def last_year(*, now: datetime) -> tuple[date, date]:
-    """Return the first and the last day of the last twelve whole months and the days since."""
+    """Return the first and last day of the last twelve whole months plus the current one."""
     today = library_date(at=now)
     return today.replace(year=today.year - 1, day=1), today
 
 
 def period_of(*, day: date, interval: str) -> date:
-    """Return the first day of the period that a day is in; weeks begin on Monday (ISO 8601)."""
+    """Return the first day of the period that contains a day; weeks begin on Monday (ISO 8601)."""
     if interval == "day":
         return day
     if interval == "week":
@@ -81,7 +85,7 @@ def period_of(*, day: date, interval: str) -> date:
 
 
 def next_period(*, start: date, interval: str) -> date:
-    """Return the first day of the period after the one that begins on a day."""
+    """Return the first day of the period that follows the one beginning at `start`."""
     if interval in ("day", "week"):
         return start + timedelta(days=7 if interval == "week" else 1)
     months = start.year * 12 + start.month - 1 + _MONTHS[interval]
@@ -89,15 +93,15 @@ def next_period(*, start: date, interval: str) -> date:
 
 
 def periods(*, start: date, end: date, interval: str) -> Iterator[date]:
-    """Yield the first days of all periods that have a day between two days."""
-    at = period_of(day=start, interval=interval)
-    while at <= end:
-        yield at
-        at = next_period(start=at, interval=interval)
+    """Yield the first day of each period that overlaps the days from `start` to `end`."""
+    period = period_of(day=start, interval=interval)
+    while period <= end:
+        yield period
+        period = next_period(start=period, interval=interval)
 
 
 def period_name(*, start: date, interval: str) -> str:
-    """Return what a period is called in the current language."""
+    """Return the name of a period in the current language."""
     if interval == "month":
         return date_format(start, "YEAR_MONTH_FORMAT")
     if interval == "quarter":

@@ -1,4 +1,4 @@
-"""What should stand on the shelves, in their order."""
+"""Shelf list: the copies that belong on the shelves, in shelf order."""
 
 from django.db.models import QuerySet
 

@@ -1,8 +1,8 @@
-"""Titles that may be taken off the shelves, each with its reasons; a person decides.
+"""Weeding candidates with their reasons, for a librarian to decide on.
 
-The measures are those of the CREW method: how long a title has not been lent and how old it is, against what
-the library sets. Of its MUSTIE list (misleading, ugly, superseded, trivial, irrelevant, elsewhere) the data
-know little: that there are more copies than are used, and that there is a newer edition.
+The criteria come from the CREW method: the time since a title's last checkout and its age, against limits
+that the library sets. The data cover little of CREW's MUSTIE list (misleading, ugly, superseded, trivial,
+irrelevant, elsewhere): unused extra copies and newer editions.
 
 References
 ----------
@@ -20,12 +20,12 @@ from django.db.models.functions import Coalesce, Left
 
 from library.analytics.selectors.scope import Scope
 from library.analytics.selectors.titles import copies_held, titles_held
-from library.catalogue.models import TITLE_START, Book, Copy
+from library.catalogue.models import TITLE_PREFIX_LENGTH, Book, Copy
 from library.circulation.models import Hold
 from library.circulation.selectors.calendar import library_date
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 
-#: What editions of one work have in common. The subtitle, too: it is where volumes differ.
+#: Fields that the editions of a work share. They include the subtitle, in which volumes differ.
 _WORK = ("title", "subtitle", "authors", "language")
 
 
@@ -35,25 +35,23 @@ class Candidate:
 
     Attributes
     ----------
-    book : Book
-    copies : int
-    last : int or None
-        The year in which it was lent last; None: never. A day could tell who it was.
+    last_borrowed : int or None
+        Year of the last checkout; None: never. The exact day could identify the borrower.
     reasons : tuple of str
         ``unborrowed``, ``old``, ``superseded``, ``spare_copies``.
     """
 
     book: Book
     copies: int
-    last: int | None
+    last_borrowed: int | None
     reasons: tuple[str, ...]
 
 
 def weeding_candidates(*, scope: Scope, now: datetime) -> QuerySet[Book]:
-    """Return the titles that may be weeded: those unborrowed for ``WEEDING_YEARS_UNBORROWED``.
+    """Return the titles without holds that have not been borrowed for ``WEEDING_YEARS_UNBORROWED``.
 
-    Only titles that have been in the catalogue for so long, and that nobody waits for. Those that were never
-    lent come first, then those unborrowed for the longest. Each has its ``held`` copies and its ``use``.
+    Only titles that have been in the catalogue for that long. Titles never borrowed come first, then those
+    unborrowed for the longest. The query joins ``use`` and ``category``.
     """
     since = _years_before(library_date(at=now), settings.WEEDING_YEARS_UNBORROWED)
     waited_for = Hold.objects.filter(book=OuterRef("pk"), status__in=Hold.ACTIVE)
@@ -69,22 +67,27 @@ def weeding_candidates(*, scope: Scope, now: datetime) -> QuerySet[Book]:
 def with_reasons(
     *, scope: Scope, books: QuerySet[Book], now: datetime, limit: int | None
 ) -> Iterator[Candidate]:
-    """Yield the first titles of `weeding_candidates`, or all, with their reasons.
+    """Yield the titles of `weeding_candidates` with their reasons.
 
-    A title is old if it appeared more than ``WEEDING_YEARS_OLD`` ago; superseded if the library, any branch
-    of it, holds one of the same title, subtitle, authors and language of a later year; copies are spare where
-    there are several of a title that nobody borrows.
+    A title is old if it was published more than ``WEEDING_YEARS_OLD`` ago. It is superseded if any branch
+    holds an edition with the same title, subtitle, authors and language and a later year. Copies are spare if
+    there are several.
+
+    Parameters
+    ----------
+    limit : int or None
+        Titles to yield; None: all.
     """
     copies = copies_held(scope=scope).filter(book=OuterRef("pk")).values("book")
     number = copies.annotate(number=Count("pk")).values("number")
     old = library_date(at=now).year - settings.WEEDING_YEARS_OLD
     held = Coalesce(Subquery(number, output_field=IntegerField()), 0)
     rows: QuerySet[Any] = books.annotate(held=held)
-    for some in batches(rows[:limit] if limit else rows.iterator(), KEYS_A_QUERY):
-        newest = _newest_editions(some)
-        for book in some:
+    for batch in batches(rows[:limit] if limit else rows.iterator(), KEYS_PER_QUERY):
+        newest = _newest_editions(batch)
+        for book in batch:
             use = getattr(book, "use", None)
-            last = use.last_checkout.year if use and use.last_checkout else None
+            last_borrowed = use.last_checkout.year if use and use.last_checkout else None
             reasons = ["unborrowed"]
             if book.year is not None and book.year < old:
                 reasons.append("old")
@@ -93,18 +96,21 @@ def with_reasons(
                 reasons.append("superseded")
             if book.held > 1:
                 reasons.append("spare_copies")
-            yield Candidate(book, book.held, last, tuple(reasons))
+            yield Candidate(book, book.held, last_borrowed, tuple(reasons))
 
 
 def _newest_editions(books: list[Book]) -> dict[tuple[str, ...], int | None]:
-    """Return the latest year in which what is held of each work appeared."""
+    """Return the latest publication year among the held editions of each work."""
     held = Exists(Copy.objects.filter(book=OuterRef("pk")).exclude(status__in=Copy.GONE))
     titles = {book.title for book in books}
-    by_start = Book.objects.alias(start=Left("title", TITLE_START))  # there is an index of it
+    by_start = Book.objects.alias(start=Left("title", TITLE_PREFIX_LENGTH))  # indexed
     editions = by_start.filter(
-        held, start__in={title[:TITLE_START] for title in titles}, title__in=titles, year__isnull=False
+        held,
+        start__in={title[:TITLE_PREFIX_LENGTH] for title in titles},
+        title__in=titles,
+        year__isnull=False,
     )
-    # In this order, the last year of a work stays.
+    # Ascending, so that the latest year of a work wins.
     return {_work(book): book.year for book in editions.only(*_WORK, "year").order_by("year")}
 
 

@@ -1,4 +1,4 @@
-"""The catalogue's desk."""
+"""Admin pages of the catalogue."""
 
 from library.catalogue.admin.books import BookAdmin
 from library.catalogue.admin.categories import CategoryAdmin

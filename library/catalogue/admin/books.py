@@ -1,4 +1,4 @@
-"""The pages of books, with their copies."""
+"""Admin pages of books, with their copies."""
 
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeNumericFilter
 from unfold.decorators import display
 
-from library.admin_site.import_page import ImportingAdmin
+from library.admin_site.import_page import ImportAdmin
 from library.catalogue.admin.importing import BOOKS
 from library.catalogue.media import covers
-from library.catalogue.media.audio import HEAD_BYTES, MOST_BYTES, recording_suffix
+from library.catalogue.media.audio import HEAD_BYTES, MAX_BYTES, recording_suffix
 from library.catalogue.media.storage import FileRefusedError, digest_name
 from library.catalogue.models import Book, Copy
 from library.catalogue.search import in_order, matching, ranked
@@ -39,16 +39,15 @@ class CopyInline(TabularInline):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name in ("branch", "item_type"):
-            # Read once for all rows, not once a row; iter, because list would count them first.
+            # Read once, not once a row; iter, because list would count the choices first.
             field.choices = list(iter(field.choices))
         return field
 
 
 class CoverField(forms.FileField):
-    """An uploaded cover, made into what an import would have kept before anything else looks at it.
+    """An uploaded cover, converted as an import would convert it before any other code reads it.
 
-    Not Django's own field for images: that tries every format that Pillow knows, and keeps the file as it
-    came.
+    Django's ImageField is not used: it tries every format of Pillow and stores the file unchanged.
     """
 
     def to_python(self, data: Any) -> SimpleUploadedFile | None:
@@ -56,9 +55,9 @@ class CoverField(forms.FileField):
         if upload is None:
             return None
         try:
-            # Before it is read: an upload larger than a few megabytes lies on disk.
-            if (upload.size or 0) > covers.MOST_BYTES:
-                raise FileRefusedError(str(_("The cover is larger than 50 MB. Save it smaller.")))
+            # Before reading: uploads of more than a few megabytes are on disk.
+            if (upload.size or 0) > covers.MAX_BYTES:
+                raise FileRefusedError(str(_("The cover is larger than 50 MB. Save it as a smaller file.")))
             content = upload.read()
             jpeg = covers.small_jpeg(content=content)
         except FileRefusedError as error:
@@ -69,26 +68,28 @@ class CoverField(forms.FileField):
 
 class BookForm(forms.ModelForm):
     def clean_audio(self) -> Any:
-        """Look into a new recording and name it as an import would.
+        """Check a new recording, and name it as an import would.
 
-        The name it came with may lie about what it is, and may name a person.
+        The original name may have a wrong suffix or contain the name of a person.
         """
         audio = self.cleaned_data["audio"]
         if isinstance(audio, UploadedFile):
-            if (audio.size or 0) > MOST_BYTES:
-                raise forms.ValidationError(_("The recording is larger than 50 MB."))
+            if (audio.size or 0) > MAX_BYTES:
+                raise forms.ValidationError(_("The recording is larger than 50 MB. Upload a smaller file."))
             audio.seek(0)
             content = audio.read()
             suffix = recording_suffix(head=content[:HEAD_BYTES])
             if suffix is None:
-                raise forms.ValidationError(_("This is no WAV, FLAC or OGG file."))
+                raise forms.ValidationError(
+                    _("The recording is not a WAV, FLAC or OGG file. Upload one of these formats.")
+                )
             audio.name = Path(digest_name(content=content, kind="audio", suffix=suffix)).name
             audio.seek(0)
         return audio
 
 
 @admin.register(Book)
-class BookAdmin(ImportingAdmin):
+class BookAdmin(ImportAdmin):
     list_display = ["small_cover", "title", "authors", "year", "language", "category", "source"]
     list_display_links = ["title"]
     list_select_related = ["category"]
@@ -100,11 +101,11 @@ class BookAdmin(ImportingAdmin):
     ]
     list_filter_submit = True
     list_per_page = 50
-    # Counting the whole table again beside every search would cost more than the search.
+    # Counting the whole table would cost more than the search.
     show_full_result_count = False
-    # The field shows the search box; what is searched is the index.
+    # Any field makes the search box appear; the search uses the index.
     search_fields = ["title"]
-    search_help_text = _("Title, authors, ISBN, control number or words of the description")
+    search_help_text = _("Title, authors, ISBN, control number or words from the description")
     autocomplete_fields = ["category"]
     readonly_fields = ["category_source", "created"]
     fieldsets = [
@@ -123,10 +124,10 @@ class BookAdmin(ImportingAdmin):
     inlines = [CopyInline]
     imports = BOOKS
 
-    @display(description=_("created"))
+    @display(description=_("created at"))
     def created(self, book: Book) -> str | None:
         if not book.pk:
-            return None  # the database's to say
+            return None  # set by the database
         return date_format(localtime(book.created_at), "DATETIME_FORMAT")
 
     def save_model(self, request: HttpRequest, obj: Book, form: forms.ModelForm, change: bool) -> None:
@@ -153,7 +154,7 @@ class BookAdmin(ImportingAdmin):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except CategoryRetiredError as error:
-            # Given up since the form was shown; all is undone.
+            # The category was retired after the form was shown; the transaction is rolled back.
             self.message_user(request, error.message, messages.ERROR)
             return HttpResponseRedirect(request.path)
 
@@ -166,7 +167,7 @@ class BookAdmin(ImportingAdmin):
     @display(
         description=_("source"),
         ordering="category_source",
-        # Each has to be named: of another, the theme would show the word that the database has.
+        # Every value is listed: for others, the theme would show the raw value.
         label={"librarian": "success", "imported": "info", "model": "warning", "none": None},
     )
     def source(self, book: Book) -> tuple[str, str]:

@@ -1,13 +1,13 @@
-"""The pages of copies, and of where and what they are."""
+"""Admin pages of copies, branches and item types."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from library.catalogue.admin.lookup import FindingAdmin
+from library.catalogue.admin.lookup import LookupAdmin
 from library.catalogue.models import Branch, Copy, ItemType
-from library.catalogue.selectors.lookup import copies_marked, titles_called
+from library.catalogue.selectors.lookup import copies_by_barcode_or_call_number, search_titles
 
 
 @admin.register(Branch, ItemType)
@@ -19,14 +19,14 @@ class NamedAdmin(ModelAdmin):
 
 
 @admin.register(Copy)
-class CopyAdmin(FindingAdmin):
+class CopyAdmin(LookupAdmin):
     list_display = ["barcode", "book", "branch", "item_type", "call_number", "state"]
     list_select_related = ["book", "branch", "item_type"]
     list_filter = ["status", "branch", "item_type"]
     list_per_page = 50
     show_full_result_count = False
-    found_by = {"pk": copies_marked, "book": titles_called}
-    search_help_text = _("A title, an ISBN, or how a barcode or a call number begins")
+    lookups = {"pk": copies_by_barcode_or_call_number, "book": search_titles}
+    search_help_text = _("Title, ISBN, or the start of a barcode or call number")
     autocomplete_fields = ["book", "branch", "item_type"]
     # Circulation writes these.
     readonly_fields = ["status", "last_seen_at", "checkouts", "renewals"]

@@ -1,4 +1,4 @@
-"""What admin pages share that are searched by what their rows are about."""
+"""Base of the admin pages whose rows are searched by titles, copies or borrowers."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -7,24 +7,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from library.catalogue.selectors.lookup import Finder, rows_about
+from library.catalogue.selectors.lookup import Lookup, filter_by_lookup
 
 
-class FindingAdmin(ModelAdmin):
-    """A list whose rows are found as `rows_about` finds them.
+class LookupAdmin(ModelAdmin):
+    """A list with the search of `filter_by_lookup`; subclasses set `lookups`."""
 
-    Attributes
-    ----------
-    found_by : mapping of str to callable
-        See `rows_about`.
-    """
-
-    found_by: ClassVar[Mapping[str, Finder]]
-    search_fields = ["pk"]  # shows the search box
+    lookups: ClassVar[Mapping[str, Lookup]]
+    search_fields = ["pk"]  # any field makes the search box appear
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        # What is above is asked, too: it may be written down who searches.
+        # Base classes are called too: they may log searches.
         queryset, _duplicates = super().get_search_results(request, queryset, "")
-        return rows_about(rows=queryset, text=search_term, found_by=self.found_by), False
+        return filter_by_lookup(rows=queryset, text=search_term, lookups=self.lookups), False

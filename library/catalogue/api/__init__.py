@@ -1,4 +1,4 @@
-"""The catalogue in the REST API: anyone signed in reads, librarians write."""
+"""The catalogue in the REST API: every user may read, librarians may write."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter

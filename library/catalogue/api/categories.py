@@ -1,4 +1,4 @@
-"""Categories in the REST API: one by one, and as the tree that they are."""
+"""Categories in the REST API: as records and as a tree."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,14 +14,14 @@ from rest_framework.response import Response
 
 from library.catalogue.models import Category
 from library.catalogue.selectors.categories import CategoryNode, ancestors, category_tree
-from library.rest.lists.csv_renderer import LIST_RENDERERS, table, wants_table
+from library.rest.lists.csv_renderer import LIST_RENDERERS, csv_response, wants_csv
 from library.rest.schema.examples import example
-from library.rest.serializers import RecordSerializer, asked
+from library.rest.serializers import RecordSerializer, validated_query
 from library.rest.views import RecordViewSet
 
-#: Deeper ones are asked for by `children`: no scheme in use has them, and nobody's JSON reader is to run out
-#: of stack.
-MOST_LEVELS = 50
+#: Clients request deeper levels by `children`. No scheme in use has them, and JSON parsers have limited
+#: stacks.
+MAX_LEVELS = 50
 
 _PARENT: dict[str, Any] = {
     "id": 5,
@@ -47,7 +47,7 @@ _CHILD |= {"parent": 5, "books": 7, "books_below": 7}
         "id": 12, "scheme": "ddc", "notation": "535", "label_en": "Light", "label_zh": "光学", "parent": 5,
         "retired_at": None, "replaced_by": None,
     },
-    written=["scheme", "notation", "label_en", "label_zh", "parent"],
+    request_fields=["scheme", "notation", "label_en", "label_zh", "parent"],
 )  # fmt: skip
 class CategorySerializer(RecordSerializer):
     class Meta:
@@ -58,7 +58,7 @@ class CategorySerializer(RecordSerializer):
     def validate_parent(self, parent: Category | None) -> Category | None:
         if self.instance and parent != self.instance.parent:
             raise serializers.ValidationError(
-                _("A category moves by a taxonomy change: POST /api/v1/taxonomy-changes/apply/.")
+                _("To move a category, apply a category change: POST /api/v1/taxonomy-changes/apply/.")
             )
         return parent
 
@@ -71,13 +71,13 @@ class CategoryCountsSerializer(serializers.Serializer):
     label_en = serializers.CharField(allow_blank=True)
     label_zh = serializers.CharField(allow_blank=True)
     parent = serializers.IntegerField(allow_null=True)  # type: ignore[assignment]
-    books = serializers.IntegerField(help_text="Filed under it.")
-    books_below = serializers.IntegerField(help_text="Filed under it or under one below it.")
+    books = serializers.IntegerField(help_text="Filed under this category.")
+    books_below = serializers.IntegerField(help_text="Filed under this category or its descendants.")
 
 
 @example("a tree", _PARENT | {"children": [_CHILD | {"children": []}]})
 class CategoryTreeSerializer(CategoryCountsSerializer):
-    """For the schema alone: what the tree is made of is shown as it is."""
+    """For the schema only: the view returns the nodes unserialised."""
 
     children = serializers.SerializerMethodField()
 
@@ -87,7 +87,7 @@ class CategoryTreeSerializer(CategoryCountsSerializer):
 
 
 class TreeSerializer(serializers.Serializer):
-    """Which tree is asked for."""
+    """Query parameters of the tree."""
 
     scheme = serializers.CharField(
         required=False, allow_blank=True, help_text="Only categories of this scheme."
@@ -108,8 +108,8 @@ class CategoryViewSet(RecordViewSet):
     )
     @action(detail=False, pagination_class=None)
     def tree(self, request: Request) -> Response:
-        """Return the open categories, nested, each with its number of books; fifty levels at most."""
-        nodes = category_tree(**asked(TreeSerializer, request))
+        """Return the open categories as a tree with numbers of books, fifty levels at most."""
+        nodes = category_tree(**validated_query(TreeSerializer, request))
         return Response([_nested(node) for node in nodes.values() if node["parent"] not in nodes])
 
     @extend_schema(
@@ -118,8 +118,8 @@ class CategoryViewSet(RecordViewSet):
     )
     @action(detail=True, pagination_class=None, renderer_classes=LIST_RENDERERS)
     def children(self, request: Request, pk: str) -> HttpResponseBase:
-        """Return the open categories right below one, each with its number of books."""
-        _nodes, node = self._place()
+        """Return the open categories directly below a category, with numbers of books."""
+        _nodes, node = self._nodes_and_node()
         return _rows(request, node["children"])
 
     @extend_schema(
@@ -128,29 +128,29 @@ class CategoryViewSet(RecordViewSet):
     )
     @action(detail=True, pagination_class=None, renderer_classes=LIST_RENDERERS)
     def ancestors(self, request: Request, pk: str) -> HttpResponseBase:
-        """Return the categories above one, the topmost first, each with its number of books."""
-        nodes, node = self._place()
-        return _rows(request, [nodes[above] for above in reversed(ancestors(node["id"], nodes))])
+        """Return the categories above a category, topmost first, with numbers of books."""
+        nodes, node = self._nodes_and_node()
+        return _rows(request, [nodes[key] for key in reversed(ancestors(node["id"], nodes))])
 
-    def _place(self) -> tuple[dict[int, CategoryNode], CategoryNode]:
+    def _nodes_and_node(self) -> tuple[dict[int, CategoryNode], CategoryNode]:
         category = self.get_object()
         nodes = category_tree()
         if category.pk not in nodes:
-            raise NotFound(_("This category was retired."))
+            raise NotFound(_("This category has been retired."))
         return nodes, nodes[category.pk]
 
 
 def _rows(request: Request, nodes: Iterable[CategoryNode]) -> HttpResponseBase:
-    rows = [_alone(node) for node in nodes]
-    if wants_table(request):
-        return table(request, serializer=CategoryCountsSerializer(), rows=rows)
+    rows = [_without_children(node) for node in nodes]
+    if wants_csv(request):
+        return csv_response(request, serializer=CategoryCountsSerializer(), rows=rows)
     return Response(rows)
 
 
-def _alone(node: CategoryNode) -> dict[str, Any]:
+def _without_children(node: CategoryNode) -> dict[str, Any]:
     return {name: value for name, value in node.items() if name != "children"}
 
 
-def _nested(node: CategoryNode, levels: int = MOST_LEVELS) -> dict[str, Any]:
+def _nested(node: CategoryNode, levels: int = MAX_LEVELS) -> dict[str, Any]:
     children = [_nested(child, levels - 1) for child in node["children"]] if levels > 1 else []
-    return _alone(node) | {"children": children}
+    return _without_children(node) | {"children": children}

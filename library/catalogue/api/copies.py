@@ -1,23 +1,23 @@
-"""Copies, and what they are sorted by, in the REST API."""
+"""Copies, branches and item types in the REST API."""
 
 import django_filters
 
 from library.catalogue.api.lookup import FILTERS
 from library.catalogue.models import Branch, Copy, ItemType
-from library.catalogue.selectors.lookup import copies_marked, titles_called
+from library.catalogue.selectors.lookup import copies_by_barcode_or_call_number, search_titles
 from library.rest.schema.examples import example
 from library.rest.serializers import RecordSerializer
 from library.rest.views import RecordViewSet
 
 
-@example("a branch", {"id": 1, "code": "main", "name": "Main library"}, written=["code", "name"])
+@example("a branch", {"id": 1, "code": "main", "name": "Main library"}, request_fields=["code", "name"])
 class BranchSerializer(RecordSerializer):
     class Meta:
         model = Branch
         fields = ["id", "code", "name"]
 
 
-@example("an item type", {"id": 2, "code": "film", "name": "Film"}, written=["code", "name"])
+@example("an item type", {"id": 2, "code": "film", "name": "Film"}, request_fields=["code", "name"])
 class ItemTypeSerializer(RecordSerializer):
     class Meta:
         model = ItemType
@@ -31,7 +31,7 @@ class ItemTypeSerializer(RecordSerializer):
         "call_number": "QC 355", "status": "available", "last_seen_at": "2026-01-31T09:00:00Z",
         "checkouts": 4, "renewals": 1,
     },
-    written=["barcode", "book", "branch", "call_number"],
+    request_fields=["barcode", "book", "branch", "call_number"],
 )  # fmt: skip
 class CopySerializer(RecordSerializer):
     class Meta:
@@ -82,5 +82,5 @@ class CopyViewSet(RecordViewSet):
     serializer_class = CopySerializer
     filterset_class = CopyFilter
     filter_backends = FILTERS
-    found_by = {"pk": copies_marked, "book": titles_called}
+    lookups = {"pk": copies_by_barcode_or_call_number, "book": search_titles}
     ordering_fields = ["barcode"]

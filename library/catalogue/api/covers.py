@@ -1,4 +1,4 @@
-"""Covers in the REST API, in two sizes: open to all, as the files of covers are."""
+"""Covers in the REST API, in two sizes; public, like the cover files."""
 
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,14 @@ from library.catalogue.media.covers import LONG_SIDE, cover_file
 from library.catalogue.media.storage import FileRefusedError
 from library.catalogue.models import Book
 
-#: The longer side in pixels. Small: a line of a list on a screen of double density; large: what is kept.
+#: The longer side in pixels. Small: a list row on a high-density screen. Large: the stored size.
 SIZES = {"small": 160, "large": LONG_SIDE}
-#: Seconds that a browser shows a cover without asking again: covers change seldom, and then not at once.
+#: Seconds for which browsers cache a cover. Covers rarely change, and a delay is harmless.
 MAX_AGE = 60 * 60
 
 
 class FirstRenderer(BaseContentNegotiation):
-    """Whoever asks for images only is told in JSON that there is none, not that JSON is none."""
+    """Always the first renderer: a client that accepts only images gets errors as JSON, not a 406."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return parsers[0]
@@ -58,20 +58,20 @@ class CoverView(APIView):
             ),
             OpenApiParameter(
                 "If-None-Match", str, OpenApiParameter.HEADER,
-                description="The ETag of the cover at hand: the answer is 304 if it is still the one.",
+                description="The ETag of a cached cover: the response is 304 if it is current.",
             ),
         ],
         responses={
             (200, "image/jpeg"): OpenApiTypes.BINARY,
-            304: OpenApiResponse(description="The cover is the one that is at hand."),
-            404: OpenApiResponse(description="No such book, size or cover, or none that can be shown."),
+            304: OpenApiResponse(description="The cached cover is current."),
+            404: OpenApiResponse(description="No such book, size or cover, or the cover is damaged."),
         },
         auth=[],
     )  # fmt: skip
     def get(self, request: Request, pk: int, size: str) -> HttpResponseBase:
-        """Send a JPEG, or 304 where it is at hand; ETag and Last-Modified are given."""
+        """Return a JPEG with ETag and Last-Modified, or 304 if the client has it."""
         if size not in SIZES:
-            raise NotFound(_("Covers come in two sizes: small and large."))
+            raise NotFound(_("Unknown cover size. Use small or large."))
         book = get_object_or_404(Book.objects.only("cover"), pk=pk)
         if not book.cover:
             raise NotFound(_("This book has no cover."))
@@ -83,19 +83,21 @@ class CoverView(APIView):
                 cache=Path(settings.DATA_DIR) / "cache" / "covers",
             )
         except FileRefusedError as error:
-            raise NotFound(_("This book's cover is lost or damaged. Upload it again.")) from error
+            raise NotFound(_("This book’s cover is missing or damaged. Upload it again.")) from error
         return _sent(request, path)
 
 
 def _sent(request: Request, path: Path) -> Any:
-    made_at = int(path.stat().st_mtime)
+    modified_at = int(path.stat().st_mtime)
     etag = f'"{path.stem}-{path.parent.parent.name}"'
     file: Any = FileResponse(path.open("rb"), content_type="image/jpeg")
     file["Cache-Control"] = f"public, max-age={MAX_AGE}"
-    file["Last-Modified"] = http_date(made_at)
+    file["Last-Modified"] = http_date(modified_at)
     file["ETag"] = etag
-    answer: Any = get_conditional_response(request._request, etag=etag, last_modified=made_at, response=file)
-    if answer is not file:
+    response: Any = get_conditional_response(
+        request._request, etag=etag, last_modified=modified_at, response=file
+    )
+    if response is not file:
         file.close()
-        answer["Cache-Control"] = file["Cache-Control"]
-    return answer
+        response["Cache-Control"] = file["Cache-Control"]
+    return response

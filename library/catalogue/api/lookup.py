@@ -1,4 +1,4 @@
-"""The search of lists whose rows are about titles, copies or borrowers."""
+"""The search parameter of lists whose rows are about titles, copies or borrowers."""
 
 from typing import Any
 
@@ -6,22 +6,22 @@ from django.db.models import QuerySet
 from rest_framework.filters import SearchFilter
 from rest_framework.request import Request
 
-from library.catalogue.selectors.lookup import rows_about
+from library.catalogue.selectors.lookup import filter_by_lookup
 from library.rest.lists.filters import StableOrdering, StrictFilters
 
 
-class FoundBy(SearchFilter):
-    """Search as `rows_about` does, by what the view names in ``found_by``."""
+class LookupFilter(SearchFilter):
+    """Search with `filter_by_lookup` and the ``lookups`` of the view."""
 
     search_description = (
-        "What the rows are about: titles as the catalogue's search finds them, the 500 that fit best; copies "
-        "and borrowers by how their barcodes and card numbers begin."
+        "Matches the titles, copies or borrowers of the rows: the 500 best matches of the catalogue's "
+        "search, and barcodes and card numbers by prefix."
     )
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        text = " ".join(self.get_search_terms(request))  # which refuses what no text is
-        return rows_about(rows=queryset, text=text, found_by=view.found_by)
+        text = " ".join(self.get_search_terms(request))  # raises an error for invalid text
+        return filter_by_lookup(rows=queryset, text=text, lookups=view.lookups)
 
 
-#: In the place of the filters that lists have otherwise.
-FILTERS = [StrictFilters, FoundBy, StableOrdering]
+#: The filters of lists with lookups, instead of the default ones.
+FILTERS = [StrictFilters, LookupFilter, StableOrdering]

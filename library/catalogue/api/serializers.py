@@ -1,4 +1,4 @@
-"""Books as the REST API shows them."""
+"""Serializers of books."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from rest_framework.reverse import reverse
 from library.catalogue.models import Book
 from library.catalogue.selectors.books import availability
 from library.catalogue.services import librarian_source, save_book
-from library.rest.lists.sparse_fields import ChosenFields
+from library.rest.lists.sparse_fields import SparseFields
 from library.rest.schema.examples import example
 from library.rest.serializers import RecordSerializer
 
@@ -45,8 +45,8 @@ AVAILABILITY: dict[str, Any] = {
 
 class BookSerializer(RecordSerializer):
     category_notation = serializers.CharField(source="category.notation", read_only=True, default=None)
-    cover_small = serializers.SerializerMethodField(help_text="For lists; null where there is no cover.")
-    cover_large = serializers.SerializerMethodField(help_text="For a page; null where there is no cover.")
+    cover_small = serializers.SerializerMethodField(help_text="For lists; null without a cover.")
+    cover_large = serializers.SerializerMethodField(help_text="For a page; null without a cover.")
 
     class Meta:
         model = Book
@@ -70,7 +70,7 @@ class BookSerializer(RecordSerializer):
             "category_source",
             "created_at",
         ]
-        # Covers and recordings come in by import or on the admin's page, where files are checked.
+        # Covers and recordings are added by imports or on the admin's page, where files are checked.
         read_only_fields = ["cover", "audio", "category_source", "created_at"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -103,42 +103,42 @@ class BookSerializer(RecordSerializer):
 
 
 class BranchAvailabilitySerializer(serializers.Serializer):
-    branch = serializers.IntegerField(allow_null=True, help_text="Null: copies that belong to no branch.")
+    branch = serializers.IntegerField(allow_null=True, help_text="Null: copies without a branch.")
     code = serializers.CharField(allow_null=True)
     name = serializers.CharField(allow_null=True)
     copies = serializers.IntegerField()
     available = serializers.IntegerField()
 
 
-@example("one can be had", AVAILABILITY)
+@example("one available", AVAILABILITY)
 class AvailabilitySerializer(serializers.Serializer):
-    copies = serializers.IntegerField(help_text="All but those lost and withdrawn.")
-    available = serializers.IntegerField(help_text="How many of them can be had now.")
+    copies = serializers.IntegerField(help_text="Without lost and withdrawn copies.")
+    available = serializers.IntegerField(help_text="Copies that are available now.")
     branches = BranchAvailabilitySerializer(many=True)
 
 
 class _Books(serializers.ListSerializer):
-    """Asks for the copies of all books at once."""
+    """Reads the availability of all books in one query."""
 
     def to_representation(self, data: Any) -> Any:
         books = list(data)
-        one: Any = self.child
-        if "availability" in one.fields:
-            one.found = availability(books=[book.pk for book in books])
+        child: Any = self.child
+        if "availability" in child.fields:
+            child.availability_by_book = availability(books=[book.pk for book in books])
         return super().to_representation(books)
 
 
 @example(
     "a book",
     BOOK | {"availability": AVAILABILITY},
-    written=["control_number", "title", "authors", "language", "isbn", "category"],
+    request_fields=["control_number", "title", "authors", "language", "isbn", "category"],
 )
-class CatalogueBookSerializer(ChosenFields, BookSerializer):
-    """A book with its copies, and with those fields alone that were asked for."""
+class CatalogueBookSerializer(SparseFields, BookSerializer):
+    """A book with its copies, limited to the requested fields."""
 
     availability = serializers.SerializerMethodField()
-    #: Of the books of a list.
-    found: dict[int, dict[str, Any]] | None = None
+    #: Set by the list serializer.
+    availability_by_book: dict[int, dict[str, Any]] | None = None
 
     class Meta(BookSerializer.Meta):
         fields = [*BookSerializer.Meta.fields, "availability"]
@@ -146,5 +146,5 @@ class CatalogueBookSerializer(ChosenFields, BookSerializer):
 
     @extend_schema_field(AvailabilitySerializer)
     def get_availability(self, book: Book) -> dict[str, Any]:
-        found = availability(books=[book.pk]) if self.found is None else self.found
-        return found[book.pk]
+        by_book = self.availability_by_book
+        return (availability(books=[book.pk]) if by_book is None else by_book)[book.pk]

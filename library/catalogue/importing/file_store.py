@@ -1,4 +1,4 @@
-"""Covers and recordings stored by many hands, and taken away again if the import fails."""
+"""Store covers and recordings in parallel, and delete them again if the import fails."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,24 +18,22 @@ from library.tabular import ImportReport
 
 
 class NoFolderError(LibraryError):
-    """The folder named for the covers or the recordings is not there."""
+    """The folder given for covers or recordings does not exist."""
 
 
 class FileStore:
-    """Stores the files that a column names on all processors: decoding lets go of the interpreter's lock.
+    """Stores the files named in a column, in threads: decoding images releases the GIL.
 
     Parameters
     ----------
     column : str
         Also the field of `Book`.
     noun : str
-        What messages call a file.
-    keep : callable
-        `store_cover` or a function like it.
+        The name of a file in messages.
+    store : callable
+        `store_cover` or `store_recording`.
     folder : Path, optional
-        Without one names are passed over.
-    dry_run : bool
-    pool : ThreadPoolExecutor
+        None: the column is ignored.
     """
 
     def __init__(
@@ -43,72 +41,70 @@ class FileStore:
         *,
         column: str,
         noun: str,
-        keep: Callable[..., StoredFile],
+        store: Callable[..., StoredFile],
         folder: Path | None,
         dry_run: bool,
         pool: ThreadPoolExecutor,
     ) -> None:
         self.column = column
         self.noun = noun
-        self._keep = keep
+        self._store = store
         self._folder = folder
         self._dry_run = dry_run
         self._pool = pool
         self._files: list[Future[StoredFile]] = []
-        self._passed_over = 0
+        self._ignored = 0
 
-    def send(self, values: dict[str, Any]) -> None:
-        """Begin to store the file that a row's values name, if any; put what will come of it in its place."""
+    def submit(self, values: dict[str, Any]) -> None:
+        """Start to store the file that a row names, if any, and put its future into the values."""
         name = values.get(self.column)
         if not name:
             return
         if self._folder is None:
-            self._passed_over += 1
+            self._ignored += 1
             del values[self.column]
             return
         media_root = Path(settings.MEDIA_ROOT)
         values[self.column] = self._pool.submit(
-            self._keep, folder=self._folder, name=name, media_root=media_root, dry_run=self._dry_run
+            self._store, folder=self._folder, name=name, media_root=media_root, dry_run=self._dry_run
         )
         self._files.append(values[self.column])
 
-    def fetch(self, values: dict[str, Any], *, line: int, report: ImportReport) -> None:
-        """Wait for what `send` began, and put the name it is kept under in its place; report a refusal."""
+    def resolve(self, values: dict[str, Any], *, line: int, report: ImportReport) -> None:
+        """Replace the future of `submit` by the stored name; report a refused file."""
         if isinstance(file := values.get(self.column), Future):
             try:
                 values[self.column] = file.result().name
             except FileRefusedError as error:
-                report.problem(line, self.column, f"{error.message} {_('Left out.')}")
+                report.problem(line, self.column, f"{error.message} {_('File skipped.')}")
                 del values[self.column]
 
-    def new(self) -> set[str]:
-        """Return the names of the files that were not there before; waits for all."""
+    def new_files(self) -> set[str]:
+        """Wait for all files, and return the names of those that did not exist before."""
         stored = (file.result() for file in self._files if file.exception() is None)
         return {file.name for file in stored if file.is_new}
 
     def finish(self, report: ImportReport) -> None:
-        """Count, and say what was passed over."""
-        report.add_made(f"{self.noun}s", len(self.new()))
-        if self._passed_over:
+        """Add the counts and warnings to the report."""
+        report.add_created(f"{self.noun}s", len(self.new_files()))
+        if self._ignored:
             texts = {
-                "cover": _("%s covers were passed over: name their folder with --covers."),
-                "audio": _("%s recordings were passed over: name their folder with --audio."),
+                "cover": _("Skipped covers: %s. Specify their folder with --covers."),
+                "audio": _("Skipped recordings: %s. Specify their folder with --audio."),
             }
-            report.warnings.append(texts[self.column] % self._passed_over)
+            report.warnings.append(texts[self.column] % self._ignored)
 
 
 @contextmanager
 def file_stores(
     *, beside: Path, covers: Path | None, audio: Path | None, dry_run: bool
 ) -> Iterator[list[FileStore]]:
-    """Open the stores of covers and of recordings; if the import fails, what they stored goes again.
+    """Open the stores of covers and recordings; if the import fails, delete the files they added.
 
     Parameters
     ----------
     beside : Path
-        The CSV file: folders that are not named are looked for beside it.
-    covers, audio : Path, optional
-    dry_run : bool
+        The CSV file; the default folders are beside it.
 
     Raises
     ------
@@ -123,25 +119,25 @@ def file_stores(
             FileStore(
                 column=column,
                 noun=noun,
-                keep=keep,
-                folder=_folder(named, beside.parent / option, noun),
+                store=store,
+                folder=_folder(chosen, beside.parent / option, noun),
                 dry_run=dry_run,
                 pool=pool,
             )
-            for column, noun, option, keep, named in kinds
+            for column, noun, option, store, chosen in kinds
         ]
         try:
             yield stores
         except BaseException:
-            # The rows are undone by their transaction; files know no such thing.
-            for name in {name for store in stores for name in store.new()}:
+            # The transaction rolls back rows, but not files.
+            for name in {name for store in stores for name in store.new_files()}:
                 (Path(settings.MEDIA_ROOT) / name).unlink(missing_ok=True)
             raise
 
 
-def _folder(named: Path | None, usual: Path, noun: str) -> Path | None:
-    if named is None:
-        return usual if usual.is_dir() else None
-    if not named.is_dir():
-        raise NoFolderError(f"There is no {noun}s folder {named}.", folder=str(named))
-    return named
+def _folder(chosen: Path | None, default: Path, noun: str) -> Path | None:
+    if chosen is None:
+        return default if default.is_dir() else None
+    if not chosen.is_dir():
+        raise NoFolderError(f"There is no {noun}s folder {chosen}.", folder=str(chosen))
+    return chosen

@@ -1,23 +1,23 @@
-"""Recordings as the catalogue keeps them: samples of audiobooks and spoken descriptions, as they came."""
+"""Storage of recordings: samples of audiobooks and spoken descriptions, stored unchanged."""
 
 from pathlib import Path
 
+from library.atomic_file import replace_file
 from library.catalogue.media.storage import (
     FileRefusedError,
     StoredFile,
     digest_name,
     read_file,
-    write_aside,
 )
 
-#: Five minutes of a compact disc; the classifier hears half a minute.
-MOST_BYTES = 50_000_000
-#: Of a file, to tell its kind.
+#: Five minutes of CD audio; the classifier uses half a minute.
+MAX_BYTES = 50_000_000
+#: The first bytes of a file, which identify its format.
 HEAD_BYTES = 12
 
 
 def recording_suffix(*, head: bytes) -> str | None:
-    """Return the suffix for a recording that begins with `head`, or None if it is none that is read."""
+    """Return the suffix for a recording that begins with `head`, or None if its format is not supported."""
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return ".wav"
     if head[:4] == b"fLaC":
@@ -26,35 +26,29 @@ def recording_suffix(*, head: bytes) -> str | None:
 
 
 def store_recording(*, folder: Path, name: str, media_root: Path, dry_run: bool = False) -> StoredFile:
-    """Keep the recording `name` of `folder` as it is, under its SHA-256.
+    """Store the recording `name` of `folder` unchanged, under its SHA-256.
 
-    Whether it can be played to the end is not checked: that takes libraries the catalogue does without.
+    It is not decoded, because the catalogue does not depend on audio libraries.
 
     Parameters
     ----------
     folder : Path
-        Files outside it are refused, whatever way the name or a link leads there.
-    name : str
-    media_root : Path
+        Files outside it are refused, also through links.
     dry_run : bool
         Write nothing.
-
-    Returns
-    -------
-    StoredFile
 
     Raises
     ------
     FileRefusedError
     """
-    content = read_file(folder=folder, name=name, noun="recording", most_bytes=MOST_BYTES)
+    content = read_file(folder=folder, name=name, noun="recording", max_bytes=MAX_BYTES)
     suffix = recording_suffix(head=content[:HEAD_BYTES])
     if suffix is None:
-        raise FileRefusedError("The recording is of no kind that is kept: WAV, FLAC, OGG.")
-    kept = digest_name(content=content, kind="audio", suffix=suffix)
-    path = media_root / kept
+        raise FileRefusedError("The recording is not a WAV, FLAC or OGG file.")
+    stored_name = digest_name(content=content, kind="audio", suffix=suffix)
+    path = media_root / stored_name
     if path.exists():
-        return StoredFile(kept, is_new=False)
+        return StoredFile(stored_name, is_new=False)
     if not dry_run:
-        write_aside(path, lambda aside: aside.write_bytes(content))
-    return StoredFile(kept, is_new=True)
+        replace_file(path, content)
+    return StoredFile(stored_name, is_new=True)

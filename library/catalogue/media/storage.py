@@ -1,9 +1,6 @@
-"""Files that come with books, as the catalogue keeps them: under a name made of what they hold."""
+"""Files of books, stored under names that are derived from their content."""
 
 import hashlib
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,28 +8,26 @@ from library.errors import LibraryError
 
 
 class FileRefusedError(LibraryError):
-    """The file cannot be kept."""
+    """The file cannot be stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A kept file: its name below MEDIA_ROOT, and whether it was not there before."""
+    """A stored file: its name below MEDIA_ROOT, and if it did not exist before."""
 
     name: str
     is_new: bool
 
 
-def read_file(*, folder: Path, name: str, noun: str, most_bytes: int) -> bytes:
-    """Return what a file holds.
+def read_file(*, folder: Path, name: str, noun: str, max_bytes: int) -> bytes:
+    """Return the content of a file.
 
     Parameters
     ----------
     folder : Path
-        Files outside it are refused, whatever way the name or a link leads there.
-    name : str
+        Files outside it are refused, also through links.
     noun : str
-        What a message calls the file, such as "cover"; the folder is named after it.
-    most_bytes : int
+        The name of the file and its folder in messages, such as "cover".
 
     Raises
     ------
@@ -42,29 +37,21 @@ def read_file(*, folder: Path, name: str, noun: str, most_bytes: int) -> bytes:
         folder = folder.resolve()
         path = (folder / name).resolve()
         if not path.is_relative_to(folder):
-            raise FileRefusedError(f"The {noun} lies outside the {noun}s folder.")
+            raise FileRefusedError(f"The {noun} is outside the {noun}s folder.")
         if not path.is_file():
             raise FileRefusedError(f"The {noun}s folder has no such file.")
         size = path.stat().st_size
         if size == 0:
             raise FileRefusedError(f"The {noun} is an empty file.")
-        if size > most_bytes:
-            raise FileRefusedError(f"The {noun} has {size:,} bytes; {most_bytes:,} are the most.")
+        if size > max_bytes:
+            raise FileRefusedError(f"The {noun} has {size:,} bytes; the limit is {max_bytes:,}.")
         return path.read_bytes()
     except (OSError, RuntimeError, ValueError) as error:
-        # A name too long, links in a circle, no permission.
+        # For example a name that is too long, circular links, or missing permissions.
         raise FileRefusedError(f"The {noun} cannot be read ({error}).") from error
 
 
 def digest_name(*, content: bytes, kind: str, suffix: str) -> str:
-    """Return the name below MEDIA_ROOT that is made of a file's SHA-256."""
+    """Return the name of a file below MEDIA_ROOT, derived from its SHA-256."""
     digest = hashlib.sha256(content).hexdigest()
     return f"{kind}/{digest[:2]}/{digest}{suffix}"
-
-
-def write_aside(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file beside `path`, then rename it: no page and no crash shows half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as aside:
-        write(Path(aside) / path.name)
-        os.replace(Path(aside) / path.name, path)

@@ -39,9 +39,9 @@ class Migration(migrations.Migration):
                 ('isbn', models.CharField(blank=True, db_index=True, max_length=13, verbose_name='ISBN')),
                 ('description', models.TextField(blank=True, verbose_name='description')),
                 ('cover', models.ImageField(blank=True, upload_to='covers/', verbose_name='cover')),
-                ('audio', models.FileField(blank=True, help_text='A sample of the audiobook or a spoken description: WAV, FLAC or OGG, 50 MB at most.', upload_to='audio/', validators=[django.core.validators.FileExtensionValidator(['wav', 'flac', 'ogg'])], verbose_name='audio')),
+                ('audio', models.FileField(blank=True, help_text='Audiobook sample or spoken description: WAV, FLAC or OGG, up to 50 MB.', upload_to='audio/', validators=[django.core.validators.FileExtensionValidator(['wav', 'flac', 'ogg'])], verbose_name='audio')),
                 ('category_source', models.CharField(choices=[('none', 'none'), ('imported', 'imported'), ('librarian', 'librarian'), ('model', 'model')], default='none', max_length=10, verbose_name='category source')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created at')),
             ],
             options={
                 'verbose_name': 'book',
@@ -74,22 +74,6 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'item types',
                 'ordering': ['code'],
             },
-        ),
-        migrations.SeparateDatabaseAndState(
-            database_operations=[migrations.RunPython(create_search_table, drop_search_table, elidable=False)],
-            state_operations=[
-                migrations.CreateModel(
-                    name='SearchEntry',
-                    fields=[
-                        ('book', models.OneToOneField(db_column='rowid', on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='+', serialize=False, to='catalogue.book', verbose_name='book')),
-                    ],
-                    options={
-                        'verbose_name': 'search entry',
-                        'verbose_name_plural': 'search entries',
-                        'default_permissions': (),
-                    },
-                ),
-            ],
         ),
         migrations.CreateModel(
             name='Category',
@@ -139,23 +123,23 @@ class Migration(migrations.Migration):
             name='TaxonomyChange',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('merge', 'merge'), ('split', 'split'), ('retire', 'retire'), ('move', 'move')], max_length=10, verbose_name='kind')),
-                ('words', models.CharField(blank=True, max_length=1000, verbose_name='what was done')),
+                ('kind', models.CharField(choices=[('merge', 'Merge'), ('split', 'Split'), ('retire', 'Retire'), ('move', 'Move')], max_length=10, verbose_name='type')),
+                ('summary', models.CharField(blank=True, max_length=1000, verbose_name='change details')),
                 ('parameters', models.JSONField(verbose_name='parameters')),
-                ('before', models.JSONField(default=list, verbose_name='categories before')),
-                ('made', models.JSONField(default=list, verbose_name='categories made')),
+                ('before', models.JSONField(default=list, verbose_name='categories before the change')),
+                ('created_categories', models.JSONField(default=list, verbose_name='categories created')),
                 ('books', models.PositiveIntegerField(default=0, verbose_name='books moved')),
-                ('undecided', models.PositiveIntegerField(default=0, verbose_name='books undecided')),
-                ('made_at', models.DateTimeField(verbose_name='made at')),
+                ('undecided', models.PositiveIntegerField(default=0, verbose_name='undecided books')),
+                ('created_at', models.DateTimeField(verbose_name='created at')),
                 ('undone_at', models.DateTimeField(blank=True, null=True, verbose_name='undone at')),
-                ('kept', models.PositiveIntegerField(default=0, verbose_name='books that stayed')),
+                ('kept', models.PositiveIntegerField(default=0, verbose_name='books not moved back')),
                 ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.category', verbose_name='category')),
-                ('made_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='made by')),
+                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='created by')),
                 ('undone_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='undone by')),
             ],
             options={
-                'verbose_name': 'taxonomy change',
-                'verbose_name_plural': 'taxonomy changes',
+                'verbose_name': 'category change',
+                'verbose_name_plural': 'category changes',
                 'ordering': ['-id'],
             },
         ),
@@ -163,12 +147,12 @@ class Migration(migrations.Migration):
             name='RefiledBook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_source', models.CharField(choices=[('none', 'none'), ('imported', 'imported'), ('librarian', 'librarian'), ('model', 'model')], max_length=10, verbose_name='source before')),
+                ('from_source', models.CharField(choices=[('none', 'none'), ('imported', 'imported'), ('librarian', 'librarian'), ('model', 'model')], max_length=10, verbose_name='previous category source')),
                 ('to_source', models.CharField(choices=[('none', 'none'), ('imported', 'imported'), ('librarian', 'librarian'), ('model', 'model')], max_length=10, verbose_name='category source')),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='catalogue.book', verbose_name='book')),
-                ('from_category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.category', verbose_name='from category')),
-                ('to_category', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.category', verbose_name='to category')),
-                ('change', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refiled', to='catalogue.taxonomychange', verbose_name='taxonomy change')),
+                ('from_category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.category', verbose_name='previous category')),
+                ('to_category', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalogue.category', verbose_name='new category')),
+                ('change', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refiled', to='catalogue.taxonomychange', verbose_name='category change')),
             ],
             options={
                 'verbose_name': 'refiled book',
@@ -198,7 +182,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='book',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('category__isnull', True), ('category_source', 'none')), models.Q(('category__isnull', False), models.Q(('category_source', 'none'), _negated=True)), _connector='OR'), name='book_category_has_source', violation_error_message='A category needs a source, and a source a category.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('category__isnull', True), ('category_source', 'none')), models.Q(('category__isnull', False), models.Q(('category_source', 'none'), _negated=True)), _connector='OR'), name='book_category_has_source', violation_error_message='Set a category and its source together, or neither.'),
         ),
         migrations.AddIndex(
             model_name='copy',
@@ -207,5 +191,22 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='refiledbook',
             constraint=models.UniqueConstraint(fields=('change', 'book'), name='refiled_once_a_change'),
+        ),
+        # Last: an operation that rebuilds the book table on SQLite would drop its triggers.
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunPython(create_search_table, drop_search_table, elidable=False)],
+            state_operations=[
+                migrations.CreateModel(
+                    name='SearchEntry',
+                    fields=[
+                        ('book', models.OneToOneField(db_column='rowid', on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='+', serialize=False, to='catalogue.book', verbose_name='book')),
+                    ],
+                    options={
+                        'verbose_name': 'search index entry',
+                        'verbose_name_plural': 'search index entries',
+                        'default_permissions': (),
+                    },
+                ),
+            ],
         ),
     ]

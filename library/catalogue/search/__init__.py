@@ -1,19 +1,19 @@
-"""Full-text search of the catalogue: what a book is found by, in PostgreSQL and in SQLite.
+"""Full-text search of the catalogue, in PostgreSQL and SQLite.
 
-It stands below the models, so that migrations may fill the index: it is given rows and querysets.
+This package imports no models, so that migrations may fill the index. Callers pass rows and querysets.
 """
 
-from library.catalogue.search.execution import MOST_HITS, in_order, matching, ranked
+from library.catalogue.search.execution import MAX_HITS, in_order, matching, ranked
 from library.catalogue.search.index_entries import COLUMNS, BookText
-from library.catalogue.search.schema import create_table, drop_table, forget_gone, write_entries
+from library.catalogue.search.schema import create_table, delete_orphans, drop_table, write_entries
 
 __all__ = [
     "COLUMNS",
-    "MOST_HITS",
+    "MAX_HITS",
     "BookText",
     "create_table",
+    "delete_orphans",
     "drop_table",
-    "forget_gone",
     "in_order",
     "matching",
     "ranked",

@@ -1,4 +1,4 @@
-"""What somebody looks for: the conditions a book may meet, the best first, in the words of no database."""
+"""Parse search queries into conditions, best first, independent of the database."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,21 +6,20 @@ from enum import Enum
 from itertools import pairwise
 
 from library.catalogue.search.index_entries import KEY, key_of, word_keys
-from library.catalogue.search.tokenizer import Run, cut, folded, grams, han_words, isbn13, runs
+from library.catalogue.search.tokenizer import Run, bigrams, fold, runs, segment_han, to_isbn13, truncate
 
-#: What is typed beyond is passed over: no title is as long, and a query must not cost what its sender likes.
-MOST_CHARACTERS = 200
-#: One letter may begin a tenth of all words.
-SHORTEST_BEGINNING = 2
-#: From so many digits and letters on, what is typed may be the beginning of an ISBN or a control number; with
-#: fewer, all books of a country have it.
-SHORTEST_NUMBER = 6
-#: Characters that join words and tell nothing of a book: pairs with them are not asked for.
+#: Characters of a query; the rest is ignored. No title is longer, and the cost of a query needs a limit.
+MAX_QUERY_LENGTH = 200
+#: Letters of a word prefix: a tenth of all words may start with one letter.
+MIN_PREFIX_LENGTH = 2
+#: Digits and letters of a prefix of an ISBN or control number: all books of a country share a shorter one.
+MIN_NUMBER_LENGTH = 6
+#: Function words. Pairs with them are not required, because they say nothing about a book.
 _JOINING = frozenset("的地得了着与和及之或在是")
 
 
 class Where(Enum):
-    """The parts of a book's entry that a condition looks at."""
+    """The part of an entry that a condition searches."""
 
     KEYS = "keys"
     TITLE = "title"
@@ -30,15 +29,15 @@ class Where(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that an entry must have, or the beginning of one."""
+    """A token, or the prefix of one, that an entry must contain."""
 
     text: str
-    begins: bool = False
+    is_prefix: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Tokens that must all be there, in a row if it is a phrase; and keys besides."""
+    """Tokens that must all occur, in sequence for a phrase, and keys that must occur too."""
 
     where: Where
     tokens: tuple[Token, ...]
@@ -46,91 +45,91 @@ class Condition:
     keys: tuple[str, ...] = field(default=())
 
 
-def conditions(text: str) -> list[Condition]:
-    """Return the conditions that books may meet to be found, the best first.
+def parse_query(text: str) -> list[Condition]:
+    """Return the conditions under which books match a query, best first.
 
-    The whole title or number; a number's beginning; the words in a row in the title, as whole words and then
-    as they are typed; all of them in the title; in the title or the authors; anywhere. Whoever meets one of
-    them meets the last, but for a number.
+    In this order: the whole title or number; a prefix of a number; the words in sequence in the title, as
+    whole words and then as typed; all words in the title; in title and authors; anywhere. A book that meets
+    any of them, except those on numbers, also meets the last.
 
     Parameters
     ----------
     text : str
-        As typed, whatever that may be. The last word is taken for the beginning of one, unless a space
-        follows it.
+        Untrusted input. The last word is a prefix unless a space follows it.
 
     Returns
     -------
     list of Condition
-        None if there is nothing to look for: no letter and no digit.
+        Empty if the text contains neither letters nor digits.
     """
-    typed = text[:MOST_CHARACTERS]
-    found = runs(folded(typed))
-    if not found:
+    query = text[:MAX_QUERY_LENGTH]
+    folded = fold(query)
+    query_runs = runs(folded)
+    if not query_runs:
         return []
-    is_open = typed == text and not typed[-1].isspace()
-    whole = key_of(folded(typed))
-    loose = tuple(_scattered(found, is_open))
-    words = tuple(word_keys(folded(typed)))
+    is_open = query == text and not query[-1].isspace()
+    whole = key_of(folded)
+    unordered = tuple(_unordered_tokens(query_runs, is_open))
+    words = tuple(word_keys(folded))
     best_first = [
         Condition(Where.KEYS, (Token(whole),)),
         *(Condition(Where.KEYS, (token,)) for token in _numbers(whole)),
-        _phrase(tuple(_in_a_row(found, is_open=False)), words),
-        _phrase(tuple(_in_a_row(found, is_open)), ()),
-        *(Condition(where, loose) for where in (Where.TITLE, Where.NAMES, Where.ANYWHERE)),
+        _phrase(tuple(_phrase_tokens(query_runs, is_open=False)), words),
+        _phrase(tuple(_phrase_tokens(query_runs, is_open)), ()),
+        *(Condition(where, unordered) for where in (Where.TITLE, Where.NAMES, Where.ANYWHERE)),
     ]
-    return list(dict.fromkeys(best_first))  # of one word, several are the same
+    return list(dict.fromkeys(best_first))  # for one word, several are equal
 
 
 def _numbers(whole: str) -> Iterator[Token]:
-    typed = whole.removeprefix(KEY)
-    if isbn := isbn13(typed):
+    number = whole.removeprefix(KEY)
+    if isbn := to_isbn13(number):
         yield Token(KEY + isbn)
-    elif len(typed) >= SHORTEST_NUMBER and any(character.isdecimal() for character in typed):
-        yield Token(whole, begins=True)
+    elif len(number) >= MIN_NUMBER_LENGTH and any(character.isdecimal() for character in number):
+        yield Token(whole, is_prefix=True)
 
 
-def _phrase(row: tuple[Token, ...], keys: tuple[str, ...]) -> Condition:
-    return Condition(Where.TITLE, row, phrase=len(row) > 1, keys=keys)
+def _phrase(tokens: tuple[Token, ...], keys: tuple[str, ...]) -> Condition:
+    return Condition(Where.TITLE, tokens, phrase=len(tokens) > 1, keys=keys)
 
 
-def _in_a_row(found: list[Run], is_open: bool) -> Iterator[Token]:
-    for run in found:
-        is_last = run is found[-1]
+def _phrase_tokens(query_runs: list[Run], is_open: bool) -> Iterator[Token]:
+    for run in query_runs:
+        is_last = run is query_runs[-1]
         if not run.is_han:
             yield _word(run, is_last and is_open)
         elif not is_last:
-            yield from map(Token, grams(run.text))
+            yield from map(Token, bigrams(run.text))
         else:
-            # The title's own run may go on, so its last character is not asked for.
+            # The run may continue in the title, so its last character as a token is not required.
             yield from (
-                map(Token, grams(run.text)[:-1]) if len(run.text) > 1 else [Token(run.text, begins=True)]
+                map(Token, bigrams(run.text)[:-1]) if len(run.text) > 1 else [Token(run.text, is_prefix=True)]
             )
 
 
-def _scattered(found: list[Run], is_open: bool) -> Iterator[Token]:
-    for run in found:
+def _unordered_tokens(query_runs: list[Run], is_open: bool) -> Iterator[Token]:
+    for run in query_runs:
         if run.is_han:
             yield from _pairs(run.text)
         else:
-            yield _word(run, run is found[-1] and is_open)
+            yield _word(run, run is query_runs[-1] and is_open)
 
 
-def _word(run: Run, begins: bool) -> Token:
-    return Token(cut(run.text), begins=begins and len(run.text) >= SHORTEST_BEGINNING)
+def _word(run: Run, is_prefix: bool) -> Token:
+    return Token(truncate(run.text), is_prefix=is_prefix and len(run.text) >= MIN_PREFIX_LENGTH)
 
 
 def _pairs(run: str) -> list[Token]:
-    """Return the pairs that a book must have: those within words, so that words may stand apart.
+    """Return the pairs that a book must contain: those within words, so that the words may be apart.
 
-    A character that is no word's part holds on to its neighbours, but for one that only joins words.
+    A word of one character forms pairs with its neighbours, unless it is a function word.
     """
     if len(run) == 1:
-        return [Token(run, begins=True)]
-    asked, end = [], 0
-    for word, following in pairwise([*han_words(run), ""]):
+        return [Token(run, is_prefix=True)]
+    required, end = [], 0
+    for word, following in pairwise([*segment_han(run), ""]):
         start, end = end, end + len(word)
-        asked += [run[at : at + 2] for at in range(start, end - 1)]
+        required += [run[at : at + 2] for at in range(start, end - 1)]
         if following and 1 in (len(word), len(following)) and not {word, following} & _JOINING:
-            asked.append(run[end - 1 : end + 1])
-    return [Token(pair) for pair in dict.fromkeys(asked or grams(run)[:-1])]
+            required.append(run[end - 1 : end + 1])
+    return [Token(pair) for pair in dict.fromkeys(required or bigrams(run)[:-1])]

@@ -1,4 +1,4 @@
-"""The table of entries, made and written by the kind of database."""
+"""The table of search index entries, which each database implements in its own way."""
 
 from collections.abc import Iterable
 from types import ModuleType
@@ -6,36 +6,36 @@ from types import ModuleType
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from library.catalogue.search import postgresql, sqlite
-from library.catalogue.search.index_entries import BookText, entry_of
+from library.catalogue.search.index_entries import BookText, build_entry
 
 TABLE = "catalogue_searchentry"
 
 
 def backend(connection: BaseDatabaseWrapper) -> ModuleType:
-    """Return what speaks the language of a database."""
+    """Return the module for the database of a connection."""
     return {"postgresql": postgresql, "sqlite": sqlite}[connection.vendor]
 
 
 def create_table(*, connection: BaseDatabaseWrapper) -> None:
-    """Make the table and its indexes; the table of books must be there."""
+    """Create the table and its indexes; the table of books must exist."""
     _execute(connection, backend(connection).CREATE)
 
 
 def drop_table(*, connection: BaseDatabaseWrapper) -> None:
-    """Take the table away, with what belongs to it."""
+    """Drop the table, its indexes and its triggers."""
     _execute(connection, backend(connection).DROP)
 
 
 def write_entries(*, texts: Iterable[BookText], connection: BaseDatabaseWrapper) -> None:
-    """Write what books are found by, new or anew, in the transaction of whoever wrote the books."""
-    entries = [entry_of(text) for text in texts]
+    """Create or replace the entries of books, in the transaction that wrote the books."""
+    entries = [build_entry(text) for text in texts]
     if entries:
         with connection.cursor() as cursor:
             backend(connection).write(cursor, entries)
 
 
-def forget_gone(*, connection: BaseDatabaseWrapper) -> None:
-    """Delete the entries of books that are gone: they stay where triggers were off."""
+def delete_orphans(*, connection: BaseDatabaseWrapper) -> None:
+    """Delete the entries of deleted books, which remain if triggers were disabled."""
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {TABLE} WHERE rowid NOT IN (SELECT id FROM catalogue_book)")  # noqa: S608
 

@@ -7,13 +7,13 @@ from library.catalogue.search.index_entries import Entry
 from library.catalogue.search.query_parser import Condition, Token, Where
 
 CREATE = [
-    # The tokenizer "ascii" takes all beyond ASCII as letters, and so our tokens as they are.
+    # The tokenizer "ascii" treats every character beyond ASCII as a letter, so it does not change our tokens.
     """
     CREATE VIRTUAL TABLE catalogue_searchentry USING fts5(
         title, authors, edition, description, keys, title_length UNINDEXED, tokenize = 'ascii'
     )
     """,
-    # A virtual table has no foreign keys.
+    # Virtual tables have no foreign keys.
     """
     CREATE TRIGGER catalogue_searchentry_gone AFTER DELETE ON catalogue_book
     BEGIN DELETE FROM catalogue_searchentry WHERE rowid = OLD.id; END
@@ -26,7 +26,7 @@ _WRITE = """
         (rowid, title, authors, edition, description, keys, title_length)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
-#: By what a condition looks at, the columns.
+#: The columns of each part of an entry.
 _COLUMNS = {
     Where.KEYS: "{keys} : ",
     Where.TITLE: "{title} : ",
@@ -36,7 +36,7 @@ _COLUMNS = {
 
 
 def write(cursor: Any, entries: list[Entry]) -> None:
-    """Write entries, new or anew."""
+    """Create or replace entries."""
     rows = [
         (
             entry.pk,
@@ -51,25 +51,24 @@ def write(cursor: Any, entries: list[Entry]) -> None:
     cursor.executemany(_WRITE, rows)
 
 
-def hits(condition: Condition, *, but_for: Sequence[Condition] = ()) -> tuple[str, list[str]]:
-    """Return the SQL, with its parameters, that is true of the entries that meet a condition.
+def match_sql(condition: Condition, *, excluding: Sequence[Condition] = ()) -> tuple[str, list[str]]:
+    """Return the SQL condition, and its parameters, for the entries that meet a condition.
 
     Parameters
     ----------
-    condition : Condition
-    but_for : sequence of Condition
-        Those that meet one of these are left out.
+    excluding : sequence of Condition
+        Skip the entries that meet one of these.
     """
     query = _match(condition)
-    if but_for:
-        query += f" NOT ({' OR '.join(_match(other) for other in but_for)})"
+    if excluding:
+        query += f" NOT ({' OR '.join(_match(other) for other in excluding)})"
     return "catalogue_searchentry MATCH %s", [query]
 
 
 def _match(condition: Condition) -> str:
     if condition.phrase:
         row = " ".join(token.text for token in condition.tokens)
-        joined = f'"{row}"' + ("*" if condition.tokens[-1].begins else "")
+        joined = f'"{row}"' + ("*" if condition.tokens[-1].is_prefix else "")
     else:
         joined = " AND ".join(_term(token) for token in condition.tokens)
     keys = [f'{_COLUMNS[Where.KEYS]}"{key}"' for key in condition.keys]
@@ -77,5 +76,5 @@ def _match(condition: Condition) -> str:
 
 
 def _term(token: Token) -> str:
-    # A token is letters and digits, so nothing in it ends the quotes.
-    return f'"{token.text}"' + ("*" if token.begins else "")
+    # Tokens are letters and digits, so they need no escaping.
+    return f'"{token.text}"' + ("*" if token.is_prefix else "")

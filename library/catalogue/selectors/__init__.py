@@ -1,5 +1,5 @@
-"""Reads of the catalogue, a module a noun."""
+"""Queries on the catalogue, one module a noun."""
 
-from library.catalogue.selectors.books import figures
+from library.catalogue.selectors.books import installation_counts
 
-__all__ = ["figures"]
+__all__ = ["installation_counts"]

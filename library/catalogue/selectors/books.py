@@ -1,4 +1,4 @@
-"""Books and copies, read from the database."""
+"""Queries on books and copies."""
 
 from collections.abc import Collection
 from typing import Any
@@ -6,50 +6,48 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from library.catalogue.models import Book, Copy
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 
 
 def book_ids(*, control_numbers: Collection[str]) -> dict[str, int]:
-    """Return the primary keys of those books that exist, by control number."""
-    found: dict[str, int] = {}
-    for numbers in batches(sorted(control_numbers), KEYS_A_QUERY):
-        found.update(Book.objects.filter(control_number__in=numbers).values_list("control_number", "pk"))
-    return found
+    """Return the primary keys of the books that exist, by control number."""
+    ids: dict[str, int] = {}
+    for batch in batches(sorted(control_numbers), KEYS_PER_QUERY):
+        ids.update(Book.objects.filter(control_number__in=batch).values_list("control_number", "pk"))
+    return ids
 
 
-def figures() -> dict[str, int]:
-    """Return how much the catalogue keeps, for the state of the installation."""
+def installation_counts() -> dict[str, int]:
+    """Return the numbers of books and copies, for the status of the installation."""
     return {"books": Book.objects.count(), "copies": Copy.objects.count()}
 
 
-def held(
+def with_copies(
     *, books: QuerySet[Book], branch: int | None = None, available: bool | None = None
 ) -> QuerySet[Book]:
-    """Return those of the books that have a copy.
+    """Return the books that have a copy.
 
     Parameters
     ----------
-    books : QuerySet
     branch : int, optional
-        Key: only copies of this branch count.
+        Primary key: only copies of this branch count.
     available : bool, optional
-        True: only copies that can be had now count. False: books with none that can.
-
-    Returns
-    -------
-    QuerySet
+        True: only available copies count. False: books without an available copy. None: every copy held
+        counts.
     """
     copies = Copy.objects.filter(book=OuterRef("pk"))
     if branch is not None:
         copies = copies.filter(branch=branch)
-    at_hand = Exists(copies.filter(status=Copy.Status.AVAILABLE))
+    has_available = Exists(copies.filter(status=Copy.Status.AVAILABLE))
     if available is None:
         return books.filter(Exists(copies.exclude(status__in=Copy.GONE)))
-    return books.filter(at_hand if available else ~at_hand)
+    return books.filter(has_available if available else ~has_available)
 
 
 def availability(*, books: Collection[int]) -> dict[int, dict[str, Any]]:
-    """Return how many copies there are of books and how many can be had now, in one query.
+    """Return the numbers of copies and of available copies of books, in one query.
+
+    Lost and withdrawn copies do not count.
 
     Parameters
     ----------
@@ -59,11 +57,11 @@ def availability(*, books: Collection[int]) -> dict[int, dict[str, Any]]:
     Returns
     -------
     dict
-        By key of the book: ``copies`` and ``available``, and in ``branches`` the same of each that has any,
-        with its key ``branch`` (None for copies that belong to none), ``code`` and ``name``, by code. What is
-        lost or withdrawn does not count.
+        By primary key of the book: ``copies``, ``available`` and ``branches``. Each branch that has copies,
+        in order of code, gives ``branch`` (primary key; None for copies without a branch), ``code``,
+        ``name``, ``copies`` and ``available``.
     """
-    found: dict[int, dict[str, Any]] = {pk: {"copies": 0, "available": 0, "branches": []} for pk in books}
+    counts: dict[int, dict[str, Any]] = {pk: {"copies": 0, "available": 0, "branches": []} for pk in books}
     rows = (
         Copy.objects.filter(book__in=books)
         .exclude(status__in=Copy.GONE)
@@ -71,9 +69,10 @@ def availability(*, books: Collection[int]) -> dict[int, dict[str, Any]]:
         .values_list("book", "branch", "branch__code", "branch__name")
         .annotate(copies=Count("pk"), available=Count("pk", filter=Q(status=Copy.Status.AVAILABLE)))
     )
-    for book, branch, code, name, copies, at_hand in rows:
-        found[book]["copies"] += copies
-        found[book]["available"] += at_hand
-        of_branch = {"branch": branch, "code": code, "name": name, "copies": copies, "available": at_hand}
-        found[book]["branches"].append(of_branch)
-    return found
+    for book, branch, code, name, copies, available in rows:
+        counts[book]["copies"] += copies
+        counts[book]["available"] += available
+        counts[book]["branches"].append(
+            {"branch": branch, "code": code, "name": name, "copies": copies, "available": available}
+        )
+    return counts

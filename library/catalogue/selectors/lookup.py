@@ -1,7 +1,7 @@
-"""Rows about a title or a copy that somebody typed: loans, holds, suggestions.
+"""Search of rows about titles, copies or borrowers: loans, holds, suggestions.
 
-Looking for the text within each row's title would read every loan there ever was. The few titles and copies
-that are meant are found first, by the indexes made for it, and then the rows about them.
+A search for the text in the title of each row would read every loan in the history. The few matching titles
+and copies are found first, through the indexes for that, and then the rows about them.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,51 +10,51 @@ from typing import Any, TypeVar
 from django.db.models import Model, Q, QuerySet
 
 from library.catalogue.models import Book, Copy
-from library.catalogue.search import MOST_HITS, ranked
+from library.catalogue.search import MAX_HITS, ranked
 
-__all__ = ["MOST_HITS", "Finder", "copies_called", "copies_marked", "rows_about", "titles_called"]
+__all__ = [
+    "MAX_HITS",
+    "Lookup",
+    "copies_by_barcode",
+    "copies_by_barcode_or_call_number",
+    "filter_by_lookup",
+    "search_titles",
+]
 
 Row = TypeVar("Row", bound=Model)
-Finder = Callable[[str], Any]
-"""Finds what is meant by a text: at most `MOST_HITS` records, or their primary keys."""
+Lookup = Callable[[str], Any]
+"""Returns the records that match a text, or their primary keys: at most `MAX_HITS`."""
 
 
-def titles_called(text: str) -> list[int]:
-    """Return the titles that fit best, as the search of the catalogue finds them."""
+def search_titles(text: str) -> list[int]:
+    """Return the keys of the best matches of the catalogue's search."""
     return ranked(books=Book.objects.all(), text=text)
 
 
-def copies_called(text: str) -> QuerySet[Copy]:
-    """Return the copies whose barcode begins so."""
-    return Copy.objects.filter(barcode__startswith=text)[:MOST_HITS]
+def copies_by_barcode(text: str) -> QuerySet[Copy]:
+    """Return copies whose barcode starts with the text."""
+    return Copy.objects.filter(barcode__startswith=text)[:MAX_HITS]
 
 
-def copies_marked(text: str) -> QuerySet[Copy]:
-    """Return the copies whose barcode or call number begins so."""
-    return Copy.objects.filter(Q(barcode__startswith=text) | Q(call_number__startswith=text))[:MOST_HITS]
+def copies_by_barcode_or_call_number(text: str) -> QuerySet[Copy]:
+    """Return copies whose barcode or call number starts with the text."""
+    return Copy.objects.filter(Q(barcode__startswith=text) | Q(call_number__startswith=text))[:MAX_HITS]
 
 
-def rows_about(*, rows: QuerySet[Row], text: str, found_by: Mapping[str, Finder]) -> QuerySet[Row]:
-    """Return those of some rows that are about what was typed; all, if it is blank.
+def filter_by_lookup(*, rows: QuerySet[Row], text: str, lookups: Mapping[str, Lookup]) -> QuerySet[Row]:
+    """Return the rows that match a text by any of the lookups; all rows if it is blank.
 
     Parameters
     ----------
-    rows : QuerySet
-    text : str
-    found_by : mapping of str to callable
-        By the path from a row to what it is about, what finds that.
-
-    Returns
-    -------
-    QuerySet
-        Rows that any of the paths leads to.
+    lookups : mapping of str to callable
+        By the path from a row to a related record: the lookup that finds such records.
     """
     text = text.strip()
     if not text:
         return rows
-    everything = rows.model._base_manager.order_by()
-    # Each way apart, so that each has its index.
+    all_rows = rows.model._base_manager.order_by()
+    # A union, so that each path uses its own index.
     first, *others = (
-        everything.filter(**{f"{path}__in": find(text)}).values("pk") for path, find in found_by.items()
+        all_rows.filter(**{f"{path}__in": lookup(text)}).values("pk") for path, lookup in lookups.items()
     )
     return rows.filter(pk__in=first.union(*others) if others else first)

@@ -1,4 +1,4 @@
-"""Writes to the catalogue, a module a noun."""
+"""Writes to the catalogue, one module a noun."""
 
 from library.catalogue.services.books import index_books, rebuild_search, save_book
 from library.catalogue.services.categories import (

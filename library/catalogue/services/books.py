@@ -1,4 +1,4 @@
-"""Books: whoever writes one writes what it is found by in the same transaction."""
+"""Write books, each with its search index entry in the same transaction."""
 
 from collections.abc import Collection
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from django.db import connections, router, transaction
 
 from library.catalogue.models import Book
-from library.catalogue.search import COLUMNS, BookText, forget_gone, write_entries
+from library.catalogue.search import COLUMNS, BookText, delete_orphans, write_entries
 from library.catalogue.services.categories import check_open
 from library.console import Progress, no_progress
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 
 
 @transaction.atomic
 def save_book(*, book: Book) -> None:
-    """Save a book, new or changed, and what it is found by.
+    """Save a new or changed book and its search index entry.
 
     Raises
     ------
     CategoryRetiredError
-        If its category was given up meanwhile.
+        If its category has been retired since it was chosen.
     """
-    # First the row: it makes a second edit of the same book wait, so the entry is that of the last.
+    # The row first: it makes a concurrent edit of the same book wait, so the entry is that of the last edit.
     book.save()
     check_open(categories=[book.category_id])
     text = BookText(*(getattr(book, column) for column in COLUMNS))
@@ -29,36 +29,30 @@ def save_book(*, book: Book) -> None:
 
 
 def index_books(*, pks: Collection[int]) -> None:
-    """Write what many books are found by anew: after a bulk write, in its transaction.
+    """Rewrite the search index entries of many books, after a bulk write and in its transaction.
 
     Parameters
     ----------
     pks : collection of int
-        Primary keys; those that are not there are passed over.
+        Primary keys; unknown ones are ignored.
     """
-    for some in batches(sorted(pks), KEYS_A_QUERY):
+    for batch in batches(sorted(pks), KEYS_PER_QUERY):
         with transaction.atomic():
-            # Locked, so that an edit meanwhile is not overwritten with what stood there before.
-            rows = Book.objects.select_for_update(no_key=True).filter(pk__in=some).order_by("pk")
+            # Locked, so that a concurrent edit is not overwritten with older text.
+            rows = Book.objects.select_for_update(no_key=True).filter(pk__in=batch).order_by("pk")
             texts = [BookText(*row) for row in rows.values_list(*COLUMNS)]
             write_entries(texts=texts, connection=_connection())
 
 
 def rebuild_search(*, progress: Progress = no_progress) -> dict[str, int]:
-    """Write what all books are found by anew, and forget those that are gone; searching goes on meanwhile.
-
-    Returns
-    -------
-    dict
-        ``books``: how many there are.
-    """
+    """Rebuild the search index while searches continue; return the number of ``books``."""
     keys = list(Book.objects.order_by("pk").values_list("pk", flat=True))
     done = 0
-    for some in batches(keys, KEYS_A_QUERY):
-        index_books(pks=some)
-        done += len(some)
+    for batch in batches(keys, KEYS_PER_QUERY):
+        index_books(pks=batch)
+        done += len(batch)
         progress("indexing books", done, len(keys))
-    forget_gone(connection=_connection())
+    delete_orphans(connection=_connection())
     return {"books": len(keys)}
 
 

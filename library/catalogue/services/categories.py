@@ -1,4 +1,4 @@
-"""Categories: how a book is filed under one, and which are there."""
+"""Create categories, and check those that books are filed under."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from library.errors import ConflictError
 
 
 class CategoryRetiredError(ConflictError):
-    """A book was to be filed under a category that was given up meanwhile."""
+    """The chosen category has been retired."""
 
 
 def librarian_source(*, category: Category | None) -> Book.CategorySource:
@@ -18,27 +18,22 @@ def librarian_source(*, category: Category | None) -> Book.CategorySource:
     Parameters
     ----------
     category : Category or None
-        The category chosen; None when it was cleared.
+        None: the librarian cleared the category.
 
     Returns
     -------
     Book.CategorySource
-        ``LIBRARIAN``, which no import and no model overwrites, or ``NONE``: the model may suggest again.
+        ``LIBRARIAN``, which neither imports nor the model overwrite, or ``NONE``, so that the model suggests
+        again.
     """
     return Book.CategorySource.LIBRARIAN if category else Book.CategorySource.NONE
 
 
 def ensure_categories(*, scheme: str, notations: Iterable[str]) -> int:
-    """Make those categories of the scheme that are not there yet.
-
-    Returns
-    -------
-    int
-        How many were made.
-    """
-    known = Category.objects.filter(scheme=scheme).values_list("notation", flat=True)
-    missing = set(notations) - set(known.iterator())
-    # Another import may make the same ones meanwhile.
+    """Create the missing categories of a scheme; return their number."""
+    existing = Category.objects.filter(scheme=scheme).values_list("notation", flat=True)
+    missing = set(notations) - set(existing.iterator())
+    # Another import may create the same ones concurrently.
     Category.objects.bulk_create(
         [Category(scheme=scheme, notation=notation) for notation in sorted(missing)], ignore_conflicts=True
     )
@@ -46,29 +41,29 @@ def ensure_categories(*, scheme: str, notations: Iterable[str]) -> int:
 
 
 def check_open(*, categories: Iterable[int | None]) -> None:
-    """Refuse that books are filed under a category that is retired.
+    """Raise an error if one of the categories is retired.
 
-    To be called after the books are written, in the same transaction: what refers to a category makes a
-    taxonomy change wait, and waits for one, so whichever came first is seen here.
+    Call this after writing the books, in the same transaction. Rows that refer to a category and a taxonomy
+    change wait for each other, so the check sees a change that came first.
 
     Parameters
     ----------
     categories : iterable of int or None
-        Primary keys; None is no category.
+        Primary keys; None: no category.
 
     Raises
     ------
     CategoryRetiredError
-        With what to file under instead.
+        With the replacement.
     """
     used = {category for category in categories if category is not None}
     retired = Category.objects.filter(pk__in=used, retired_at__isnull=False).order_by("pk")
     category = retired.select_related("replaced_by").first()
     if category is None:
         return
-    facts = {"category": category, "day": f"{category.retired_at:%Y-%m-%d}", "instead": category.replaced_by}
+    values = {"category": category, "day": f"{category.retired_at:%Y-%m-%d}", "instead": category.replaced_by}
     if category.replaced_by:
-        words = _("%(category)s was given up on %(day)s for %(instead)s. File under that one.")
+        message = _("%(category)s was replaced by %(instead)s on %(day)s. Use the replacement.")
     else:
-        words = _("%(category)s was retired on %(day)s. Choose another category.")
-    raise CategoryRetiredError(words % facts, category=category.pk, replaced_by=category.replaced_by_id)
+        message = _("%(category)s was retired on %(day)s. Choose another category.")
+    raise CategoryRetiredError(message % values, category=category.pk, replaced_by=category.replaced_by_id)

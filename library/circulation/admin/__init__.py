@@ -1,4 +1,4 @@
-"""The circulation desk."""
+"""Admin pages of circulation."""
 
 from library.circulation.admin import borrowers, copies, fines, holds, loans, notices, overdue, policies
 

@@ -1,4 +1,4 @@
-"""The desk's page for taking back: scan, and be told where each copy goes."""
+"""Check-in page of the desk: scan copies and see where each goes."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ _LAST_LOAN = "desk_last_loan"
 
 class CheckinPage(DeskPage):
     template = "circulation/desk/checkin.html"
-    title = gettext_lazy("Checkin")
+    title = gettext_lazy("Check in")
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        last = Loan.objects.select_related("copy__book").filter(
+        loans = Loan.objects.select_related("copy__book").filter(
             pk=request.session.get(_LAST_LOAN, 0), borrower__isnull=False
         )
-        loan = last.first()
+        loan = loans.first()
         owed = owed_for(loan=loan) if loan else 0
         response = self.page(request, loan=loan if owed else None, owed=owed)
         if loan and owed:
@@ -51,31 +51,29 @@ class CheckinPage(DeskPage):
             self.audit(request, Action.CHANGED, result.loan)
         if result.hold:
             self.audit(request, Action.VIEWED, result.hold)
-        self._tell(request, result, was_lost)
+        self._show_result(request, result, was_lost)
 
     def renew(self, request: HttpRequest, **kwargs: Any) -> None:
-        # What came back is no longer renewed.
+        # A returned loan cannot be renewed.
         return None
 
-    def _tell(self, request: HttpRequest, result: CheckinResult, was_lost: bool) -> None:
+    def _show_result(self, request: HttpRequest, result: CheckinResult, was_lost: bool) -> None:
         values = {"title": result.copy.book, "barcode": result.copy}
         if was_lost:
-            messages.warning(request, _("It was lost and is found: %(title)s (%(barcode)s).") % values)
+            messages.warning(request, _("Lost copy found: %(title)s (%(barcode)s).") % values)
         elif result.loan:
-            messages.success(request, _("Returned: %(title)s (%(barcode)s).") % values)
+            messages.success(request, _("Checked in: %(title)s (%(barcode)s).") % values)
         else:
-            messages.info(request, _("It was not on loan: %(title)s (%(barcode)s).") % values)
+            messages.info(request, _("Not checked out: %(title)s (%(barcode)s).") % values)
         if result.fine:
             messages.warning(request, _("Fine charged: %s.") % result.fine)
-        where = {"card": result.hold.borrower if result.hold else "", "branch": result.destination}
+        target = {"card": result.hold.borrower if result.hold else "", "branch": result.destination}
         if result.action == Destination.HOLD_SHELF:
-            messages.warning(
-                request, _("To the hold shelf, for the borrower with the card %(card)s.") % where
-            )
+            messages.warning(request, _("Hold for %(card)s: put it on the hold shelf.") % target)
         elif result.action == Destination.SEND and result.hold:
-            text = _("Send to %(branch)s, for the borrower with the card %(card)s.")
-            messages.warning(request, text % where)
+            text = _("Hold for %(card)s: send it to %(branch)s.")
+            messages.warning(request, text % target)
         elif result.action == Destination.SEND:
-            messages.warning(request, _("Send to %(branch)s, where it belongs.") % where)
+            messages.warning(request, _("Send it to its home branch, %(branch)s.") % target)
         else:
-            messages.info(request, _("Back on the shelf."))
+            messages.info(request, _("Reshelve."))

@@ -1,4 +1,4 @@
-"""The ledger of fines: read-only, but for a page that takes a payment or waives."""
+"""Fine admin: a read-only ledger with a page to record payments and waivers."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from library.admin_site.widgets.filters import DaysFilter
-from library.catalogue.admin.lookup import FindingAdmin
-from library.circulation.admin.reporting import FOUND_BY_HELP, who
+from library.admin_site.widgets.filters import DateRangeFilter
+from library.catalogue.admin.lookup import LookupAdmin
+from library.circulation.admin.reporting import SEARCH_HELP, borrower_card
 from library.circulation.models import FineEntry, Loan
 from library.circulation.selectors.fines import owed_for
 from library.circulation.selectors.lookup import FINES_FOUND_BY
@@ -30,9 +30,9 @@ from library.people.admin.audit import AuditedAdmin
 from library.people.selectors import without_personal_data
 
 
-class SettleForm(forms.Form):
+class PaymentForm(forms.Form):
     kind = forms.ChoiceField(
-        label=gettext_lazy("kind"),
+        label=gettext_lazy("type"),
         choices=[
             (FineEntry.Kind.PAYMENT.value, FineEntry.Kind.PAYMENT.label),
             (FineEntry.Kind.WAIVER.value, FineEntry.Kind.WAIVER.label),
@@ -46,36 +46,36 @@ class SettleForm(forms.Form):
         label=gettext_lazy("reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget
     )
 
-    def settle(self, *, loan: Loan, now: Any) -> FineEntry:
-        given = self.cleaned_data
-        if given["kind"] == FineEntry.Kind.WAIVER:
-            return waive_fine(loan=loan, amount=given["amount"], reason=given["reason"], now=now)
-        return pay_fine(loan=loan, amount=given["amount"], now=now)
+    def record(self, *, loan: Loan, now: Any) -> FineEntry:
+        data = self.cleaned_data
+        if data["kind"] == FineEntry.Kind.WAIVER:
+            return waive_fine(loan=loan, amount=data["amount"], reason=data["reason"], now=now)
+        return pay_fine(loan=loan, amount=data["amount"], now=now)
 
 
 @admin.register(FineEntry)
-class FineEntryAdmin(FindingAdmin, AuditedAdmin):
-    list_display = ["at", who, "title", "kind", "amount", "reason", "settle_link"]
-    list_filter = ["kind", ("at", DaysFilter), ("borrower", AutocompleteSelectFilter)]
+class FineEntryAdmin(LookupAdmin, AuditedAdmin):
+    list_display = ["created_at", borrower_card, "title", "kind", "amount", "reason", "payment_link"]
+    list_filter = ["kind", ("created_at", DateRangeFilter), ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
-    found_by = FINES_FOUND_BY
-    search_help_text = FOUND_BY_HELP
-    fields = ["loan", who, "kind", "amount", "reason", "at"]
-    readonly_fields = [who]
+    lookups = FINES_FOUND_BY
+    search_help_text = SEARCH_HELP
+    fields = ["loan", borrower_card, "kind", "amount", "reason", "created_at"]
+    readonly_fields = [borrower_card]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FineEntry]:
         return without_personal_data(super().get_queryset(request).select_related("loan__copy__book"))
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.settle_view)
-        return [path("settle/<int:pk>/", view, name="circulation_fineentry_settle"), *super().get_urls()]
+        view = self.admin_site.admin_view(self.payment_view)
+        return [path("payment/<int:pk>/", view, name="circulation_fineentry_payment"), *super().get_urls()]
 
-    def has_settle_permission(self, request: HttpRequest) -> bool:
+    def has_payment_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("circulation.add_fineentry")
 
-    # Lines are added by the services alone.
+    # Only the services add entries.
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -90,34 +90,36 @@ class FineEntryAdmin(FindingAdmin, AuditedAdmin):
         return entry.loan.copy.book.title if entry.loan else "-"
 
     @display(description="")
-    def settle_link(self, entry: FineEntry) -> SafeString | str:
+    def payment_link(self, entry: FineEntry) -> SafeString | str:
         if entry.loan_id is None or entry.borrower_id is None or entry.kind != FineEntry.Kind.CHARGE:
             return ""
-        url = reverse("admin:circulation_fineentry_settle", args=[entry.loan_id])
-        return format_html('<a href="{}">{}</a>', url, _("Pay or waive"))
+        url = reverse("admin:circulation_fineentry_payment", args=[entry.loan_id])
+        return format_html('<a href="{}">{}</a>', url, _("Record payment or waiver"))
 
-    def settle_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not (self.has_view_permission(request) and self.has_settle_permission(request)):
+    def payment_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not (self.has_view_permission(request) and self.has_payment_permission(request)):
             raise PermissionDenied
-        loans = Loan.objects.filter(borrower__isnull=False)  # nothing is owed for one that is forgotten
+        loans = Loan.objects.filter(borrower__isnull=False)  # an anonymised loan has no balance due
         loan = get_object_or_404(loans.select_related("copy__book", "borrower"), pk=pk)
         owed = owed_for(loan=loan)
-        form = SettleForm(request.POST or None, initial={"amount": owed})
+        form = PaymentForm(request.POST or None, initial={"amount": owed})
         if request.method == "POST" and form.is_valid():
             try:
-                entry = form.settle(loan=loan, now=timezone.now())
+                entry = form.record(loan=loan, now=timezone.now())
             except LibraryError as error:
                 form.add_error(None, error.message)
             else:
-                self.log_addition(request, entry, _("Settled %s.") % entry.amount)
-                self.message_user(request, _("Settled %s.") % entry.amount, messages.SUCCESS)
+                self.log_addition(request, entry, _("Payment or waiver of %s recorded.") % entry.amount)
+                self.message_user(
+                    request, _("Payment or waiver of %s recorded.") % entry.amount, messages.SUCCESS
+                )
                 return HttpResponseRedirect(reverse("admin:circulation_fineentry_changelist"))
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Pay or waive"),
+            "title": _("Record payment or waiver"),
             "opts": self.opts,
             "form": form,
             "loan": loan,
             "owed": owed,
         }
-        return render(request, "circulation/settle.html", context)
+        return render(request, "circulation/payment.html", context)

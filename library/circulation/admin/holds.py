@@ -1,4 +1,4 @@
-"""The queues."""
+"""Hold admin."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from library.catalogue.admin.lookup import FindingAdmin
-from library.circulation.admin.reporting import FOUND_BY_HELP, action_on_each, who
+from library.catalogue.admin.lookup import LookupAdmin
+from library.circulation.admin.reporting import SEARCH_HELP, borrower_card, per_row_action
 from library.circulation.models import Hold
 from library.circulation.selectors.lookup import HOLDS_FOUND_BY
 from library.circulation.services.holds import (
@@ -36,7 +36,7 @@ class PlaceHoldForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self.errors:
-            # Tried and undone, so that a refusal stands beside the form; placed when the form is saved.
+            # Placed and rolled back, so that a refusal is shown in the form; saving the form places the hold.
             try:
                 with transaction.atomic():
                     self.place(now=timezone.now())
@@ -50,34 +50,43 @@ class PlaceHoldForm(forms.ModelForm):
 
 
 @admin.register(Hold)
-class HoldAdmin(FindingAdmin, AuditedAdmin):
-    list_display = ["book", "position", who, "pickup_branch", "state", "copy", "placed_at", "ready_at"]
+class HoldAdmin(LookupAdmin, AuditedAdmin):
+    list_display = [
+        "book",
+        "position",
+        borrower_card,
+        "pickup_branch",
+        "state",
+        "copy",
+        "placed_at",
+        "ready_at",
+    ]
     list_filter = ["status", "pickup_branch", ("borrower", AutocompleteSelectFilter)]
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
-    found_by = HOLDS_FOUND_BY
-    search_help_text = FOUND_BY_HELP
+    lookups = HOLDS_FOUND_BY
+    search_help_text = SEARCH_HELP
     autocomplete_fields = ["book", "borrower", "pickup_branch"]
     actions = [
-        action_on_each(
+        per_row_action(
             "cancel",
             description=_("Cancel selected holds"),
             act=lambda hold, now: cancel_hold(hold=hold, now=now),
         ),
-        action_on_each(
+        per_row_action(
             "suspend",
             description=_("Suspend selected holds"),
             act=lambda hold, now: suspend_hold(hold=hold, until=None, now=now),
         ),
-        action_on_each(
+        per_row_action(
             "resume",
             description=_("Resume selected holds"),
             act=lambda hold, now: resume_hold(hold=hold, now=now),
         ),
-        action_on_each(
+        per_row_action(
             "expire",
-            description=_("End holds not fetched in time"),
+            description=_("Expire unclaimed holds"),
             act=lambda hold, now: expire_hold(hold=hold, now=now),
         ),
     ]
@@ -92,7 +101,7 @@ class HoldAdmin(FindingAdmin, AuditedAdmin):
         if obj is None:
             return ["book", "borrower", "pickup_branch"]
         names = [field.name for field in Hold._meta.fields if field.name != "id"]
-        return [who if name == "borrower" else name for name in names]
+        return [borrower_card if name == "borrower" else name for name in names]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [] if obj is None else self.get_fields(request, obj)
@@ -107,13 +116,13 @@ class HoldAdmin(FindingAdmin, AuditedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Hold, form: forms.ModelForm, change: bool) -> None:
         if isinstance(form, PlaceHoldForm):
-            # The page goes on with this object: it becomes the hold that was placed.
+            # The admin continues with this object: it becomes the placed hold.
             obj.__dict__.update(form.place(now=timezone.now()).__dict__)
 
     @display(
         description=_("status"),
         ordering="status",
-        # Each has to be named: of another, the theme would show the word that the database has.
+        # Name every status: for others, the theme would show the database value.
         label={
             "waiting": "info", "ready": "success", "suspended": "warning",
             "cancelled": None, "fulfilled": None, "expired": None,

@@ -1,4 +1,4 @@
-"""The circulation's part of the home page."""
+"""Circulation tiles of the home page."""
 
 from datetime import datetime
 from typing import Any
@@ -12,13 +12,13 @@ from django.utils.translation import gettext_lazy
 
 from library.admin_site.widgets.tiles import Tile, labelled
 from library.circulation.models import Hold, Loan, LoanEvent
-from library.circulation.selectors.daily_counts import SoFar, so_far_today
-from library.circulation.selectors.holds import holds_not_fetched
+from library.circulation.selectors.daily_counts import DailyCount, daily_counts
+from library.circulation.selectors.holds import unclaimed_holds
 from library.circulation.selectors.overdue import is_overdue
 
-_VERY_LATE = 30
-"""Days, from which on a loan seldom comes back by itself."""
-_TODAY = {
+_LONG_OVERDUE_DAYS = 30
+"""Days overdue after which a loan is rarely returned without action."""
+_EVENT_LABELS = {
     LoanEvent.Kind.CHECKOUT: gettext_lazy("checkouts"),
     LoanEvent.Kind.CHECKIN: gettext_lazy("checkins"),
     LoanEvent.Kind.RENEWAL: gettext_lazy("renewals"),
@@ -27,72 +27,73 @@ _TODAY = {
 
 
 def circulation_tiles(*, user: AbstractBaseUser | AnonymousUser, now: datetime) -> list[Tile]:
-    """Return the tiles that a person may see; each takes one query or two."""
+    """Return the tiles that a user may see; each takes one or two queries."""
     tiles: list[Tile] = []
-    may: Any = user
-    if may.has_perm("circulation.view_loan"):
+    account: Any = user
+    if account.has_perm("circulation.view_loan"):
         tiles.append(_today(now))
-    if may.has_perm("circulation.view_overdueloan"):
+    if account.has_perm("circulation.view_overdueloan"):
         tiles.append(_overdue(now))
-    if may.has_perm("circulation.view_hold"):
+    if account.has_perm("circulation.view_hold"):
         tiles.append(_holds(now))
     return tiles
 
 
 def _today(now: datetime) -> Tile:
-    found = so_far_today(kinds=tuple(_TODAY), now=now)
-    lent = found[LoanEvent.Kind.CHECKOUT]
+    counts = daily_counts(kinds=tuple(_EVENT_LABELS), now=now)
     return Tile(
         title=_("Checkouts today"),
         icon="sync_alt",
-        value=_number(lent.today),
+        value=_number(counts[LoanEvent.Kind.CHECKOUT].today),
         url=reverse("admin:circulation_loan_changelist"),
-        lines=[labelled(words, _beside(found[kind])) for kind, words in _TODAY.items()],
+        lines=[labelled(label, _compared(counts[kind])) for kind, label in _EVENT_LABELS.items()],
         more=[
-            (_("Checkout"), reverse("admin:circulation_loan_checkout")),
-            (_("Checkin"), reverse("admin:circulation_loan_checkin")),
+            (_("Check out"), reverse("admin:circulation_loan_checkout")),
+            (_("Check in"), reverse("admin:circulation_loan_checkin")),
         ],
     )
 
 
-def _beside(so_far: SoFar) -> str:
-    """Return a count beside what is usual on this weekday."""
-    if so_far.usual is None or so_far.whole_day is None:
-        return _number(so_far.today)
-    facts = {
-        "today": _number(so_far.today),
-        "usual": _number(so_far.usual),
-        "day": _number(so_far.whole_day),
+def _compared(count: DailyCount) -> str:
+    """Return a count with the typical values for this weekday."""
+    if count.typical_so_far is None or count.typical_day is None:
+        return _number(count.today)
+    values = {
+        "today": _number(count.today),
+        "usual": _number(count.typical_so_far),
+        "day": _number(count.typical_day),
     }
-    return _("%(today)s (usual on this weekday: %(usual)s by now, %(day)s all day)") % facts
+    return _("%(today)s (typical for this weekday: %(usual)s by now, %(day)s in all)") % values
 
 
 def _overdue(now: datetime) -> Tile:
-    late = Loan.objects.filter(is_overdue(now=now)).count()
-    very = Loan.objects.filter(is_overdue(now=now, days=_VERY_LATE)).count() if late else 0
-    address = reverse("admin:circulation_overdueloan_changelist")
+    overdue = Loan.objects.filter(is_overdue(now=now)).count()
+    long_overdue = Loan.objects.filter(is_overdue(now=now, days=_LONG_OVERDUE_DAYS)).count() if overdue else 0
+    url = reverse("admin:circulation_overdueloan_changelist")
+    lines = []
+    if long_overdue:
+        counts = {"days": _LONG_OVERDUE_DAYS, "loans": _number(long_overdue)}
+        lines.append(_("%(days)s days or more: %(loans)s") % counts)
     return Tile(
         title=_("Overdue"),
         icon="schedule",
-        value=_number(late),
-        url=address,
-        lines=[_("%(days)s days or more: %(loans)s") % {"days": _VERY_LATE, "loans": _number(very)}]
-        if very
-        else [],
-        tone="todo" if late else "calm",
+        value=_number(overdue),
+        url=url,
+        lines=lines,
+        tone="todo" if overdue else "calm",
     )
 
 
 def _holds(now: datetime) -> Tile:
     ready = Hold.objects.filter(status=Hold.Status.READY).count()
-    over = holds_not_fetched(now=now).count() if ready else 0
+    unclaimed = unclaimed_holds(now=now).count() if ready else 0
     return Tile(
-        title=_("On the hold shelf"),
+        title=_("Ready for pickup"),
         icon="inventory_2",
         value=_number(ready),
         url=reverse("admin:circulation_hold_changelist") + f"?status__exact={Hold.Status.READY}",
-        lines=[_("not fetched in time: %s") % _number(over)] if over else [],
-        tone="todo" if over else "calm",
+        lines=[_("unclaimed: %s") % _number(unclaimed)] if unclaimed else [],
+        tone="todo" if unclaimed else "calm",
     )
 
 

@@ -1,4 +1,4 @@
-"""What borrowers were told, and the letters that are left to be printed."""
+"""Notice admin, with the letters to print."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
-from library.catalogue.admin.lookup import FindingAdmin
+from library.catalogue.admin.lookup import LookupAdmin
 from library.circulation.admin.reporting import ReadOnlyAdmin, csv_response
 from library.circulation.models import Notice
 from library.circulation.selectors.lookup import NOTICES_FOUND_BY
@@ -22,13 +22,13 @@ from library.people.selectors import without_personal_data
 
 
 @admin.register(Notice)
-class NoticeAdmin(FindingAdmin, ReadOnlyAdmin):
-    list_display = ["claimed_at", "kind", "card", "title", "told", "sent_at", "problem"]
+class NoticeAdmin(LookupAdmin, ReadOnlyAdmin):
+    list_display = ["claimed_at", "kind", "card", "title", "state_label", "sent_at", "problem"]
     list_filter = ["state", "kind"]
     list_per_page = 50
     show_full_result_count = False
-    found_by = NOTICES_FOUND_BY
-    search_help_text = gettext_lazy("How a card number begins")
+    lookups = NOTICES_FOUND_BY
+    search_help_text = gettext_lazy("First characters of a card number")
     list_before_template = "circulation/notice_links.html"
     actions = ["printed"]
 
@@ -41,9 +41,9 @@ class NoticeAdmin(FindingAdmin, ReadOnlyAdmin):
         return [path("letters/", view, name="circulation_notice_letters"), *super().get_urls()]
 
     def letters_view(self, request: HttpRequest) -> HttpResponse:
-        """Send the letters to print, a row each, with names and addresses."""
+        """Return the letters to print as CSV, one row each, with names and addresses."""
         allowed = self.has_view_permission(request) and request.user.has_perm("people.view_borrower")
-        self.refuse_unless(request, allowed)
+        self.require(request, allowed)
         letters = list(letters_to_print())
         self.audit(
             request, Action.EXPORTED, listed=[notice.pk for letter in letters for notice in letter.notices]
@@ -65,20 +65,20 @@ class NoticeAdmin(FindingAdmin, ReadOnlyAdmin):
             _("address"),
             _("subject"),
             _("text"),
-            _("problem"),
+            _("delivery error"),
         ]
         return csv_response("letters.csv", heading, rows)
 
-    @admin.action(permissions=["change"], description=gettext_lazy("Mark as printed"))
+    @admin.action(permissions=["change"], description=gettext_lazy("Mark selected notices as printed"))
     def printed(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:
-        chosen = list(queryset)
-        done = mark_printed(notices=chosen, now=timezone.now())
-        for notice in chosen:
+        notices = list(queryset)
+        updated = mark_printed(notices=notices, now=timezone.now())
+        for notice in notices:
             self.log_change(request, notice, "printed")
-        self.message_user(request, _("Done for %s.") % done, messages.SUCCESS)
+        self.message_user(request, _("Records updated: %s.") % updated, messages.SUCCESS)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # For the action; the page of one shows it only.
+        # Allows the action; the page of a notice is read-only.
         return admin.ModelAdmin.has_change_permission(self, request, obj)
 
     @display(description=gettext_lazy("borrower"))
@@ -93,11 +93,11 @@ class NoticeAdmin(FindingAdmin, ReadOnlyAdmin):
     @display(
         description=gettext_lazy("status"),
         ordering="state",
-        # Each has to be named: of another, the theme would show the word that the database has.
+        # Name every state: for others, the theme would show the database value.
         label={
             "claimed": "info", "sent": "success", "to_print": "warning", "printed": "success",
             "dropped": None,
         },
     )  # fmt: skip
-    def told(self, notice: Notice) -> tuple[str, str]:
+    def state_label(self, notice: Notice) -> tuple[str, str]:
         return notice.state, notice.get_state_display()

@@ -1,4 +1,4 @@
-"""The list of what is overdue, and the same as CSV."""
+"""List of overdue loans, also as CSV."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
-from library.catalogue.admin.lookup import FindingAdmin
-from library.circulation.admin.reporting import FOUND_BY_HELP, ReadOnlyAdmin, csv_response
+from library.catalogue.admin.lookup import LookupAdmin
+from library.circulation.admin.reporting import SEARCH_HELP, ReadOnlyAdmin, csv_response
 from library.circulation.models import Loan, OverdueLoan
 from library.circulation.selectors.calendar import library_date
 from library.circulation.selectors.lookup import LOANS_FOUND_BY
@@ -25,11 +25,11 @@ from library.people.selectors import without_personal_data
 
 
 class DaysLateFilter(admin.SimpleListFilter):
-    title = gettext_lazy("days late")
+    title = gettext_lazy("overdue (days)")
     parameter_name = "days_late"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [(str(days), _("%s or more") % days) for days in (7, 14, 30, 60, 90, 365)]
+        return [(str(days), _("%s days or more") % days) for days in (7, 14, 30, 60, 90, 365)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Loan]) -> QuerySet[Loan]:
         days = self.value() or ""
@@ -39,16 +39,16 @@ class DaysLateFilter(admin.SimpleListFilter):
 
 
 @admin.register(OverdueLoan)
-class OverdueLoanAdmin(FindingAdmin, ReadOnlyAdmin):
+class OverdueLoanAdmin(LookupAdmin, ReadOnlyAdmin):
     list_display = ["title", "copy", "borrower_link", "category", "branch", "due_on", "late", "fine"]
     list_display_links = None
     list_filter = [DaysLateFilter, "branch", "borrower__category", "copy__item_type"]
     list_per_page = 50
     show_full_result_count = False
-    # Sorted by lateness, and by nothing else.
+    # Always sorted by due date.
     sortable_by = ()
-    found_by = LOANS_FOUND_BY
-    search_help_text = FOUND_BY_HELP
+    lookups = LOANS_FOUND_BY
+    search_help_text = SEARCH_HELP
     list_before_template = "circulation/overdue_links.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OverdueLoan]:
@@ -63,8 +63,8 @@ class OverdueLoanAdmin(FindingAdmin, ReadOnlyAdmin):
         return False
 
     def export_view(self, request: HttpRequest) -> HttpResponse:
-        """Send all pages of the list, as filtered, in one file."""
-        self.refuse_unless(request, self.has_view_permission(request))
+        """Return the whole filtered list as one CSV file."""
+        self.require(request, self.has_view_permission(request))
         now = timezone.now()
         loans = list(self.get_changelist_instance(request).get_queryset(request))
         self.audit(request, Action.EXPORTED, listed=[loan.pk for loan in loans])
@@ -74,7 +74,7 @@ class OverdueLoanAdmin(FindingAdmin, ReadOnlyAdmin):
             _("card number"),
             _("borrower category"),
             _("branch"),
-            _("due at"),
+            _("due date"),
         ]
         rows = (
             [
@@ -89,7 +89,7 @@ class OverdueLoanAdmin(FindingAdmin, ReadOnlyAdmin):
             ]
             for loan in loans
         )
-        return csv_response("overdue.csv", [*heading, _("days late"), _("fine so far")], rows)
+        return csv_response("overdue.csv", [*heading, _("overdue (days)"), _("fine to date")], rows)
 
     @display(description=gettext_lazy("title"))
     def title(self, loan: OverdueLoan) -> str:
@@ -97,21 +97,21 @@ class OverdueLoanAdmin(FindingAdmin, ReadOnlyAdmin):
 
     @display(description=gettext_lazy("borrower"))
     def borrower_link(self, loan: OverdueLoan) -> SafeString:
-        address = reverse("admin:people_borrower_change", args=[loan.borrower_id])
-        return format_html('<a class="font-semibold" href="{}">{}</a>', address, loan.borrower)
+        url = reverse("admin:people_borrower_change", args=[loan.borrower_id])
+        return format_html('<a class="font-semibold" href="{}">{}</a>', url, loan.borrower)
 
     @display(description=gettext_lazy("borrower category"))
     def category(self, loan: OverdueLoan) -> str:
         return str((loan.borrower and loan.borrower.category) or "-")
 
-    @display(description=gettext_lazy("due at"))
+    @display(description=gettext_lazy("due date"))
     def due_on(self, loan: OverdueLoan) -> Any:
         return library_date(at=loan.due_at)
 
-    @display(description=gettext_lazy("days late"))
+    @display(description=gettext_lazy("overdue (days)"))
     def late(self, loan: OverdueLoan) -> int:
         return days_late(loan=loan, now=timezone.now())
 
-    @display(description=gettext_lazy("fine so far"))
+    @display(description=gettext_lazy("fine to date"))
     def fine(self, loan: OverdueLoan) -> Any:
         return fine_so_far(loan=loan, now=timezone.now())

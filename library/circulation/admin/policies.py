@@ -1,4 +1,4 @@
-"""The rules, the days closed, and which rule applies to whom."""
+"""Admin of loan policies and closed days, with a page to test policies."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from library.errors import LibraryError
 from library.people.models import Borrower
 
 
-class WhichRuleForm(forms.Form):
+class PolicyTestForm(forms.Form):
     card_number = forms.CharField(label=gettext_lazy("card number"), widget=UnfoldAdminTextInputWidget)
     barcode = forms.CharField(label=gettext_lazy("barcode"), widget=UnfoldAdminTextInputWidget)
     branch = forms.ModelChoiceField(
@@ -35,7 +35,7 @@ class WhichRuleForm(forms.Form):
         card_number = self.cleaned_data["card_number"].strip()
         borrower = Borrower.objects.select_related("category").filter(card_number=card_number).first()
         if borrower is None:
-            raise forms.ValidationError(_("No borrower has the card %s.") % card_number)
+            raise forms.ValidationError(_("No borrower has the card number %s.") % card_number)
         return borrower
 
     def clean_barcode(self) -> Copy:
@@ -46,12 +46,12 @@ class WhichRuleForm(forms.Form):
         return copy
 
     def match(self) -> PolicyMatch:
-        """Return the rule for what the form names; it must be valid."""
-        given = self.cleaned_data
+        """Return the policy that applies to the borrower, copy and branch of the valid form."""
+        data = self.cleaned_data
         return policy_for(
-            branch=given["branch"],
-            borrower_category=given["card_number"].category,
-            item_type=given["barcode"].item_type,
+            branch=data["branch"],
+            borrower_category=data["card_number"].category,
+            item_type=data["barcode"].item_type,
         )
 
 
@@ -65,17 +65,17 @@ class LoanPolicyAdmin(ModelAdmin):
     list_filter = ["branch", "borrower_category", "item_type"]
     list_per_page = 50
     show_full_result_count = False
-    list_before_template = "circulation/which_rule_link.html"
+    list_before_template = "circulation/policy_test_link.html"
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(require_safe(self.which_view))
-        return [path("which/", view, name="circulation_loanpolicy_which"), *super().get_urls()]
+        view = self.admin_site.admin_view(require_safe(self.policy_test_view))
+        return [path("test/", view, name="circulation_loanpolicy_test"), *super().get_urls()]
 
-    def which_view(self, request: HttpRequest) -> HttpResponse:
-        # It tells the category of a borrower.
+    def policy_test_view(self, request: HttpRequest) -> HttpResponse:
+        # The page reveals the category of a borrower.
         if not (self.has_view_permission(request) and request.user.has_perm("people.view_borrower")):
             raise PermissionDenied
-        form = WhichRuleForm(request.GET or None)
+        form = PolicyTestForm(request.GET or None)
         match = None
         if form.is_valid():
             try:
@@ -84,12 +84,12 @@ class LoanPolicyAdmin(ModelAdmin):
                 form.add_error(None, error.message)
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Which rule applies?"),
+            "title": _("Test a loan rule"),
             "opts": self.opts,
             "form": form,
             "match": match,
         }
-        return render(request, "circulation/which_rule.html", context)
+        return render(request, "circulation/policy_test.html", context)
 
 
 @admin.register(ClosedDay)

@@ -1,4 +1,4 @@
-"""What the pages of circulation share: whose a row is, actions on rows, lists that are only read, CSV."""
+"""Helpers for the admin pages: borrower column, per-row actions, read-only lists, CSV."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from library.circulation.models import FORGOTTEN
+from library.circulation.models import ANONYMISED
 from library.errors import LibraryError
 from library.people.admin.audit import AuditedAdmin
 from library.tabular import CsvWriter
@@ -22,62 +22,62 @@ if TYPE_CHECKING:
 
 
 @display(description=gettext_lazy("borrower"), ordering="borrower__card_number")
-def who(row: Any) -> str:
-    """Return whose a loan, hold or fine is, by the card; a column and a read-only field of the admin."""
-    return str(row.borrower or FORGOTTEN)
+def borrower_card(row: Any) -> str:
+    """Return the card number of a loan, hold or fine; used as a column and as a read-only field."""
+    return str(row.borrower or ANONYMISED)
 
 
-def action_on_each(
+def per_row_action(
     name: str, *, description: "StrOrPromise", act: Callable[[Any, datetime], object]
 ) -> Callable[[admin.ModelAdmin, HttpRequest, QuerySet], None]:
-    """Return an admin action that does the same with each row.
+    """Return an admin action that is performed on each selected row.
 
-    It logs each under its name, and tells how often it was done, and why where it was not.
+    It logs each change under its name and shows the number of changes, and an error for each failed row.
 
     Parameters
     ----------
-    name : str
-        Of the action, in the address and in the log.
-    description : str
-        What the page calls it.
-    act : callable
-        Takes a row and the time; a `LibraryError` it raises is shown beside the row.
+    name
+        Name of the action in the URL and in the log.
+    description
+        Label of the action.
+    act
+        Takes a row and the time; a `LibraryError` that it raises is shown with the row.
     """
 
-    def do(model_admin: admin.ModelAdmin, request: HttpRequest, rows: QuerySet) -> None:
-        done = 0
+    def perform(model_admin: admin.ModelAdmin, request: HttpRequest, rows: QuerySet) -> None:
+        updated = 0
         for row in rows:
             try:
                 act(row, timezone.now())
             except LibraryError as error:
                 model_admin.message_user(request, f"{row}: {error.message}", messages.ERROR)
             else:
-                done += 1
+                updated += 1
                 model_admin.log_change(request, row, name)
-        if done:
-            model_admin.message_user(request, _("Done for %s.") % done, messages.SUCCESS)
+        if updated:
+            model_admin.message_user(request, _("Records updated: %s.") % updated, messages.SUCCESS)
 
-    do.__name__ = name
-    return admin.action(permissions=["change"], description=description)(do)
+    perform.__name__ = name
+    return admin.action(permissions=["change"], description=description)(perform)
 
 
-#: What may be typed into the search of lists about loans.
-FOUND_BY_HELP = gettext_lazy("A title, or how a barcode or a card number begins")
+#: Help text of the search in lists about loans.
+SEARCH_HELP = gettext_lazy("Title, or the first characters of a barcode or card number")
 
 
 def csv_response(name: str, heading: Iterable[object], rows: Iterable[Iterable[object]]) -> HttpResponse:
-    """Return a CSV file to be saved, with cells that no spreadsheet runs."""
-    # The mark tells spreadsheets that it is UTF-8.
+    """Return a CSV download; cells that a spreadsheet would run as formulas are escaped."""
+    # Spreadsheets recognise UTF-8 by the byte order mark.
     response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    writer = CsvWriter(response)  # type: ignore[arg-type]  # all it asks for is write
+    writer = CsvWriter(response)  # type: ignore[arg-type]  # it needs only write()
     writer.writerow(heading)
     writer.writerows(rows)
     return response
 
 
 class ReadOnlyAdmin(AuditedAdmin):
-    """Rows that services alone write."""
+    """Read-only admin for rows that only the services write."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Circulation in the REST API: for those who may see who borrows what."""
+"""REST API of circulation, for users who may see borrowers' loans."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter

@@ -1,4 +1,4 @@
-"""A borrower's account in the REST API: for those who may see who borrows what."""
+"""Borrower accounts in the REST API, for users who may see borrowers' loans."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -10,13 +10,13 @@ from rest_framework.views import APIView
 from library.circulation.api.holds import HoldSerializer
 from library.circulation.api.loans import LoanSerializer, ReasonSerializer
 from library.circulation.selectors.accounts import account_of
-from library.circulation.services.eligibility import reasons_against
+from library.circulation.services.eligibility import blocks
 from library.people.api.audit import Action, AuditedViewSet
 from library.people.models import PERSONAL_FIELDS, Borrower
 
 
 class MaySeeAccounts(BasePermission):
-    """An account tells of the borrower and of loans."""
+    """Require permission to view both borrowers and loans."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.user.has_perms(["people.view_borrower", "circulation.view_loan"])
@@ -31,11 +31,13 @@ class DebtSerializer(serializers.Serializer):
 class AccountSerializer(serializers.Serializer):
     borrower = serializers.IntegerField()
     card_number = serializers.CharField()
-    loans = LoanSerializer(many=True, help_text="What is out, the first due first.")
-    holds = HoldSerializer(many=True, help_text="The places in queues, the oldest first.")
-    owed = serializers.DecimalField(max_digits=8, decimal_places=2, help_text="For all loans together.")
-    fines = DebtSerializer(many=True, help_text="What is still owed for which loan.")
-    blocks = ReasonSerializer(many=True, help_text="Why nothing may be borrowed now; empty if it may.")
+    loans = LoanSerializer(many=True, help_text="Open loans, earliest due date first.")
+    holds = HoldSerializer(many=True, help_text="Active holds, oldest first.")
+    owed = serializers.DecimalField(max_digits=8, decimal_places=2, help_text="Total balance of all loans.")
+    fines = DebtSerializer(many=True, help_text="Loans with a balance due.")
+    blocks = ReasonSerializer(
+        many=True, help_text="Reasons why the borrower may not borrow now; empty if there are none."
+    )
 
 
 class AccountViewSet(AuditedViewSet):
@@ -46,11 +48,11 @@ class AccountViewSet(AuditedViewSet):
 
     @extend_schema(responses=AccountSerializer)
     def account(self, request: Request, pk: int) -> Response:
-        """What a borrower has, waits for and owes at the moment, and what stands in the way of more."""
+        """Return a borrower's open loans, active holds, balances and blocks."""
         borrower = self.get_object()
         account = account_of(borrower=borrower)
         self.audit(Action.VIEWED, object_key=borrower.pk)
-        told = {
+        data = {
             "borrower": borrower.pk,
             "card_number": borrower.card_number,
             "loans": account.loans,
@@ -59,6 +61,6 @@ class AccountViewSet(AuditedViewSet):
             "fines": [
                 {"loan": loan.pk, "title": loan.copy.book.title, "owed": owed} for loan, owed in account.debts
             ],
-            "blocks": reasons_against(borrower=borrower),
+            "blocks": blocks(borrower=borrower),
         }
-        return Response(AccountSerializer(told, context=self.get_serializer_context()).data)
+        return Response(AccountSerializer(data, context=self.get_serializer_context()).data)

@@ -1,4 +1,4 @@
-"""Where a title can be had, and how many wait for it."""
+"""Availability of a title: copies by branch, and waiting holds."""
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -10,21 +10,21 @@ from rest_framework.views import APIView
 from library.catalogue.api.serializers import AVAILABILITY, AvailabilitySerializer
 from library.catalogue.models import Book
 from library.catalogue.selectors.books import availability
-from library.circulation.selectors.holds import number_waiting
+from library.circulation.selectors.holds import count_waiting_holds
 from library.rest.schema.examples import example
 
 
-@example("one can be had", AVAILABILITY | {"holds_waiting": 0})
+@example("one copy available", AVAILABILITY | {"holds_waiting": 0})
 class TitleAvailabilitySerializer(AvailabilitySerializer):
     holds_waiting = serializers.IntegerField(
-        help_text="Holds that no copy is set aside for, suspended ones too: a new one stands behind them."
+        help_text="Active holds without a copy, including suspended ones; a new hold is placed after them."
     )
 
 
 class AvailabilityView(APIView):
-    """What the book's own `availability` says, and the length of its queue. Nobody in it is named."""
+    """The `availability` of a book with the length of its queue, without borrowers."""
 
-    # The permission to read a book: whoever is signed in has it.
+    # Needs the permission to view books, which every user has.
     queryset = Book.objects.all()
 
     @extend_schema(
@@ -35,4 +35,4 @@ class AvailabilityView(APIView):
         """Return the copies of a title by branch, and how many holds wait."""
         book = get_object_or_404(Book.objects.only("pk"), pk=book_id)
         copies = availability(books=[book.pk])[book.pk]
-        return Response(copies | {"holds_waiting": number_waiting(book=book.pk)})
+        return Response(copies | {"holds_waiting": count_waiting_holds(book=book.pk)})

@@ -1,4 +1,4 @@
-"""The ledger of fines in the REST API: read, and added to by paying and waiving."""
+"""Fines in the REST API: read the ledger, record payments and waivers."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from library.catalogue.api.lookup import FILTERS
 from library.circulation.models import FineEntry, Loan
 from library.circulation.selectors.lookup import FINES_FOUND_BY
 from library.circulation.services.fines import pay_fine, waive_fine
-from library.people.api.audit import Action, AuditedViewSet
+from library.people.api.audit import AuditedViewSet
 from library.people.selectors import without_personal_data
 from library.rest.auth.permissions import PersonalDataPermissions
-from library.rest.serializers import validated
+from library.rest.serializers import validated_body
 from library.rest.views import ReadViewSet
 
 
@@ -28,7 +28,7 @@ class FineEntrySerializer(serializers.ModelSerializer):
 
     class Meta:
         model = FineEntry
-        fields = ["id", "loan", "title", "borrower", "card_number", "kind", "amount", "reason", "at"]
+        fields = ["id", "loan", "title", "borrower", "card_number", "kind", "amount", "reason", "created_at"]
 
 
 class PaymentSerializer(serializers.Serializer):
@@ -39,7 +39,7 @@ class PaymentSerializer(serializers.Serializer):
 
 
 class WaiverSerializer(PaymentSerializer):
-    # An empty one is refused by the service, with its code.
+    # The service refuses a blank reason, with its own code.
     reason = serializers.CharField(max_length=200, allow_blank=True)
 
 
@@ -54,32 +54,28 @@ class FineFilter(django_filters.FilterSet):
 
 
 class FineViewSet(AuditedViewSet, ReadViewSet):
-    """The ledger. A refusal is a 409 with all reasons in `extra.reasons`."""
+    """The ledger of fines. A refusal is a 409 with all reasons in `extra.reasons`."""
 
     queryset = without_personal_data(FineEntry.objects.select_related("loan__copy__book"))
     serializer_class = FineEntrySerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = FineFilter
     filter_backends = FILTERS
-    found_by = FINES_FOUND_BY
-    ordering_fields = ["at", "amount"]
+    lookups = FINES_FOUND_BY
+    ordering_fields = ["created_at", "amount"]
 
     @extend_schema(request=PaymentSerializer, responses={201: FineEntrySerializer})
     @action(detail=False, methods=["post"])
     @transaction.atomic
     def pay(self, request: Request) -> Response:
-        """Take a payment for what is owed for a loan."""
-        given = validated(PaymentSerializer, request)
-        return self._answer(pay_fine(**given, now=timezone.now()))
+        """Record a payment of all or part of the balance of a loan."""
+        payment = validated_body(PaymentSerializer, request)
+        return self.changed_response(pay_fine(**payment, now=timezone.now()), status=status.HTTP_201_CREATED)
 
     @extend_schema(request=WaiverSerializer, responses={201: FineEntrySerializer})
     @action(detail=False, methods=["post"])
     @transaction.atomic
     def waive(self, request: Request) -> Response:
-        """Let a borrower off what is owed for a loan, or part of it, with a reason."""
-        given: dict[str, Any] = validated(WaiverSerializer, request)
-        return self._answer(waive_fine(**given, now=timezone.now()))
-
-    def _answer(self, entry: FineEntry) -> Response:
-        self.audit(Action.CHANGED, object_key=entry.pk)
-        return Response(self.get_serializer(entry).data, status=status.HTTP_201_CREATED)
+        """Waive all or part of the balance of a loan, with a reason."""
+        waiver: dict[str, Any] = validated_body(WaiverSerializer, request)
+        return self.changed_response(waive_fine(**waiver, now=timezone.now()), status=status.HTTP_201_CREATED)

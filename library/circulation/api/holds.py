@@ -20,11 +20,11 @@ from library.circulation.services.holds import (
     resume_hold,
     suspend_hold,
 )
-from library.people.api.audit import Action, AuditedViewSet
+from library.people.api.audit import AuditedViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.auth.permissions import PersonalDataPermissions
-from library.rest.serializers import validated
+from library.rest.serializers import validated_body
 from library.rest.views import ReadViewSet
 
 
@@ -79,68 +79,67 @@ class HoldFilter(django_filters.FilterSet):
 
 
 class HoldViewSet(AuditedViewSet, ReadViewSet):
-    """The queues. A refusal is a 409 with all reasons in `extra.reasons`."""
+    """Hold queues. A refusal is a 409 with all reasons in `extra.reasons`."""
 
     queryset = without_personal_data(Hold.objects.select_related("book", "copy", "pickup_branch"))
     serializer_class = HoldSerializer
     permission_classes = [PersonalDataPermissions]
     filterset_class = HoldFilter
     filter_backends = FILTERS
-    found_by = HOLDS_FOUND_BY
+    lookups = HOLDS_FOUND_BY
     ordering_fields = ["placed_at", "position", "ready_at"]
 
     @extend_schema(request=PlaceHoldSerializer, responses={201: HoldSerializer})
     @transaction.atomic
     def create(self, request: Request) -> Response:
-        """Put a borrower at the end of the queue for a title."""
-        given = validated(PlaceHoldSerializer, request)
+        """Place a hold at the end of the queue for a title."""
+        data = validated_body(PlaceHoldSerializer, request)
         hold = place_hold(
-            book=given["book"],
-            borrower=given["card_number"],
-            pickup_branch=given["pickup_branch"],
+            book=data["book"],
+            borrower=data["card_number"],
+            pickup_branch=data["pickup_branch"],
             now=timezone.now(),
         )
-        return self._answer(hold, status.HTTP_201_CREATED)
+        return self._respond(hold, status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     @transaction.atomic
     def cancel(self, request: Request, pk: str) -> Response:
-        """Take a hold out of the queue; a copy on the hold shelf goes to the next."""
+        """Cancel a hold; its copy on the hold shelf goes to the next hold."""
         hold = self.get_object()
         cancel_hold(hold=hold, now=timezone.now())
-        return self._answer(hold)
+        return self._respond(hold)
 
     @extend_schema(request=SuspendHoldSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     @transaction.atomic
     def suspend(self, request: Request, pk: str) -> Response:
-        """Let a hold step aside without losing its place, until a day or until it is resumed."""
+        """Suspend a hold until a date or until it is resumed; it keeps its place in the queue."""
         hold = self.get_object()
-        until = validated(SuspendHoldSerializer, request)["until"]
+        until = validated_body(SuspendHoldSerializer, request)["until"]
         suspend_hold(hold=hold, until=until, now=timezone.now())
-        return self._answer(hold)
+        return self._respond(hold)
 
     @extend_schema(request=None, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     @transaction.atomic
     def resume(self, request: Request, pk: str) -> Response:
-        """Let a suspended hold wait again, in the place it had."""
+        """Resume a suspended hold in its place in the queue."""
         hold = self.get_object()
         resume_hold(hold=hold, now=timezone.now())
-        return self._answer(hold)
+        return self._respond(hold)
 
     @extend_schema(request=ReorderHoldSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     @transaction.atomic
     def reorder(self, request: Request, pk: str) -> Response:
-        """Move a hold to another place in the queue."""
+        """Move a hold to another position in the queue."""
         hold = self.get_object()
-        position = validated(ReorderHoldSerializer, request)["position"]
+        position = validated_body(ReorderHoldSerializer, request)["position"]
         reorder_hold(hold=hold, position=position, now=timezone.now())
-        return self._answer(hold)
+        return self._respond(hold)
 
-    def _answer(self, hold: Hold, code: int = status.HTTP_200_OK) -> Response:
-        """Answer with the hold as it now stands, and write down that it was changed."""
-        self.audit(Action.CHANGED, object_key=hold.pk)
-        return Response(self.get_serializer(self.get_queryset().get(pk=hold.pk)).data, status=code)
+    def _respond(self, hold: Hold, code: int = status.HTTP_200_OK) -> Response:
+        # Read again: the change may have assigned or released a copy.
+        return self.changed_response(self.get_queryset().get(pk=hold.pk), status=code)

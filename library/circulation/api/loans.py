@@ -1,4 +1,4 @@
-"""Loans in the REST API: for those who may see who borrows what."""
+"""Loans in the REST API, for users who may see borrowers' loans."""
 
 from typing import Any
 
@@ -21,19 +21,19 @@ from library.circulation.selectors.lookup import LOANS_FOUND_BY
 from library.circulation.selectors.overdue import is_overdue
 from library.circulation.services.checkin import CheckinResult, checkin
 from library.circulation.services.checkout import checkout
-from library.circulation.services.reconciliation import settle_loans
-from library.circulation.services.renewals import reasons_against_renewing, renew
+from library.circulation.services.reconciliation import reconcile_loans
+from library.circulation.services.renewals import renew, renewal_blocks
 from library.circulation.services.transits import Action as Destination
 from library.people.api.audit import Action, AuditedRecordViewSet
 from library.people.models import Borrower
 from library.people.selectors import without_personal_data
 from library.rest.auth.permissions import PersonalDataPermissions
-from library.rest.serializers import RecordSerializer, validated
+from library.rest.serializers import RecordSerializer, validated_body
 from library.rest.views import RecordViewSet
 
 
 class LoanSerializer(RecordSerializer):
-    # Null is read of a loan that is forgotten, and never written.
+    # Null for an anonymised loan; null cannot be written.
     borrower = serializers.PrimaryKeyRelatedField(queryset=Borrower.objects.all())
     barcode = serializers.CharField(source="copy.barcode", read_only=True)
     card_number = serializers.CharField(source="borrower.card_number", read_only=True, default=None)
@@ -61,13 +61,15 @@ class LoanSerializer(RecordSerializer):
 
     def validate_borrower(self, borrower: Borrower) -> Borrower:
         if self.instance is not None and self.instance.borrower_id is None:
-            raise serializers.ValidationError(_("It is forgotten who had this loan, and stays so."))
+            raise serializers.ValidationError(
+                _("This loan has been anonymised; a borrower cannot be assigned to it.")
+            )
         return borrower
 
     def update(self, instance: Loan, validated_data: dict[str, Any]) -> Loan:
         for name, value in validated_data.items():
             setattr(instance, name, value)
-        # Only what was changed: the borrower may be forgotten meanwhile.
+        # Only changed fields: the loan may be anonymised at the same time.
         instance.save(update_fields=validated_data.keys())
         return instance
 
@@ -79,7 +81,7 @@ class AtBranchSerializer(serializers.Serializer):
 
 
 class DeskSerializer(AtBranchSerializer):
-    """A copy at a desk, by what is printed on it."""
+    """A copy at a desk, identified by its barcode."""
 
     barcode = serializers.SlugRelatedField(slug_field="barcode", queryset=Copy.objects.all())
 
@@ -89,7 +91,7 @@ class CheckoutSerializer(DeskSerializer):
 
 
 class CheckinResultSerializer(serializers.Serializer):
-    """What to do with the copy."""
+    """Outcome of a check-in: where the copy goes next."""
 
     action = serializers.ChoiceField(choices=[action.value for action in Destination])
     destination = serializers.CharField(source="destination.code", default=None, allow_null=True)
@@ -105,7 +107,7 @@ class ReasonSerializer(serializers.Serializer):
 
 class AllowsRenewalSerializer(serializers.Serializer):
     allows_renewal = serializers.BooleanField()
-    reasons = ReasonSerializer(many=True, help_text="All that stand in the way.")
+    reasons = ReasonSerializer(many=True, help_text="All reasons against a renewal.")
     renewals = serializers.IntegerField()
     renewals_allowed = serializers.IntegerField(allow_null=True)
 
@@ -115,7 +117,7 @@ class LoanFilter(django_filters.FilterSet):
     copy = django_filters.NumberFilter(field_name="copy_id")
     book = django_filters.NumberFilter(field_name="copy__book_id")
     open = django_filters.BooleanFilter(field_name="returned_at", lookup_expr="isnull")
-    overdue = django_filters.BooleanFilter(method="only_overdue", label="Past due, and the copy still out")
+    overdue = django_filters.BooleanFilter(method="only_overdue", label="Past due and not returned")
     borrowed_at = django_filters.IsoDateTimeFromToRangeFilter()
 
     class Meta:
@@ -123,8 +125,8 @@ class LoanFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def only_overdue(self, queryset: QuerySet[Loan], name: str, value: bool) -> QuerySet[Loan]:
-        late = is_overdue(now=timezone.now())
-        return queryset.filter(late if value else ~late)
+        overdue = is_overdue(now=timezone.now())
+        return queryset.filter(overdue if value else ~overdue)
 
 
 class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
@@ -133,26 +135,26 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
     permission_classes = [PersonalDataPermissions]
     filterset_class = LoanFilter
     filter_backends = FILTERS
-    found_by = LOANS_FOUND_BY
+    lookups = LOANS_FOUND_BY
     ordering_fields = ["borrowed_at", "due_at", "returned_at"]
 
     def perform_update(self, serializer: BaseSerializer) -> None:
         before: Any = serializer.instance
-        copy_id, was_out = before.copy_id, before.returned_at is None
+        copy_id, was_open = before.copy_id, before.returned_at is None
         loan = serializer.save()
-        settle_loans(
-            returned=[loan] if was_out and loan.returned_at else [], copy_ids={copy_id, loan.copy_id}
+        reconcile_loans(
+            returned=[loan] if was_open and loan.returned_at else [], copy_ids={copy_id, loan.copy_id}
         )
 
     @extend_schema(request=CheckoutSerializer, responses={201: LoanSerializer})
     @transaction.atomic
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Check a copy out to a borrower. A refusal is a 409 with all reasons in `extra.reasons`."""
-        given = validated(CheckoutSerializer, request)
+        """Check out a copy to a borrower. A refusal is a 409 with all reasons in `extra.reasons`."""
+        data = validated_body(CheckoutSerializer, request)
         loan = checkout(
-            copy=given["barcode"],
-            borrower=given["card_number"],
-            branch=given["branch"],
+            copy=data["barcode"],
+            borrower=data["card_number"],
+            branch=data["branch"],
             now=timezone.now(),
         )
         self.audit(Action.CHANGED, object_key=loan.pk)
@@ -164,20 +166,20 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
     @action(detail=False, methods=["post"], url_path="checkin")
     @transaction.atomic
     def checkin_copy(self, request: Request) -> Response:
-        """Take a copy back by its barcode, lent or only found lying about, and say where it goes."""
-        given = validated(DeskSerializer, request)
-        return self._taken_back(checkin(copy=given["barcode"], branch=given["branch"], now=timezone.now()))
+        """Check in a copy by its barcode, on loan or not, and return where it goes next."""
+        data = validated_body(DeskSerializer, request)
+        return self._checked_in(checkin(copy=data["barcode"], branch=data["branch"], now=timezone.now()))
 
     @extend_schema(request=AtBranchSerializer, responses=CheckinResultSerializer)
     @action(detail=True, methods=["post"])
     @transaction.atomic
     def checkin(self, request: Request, pk: str) -> Response:
-        """Take back the copy of this loan, and say where it goes."""
+        """Check in the copy of this loan and return where it goes next."""
         loan = self.get_object()
-        branch = validated(AtBranchSerializer, request)["branch"]
-        return self._taken_back(checkin(copy=loan.copy, branch=branch, now=timezone.now(), loan=loan))
+        branch = validated_body(AtBranchSerializer, request)["branch"]
+        return self._checked_in(checkin(copy=loan.copy, branch=branch, now=timezone.now(), loan=loan))
 
-    def _taken_back(self, result: CheckinResult) -> Response:
+    def _checked_in(self, result: CheckinResult) -> Response:
         if result.loan:
             self.audit(Action.CHANGED, object_key=result.loan.pk)
         return Response(CheckinResultSerializer(result).data)
@@ -185,19 +187,23 @@ class LoanViewSet(AuditedRecordViewSet, RecordViewSet):
     @extend_schema(responses=AllowsRenewalSerializer)
     @action(detail=True, methods=["get"])
     def allows_renewal(self, request: Request, pk: str) -> Response:
-        """Say whether the loan could be renewed now, and all that stands in the way; nothing is changed."""
+        """Return whether the loan could be renewed now, with all reasons against it; change nothing."""
         loan = self.get_object()
-        reasons = reasons_against_renewing(loan=loan, now=timezone.now())
+        reasons = renewal_blocks(loan=loan, now=timezone.now())
         self.audit(Action.VIEWED, object_key=loan.pk)
-        told = {"allows_renewal": not reasons, "reasons": reasons}
-        told |= {"renewals": loan.renewals, "renewals_allowed": loan.renewals_allowed}
-        return Response(AllowsRenewalSerializer(told).data)
+        data = {
+            "allows_renewal": not reasons,
+            "reasons": reasons,
+            "renewals": loan.renewals,
+            "renewals_allowed": loan.renewals_allowed,
+        }
+        return Response(AllowsRenewalSerializer(data).data)
 
     @extend_schema(request=None, responses=LoanSerializer)
     @action(detail=True, methods=["post"])
     @transaction.atomic
     def renew(self, request: Request, pk: str) -> Response:
-        """Let the borrower keep the copy longer. A refusal is a 409 with all reasons in `extra.reasons`."""
+        """Renew the loan. A refusal is a 409 with all reasons in `extra.reasons`."""
         loan = renew(loan=self.get_object(), now=timezone.now())
         self.audit(Action.CHANGED, object_key=loan.pk)
         return Response(self.get_serializer(loan).data)

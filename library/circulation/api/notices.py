@@ -1,4 +1,4 @@
-"""Notices in the REST API, to be read."""
+"""Notices in the REST API, read-only."""
 
 import django_filters
 from rest_framework import serializers
@@ -42,7 +42,7 @@ class NoticeFilter(django_filters.FilterSet):
 
 
 class NoticeViewSet(AuditedViewSet, ReadViewSet):
-    """What borrowers were told, and what is left to be printed."""
+    """Notices sent to borrowers, and notices to print."""
 
     queryset = without_personal_data(
         without_personal_data(Notice.objects.all(), at="loan__borrower"), at="hold__borrower"
@@ -51,5 +51,5 @@ class NoticeViewSet(AuditedViewSet, ReadViewSet):
     permission_classes = [PersonalDataPermissions]
     filterset_class = NoticeFilter
     filter_backends = FILTERS
-    found_by = NOTICES_FOUND_BY
+    lookups = NOTICES_FOUND_BY
     ordering_fields = ["claimed_at", "sent_at"]

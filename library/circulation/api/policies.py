@@ -1,4 +1,4 @@
-"""The rules and the days closed in the REST API: for those who may see them, written by those who may."""
+"""Loan policies and closed days in the REST API."""
 
 import django_filters
 from rest_framework import serializers
@@ -39,7 +39,7 @@ class LoanPolicyFilter(django_filters.FilterSet):
 
 
 class LoanPolicyViewSet(RecordViewSet):
-    """What is lent to whom, for how long and at what fine; a key that is null means any."""
+    """Loan policies: periods, limits and fines; a null key matches any."""
 
     queryset = LoanPolicy.objects.all()
     serializer_class = LoanPolicySerializer
@@ -66,7 +66,7 @@ class ClosedDayFilter(django_filters.FilterSet):
 
 
 class ClosedDayViewSet(RecordViewSet):
-    """Days on which nothing falls due; a branch that is null means all."""
+    """Days on which no loan falls due; a null branch means all branches."""
 
     queryset = ClosedDay.objects.select_related("branch")
     serializer_class = ClosedDaySerializer

@@ -1,32 +1,32 @@
-"""Which copy was lent: a copy is with one borrower at a time."""
+"""Assign imported loans to copies, so that a copy has one borrower at a time."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-#: A half-open span of time: from the loan until before the return.
+#: A half-open interval: from the checkout until before the return.
 Span = tuple[datetime, datetime]
 
-#: The end of a loan still open.
+#: End of an open loan.
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 def assign_copies(*, loans: Sequence[Span], copies: Sequence[Sequence[Span]]) -> list[int]:
-    """Spread the loans of one book over its copies, so that no two loans of a copy overlap.
+    """Assign the loans of a book to its copies, so that no two loans of a copy overlap.
 
-    Each loan goes to the first copy that is free; if none was lent before, that takes the fewest copies.
+    Each loan goes to the first free copy. If the copies have no earlier loans, this needs the fewest copies.
 
     Parameters
     ----------
-    loans : sequence of Span
-        In order of time.
-    copies : sequence of sequence of Span
-        When each copy the book has was lent already.
+    loans
+        In chronological order.
+    copies
+        Earlier loans of each copy of the book.
 
     Returns
     -------
     list of int
-        For each loan the index of its copy; an index past the last copy stands for a new one.
+        Index of the copy for each loan; an index past the last copy means a new copy.
     """
     timetables = [_Timetable(spans) for spans in copies]
     assigned: list[int] = []
@@ -41,13 +41,13 @@ def assign_copies(*, loans: Sequence[Span], copies: Sequence[Sequence[Span]]) ->
 
 
 class _Timetable:
-    """When a copy is lent: spans that do not overlap, in order."""
+    """Loans of a copy as sorted spans without overlaps."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self._starts: list[datetime] = []
         self._ends: list[datetime] = []
         for start, end in sorted(spans):
-            # What was entered by hand may overlap.
+            # Loans that were entered by hand may overlap.
             if self._ends and start < self._ends[-1]:
                 self._ends[-1] = max(self._ends[-1], end)
             else:
@@ -55,7 +55,7 @@ class _Timetable:
                 self._ends.append(end)
 
     def add(self, start: datetime, end: datetime) -> bool:
-        """Enter a loan if the copy is free; return whether it was."""
+        """Add a loan if the copy is free; return whether it was."""
         after = bisect_left(self._starts, end)
         if after and self._ends[after - 1] > start:
             return False

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from django.utils.translation import gettext as _
@@ -16,15 +15,15 @@ from library.circulation.importing.copies import FOREVER, Span, assign_copies
 from library.circulation.importing.parsing import LoanRow, read_loan
 from library.circulation.models import Loan
 from library.circulation.selectors import copies_of_books, loans_of_books
-from library.circulation.services.reconciliation import settle_loans
+from library.circulation.services.reconciliation import reconcile_loans
 from library.console import Progress, no_progress
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 from library.people.services.borrowers import ensure_borrowers
-from library.tabular import ImportReport, kept_or_undone, quoted, read_rows
+from library.tabular import ImportReport, import_file, quoted
 
 REQUIRED = ("borrower", "book", "borrowed_at")
 OPTIONAL = ("returned_at", "due_at", "renewals")
-#: Loans written at a time, for the progress bar to move.
+#: Loans written at a time; the progress bar advances after each batch.
 BATCH = 5_000
 
 
@@ -36,67 +35,57 @@ def import_loans(
     now: datetime,
     progress: Progress = no_progress,
 ) -> ImportReport:
-    """Make or update a loan for each row of a file, in one transaction.
+    """Create or update a loan for each row of a file, in one transaction.
 
-    The same borrower, book and time of borrowing are the same loan, however often it is told. One of a book
-    and a time at which a loan is forgotten counts as that one: no file brings back who it was. A file
-    without the column `returned_at` is a history of checkouts: a loan counts as returned when it was due or
-    when the book was next lent, whichever was first; only the last of a book stays open, if it is not due.
+    Rows with the same borrower, book and checkout time are the same loan. A row that matches the book and
+    checkout time of an anonymised loan is that loan: no import restores its borrower. A file without the
+    column `returned_at` is a checkout history: a loan counts as returned when it was due or when the book was
+    next checked out, whichever was first; only the last loan of a book stays open, until it is due.
 
     Parameters
     ----------
-    path : Path
+    path
         CSV, plain or gzip, UTF-8: `borrower` (card number), `book` (control number), `borrowed_at`, and
         any of `returned_at` (blank: still on loan), `due_at` and `renewals`.
-    dry_run : bool
-        Do it all, then undo it.
-    strict : bool
-        Keep nothing if there is any problem.
-    now : datetime
-    progress : Progress
-
-    Returns
-    -------
-    ImportReport
+    dry_run
+        Roll back at the end.
+    strict
+        Keep nothing if there are problems.
 
     Raises
     ------
     UnusableFileError
         If nothing can be read.
-    ImportRefusedError, ChangedMeanwhileError
+    ImportRefusedError, ConcurrentChangeError
         If nothing was kept.
     """
-    report = ImportReport(file=path.name, dry_run=dry_run)
-    with kept_or_undone(report, strict=strict):
-        columns, rows = read_rows(
-            path=path,
-            required=REQUIRED,
-            optional=OPTIONAL,
-            report=report,
-            progress=partial(progress, f"reading {path.name} (KiB)"),
-        )
-        read = [loan for row in rows if (loan := read_loan(row, now=now, report=report))]
-        if not read and not report.skipped:
-            report.warnings.append(_("%s has no rows.") % report.file)
-        books = book_ids(control_numbers={loan.control_number for loan in read})
-        loans = _merged(read, books, report)
-        is_history = "returned_at" not in columns
+    with import_file(
+        path=path, required=REQUIRED, optional=OPTIONAL, dry_run=dry_run, strict=strict, progress=progress
+    ) as file:
+        report = file.report
+        parsed = [loan for row in file.rows if (loan := read_loan(row, now=now, report=report))]
+        books = book_ids(control_numbers={loan.control_number for loan in parsed})
+        loans = _merged(parsed, books, report)
+        is_history = "returned_at" not in file.columns
         if is_history:
             text = _(
-                "%s has no column returned_at: each loan counts as returned when it was due "
-                "or, if sooner, when the book was next lent; the last loan of a book stays open until due."
+                "%s has no returned_at column. Each loan is treated as returned on its due date, or "
+                "when the book was next checked out if that was earlier; the last loan of a book "
+                "stays open until it is due."
             )
             report.warnings.append(text % report.file)
         _write(loans, books, report, progress, history_until=now if is_history else None)
     return report
 
 
-def _merged(read: Iterable[LoanRow], books: dict[str, int], report: ImportReport) -> list[LoanRow]:
-    """Return each loan of a known book once, by book and time; report the unknown books."""
+def _merged(parsed: Iterable[LoanRow], books: dict[str, int], report: ImportReport) -> list[LoanRow]:
+    """Return each loan of an existing book once, by book and time; report unknown control numbers."""
     loans: dict[tuple[str, str, datetime], LoanRow] = {}
-    for loan in read:
+    for loan in parsed:
         if loan.control_number not in books:
-            message = _("No book %s: import the books first.") % quoted(loan.control_number)
+            message = _("No book has the control number %s. Import the books first.") % quoted(
+                loan.control_number
+            )
             report.skip(loan.line, "book", message)
         elif loan.key in loans:
             loans[loan.key] = loans[loan.key].merged(loan)
@@ -114,29 +103,29 @@ def _write(
     history_until: datetime | None,
 ) -> None:
     ids = {books[row.control_number] for row in rows}
-    # Locked, so that two imports of the same loans follow one another.
-    for some in batches(sorted(ids), KEYS_A_QUERY):
-        list(Book.objects.select_for_update().filter(pk__in=some).order_by("pk").values_list("pk"))
+    # Locked, so that two imports of the same loans run one after the other.
+    for batch in batches(sorted(ids), KEYS_PER_QUERY):
+        list(Book.objects.select_for_update().filter(pk__in=batch).order_by("pk").values_list("pk"))
     copies = copies_of_books(book_ids=ids)
-    known = loans_of_books(book_ids=ids)
-    by_key = {(book_id, card, loan.borrowed_at): loan for book_id, card, loan in known}
+    existing = loans_of_books(book_ids=ids)
+    by_key = {(book_id, card, loan.borrowed_at): loan for book_id, card, loan in existing}
 
-    def told_before(row: LoanRow) -> Loan | None:
+    def existing_loan(row: LoanRow) -> Loan | None:
         book_id = books[row.control_number]
         loan = by_key.get((book_id, row.card_number, row.borrowed_at))
         return loan or by_key.get((book_id, None, row.borrowed_at))
 
-    pairs = [(row, told_before(row)) for row in rows]
+    pairs = [(row, existing_loan(row)) for row in rows]
     if history_until:
         pairs = _with_returns(pairs, history_until)
     returned = _update([(row, loan) for row, loan in pairs if loan], report, is_history=bool(history_until))
     new = [row for row, loan in pairs if not loan]
-    copy_ids = _copies_for(new, known, copies, books, report)
+    copy_ids = _copies_for(new, existing, copies, books, report)
     created = _create(new, copy_ids, report, progress)
     returned += [loan for loan in created if loan.returned_at]
-    settle_loans(
-        lent=created,
-        # What was worked out from a history is no event: nobody told of that return.
+    reconcile_loans(
+        checked_out=created,
+        # A return inferred from a history is not recorded as an event: its time is a guess.
         returned=[] if history_until else returned,
         copy_ids={copy_id for owned in copies.values() for copy_id in owned},
     )
@@ -145,10 +134,10 @@ def _write(
 def _with_returns(
     pairs: list[tuple[LoanRow, Loan | None]], now: datetime
 ) -> list[tuple[LoanRow, Loan | None]]:
-    """Return the rows of a history, which is in order of book and time, with their returns."""
+    """Add inferred returns to the rows of a history, which is in order of book and time."""
     returned: list[tuple[LoanRow, Loan | None]] = []
-    for (row, loan), (following, _known) in zip(pairs, [*pairs[1:], (None, None)], strict=False):
-        # A loan that is known may have been renewed here.
+    for (row, loan), (following, _loan) in zip(pairs, [*pairs[1:], (None, None)], strict=False):
+        # An existing loan may have been renewed here.
         due = loan.due_at if loan and not row.due_at else row.due
         returned_at: datetime | None
         if following and following.control_number == row.control_number:
@@ -160,15 +149,15 @@ def _with_returns(
 
 
 def _update(pairs: list[tuple[LoanRow, Loan]], report: ImportReport, *, is_history: bool) -> list[Loan]:
-    """Write what the file tells anew of loans that are known; return those that were out and are back."""
+    """Update existing loans from the file; return those that the file closes."""
     changed: list[Loan] = []
     returned: list[Loan] = []
     for row, loan in pairs:
         if loan.borrower_id is None:
-            continue  # whether it is the very same nobody can know
+            continue  # an anonymised loan cannot be identified with certainty
         before = (loan.due_at, loan.returned_at, loan.renewals)
         loan.due_at = row.due_at or loan.due_at
-        # A return worked out from a history never replaces one that is known, nor is a loan opened again.
+        # An inferred return never replaces a recorded one, and a loan is never reopened.
         if loan.returned_at is None or not is_history:
             loan.returned_at = row.returned_at or loan.returned_at
         loan.renewals = loan.renewals if row.renewals is None else row.renewals
@@ -184,8 +173,8 @@ def _update(pairs: list[tuple[LoanRow, Loan]], report: ImportReport, *, is_histo
 
 def _create(new: list[LoanRow], copy_ids: list[int], report: ImportReport, progress: Progress) -> list[Loan]:
     created: list[Loan] = []
-    borrowers, made = ensure_borrowers(card_numbers={row.card_number for row in new})
-    report.add_made("borrowers", made)
+    borrowers, created_borrowers = ensure_borrowers(card_numbers={row.card_number for row in new})
+    report.add_created("borrowers", created_borrowers)
     for batch in batches(zip(new, copy_ids, strict=True), BATCH):
         created += Loan.objects.bulk_create(
             Loan(
@@ -205,15 +194,15 @@ def _create(new: list[LoanRow], copy_ids: list[int], report: ImportReport, progr
 
 def _copies_for(
     new: list[LoanRow],
-    known: list[tuple[int, str | None, Loan]],
+    existing: list[tuple[int, str | None, Loan]],
     copies: dict[int, list[int]],
     books: dict[str, int],
     report: ImportReport,
 ) -> list[int]:
-    """Return the primary key of a copy for each loan, some of them made for it."""
-    lent: dict[int, list[Span]] = defaultdict(list)
-    for _book_id, _card, loan in known:
-        lent[loan.copy_id].append((loan.borrowed_at, loan.returned_at or FOREVER))
+    """Return the primary key of a copy for each loan; create copies where there are too few."""
+    occupied: dict[int, list[Span]] = defaultdict(list)
+    for _book_id, _card, loan in existing:
+        occupied[loan.copy_id].append((loan.borrowed_at, loan.returned_at or FOREVER))
     spans: dict[str, list[Span]] = defaultdict(list)
     for row in new:
         spans[row.control_number].append((row.borrowed_at, row.returned_at or FOREVER))
@@ -221,13 +210,13 @@ def _copies_for(
     wanted: list[tuple[int, str]] = []
     for control_number, loans in spans.items():
         owned = copies[books[control_number]]
-        assigned[control_number] = assign_copies(loans=loans, copies=[lent[copy_id] for copy_id in owned])
-        more = max(assigned[control_number]) + 1 - len(owned)
-        wanted += [(books[control_number], control_number)] * more
+        assigned[control_number] = assign_copies(loans=loans, copies=[occupied[copy_id] for copy_id in owned])
+        missing = max(assigned[control_number]) + 1 - len(owned)
+        wanted += [(books[control_number], control_number)] * missing
     for copy in add_copies(books=wanted):
         copies[copy.book_id].append(copy.pk)
-    report.add_made("copies", len(wanted))
-    # `new` is in order of book, as `spans` and `assigned` are.
+    report.add_created("copies", len(wanted))
+    # `new`, `spans` and `assigned` are in the same order of books.
     return [
         copies[books[control_number]][index] for control_number in spans for index in assigned[control_number]
     ]

@@ -1,4 +1,4 @@
-"""The rows of a loans file."""
+"""Parse the rows of a loans file."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -7,22 +7,22 @@ from django.utils.timezone import get_default_timezone
 from django.utils.translation import gettext as _
 
 from library.people.models import Borrower
-from library.tabular import BadCellError, ImportReport, Row, clean_line, longest, quoted
+from library.tabular import BadCellError, ImportReport, Row, clean_line, max_length, quoted
 
-#: The period of loans whose due date is not told: four weeks, the commonest for books in public libraries.
+#: Loan period when no due date is given: four weeks, the most common period in public libraries.
 LOAN_PERIOD = timedelta(days=28)
-#: No card of a lending library is older; an earlier year stands for "unknown".
+#: Earlier years mean "unknown": no library card is that old.
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 #: Clocks and time zones of other systems may be off by a day.
-CLOCKS_DIFFER = timedelta(days=1)
-#: A due date beyond stands for "never".
-LONGEST_LOAN = timedelta(days=3653)
-MOST_RENEWALS = 32_767  # what PositiveSmallIntegerField holds
+CLOCK_TOLERANCE = timedelta(days=1)
+#: A due date beyond this means "never".
+MAX_LOAN_PERIOD = timedelta(days=3653)
+MAX_RENEWALS = 32_767  # limit of PositiveSmallIntegerField
 
 
 @dataclass(frozen=True, slots=True)
 class LoanRow:
-    """A loan as a file tells it; None where it does not."""
+    """A loan as given in a file; None means not given."""
 
     line: int
     card_number: str
@@ -34,7 +34,7 @@ class LoanRow:
 
     @property
     def key(self) -> tuple[str, str, datetime]:
-        """What makes two rows the same loan."""
+        """Key that identifies the loan."""
         return self.control_number, self.card_number, self.borrowed_at
 
     @property
@@ -42,7 +42,7 @@ class LoanRow:
         return self.due_at or self.borrowed_at + LOAN_PERIOD
 
     def merged(self, other: "LoanRow") -> "LoanRow":
-        """Return what two rows say of the same loan: the latest of each, whichever row comes first."""
+        """Merge two rows of the same loan: the latest value of each field, in either order of rows."""
         return replace(
             self,
             line=min(self.line, other.line),
@@ -53,20 +53,10 @@ class LoanRow:
 
 
 def read_loan(row: Row, *, now: datetime, report: ImportReport) -> LoanRow | None:
-    """Return the loan a row tells of; report a row that tells of none.
+    """Parse a row; return None and report the problem if the row cannot be used.
 
-    A date due or a number of renewals that cannot be used is reported and left out. A return that cannot
-    be used costs the row: the copy would seem to be out for ever.
-
-    Parameters
-    ----------
-    row : Row
-    now : datetime
-    report : ImportReport
-
-    Returns
-    -------
-    LoanRow or None
+    An invalid due date or number of renewals is reported and ignored. An invalid return time skips the row:
+    otherwise the copy would stay on loan for ever.
     """
     column = "borrower"
     try:
@@ -74,14 +64,14 @@ def read_loan(row: Row, *, now: datetime, report: ImportReport) -> LoanRow | Non
         column = "book"
         control_number = _number(row.cells["book"])
         column = "borrowed_at"
-        borrowed_at = read_date(row.cells["borrowed_at"], latest=now + CLOCKS_DIFFER)
+        borrowed_at = read_date(row.cells["borrowed_at"], latest=now + CLOCK_TOLERANCE)
         column = "returned_at"
         returned_at = None
         if row.cells.get(column, "").strip():
-            returned_at = read_date(row.cells[column], latest=now + CLOCKS_DIFFER)
+            returned_at = read_date(row.cells[column], latest=now + CLOCK_TOLERANCE)
             if returned_at < borrowed_at:
                 day = f"{returned_at:%Y-%m-%d %H:%M}"
-                raise BadCellError(_("Returned %s, before it was borrowed.") % day)
+                raise BadCellError(_("The return time %s is before the checkout time.") % day)
     except BadCellError as error:
         report.skip(row.line, column, error.message)
         return None
@@ -97,7 +87,7 @@ def read_loan(row: Row, *, now: datetime, report: ImportReport) -> LoanRow | Non
 
 
 def read_date(text: str, *, latest: datetime) -> datetime:
-    """Return an instant in UTC; one without a time zone is in the library's (the setting TIME_ZONE).
+    """Parse an ISO 8601 time and return it in UTC; without an offset it is in the setting TIME_ZONE.
 
     Raises
     ------
@@ -109,7 +99,7 @@ def read_date(text: str, *, latest: datetime) -> datetime:
             date = date.replace(tzinfo=get_default_timezone())
         date = date.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        message = _("%s is no date in ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z.")
+        message = _("%s is not a valid date. Use ISO 8601, such as 2024-05-31 or 2024-05-31T14:30:00Z.")
         raise BadCellError(message % quoted(text)) from error
     if not EARLIEST <= date <= latest:
         values = {"text": quoted(text), "first": f"{EARLIEST:%Y-%m-%d}", "last": f"{latest:%Y-%m-%d}"}
@@ -119,11 +109,11 @@ def read_date(text: str, *, latest: datetime) -> datetime:
 
 def _number(text: str) -> str:
     number = clean_line(text)
-    most = longest(Borrower, "card_number")
+    limit = max_length(Borrower, "card_number")
     if not number:
-        raise BadCellError(_("Blank."))
-    if len(number) > most:
-        values = {"text": quoted(number), "most": most}
+        raise BadCellError(_("A value is required."))
+    if len(number) > limit:
+        values = {"text": quoted(number), "most": limit}
         raise BadCellError(_("%(text)s is longer than %(most)s characters.") % values)
     return number
 
@@ -132,12 +122,12 @@ def _read_due(row: Row, borrowed_at: datetime, report: ImportReport) -> datetime
     if not (text := row.cells.get("due_at", "").strip()):
         return None
     try:
-        due_at = read_date(text, latest=borrowed_at + LONGEST_LOAN)
+        due_at = read_date(text, latest=borrowed_at + MAX_LOAN_PERIOD)
         if due_at < borrowed_at:
-            raise BadCellError(_("%s is before the loan.") % quoted(text))
+            raise BadCellError(_("%s is before the checkout time.") % quoted(text))
     except BadCellError as error:
-        instead = _("Taken to be %s days after the loan.") % LOAN_PERIOD.days
-        report.problem(row.line, "due_at", f"{error.message} {instead}")
+        fallback = _("For a new loan, the due date is set to %s days after checkout.") % LOAN_PERIOD.days
+        report.problem(row.line, "due_at", f"{error.message} {fallback}")
         return None
     return due_at
 
@@ -145,9 +135,9 @@ def _read_due(row: Row, borrowed_at: datetime, report: ImportReport) -> datetime
 def _read_renewals(row: Row, report: ImportReport) -> int | None:
     if not (text := row.cells.get("renewals", "").strip()):
         return None
-    if text.isdecimal() and len(text) <= 5 and int(text) <= MOST_RENEWALS:
+    if text.isdecimal() and len(text) <= 5 and int(text) <= MAX_RENEWALS:
         return int(text)
-    values = {"text": quoted(text), "most": f"{MOST_RENEWALS:,}"}
-    message = _("%(text)s is no number from 0 to %(most)s; left out.") % values
+    values = {"text": quoted(text), "most": f"{MAX_RENEWALS:,}"}
+    message = _("%(text)s is not a whole number from 0 to %(most)s. The value is skipped.") % values
     report.problem(row.line, "renewals", message)
     return None

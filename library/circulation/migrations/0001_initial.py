@@ -2,7 +2,7 @@
 
 An event's loan, borrower and (with the borrower) borrower category can be set to null: that is how a loan is
 anonymised. A later migration that alters a column of the event table makes SQLite rebuild it without its triggers: run
-`create_triggers` again then (tests/library/circulation/services/test_events.py fails until it does).
+`create_triggers` again then (tests/library/circulation/models/test_events.py fails until it does).
 """
 
 import django.db.models.deletion
@@ -10,7 +10,7 @@ import django.db.models.functions.comparison
 from django.db import migrations, models
 
 _REFUSED = "Loan events are append-only: only the loan and the borrower can be removed."
-_FIXED = ("id", "kind", "at", "book_id", "copy_id", "branch_id", "item_type_id", "amount")
+_FIXED = ("id", "kind", "occurred_at", "book_id", "copy_id", "branch_id", "item_type_id", "amount")
 _REMOVABLE = ("loan_id", "borrower_id")
 
 
@@ -100,18 +100,32 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='ExcludedLoanCount',
+            fields=[
+                ('book', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='catalogue.book', verbose_name='book')),
+                ('count', models.PositiveIntegerField(verbose_name='anonymised loans')),
+            ],
+            options={
+                'verbose_name': 'anonymised loans excluded from statistics',
+                'verbose_name_plural': 'anonymised loans excluded from statistics',
+                'ordering': ['book'],
+                'default_permissions': (),
+                'constraints': [models.CheckConstraint(condition=models.Q(('count__gte', 1)), name='excluded_loan_count_positive')],
+            },
+        ),
+        migrations.CreateModel(
             name='Hold',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('placed_at', models.DateTimeField(verbose_name='placed at')),
                 ('position', models.PositiveIntegerField(verbose_name='position')),
-                ('status', models.CharField(choices=[('waiting', 'waiting'), ('ready', 'ready'), ('suspended', 'suspended'), ('cancelled', 'cancelled'), ('fulfilled', 'fulfilled'), ('expired', 'expired')], default='waiting', max_length=10, verbose_name='status')),
+                ('status', models.CharField(choices=[('waiting', 'waiting'), ('ready', 'ready for pickup'), ('suspended', 'suspended'), ('cancelled', 'cancelled'), ('fulfilled', 'fulfilled'), ('expired', 'expired')], default='waiting', max_length=10, verbose_name='status')),
                 ('ready_at', models.DateTimeField(blank=True, null=True, verbose_name='ready at')),
-                ('suspended_until', models.DateField(blank=True, help_text='From this day on it counts as waiting; empty: until it is resumed.', null=True, verbose_name='suspended until')),
+                ('suspended_until', models.DateField(blank=True, help_text='The hold becomes active again on this day. Leave blank to suspend it until it is resumed manually.', null=True, verbose_name='suspended until')),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='catalogue.book', verbose_name='book')),
                 ('borrower', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='people.borrower', verbose_name='borrower')),
                 ('copy', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='catalogue.copy', verbose_name='copy')),
-                ('pickup_branch', models.ForeignKey(blank=True, help_text='Empty: wherever the copy comes back.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='catalogue.branch', verbose_name='pickup branch')),
+                ('pickup_branch', models.ForeignKey(blank=True, help_text='Leave blank to pick up at the branch where the copy is checked in.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='catalogue.branch', verbose_name='pickup branch')),
             ],
             options={
                 'verbose_name': 'hold',
@@ -120,34 +134,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='LeftOutLoans',
-            fields=[
-                ('book', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='catalogue.book', verbose_name='book')),
-                ('count', models.PositiveIntegerField(verbose_name='forgotten loans')),
-            ],
-            options={
-                'verbose_name': 'forgotten loans left out of statistics',
-                'verbose_name_plural': 'forgotten loans left out of statistics',
-                'ordering': ['book'],
-                'default_permissions': (),
-                'constraints': [models.CheckConstraint(condition=models.Q(('count__gte', 1)), name='left_out_loans_of_someone')],
-            },
-        ),
-        migrations.CreateModel(
             name='Loan',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('borrowed_at', models.DateTimeField(db_index=True, verbose_name='borrowed at')),
-                ('due_at', models.DateTimeField(verbose_name='due at')),
+                ('borrowed_at', models.DateTimeField(db_index=True, verbose_name='checked out at')),
+                ('due_at', models.DateTimeField(verbose_name='due date')),
                 ('returned_at', models.DateTimeField(blank=True, null=True, verbose_name='returned at')),
                 ('renewals', models.PositiveSmallIntegerField(default=0, verbose_name='renewals')),
                 ('lost_at', models.DateTimeField(blank=True, null=True, verbose_name='lost at')),
-                ('renewals_allowed', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='renewals allowed')),
-                ('renewal_days', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='renewal days')),
-                ('fine_per_day', models.DecimalField(blank=True, decimal_places=2, editable=False, max_digits=8, null=True, verbose_name='fine a day')),
-                ('grace_days', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='days of grace')),
-                ('fine_cap', models.DecimalField(blank=True, decimal_places=2, editable=False, max_digits=8, null=True, verbose_name='highest fine')),
-                ('in_pairs', models.BooleanField(db_default=False, default=False, editable=False, verbose_name='counts for pairs')),
+                ('renewals_allowed', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='renewal limit')),
+                ('renewal_days', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='renewal period (days)')),
+                ('fine_per_day', models.DecimalField(blank=True, decimal_places=2, editable=False, max_digits=8, null=True, verbose_name='daily fine')),
+                ('grace_days', models.PositiveSmallIntegerField(blank=True, editable=False, null=True, verbose_name='grace period (days)')),
+                ('fine_cap', models.DecimalField(blank=True, decimal_places=2, editable=False, max_digits=8, null=True, verbose_name='maximum fine')),
+                ('counts_in_pairs', models.BooleanField(db_default=False, default=False, editable=False, verbose_name='counts toward co-borrowing')),
                 ('borrower', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='loans', to='people.borrower', verbose_name='borrower')),
                 ('branch', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='loans', to='catalogue.branch', verbose_name='branch')),
                 ('copy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='loans', to='catalogue.copy', verbose_name='copy')),
@@ -162,17 +162,17 @@ class Migration(migrations.Migration):
             name='FineEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('charge', 'charge'), ('payment', 'payment'), ('waiver', 'waiver')], max_length=10, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('charge', 'charge'), ('payment', 'payment'), ('waiver', 'waiver')], max_length=10, verbose_name='type')),
                 ('amount', models.DecimalField(decimal_places=2, max_digits=8, verbose_name='amount')),
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
-                ('at', models.DateTimeField(db_index=True, verbose_name='at')),
+                ('created_at', models.DateTimeField(db_index=True, verbose_name='date and time')),
                 ('borrower', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='fines', to='people.borrower', verbose_name='borrower')),
                 ('loan', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='fines', to='circulation.loan', verbose_name='loan')),
             ],
             options={
                 'verbose_name': 'fine entry',
                 'verbose_name_plural': 'fine entries',
-                'ordering': ['-at', '-id'],
+                'ordering': ['-created_at', '-id'],
             },
         ),
         migrations.CreateModel(
@@ -194,8 +194,8 @@ class Migration(migrations.Migration):
             name='LoanEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('checkout', 'checkout'), ('checkin', 'checkin'), ('renewal', 'renewal'), ('lost', 'lost'), ('found', 'found'), ('withdrawn', 'withdrawn'), ('reinstated', 'reinstated'), ('hold_placed', 'hold placed'), ('hold_cancelled', 'hold cancelled'), ('hold_ready', 'hold ready'), ('hold_fulfilled', 'hold fulfilled'), ('hold_suspended', 'hold suspended'), ('hold_resumed', 'hold resumed'), ('hold_reordered', 'hold reordered'), ('hold_expired', 'hold expired'), ('fine_charged', 'fine charged'), ('fine_paid', 'fine paid'), ('fine_waived', 'fine waived')], max_length=20, verbose_name='kind')),
-                ('at', models.DateTimeField(verbose_name='at')),
+                ('kind', models.CharField(choices=[('checkout', 'checkout'), ('checkin', 'checkin'), ('renewal', 'renewal'), ('lost', 'lost'), ('found', 'found'), ('withdrawn', 'withdrawn'), ('reinstated', 'reinstated'), ('hold_placed', 'hold placed'), ('hold_cancelled', 'hold cancelled'), ('hold_ready', 'hold ready for pickup'), ('hold_fulfilled', 'hold fulfilled'), ('hold_suspended', 'hold suspended'), ('hold_resumed', 'hold resumed'), ('hold_reordered', 'hold reordered'), ('hold_expired', 'hold expired'), ('fine_charged', 'fine charged'), ('fine_paid', 'fine paid'), ('fine_waived', 'fine waived')], max_length=20, verbose_name='type')),
+                ('occurred_at', models.DateTimeField(verbose_name='date and time')),
                 ('amount', models.DecimalField(decimal_places=2, max_digits=8, null=True, verbose_name='amount')),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='catalogue.book', verbose_name='book')),
                 ('borrower', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='events', to='people.borrower', verbose_name='borrower')),
@@ -206,26 +206,26 @@ class Migration(migrations.Migration):
                 ('loan', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='events', to='circulation.loan', verbose_name='loan')),
             ],
             options={
-                'verbose_name': 'loan event',
-                'verbose_name_plural': 'loan events',
-                'ordering': ['-at', '-id'],
+                'verbose_name': 'circulation event',
+                'verbose_name_plural': 'circulation events',
+                'ordering': ['-occurred_at', '-id'],
             },
         ),
         migrations.CreateModel(
             name='LoanPolicy',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('loan_days', models.PositiveSmallIntegerField(default=28, verbose_name='loan days')),
-                ('max_loans', models.PositiveSmallIntegerField(default=20, help_text='Of this item type if the rule names one, else of all.', verbose_name='most loans')),
-                ('renewals_allowed', models.PositiveSmallIntegerField(default=2, verbose_name='renewals allowed')),
-                ('renewal_days', models.PositiveSmallIntegerField(default=28, verbose_name='renewal days')),
-                ('holds_allowed', models.PositiveSmallIntegerField(default=10, verbose_name='holds allowed')),
-                ('fine_per_day', models.DecimalField(decimal_places=2, default=0, max_digits=8, verbose_name='fine a day')),
-                ('grace_days', models.PositiveSmallIntegerField(default=0, help_text='Days overdue that cost nothing.', verbose_name='days of grace')),
-                ('fine_cap', models.DecimalField(decimal_places=2, default=0, help_text='The most that one loan can cost.', max_digits=8, verbose_name='highest fine')),
-                ('borrower_category', models.ForeignKey(blank=True, help_text='Empty: any borrower.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='loan_policies', to='people.borrowercategory', verbose_name='borrower category')),
-                ('branch', models.ForeignKey(blank=True, help_text='Where the copy is borrowed; empty: anywhere.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='loan_policies', to='catalogue.branch', verbose_name='branch')),
-                ('item_type', models.ForeignKey(blank=True, help_text='Empty: any copy.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='loan_policies', to='catalogue.itemtype', verbose_name='item type')),
+                ('loan_days', models.PositiveSmallIntegerField(default=28, verbose_name='loan period (days)')),
+                ('max_loans', models.PositiveSmallIntegerField(default=20, help_text='Counts this item type only if the rule names one; otherwise all loans.', verbose_name='loan limit')),
+                ('renewals_allowed', models.PositiveSmallIntegerField(default=2, verbose_name='renewal limit')),
+                ('renewal_days', models.PositiveSmallIntegerField(default=28, verbose_name='renewal period (days)')),
+                ('holds_allowed', models.PositiveSmallIntegerField(default=10, verbose_name='hold limit')),
+                ('fine_per_day', models.DecimalField(decimal_places=2, default=0, max_digits=8, verbose_name='daily fine')),
+                ('grace_days', models.PositiveSmallIntegerField(default=0, help_text='Number of days overdue that are not fined.', verbose_name='grace period (days)')),
+                ('fine_cap', models.DecimalField(decimal_places=2, default=0, help_text='The most that one loan can be fined.', max_digits=8, verbose_name='maximum fine')),
+                ('borrower_category', models.ForeignKey(blank=True, help_text='Leave blank for any borrower.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='loan_policies', to='people.borrowercategory', verbose_name='borrower category')),
+                ('branch', models.ForeignKey(blank=True, help_text='Branch where the copy is checked out. Leave blank for any branch.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='loan_policies', to='catalogue.branch', verbose_name='branch')),
+                ('item_type', models.ForeignKey(blank=True, help_text='Leave blank for any copy.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='loan_policies', to='catalogue.itemtype', verbose_name='item type')),
             ],
             options={
                 'verbose_name': 'loan policy',
@@ -237,14 +237,14 @@ class Migration(migrations.Migration):
             name='Notice',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('due_soon', 'due soon'), ('overdue_1', 'first overdue notice'), ('overdue_2', 'second overdue notice'), ('overdue_3', 'third overdue notice'), ('hold_ready', 'hold ready'), ('hold_expired', 'hold expired')], max_length=20, verbose_name='kind')),
-                ('occasion', models.DateTimeField(help_text='When the loan is due, so that each renewal is one of its own; when the hold became ready.', verbose_name='occasion')),
-                ('state', models.CharField(choices=[('claimed', 'being sent'), ('sent', 'sent'), ('to_print', 'to print'), ('printed', 'printed'), ('dropped', 'no longer needed')], default='claimed', max_length=10, verbose_name='status')),
-                ('message_id', models.CharField(db_index=True, help_text='The same for all that stand in one e-mail or letter.', max_length=255, verbose_name='message')),
-                ('claimed_at', models.DateTimeField(verbose_name='claimed at')),
+                ('kind', models.CharField(choices=[('due_soon', 'due soon'), ('overdue_1', 'first overdue notice'), ('overdue_2', 'second overdue notice'), ('overdue_3', 'third overdue notice'), ('hold_ready', 'hold ready for pickup'), ('hold_expired', 'hold expired')], max_length=20, verbose_name='type')),
+                ('occasion', models.DateTimeField(help_text='The due date of the loan (each renewal counts separately), or the time when the hold became ready for pickup.', verbose_name='event time')),
+                ('state', models.CharField(choices=[('claimed', 'sending'), ('sent', 'sent'), ('to_print', 'to print'), ('printed', 'printed'), ('dropped', 'no longer needed')], default='claimed', max_length=10, verbose_name='status')),
+                ('message_id', models.CharField(db_index=True, help_text='Shared by all notices in the same e-mail or letter.', max_length=255, verbose_name='message ID')),
+                ('claimed_at', models.DateTimeField(verbose_name='processing started at')),
                 ('attempts', models.PositiveSmallIntegerField(default=1, verbose_name='attempts')),
                 ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent at')),
-                ('problem', models.CharField(blank=True, max_length=60, verbose_name='problem')),
+                ('problem', models.CharField(blank=True, max_length=60, verbose_name='delivery error')),
                 ('hold', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='circulation.hold', verbose_name='hold')),
                 ('loan', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='circulation.loan', verbose_name='loan')),
             ],
@@ -259,29 +259,29 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('date', models.DateField(db_index=True, verbose_name='date')),
-                ('branch', models.ForeignKey(blank=True, help_text='Empty: all branches.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='closed_days', to='catalogue.branch', verbose_name='branch')),
+                ('branch', models.ForeignKey(blank=True, help_text='Leave blank for all branches.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='closed_days', to='catalogue.branch', verbose_name='branch')),
             ],
             options={
                 'verbose_name': 'closed day',
                 'verbose_name_plural': 'closed days',
                 'ordering': ['date', 'id'],
-                'constraints': [models.UniqueConstraint(django.db.models.functions.comparison.Coalesce(models.F('branch'), models.Value(0), output_field=models.BigIntegerField()), models.F('date'), name='closed_day_once', violation_error_message='This day is entered already.')],
+                'constraints': [models.UniqueConstraint(django.db.models.functions.comparison.Coalesce(models.F('branch'), models.Value(0), output_field=models.BigIntegerField()), models.F('date'), name='closed_day_once', violation_error_message='This day is already entered as a closed day.')],
             },
         ),
         migrations.CreateModel(
             name='CoBorrowing',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('count', models.PositiveIntegerField(verbose_name='forgotten borrowers')),
+                ('count', models.PositiveIntegerField(verbose_name='anonymised borrowers')),
                 ('book', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='catalogue.book', verbose_name='book')),
                 ('other', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='catalogue.book', verbose_name='other book')),
             ],
             options={
-                'verbose_name': 'titles borrowed together',
-                'verbose_name_plural': 'titles borrowed together',
+                'verbose_name': 'co-borrowed titles',
+                'verbose_name_plural': 'co-borrowed titles',
                 'ordering': ['book', 'other'],
                 'default_permissions': (),
-                'constraints': [models.UniqueConstraint(fields=('book', 'other'), name='co_borrowing_once'), models.CheckConstraint(condition=models.Q(('book__lt', models.F('other'))), name='co_borrowing_in_order'), models.CheckConstraint(condition=models.Q(('count__gte', 1)), name='co_borrowing_of_someone')],
+                'constraints': [models.UniqueConstraint(fields=('book', 'other'), name='co_borrowing_once'), models.CheckConstraint(condition=models.Q(('book__lt', models.F('other'))), name='co_borrowing_in_order'), models.CheckConstraint(condition=models.Q(('count__gte', 1)), name='co_borrowing_count_positive')],
             },
         ),
         migrations.AddIndex(
@@ -294,19 +294,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='hold',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'ready', 'suspended'])), fields=('borrower', 'book'), name='hold_one_active_per_borrower', violation_error_message='This borrower has a hold on this title already.'),
+            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'ready', 'suspended'])), fields=('borrower', 'book'), name='hold_one_active_per_borrower', violation_error_message='This borrower already has a hold on this title.'),
         ),
         migrations.AddConstraint(
             model_name='hold',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'ready', 'suspended'])), fields=('copy',), name='hold_one_active_per_copy', violation_error_message='This copy is set aside for another hold.'),
+            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['waiting', 'ready', 'suspended'])), fields=('copy',), name='hold_one_active_per_copy', violation_error_message='This copy is already set aside for another hold.'),
         ),
         migrations.AddConstraint(
             model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('copy__isnull', False), ('ready_at__isnull', False), ('status', 'ready')), models.Q(('status', 'ready'), _negated=True), _connector='OR'), name='hold_ready_has_copy', violation_error_message='A hold that is ready has a copy.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('copy__isnull', False), ('ready_at__isnull', False), ('status', 'ready')), models.Q(('status', 'ready'), _negated=True), _connector='OR'), name='hold_ready_has_copy', violation_error_message='A hold that is ready for pickup must have a copy.'),
         ),
         migrations.AddConstraint(
             model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'suspended'), _negated=True), ('copy__isnull', True), _connector='OR'), name='hold_suspended_has_no_copy', violation_error_message='A suspended hold has no copy.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'suspended'), _negated=True), ('copy__isnull', True), _connector='OR'), name='hold_suspended_has_no_copy', violation_error_message='A suspended hold cannot have a copy.'),
         ),
         migrations.AddConstraint(
             model_name='hold',
@@ -314,7 +314,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('borrower__isnull', False), models.Q(('status__in', ['waiting', 'ready', 'suspended']), _negated=True), _connector='OR'), name='hold_active_has_borrower', violation_error_message='A hold in the queue has a borrower.'),
+            constraint=models.CheckConstraint(condition=models.Q(('borrower__isnull', False), models.Q(('status__in', ['waiting', 'ready', 'suspended']), _negated=True), _connector='OR'), name='hold_active_has_borrower', violation_error_message='A hold in the queue must have a borrower.'),
         ),
         migrations.AddIndex(
             model_name='loan',
@@ -326,11 +326,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='loan',
-            index=models.Index(condition=models.Q(('borrower__isnull', False)), fields=['returned_at'], name='loan_not_forgotten'),
+            index=models.Index(condition=models.Q(('borrower__isnull', False)), fields=['returned_at'], name='loan_not_anonymised'),
         ),
         migrations.AddConstraint(
             model_name='loan',
-            constraint=models.UniqueConstraint(condition=models.Q(('returned_at__isnull', True)), fields=('copy',), name='loan_one_open_per_copy', violation_error_message='This copy is already on loan.'),
+            constraint=models.UniqueConstraint(condition=models.Q(('returned_at__isnull', True)), fields=('copy',), name='loan_one_open_per_copy', violation_error_message='This copy is already checked out.'),
         ),
         migrations.AddConstraint(
             model_name='loan',
@@ -338,11 +338,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='loan',
-            constraint=models.CheckConstraint(condition=models.Q(('returned_at__isnull', True), ('returned_at__gte', models.F('borrowed_at')), _connector='OR'), name='loan_returned_after_borrowed', violation_error_message='A copy cannot be returned before it was borrowed.'),
+            constraint=models.CheckConstraint(condition=models.Q(('returned_at__isnull', True), ('returned_at__gte', models.F('borrowed_at')), _connector='OR'), name='loan_returned_after_borrowed', violation_error_message='A copy cannot be returned before it was checked out.'),
         ),
         migrations.AddConstraint(
             model_name='loan',
-            constraint=models.CheckConstraint(condition=models.Q(('due_at__gte', models.F('borrowed_at'))), name='loan_due_after_borrowed', violation_error_message='A loan cannot be due before it was made.'),
+            constraint=models.CheckConstraint(condition=models.Q(('due_at__gte', models.F('borrowed_at'))), name='loan_due_after_borrowed', violation_error_message='The due date cannot be before the checkout date.'),
         ),
         migrations.AddConstraint(
             model_name='loan',
@@ -350,15 +350,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='loan',
-            constraint=models.CheckConstraint(condition=models.Q(('lost_at__isnull', True), ('lost_at__gte', models.F('borrowed_at')), _connector='OR'), name='loan_lost_after_borrowed', violation_error_message='A copy cannot be lost on loan before it was borrowed.'),
+            constraint=models.CheckConstraint(condition=models.Q(('lost_at__isnull', True), ('lost_at__gte', models.F('borrowed_at')), _connector='OR'), name='loan_lost_after_borrowed', violation_error_message='A copy cannot be marked as lost before it was checked out.'),
         ),
         migrations.AddConstraint(
             model_name='loan',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('renewals_allowed__isnull', False), ('renewal_days__isnull', False), ('fine_per_day__isnull', False), ('grace_days__isnull', False), ('fine_cap__isnull', False)), models.Q(('renewals_allowed__isnull', True), ('renewal_days__isnull', True), ('fine_per_day__isnull', True), ('grace_days__isnull', True), ('fine_cap__isnull', True)), _connector='OR'), name='loan_terms_whole', violation_error_message='A loan has all of its terms or none.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('renewals_allowed__isnull', False), ('renewal_days__isnull', False), ('fine_per_day__isnull', False), ('grace_days__isnull', False), ('fine_cap__isnull', False)), models.Q(('renewals_allowed__isnull', True), ('renewal_days__isnull', True), ('fine_per_day__isnull', True), ('grace_days__isnull', True), ('fine_cap__isnull', True)), _connector='OR'), name='loan_terms_whole', violation_error_message='A loan must have all of its policy terms or none.'),
         ),
         migrations.AddConstraint(
             model_name='loan',
-            constraint=models.CheckConstraint(condition=models.Q(('borrower__isnull', False), ('returned_at__isnull', False), _connector='OR'), name='loan_open_has_borrower', violation_error_message='A loan that is out has a borrower.'),
+            constraint=models.CheckConstraint(condition=models.Q(('borrower__isnull', False), ('returned_at__isnull', False), _connector='OR'), name='loan_open_has_borrower', violation_error_message='An open loan must have a borrower.'),
         ),
         migrations.AddConstraint(
             model_name='fineentry',
@@ -366,15 +366,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='fineentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'waiver'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='fine_waiver_has_reason', violation_error_message='A waiver needs a reason.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'waiver'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='fine_waiver_has_reason', violation_error_message='A waiver requires a reason.'),
         ),
         migrations.AddIndex(
             model_name='loanevent',
-            index=models.Index(fields=['kind', 'at', 'book', 'branch'], name='loan_event_count'),
+            index=models.Index(fields=['kind', 'occurred_at', 'book', 'branch'], name='loan_event_count'),
         ),
         migrations.AddConstraint(
             model_name='loanpolicy',
-            constraint=models.UniqueConstraint(django.db.models.functions.comparison.Coalesce(models.F('branch'), models.Value(0), output_field=models.BigIntegerField()), django.db.models.functions.comparison.Coalesce(models.F('borrower_category'), models.Value(0), output_field=models.BigIntegerField()), django.db.models.functions.comparison.Coalesce(models.F('item_type'), models.Value(0), output_field=models.BigIntegerField()), name='loan_policy_once', violation_error_message='There is a rule for this branch, borrower category and item type: change that one.'),
+            constraint=models.UniqueConstraint(django.db.models.functions.comparison.Coalesce(models.F('branch'), models.Value(0), output_field=models.BigIntegerField()), django.db.models.functions.comparison.Coalesce(models.F('borrower_category'), models.Value(0), output_field=models.BigIntegerField()), django.db.models.functions.comparison.Coalesce(models.F('item_type'), models.Value(0), output_field=models.BigIntegerField()), name='loan_policy_once', violation_error_message='A loan policy for this branch, borrower category and item type already exists. Edit that policy instead.'),
         ),
         migrations.AddConstraint(
             model_name='loanpolicy',
@@ -414,15 +414,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='notice',
-            constraint=models.UniqueConstraint(fields=('loan', 'kind', 'occasion'), name='notice_once_a_loan'),
+            constraint=models.UniqueConstraint(fields=('loan', 'kind', 'occasion'), name='notice_once_per_loan'),
         ),
         migrations.AddConstraint(
             model_name='notice',
-            constraint=models.UniqueConstraint(fields=('hold', 'kind', 'occasion'), name='notice_once_a_hold'),
+            constraint=models.UniqueConstraint(fields=('hold', 'kind', 'occasion'), name='notice_once_per_hold'),
         ),
         migrations.AddConstraint(
             model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('hold__isnull', True), ('loan__isnull', False)), models.Q(('hold__isnull', False), ('loan__isnull', True)), _connector='OR'), name='notice_loan_or_hold', violation_error_message='A notice is about a loan or about a hold.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('hold__isnull', True), ('loan__isnull', False)), models.Q(('hold__isnull', False), ('loan__isnull', True)), _connector='OR'), name='notice_loan_or_hold', violation_error_message='A notice must refer to either a loan or a hold.'),
         ),
         migrations.AddConstraint(
             model_name='notice',

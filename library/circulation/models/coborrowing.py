@@ -1,4 +1,4 @@
-"""What is kept of forgotten loans: titles borrowed by the same people, and how many loans do not count."""
+"""Counts kept of anonymised loans: co-borrowed titles, and loans excluded from statistics."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,52 +8,52 @@ from library.catalogue.models import Book
 
 
 class CoBorrowing(models.Model):
-    """How many borrowers, all of them forgotten since, had both of two titles.
+    """Number of anonymised borrowers who had both of two titles.
 
-    There is a row only where so many different borrowers had the pair that it tells of none of them:
+    A row exists only for pairs that enough different borrowers had to protect their privacy; see
     ``library.circulation.services.coborrowing``.
     """
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="+", verbose_name=_("book"))
     other = models.ForeignKey(Book, models.CASCADE, related_name="+", verbose_name=_("other book"))
-    count = models.PositiveIntegerField(_("forgotten borrowers"))
+    count = models.PositiveIntegerField(_("anonymised borrowers"))
 
     class Meta:
-        verbose_name = _("titles borrowed together")
-        verbose_name_plural = _("titles borrowed together")
+        verbose_name = _("co-borrowed titles")
+        verbose_name_plural = _("co-borrowed titles")
         ordering = ["book", "other"]
-        # Nobody adds or changes one by hand, and no page shows them.
+        # No page shows or edits these rows.
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["book", "other"], name="co_borrowing_once"),
             models.CheckConstraint(condition=Q(book__lt=F("other")), name="co_borrowing_in_order"),
-            models.CheckConstraint(condition=Q(count__gte=1), name="co_borrowing_of_someone"),
+            models.CheckConstraint(condition=Q(count__gte=1), name="co_borrowing_count_positive"),
         ]
 
     def __str__(self) -> str:
         return f"{self.book} + {self.other}: {self.count}"
 
 
-class LeftOutLoans(models.Model):
-    """How many forgotten loans of a title were of borrowers who were left out of statistics.
+class ExcludedLoanCount(models.Model):
+    """Number of anonymised loans of a title whose borrowers were excluded from statistics.
 
-    A number a title and no mark on the loan: where only one borrower is left out, marks would say when and
-    where that borrower had each title.
+    It is a count per title instead of a flag on the loan: if only one borrower is excluded, flags would
+    reveal when and where that borrower had each title.
     """
 
     book = models.OneToOneField(
         Book, models.CASCADE, primary_key=True, related_name="+", verbose_name=_("book")
     )
-    count = models.PositiveIntegerField(_("forgotten loans"))
+    count = models.PositiveIntegerField(_("anonymised loans"))
 
     class Meta:
-        verbose_name = _("forgotten loans left out of statistics")
-        verbose_name_plural = _("forgotten loans left out of statistics")
+        verbose_name = _("anonymised loans excluded from statistics")
+        verbose_name_plural = _("anonymised loans excluded from statistics")
         ordering = ["book"]
-        # Nobody adds or changes one by hand, and no page shows them.
+        # No page shows or edits these rows.
         default_permissions = ()
         constraints = [
-            models.CheckConstraint(condition=Q(count__gte=1), name="left_out_loans_of_someone"),
+            models.CheckConstraint(condition=Q(count__gte=1), name="excluded_loan_count_positive"),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What happened: one row an event, never changed; this is what statistics count."""
+"""Circulation events: append-only rows that statistics count."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -9,11 +9,12 @@ from library.people.models import Borrower, BorrowerCategory
 
 
 class LoanEvent(models.Model):
-    """One thing that happened at the desk.
+    """An event at the circulation desk.
 
-    The database itself refuses to change or delete one (triggers of the migration ``0008_forgetting``), but
-    for setting the borrower to null, and the loan when it is deleted: so a reader is forgotten and the count
-    stays. Only together with the borrower may the category go too: one that few have tells who it was.
+    Triggers in the initial migration make the database reject changes and deletions. The exceptions allow
+    anonymising while keeping the counts: the borrower can be set to null, and so can the loan when it is
+    deleted. The borrower category can be removed only together with the borrower; a rare category identifies
+    the person.
     """
 
     class Kind(models.TextChoices):
@@ -26,7 +27,7 @@ class LoanEvent(models.Model):
         REINSTATED = "reinstated", _("reinstated")
         HOLD_PLACED = "hold_placed", _("hold placed")
         HOLD_CANCELLED = "hold_cancelled", _("hold cancelled")
-        HOLD_READY = "hold_ready", _("hold ready")
+        HOLD_READY = "hold_ready", _("hold ready for pickup")
         HOLD_FULFILLED = "hold_fulfilled", _("hold fulfilled")
         HOLD_SUSPENDED = "hold_suspended", _("hold suspended")
         HOLD_RESUMED = "hold_resumed", _("hold resumed")
@@ -36,11 +37,11 @@ class LoanEvent(models.Model):
         FINE_PAID = "fine_paid", _("fine paid")
         FINE_WAIVED = "fine_waived", _("fine waived")
 
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
-    at = models.DateTimeField(_("at"))
+    kind = models.CharField(_("type"), max_length=20, choices=Kind)
+    occurred_at = models.DateTimeField(_("date and time"))
     book = models.ForeignKey(Book, models.PROTECT, related_name="events", verbose_name=_("book"))
     copy = models.ForeignKey(Copy, models.PROTECT, null=True, related_name="events", verbose_name=_("copy"))
-    # Few of each, so an index would help nobody and slow every loan down.
+    # These have few values, so an index would not help and would slow every checkout down.
     branch = models.ForeignKey(
         Branch, models.PROTECT, null=True, related_name="+", verbose_name=_("branch"), db_index=False
     )
@@ -62,11 +63,11 @@ class LoanEvent(models.Model):
     amount = models.DecimalField(_("amount"), max_digits=8, decimal_places=2, null=True)
 
     class Meta:
-        verbose_name = _("loan event")
-        verbose_name_plural = _("loan events")
-        ordering = ["-at", "-id"]
-        # With the book and the branch, so that titles are counted over a year from the index alone.
-        indexes = [models.Index(fields=["kind", "at", "book", "branch"], name="loan_event_count")]
+        verbose_name = _("circulation event")
+        verbose_name_plural = _("circulation events")
+        ordering = ["-occurred_at", "-id"]
+        # A covering index: titles are counted over a year without reading the table.
+        indexes = [models.Index(fields=["kind", "occurred_at", "book", "branch"], name="loan_event_count")]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.get_kind_display()} {self.occurred_at:%Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""Loans: each checkout of a copy is a row of its own, kept after the return."""
+"""Loans: one row per checkout of a copy, kept after the return."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,12 +8,11 @@ from django.utils.translation import pgettext_lazy
 from library.catalogue.models import Branch, Copy
 from library.people.models import Borrower
 
-#: What a loan keeps of the rule it is made under.
+#: Fields that a loan copies from its policy at checkout.
 LOAN_TERMS = ("renewals_allowed", "renewal_days", "fine_per_day", "grace_days", "fine_cap")
 
-
-#: Stands where a borrower's card number would.
-FORGOTTEN = pgettext_lazy("a borrower", "forgotten")
+#: Shown in place of the card number of an anonymised borrower.
+ANONYMISED = pgettext_lazy("a borrower", "anonymised")
 
 
 def all_or_none(*fields: str) -> Q:
@@ -26,19 +25,19 @@ def all_or_none(*fields: str) -> Q:
 
 
 class Loan(models.Model):
-    """One checkout of one copy by one borrower.
+    """A checkout of a copy by a borrower.
 
-    The terms are those of the rule that held at the checkout, so that a change of the rules changes no loan
-    already made. Loans told by a file or entered by hand have none.
+    The terms are copied from the policy at checkout, so that a change of the policy does not affect existing
+    loans. Loans that were imported or entered by hand have no terms.
     """
 
     copy = models.ForeignKey(Copy, models.PROTECT, related_name="loans", verbose_name=_("copy"))
-    # Null once it is forgotten who it was.
+    # Null after anonymising.
     borrower = models.ForeignKey(
         Borrower, models.PROTECT, null=True, related_name="loans", verbose_name=_("borrower")
     )
-    borrowed_at = models.DateTimeField(_("borrowed at"), db_index=True)
-    due_at = models.DateTimeField(_("due at"))
+    borrowed_at = models.DateTimeField(_("checked out at"), db_index=True)
+    due_at = models.DateTimeField(_("due date"))
     returned_at = models.DateTimeField(_("returned at"), null=True, blank=True)
     renewals = models.PositiveSmallIntegerField(_("renewals"), default=0)
     lost_at = models.DateTimeField(_("lost at"), null=True, blank=True)
@@ -46,20 +45,26 @@ class Loan(models.Model):
         Branch, models.PROTECT, null=True, blank=True, related_name="loans", verbose_name=_("branch")
     )
     renewals_allowed = models.PositiveSmallIntegerField(
-        _("renewals allowed"), null=True, blank=True, editable=False
+        _("renewal limit"), null=True, blank=True, editable=False
     )
-    renewal_days = models.PositiveSmallIntegerField(_("renewal days"), null=True, blank=True, editable=False)
+    renewal_days = models.PositiveSmallIntegerField(
+        _("renewal period (days)"), null=True, blank=True, editable=False
+    )
     fine_per_day = models.DecimalField(
-        _("fine a day"), max_digits=8, decimal_places=2, null=True, blank=True, editable=False
+        _("daily fine"), max_digits=8, decimal_places=2, null=True, blank=True, editable=False
     )
-    grace_days = models.PositiveSmallIntegerField(_("days of grace"), null=True, blank=True, editable=False)
+    grace_days = models.PositiveSmallIntegerField(
+        _("grace period (days)"), null=True, blank=True, editable=False
+    )
     fine_cap = models.DecimalField(
-        _("highest fine"), max_digits=8, decimal_places=2, null=True, blank=True, editable=False
+        _("maximum fine"), max_digits=8, decimal_places=2, null=True, blank=True, editable=False
     )
 
-    #: Of a borrower of whom something is forgotten already: whether this loan was known before that. Only
-    #: such loans count for pairs of titles, so that nobody is counted twice for one pair.
-    in_pairs = models.BooleanField(_("counts for pairs"), default=False, db_default=False, editable=False)
+    #: Used once a borrower has anonymised loans: true if this loan existed before the first was anonymised.
+    #: Only such loans count for co-borrowed pairs, so that nobody is counted twice for a pair.
+    counts_in_pairs = models.BooleanField(
+        _("counts toward co-borrowing"), default=False, db_default=False, editable=False
+    )
 
     class Meta:
         verbose_name = _("loan")
@@ -70,54 +75,54 @@ class Loan(models.Model):
                 fields=["copy"],
                 condition=Q(returned_at__isnull=True),
                 name="loan_one_open_per_copy",
-                violation_error_message=_("This copy is already on loan."),
+                violation_error_message=_("This copy is already checked out."),
             ),
             models.UniqueConstraint(fields=["copy", "borrower", "borrowed_at"], name="loan_once"),
             models.CheckConstraint(
                 condition=Q(returned_at__isnull=True) | Q(returned_at__gte=F("borrowed_at")),
                 name="loan_returned_after_borrowed",
-                violation_error_message=_("A copy cannot be returned before it was borrowed."),
+                violation_error_message=_("A copy cannot be returned before it was checked out."),
             ),
             models.CheckConstraint(
                 condition=Q(due_at__gte=F("borrowed_at")),
                 name="loan_due_after_borrowed",
-                violation_error_message=_("A loan cannot be due before it was made."),
+                violation_error_message=_("The due date cannot be before the checkout date."),
             ),
             models.CheckConstraint(condition=Q(renewals__gte=0), name="loan_renewals_not_negative"),
             models.CheckConstraint(
                 condition=Q(lost_at__isnull=True) | Q(lost_at__gte=F("borrowed_at")),
                 name="loan_lost_after_borrowed",
-                violation_error_message=_("A copy cannot be lost on loan before it was borrowed."),
+                violation_error_message=_("A copy cannot be marked as lost before it was checked out."),
             ),
             models.CheckConstraint(
                 condition=all_or_none(*LOAN_TERMS),
                 name="loan_terms_whole",
-                violation_error_message=_("A loan has all of its terms or none."),
+                violation_error_message=_("A loan must have all of its policy terms or none."),
             ),
             models.CheckConstraint(
                 condition=Q(borrower__isnull=False) | Q(returned_at__isnull=False),
                 name="loan_open_has_borrower",
-                violation_error_message=_("A loan that is out has a borrower."),
+                violation_error_message=_("An open loan must have a borrower."),
             ),
         ]
         indexes = [
-            # Few of all loans are open, and these are what the desk asks for.
+            # Few loans are open, and the desk queries only these.
             models.Index(
                 fields=["borrower"], condition=Q(returned_at__isnull=True), name="loan_open_borrower"
             ),
             models.Index(fields=["due_at"], condition=Q(returned_at__isnull=True), name="loan_open_due"),
-            # What is to be forgotten is looked for every night, among what is left to forget.
+            # The nightly anonymising searches only loans that still have a borrower.
             models.Index(
-                fields=["returned_at"], condition=Q(borrower__isnull=False), name="loan_not_forgotten"
+                fields=["returned_at"], condition=Q(borrower__isnull=False), name="loan_not_anonymised"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.copy} → {self.borrower or FORGOTTEN}"
+        return f"{self.copy} → {self.borrower or ANONYMISED}"
 
 
 class OverdueLoan(Loan):
-    """The loans as the list of what is late shows them."""
+    """Loans as shown in the list of overdue loans."""
 
     class Meta:
         proxy = True

@@ -1,4 +1,4 @@
-"""What borrowers are told: one row a thing told."""
+"""Notices to borrowers."""
 
 from django.db import models
 from django.db.models import Q
@@ -10,9 +10,9 @@ from library.people.models import Borrower
 
 
 class Notice(models.Model):
-    """One thing that a borrower is told once: of one loan or hold, on one occasion.
+    """A notice about one loan or hold on one occasion, sent once.
 
-    It names no borrower: the loan and the hold do, and where they forget, the notice has forgotten too.
+    It does not refer to the borrower; the loan or hold does. Anonymising these also anonymises the notice.
     """
 
     class Kind(models.TextChoices):
@@ -20,17 +20,17 @@ class Notice(models.Model):
         OVERDUE_1 = "overdue_1", _("first overdue notice")
         OVERDUE_2 = "overdue_2", _("second overdue notice")
         OVERDUE_3 = "overdue_3", _("third overdue notice")
-        HOLD_READY = "hold_ready", _("hold ready")
+        HOLD_READY = "hold_ready", _("hold ready for pickup")
         HOLD_EXPIRED = "hold_expired", _("hold expired")
 
     class State(models.TextChoices):
-        CLAIMED = "claimed", _("being sent")
+        CLAIMED = "claimed", _("sending")
         SENT = "sent", _("sent")
         TO_PRINT = "to_print", _("to print")
         PRINTED = "printed", _("printed")
         DROPPED = "dropped", _("no longer needed")
 
-    #: In the order in which a loan comes to them.
+    #: In the order in which a loan reaches them.
     OVERDUE = (Kind.OVERDUE_1, Kind.OVERDUE_2, Kind.OVERDUE_3)
 
     loan = models.ForeignKey(
@@ -39,37 +39,38 @@ class Notice(models.Model):
     hold = models.ForeignKey(
         Hold, models.CASCADE, null=True, blank=True, related_name="notices", verbose_name=_("hold")
     )
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    kind = models.CharField(_("type"), max_length=20, choices=Kind)
     occasion = models.DateTimeField(
-        _("occasion"),
+        _("event time"),
         help_text=_(
-            "When the loan is due, so that each renewal is one of its own; when the hold became ready."
+            "The due date of the loan (each renewal counts separately), or the time when the "
+            "hold became ready for pickup."
         ),
     )
     state = models.CharField(_("status"), max_length=10, choices=State, default=State.CLAIMED)
     message_id = models.CharField(
-        _("message"),
+        _("message ID"),
         max_length=255,
         db_index=True,
-        help_text=_("The same for all that stand in one e-mail or letter."),
+        help_text=_("Shared by all notices in the same e-mail or letter."),
     )
-    claimed_at = models.DateTimeField(_("claimed at"))
+    claimed_at = models.DateTimeField(_("processing started at"))
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=1)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
-    # A code of the mail server's, never its words: they repeat the address.
-    problem = models.CharField(_("problem"), max_length=60, blank=True)
+    # A code of the mail server, never its message: that may repeat the e-mail address.
+    problem = models.CharField(_("delivery error"), max_length=60, blank=True)
 
     class Meta:
         verbose_name = _("notice")
         verbose_name_plural = _("notices")
         ordering = ["-claimed_at", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["loan", "kind", "occasion"], name="notice_once_a_loan"),
-            models.UniqueConstraint(fields=["hold", "kind", "occasion"], name="notice_once_a_hold"),
+            models.UniqueConstraint(fields=["loan", "kind", "occasion"], name="notice_once_per_loan"),
+            models.UniqueConstraint(fields=["hold", "kind", "occasion"], name="notice_once_per_hold"),
             models.CheckConstraint(
                 condition=Q(loan__isnull=False, hold__isnull=True) | Q(loan__isnull=True, hold__isnull=False),
                 name="notice_loan_or_hold",
-                violation_error_message=_("A notice is about a loan or about a hold."),
+                violation_error_message=_("A notice must refer to either a loan or a hold."),
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["sent", "printed"]) | Q(sent_at__isnull=False),
@@ -83,6 +84,6 @@ class Notice(models.Model):
 
     @property
     def borrower(self) -> Borrower | None:
-        """Who is told; None once forgotten."""
+        """The recipient; None after anonymising."""
         about = self.loan or self.hold
         return about.borrower if about else None

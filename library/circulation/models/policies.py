@@ -1,4 +1,4 @@
-"""The rules of lending, and the days on which nobody can bring anything back."""
+"""Loan policies and closed days."""
 
 from django.db import models
 from django.db.models import BigIntegerField, F, Q, Value
@@ -8,22 +8,22 @@ from django.utils.translation import gettext_lazy as _
 from library.catalogue.models import Branch, ItemType
 from library.people.models import BorrowerCategory
 
-#: No key of a row: stands for null where two nulls have to be the same.
-NONE = Value(0)
+#: Replaces null in a unique constraint; never the key of a row.
+NULL_KEY = Value(0)
 
 
-def or_none(key: str) -> Coalesce:
-    """Return a foreign key that is equal to another null one.
+def null_as_key(field: str) -> Coalesce:
+    """Return a foreign key with null replaced, so that two nulls are equal in a unique constraint.
 
-    ``nulls_distinct=False`` would do on PostgreSQL from 15 on and not at all on SQLite. By the field's name,
-    not its column's: the check of a form puts values in for names alone, and would compare each row with
-    itself.
+    ``nulls_distinct=False`` needs PostgreSQL 15 and does not work on SQLite. `field` is the name of the
+    field, not of its column: form validation substitutes values for field names only, and would otherwise
+    compare each row with itself.
     """
-    return Coalesce(F(key), NONE, output_field=BigIntegerField())
+    return Coalesce(F(field), NULL_KEY, output_field=BigIntegerField())
 
 
 class LoanPolicy(models.Model):
-    """What is lent to whom and where, for how long, and what lateness costs; a key left empty means any."""
+    """Loan periods, limits and fines by branch, borrower category and item type; a null key matches any."""
 
     branch = models.ForeignKey(
         Branch,
@@ -32,7 +32,7 @@ class LoanPolicy(models.Model):
         blank=True,
         related_name="loan_policies",
         verbose_name=_("branch"),
-        help_text=_("Where the copy is borrowed; empty: anywhere."),
+        help_text=_("Branch where the copy is checked out. Leave blank for any branch."),
     )
     borrower_category = models.ForeignKey(
         BorrowerCategory,
@@ -41,7 +41,7 @@ class LoanPolicy(models.Model):
         blank=True,
         related_name="loan_policies",
         verbose_name=_("borrower category"),
-        help_text=_("Empty: any borrower."),
+        help_text=_("Leave blank for any borrower."),
     )
     item_type = models.ForeignKey(
         ItemType,
@@ -50,27 +50,27 @@ class LoanPolicy(models.Model):
         blank=True,
         related_name="loan_policies",
         verbose_name=_("item type"),
-        help_text=_("Empty: any copy."),
+        help_text=_("Leave blank for any copy."),
     )
-    loan_days = models.PositiveSmallIntegerField(_("loan days"), default=28)
+    loan_days = models.PositiveSmallIntegerField(_("loan period (days)"), default=28)
     max_loans = models.PositiveSmallIntegerField(
-        _("most loans"),
+        _("loan limit"),
         default=20,
-        help_text=_("Of this item type if the rule names one, else of all."),
+        help_text=_("Counts this item type only if the rule names one; otherwise all loans."),
     )
-    renewals_allowed = models.PositiveSmallIntegerField(_("renewals allowed"), default=2)
-    renewal_days = models.PositiveSmallIntegerField(_("renewal days"), default=28)
-    holds_allowed = models.PositiveSmallIntegerField(_("holds allowed"), default=10)
-    fine_per_day = models.DecimalField(_("fine a day"), max_digits=8, decimal_places=2, default=0)
+    renewals_allowed = models.PositiveSmallIntegerField(_("renewal limit"), default=2)
+    renewal_days = models.PositiveSmallIntegerField(_("renewal period (days)"), default=28)
+    holds_allowed = models.PositiveSmallIntegerField(_("hold limit"), default=10)
+    fine_per_day = models.DecimalField(_("daily fine"), max_digits=8, decimal_places=2, default=0)
     grace_days = models.PositiveSmallIntegerField(
-        _("days of grace"), default=0, help_text=_("Days overdue that cost nothing.")
+        _("grace period (days)"), default=0, help_text=_("Number of days overdue that are not fined.")
     )
     fine_cap = models.DecimalField(
-        _("highest fine"),
+        _("maximum fine"),
         max_digits=8,
         decimal_places=2,
         default=0,
-        help_text=_("The most that one loan can cost."),
+        help_text=_("The most that one loan can be fined."),
     )
 
     class Meta:
@@ -79,12 +79,13 @@ class LoanPolicy(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(
-                or_none("branch"),
-                or_none("borrower_category"),
-                or_none("item_type"),
+                null_as_key("branch"),
+                null_as_key("borrower_category"),
+                null_as_key("item_type"),
                 name="loan_policy_once",
                 violation_error_message=_(
-                    "There is a rule for this branch, borrower category and item type: change that one."
+                    "A loan policy for this branch, borrower category and item type already exists. Edit "
+                    "that policy instead."
                 ),
             ),
             *(
@@ -108,7 +109,7 @@ class LoanPolicy(models.Model):
 
 
 class ClosedDay(models.Model):
-    """A day on which a branch, or the whole library, is closed: no loan falls due on it."""
+    """A day on which a branch or the whole library is closed; no loan falls due on it."""
 
     branch = models.ForeignKey(
         Branch,
@@ -117,7 +118,7 @@ class ClosedDay(models.Model):
         blank=True,
         related_name="closed_days",
         verbose_name=_("branch"),
-        help_text=_("Empty: all branches."),
+        help_text=_("Leave blank for all branches."),
     )
     date = models.DateField(_("date"), db_index=True)
 
@@ -127,10 +128,10 @@ class ClosedDay(models.Model):
         ordering = ["date", "id"]
         constraints = [
             models.UniqueConstraint(
-                or_none("branch"),
+                null_as_key("branch"),
                 F("date"),
                 name="closed_day_once",
-                violation_error_message=_("This day is entered already."),
+                violation_error_message=_("This day is already entered as a closed day."),
             )
         ]
 

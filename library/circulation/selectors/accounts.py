@@ -1,4 +1,4 @@
-"""What a borrower has and owes at the moment."""
+"""Borrower accounts: current loans, holds and balances."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,18 +11,18 @@ from library.people.selectors import without_personal_data
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A borrower's open loans, holds in queues, and debts.
+    """A borrower's open loans, active holds and balances.
 
     Attributes
     ----------
-    loans : list of Loan
-        Not returned, the first due first.
-    holds : list of Hold
-        The oldest first.
-    owed : Decimal
-        For all loans together.
-    debts : list of tuple
-        The loans that something is owed for, with how much.
+    loans
+        Open loans, earliest due date first.
+    holds
+        Active holds, oldest first.
+    owed
+        Total balance of all loans.
+    debts
+        Loans with a balance due, each with its balance.
     """
 
     loans: list[Loan]
@@ -32,7 +32,7 @@ class Account:
 
 
 def account_of(*, borrower: Borrower) -> Account:
-    """Return what a borrower has and owes at the moment."""
+    """Return the current account of a borrower."""
     loans = without_personal_data(Loan.objects.select_related("copy__book"))
     holds = without_personal_data(Hold.objects.select_related("book", "copy", "pickup_branch"))
     return Account(

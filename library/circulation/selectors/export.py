@@ -1,4 +1,4 @@
-"""What circulation keeps of a borrower, for the borrower's export."""
+"""Circulation records in the personal data export."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from library.people.selectors import add_to_export, json_rows
 
 
 def add_circulation() -> None:
-    """Let loans, holds, fines, notices and events be part of every export."""
+    """Register loans, holds, fines, notices and events with the personal data export."""
     add_to_export(name="loans", model=Loan, rows=_loans)
     add_to_export(name="holds", model=Hold, rows=_holds)
     add_to_export(name="fines", model=FineEntry, rows=_fines)
@@ -54,10 +54,10 @@ def _holds(borrower: Borrower) -> list[dict[str, Any]]:
 
 
 def _fines(borrower: Borrower) -> list[dict[str, Any]]:
-    theirs = Q(borrower=borrower) | Q(loan__borrower=borrower)
+    of_borrower = Q(borrower=borrower) | Q(loan__borrower=borrower)
     return json_rows(
-        FineEntry.objects.filter(theirs).order_by("at", "pk"),
-        at="at",
+        FineEntry.objects.filter(of_borrower).order_by("created_at", "pk"),
+        created_at="created_at",
         kind="kind",
         amount="amount",
         reason="reason",
@@ -67,9 +67,9 @@ def _fines(borrower: Borrower) -> list[dict[str, Any]]:
 
 
 def _notices(borrower: Borrower) -> list[dict[str, Any]]:
-    theirs = Q(loan__borrower=borrower) | Q(hold__borrower=borrower)
+    of_borrower = Q(loan__borrower=borrower) | Q(hold__borrower=borrower)
     return json_rows(
-        Notice.objects.filter(theirs).order_by("claimed_at", "pk"),
+        Notice.objects.filter(of_borrower).order_by("claimed_at", "pk"),
         kind="kind",
         loan="loan_id",
         hold="hold_id",
@@ -84,10 +84,10 @@ def _notices(borrower: Borrower) -> list[dict[str, Any]]:
 
 
 def _events(borrower: Borrower) -> list[dict[str, Any]]:
-    theirs = Q(borrower=borrower) | Q(loan__borrower=borrower)
+    of_borrower = Q(borrower=borrower) | Q(loan__borrower=borrower)
     return json_rows(
-        LoanEvent.objects.filter(theirs).order_by("at", "pk"),
-        at="at",
+        LoanEvent.objects.filter(of_borrower).order_by("occurred_at", "pk"),
+        occurred_at="occurred_at",
         kind="kind",
         title="book__title",
         barcode="copy__barcode",

@@ -1,4 +1,4 @@
-"""What is owed."""
+"""Fines and balances."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -13,34 +13,25 @@ CENT = Decimal("0.01")
 
 
 def owed_by(*, borrower: Borrower) -> Decimal:
-    """Return what a borrower owes for all loans together."""
+    """Return the total balance of a borrower."""
     return _balance(FineEntry.objects.filter(borrower=borrower))
 
 
 def owed_for(*, loan: Loan) -> Decimal:
-    """Return what is still owed for a loan."""
+    """Return the balance of a loan."""
     return _balance(FineEntry.objects.filter(loan=loan))
 
 
 def charged_for(*, loan: Loan) -> Decimal:
-    """Return what a loan has cost so far, settled or not."""
+    """Return the sum of the charges for a loan, paid or not."""
     return _sum(FineEntry.objects.filter(loan=loan, kind=FineEntry.Kind.CHARGE))
 
 
 def fine_for(*, loan: Loan, until: datetime) -> Decimal:
-    """Return what lateness costs by the terms of the loan, if it ends at `until`.
+    """Return the overdue fine by the terms of the loan if it ends at `until`.
 
-    Each day in the library after the day it was due counts, closed or not, except the days of grace; the
-    highest fine is the most it comes to. A loan without terms costs nothing.
-
-    Parameters
-    ----------
-    loan : Loan
-    until : datetime
-
-    Returns
-    -------
-    Decimal
+    Each day after the due date counts, including closed days, except the grace period. The maximum fine is
+    the upper limit. A loan without terms has no fine.
     """
     if loan.fine_per_day is None or loan.fine_cap is None or loan.grace_days is None:
         return Decimal(0)
@@ -49,35 +40,29 @@ def fine_for(*, loan: Loan, until: datetime) -> Decimal:
 
 
 def fine_to_charge(*, loan: Loan, until: datetime, charged: Decimal) -> Decimal:
-    """Return what would be charged for lateness if the loan ended at `until`.
+    """Return the overdue fine that would still be charged if the loan ended at `until`.
 
     Parameters
     ----------
-    loan : Loan
-    until : datetime
-    charged : Decimal
-        What the loan has cost already: all together is never above the highest fine of its terms.
-
-    Returns
-    -------
-    Decimal
+    charged
+        Sum of earlier charges; the total never exceeds the maximum fine of the loan.
     """
     fine = fine_for(loan=loan, until=until)
     return max(Decimal(0), min(fine, (loan.fine_cap or Decimal(0)) - charged))
 
 
 def loans_owed_for(*, borrower: Borrower) -> list[tuple[Loan, Decimal]]:
-    """Return the loans that a borrower still owes something for, with how much, the oldest first."""
+    """Return the loans of a borrower with a balance due, with their balances, oldest first."""
     is_charge = Q(fines__kind=FineEntry.Kind.CHARGE)
     loans = (
         Loan.objects.filter(fines__borrower=borrower)
         .select_related("copy__book")
         .annotate(
-            charged=Sum("fines__amount", filter=is_charge), settled=Sum("fines__amount", filter=~is_charge)
+            charged=Sum("fines__amount", filter=is_charge), credited=Sum("fines__amount", filter=~is_charge)
         )
         .order_by("borrowed_at", "pk")
     )
-    owed = [(loan, _exact(loan.charged) - _exact(loan.settled)) for loan in loans]
+    owed = [(loan, _exact(loan.charged) - _exact(loan.credited)) for loan in loans]
     return [(loan, amount) for loan, amount in owed if amount > 0]
 
 
@@ -92,5 +77,5 @@ def _sum(entries: QuerySet[FineEntry]) -> Decimal:
 
 
 def _exact(value: Decimal | None) -> Decimal:
-    # SQLite adds up in floating point.
+    # SQLite sums in floating point.
     return (value or Decimal(0)).quantize(CENT)

@@ -1,4 +1,4 @@
-"""The queue for a title."""
+"""Hold queues."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -11,23 +11,23 @@ from library.circulation.models import Hold
 from library.circulation.selectors.calendar import library_date, start_of_day
 
 
-def queue_of(*, book: Book) -> list[Hold]:
-    """Return the active holds of a title in the order of the queue."""
+def hold_queue(*, book: Book) -> list[Hold]:
+    """Return the active holds of a title in queue order."""
     return in_order(Hold.objects.filter(book=book, status__in=Hold.ACTIVE))
 
 
-def number_waiting(*, book: int) -> int:
-    """Return how many active holds of a title have no copy yet, by the key of the book."""
+def count_waiting_holds(*, book: int) -> int:
+    """Return the number of active holds of a title without a copy, by the key of the book."""
     return Hold.objects.filter(book=book, status__in=Hold.ACTIVE, copy=None).count()
 
 
 def in_order(holds: Iterable[Hold]) -> list[Hold]:
-    """Return holds as they stand in the queue."""
+    """Return holds in queue order."""
     return sorted(holds, key=lambda hold: (hold.position, hold.pk))
 
 
 def is_waiting(*, hold: Hold, today: date) -> bool:
-    """Return whether the next copy may be given to a hold: it has none, and is not suspended today."""
+    """Return whether a hold can take the next copy: it has none and is not suspended today."""
     if hold.copy_id is not None:
         return False
     if hold.status == Hold.Status.SUSPENDED:
@@ -35,45 +35,41 @@ def is_waiting(*, hold: Hold, today: date) -> bool:
     return hold.status == Hold.Status.WAITING
 
 
-def is_spoken_for(*, book_id: int, borrower_id: int, queue: Sequence[Hold], wanted: int, today: date) -> bool:
-    """Return whether too few copies stand on the shelves for those who wait before this borrower.
+def is_reserved_for_others(
+    *, book_id: int, borrower_id: int, queue: Sequence[Hold], wanted: int, today: date
+) -> bool:
+    """Return whether earlier holds in the queue need the copies on the shelf.
 
-    The copies on the shelves belong to the first of the queue; a borrower without a hold comes last.
+    Copies on the shelf belong to the first holds in the queue; a borrower without a hold comes last.
 
     Parameters
     ----------
-    book_id, borrower_id : int
-    queue : sequence of Hold
-        The title's active holds, in order.
-    wanted : int
-        How many the borrower would take off the shelves: 1 to check one out, 0 to keep one longer.
-    today : date
-
-    Returns
-    -------
-    bool
+    queue
+        Active holds of the title, in queue order.
+    wanted
+        Number of copies that the borrower would take off the shelf: 1 for a checkout, 0 for a renewal.
     """
-    before = 0
+    earlier = 0
     for hold in queue:
         if hold.borrower_id == borrower_id:
             break
-        before += is_waiting(hold=hold, today=today)
-    if not before:
+        earlier += is_waiting(hold=hold, today=today)
+    if not earlier:
         return False
-    return Copy.objects.filter(book=book_id, status=Copy.Status.AVAILABLE).count() - before < wanted
+    return Copy.objects.filter(book=book_id, status=Copy.Status.AVAILABLE).count() - earlier < wanted
 
 
 def last_day_on_shelf(*, ready_at: datetime) -> date:
-    """Return the last day on which a copy that became ready then is kept (HOLD_SHELF_DAYS)."""
+    """Return the last day on which a copy stays on the hold shelf (HOLD_SHELF_DAYS)."""
     return library_date(at=ready_at) + timedelta(days=settings.HOLD_SHELF_DAYS)
 
 
-def holds_not_fetched(*, now: datetime) -> QuerySet[Hold]:
-    """Return the holds whose copy has lain on the hold shelf for too long."""
-    first_in_time = library_date(at=now) - timedelta(days=settings.HOLD_SHELF_DAYS)
-    return Hold.objects.filter(status=Hold.Status.READY, ready_at__lt=start_of_day(day=first_in_time))
+def unclaimed_holds(*, now: datetime) -> QuerySet[Hold]:
+    """Return the holds whose copy was not collected within HOLD_SHELF_DAYS."""
+    oldest = library_date(at=now) - timedelta(days=settings.HOLD_SHELF_DAYS)
+    return Hold.objects.filter(status=Hold.Status.READY, ready_at__lt=start_of_day(day=oldest))
 
 
-def holds_to_wake(*, now: datetime) -> QuerySet[Hold]:
-    """Return the suspended holds that count as waiting again from today on."""
+def holds_to_resume(*, now: datetime) -> QuerySet[Hold]:
+    """Return the holds whose suspension is over."""
     return Hold.objects.filter(status=Hold.Status.SUSPENDED, suspended_until__lte=library_date(at=now))

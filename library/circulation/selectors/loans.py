@@ -1,4 +1,4 @@
-"""Reads of the loans."""
+"""Loans and copies of books."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -7,31 +7,31 @@ from django.db.models import F
 
 from library.catalogue.models import Copy
 from library.circulation.models import Hold, Loan
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 
 
 def loans_of_books(*, book_ids: Collection[int]) -> list[tuple[int, str | None, Loan]]:
-    """Return all loans of the books, each after the book's key and the card number, None if forgotten."""
+    """Return all loans of books as (book key, card number, loan); the number is None if anonymised."""
     loans: list[tuple[int, str | None, Loan]] = []
-    for ids in batches(sorted(book_ids), KEYS_A_QUERY):
-        found = Loan.objects.filter(copy__book__in=ids).order_by()
-        found_with = found.annotate(book_id=F("copy__book_id"), card_number=F("borrower__card_number"))
-        loans += [(loan.book_id, loan.card_number, loan) for loan in found_with]
+    for ids in batches(sorted(book_ids), KEYS_PER_QUERY):
+        rows = Loan.objects.filter(copy__book__in=ids).order_by()
+        rows = rows.annotate(book_id=F("copy__book_id"), card_number=F("borrower__card_number"))
+        loans += [(loan.book_id, loan.card_number, loan) for loan in rows]
     return loans
 
 
 def copies_of_books(*, book_ids: Collection[int]) -> dict[int, list[int]]:
     """Return the primary keys of the books' copies by book, oldest first."""
     copies: dict[int, list[int]] = defaultdict(list)
-    for ids in batches(sorted(book_ids), KEYS_A_QUERY):
-        found = Copy.objects.filter(book__in=ids).order_by("pk")
-        for pk, book_id in found.values_list("pk", "book_id"):
+    for ids in batches(sorted(book_ids), KEYS_PER_QUERY):
+        rows = Copy.objects.filter(book__in=ids).order_by("pk")
+        for pk, book_id in rows.values_list("pk", "book_id"):
             copies[book_id].append(pk)
     return copies
 
 
-def figures() -> dict[str, int]:
-    """Return how much is out and waited for, for the state of the installation."""
+def installation_counts() -> dict[str, int]:
+    """Return the numbers of open loans and active holds, for the installation counts."""
     return {
         "open_loans": Loan.objects.filter(returned_at=None).count(),
         "active_holds": Hold.objects.filter(status__in=Hold.ACTIVE).count(),

@@ -1,13 +1,17 @@
-"""What loans, fines, holds and notices are found by: see `library.catalogue.selectors.lookup.rows_about`."""
+"""Lookups of loans, fines, holds and notices, for `library.catalogue.selectors.lookup.filter_by_lookup`."""
 
-from library.catalogue.selectors.lookup import copies_called, titles_called
-from library.people.selectors import borrowers_called
+from library.catalogue.selectors.lookup import copies_by_barcode, search_titles
+from library.people.selectors import borrowers_by_card_number
 
-LOANS_FOUND_BY = {"copy": copies_called, "copy__book": titles_called, "borrower": borrowers_called}
-FINES_FOUND_BY = {
-    "loan__copy": copies_called,
-    "loan__copy__book": titles_called,
-    "borrower": borrowers_called,
+LOANS_FOUND_BY = {
+    "copy": copies_by_barcode,
+    "copy__book": search_titles,
+    "borrower": borrowers_by_card_number,
 }
-HOLDS_FOUND_BY = {"copy": copies_called, "book": titles_called, "borrower": borrowers_called}
-NOTICES_FOUND_BY = {"loan__borrower": borrowers_called, "hold__borrower": borrowers_called}
+FINES_FOUND_BY = {
+    "loan__copy": copies_by_barcode,
+    "loan__copy__book": search_titles,
+    "borrower": borrowers_by_card_number,
+}
+HOLDS_FOUND_BY = {"copy": copies_by_barcode, "book": search_titles, "borrower": borrowers_by_card_number}
+NOTICES_FOUND_BY = {"loan__borrower": borrowers_by_card_number, "hold__borrower": borrowers_by_card_number}

@@ -1,4 +1,4 @@
-"""What borrowers are to be told, and have not been."""
+"""Notices that are due and not yet sent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Kind = Notice.Kind
 
 @dataclass(frozen=True, slots=True)
 class DueNotice:
-    """What one borrower is to be told of one loan or hold."""
+    """A notice to send about a loan or hold."""
 
     borrower_id: int
     kind: Notice.Kind
@@ -26,29 +26,25 @@ class DueNotice:
 
 
 def due_notices(*, now: datetime) -> Iterator[DueNotice]:
-    """Yield what is to be told now.
+    """Yield the notices to send now.
 
-    Of an overdue loan only the notice for how late it is by now: one that was missed, because nothing ran,
-    is not made up for. Loans overdue, and holds that became ready, more than NOTICE_MOST_DAYS ago are left to
-    people: after an import of old loans nobody is to be written to about years ago.
-
-    Parameters
-    ----------
-    now : datetime
+    An overdue loan gets only the notice for its current delay: one that was missed because nothing ran is not
+    sent later. Loans that became overdue, and holds that became ready, more than NOTICE_MAX_DAYS ago get no
+    notice: after an import of old loans, nobody should be notified about past years.
 
     Yields
     ------
     DueNotice
-        None that has a row already.
+        Only notices without a row.
     """
     today = library_date(at=now)
-    oldest = today - timedelta(days=settings.NOTICE_MOST_DAYS)
+    oldest = today - timedelta(days=settings.NOTICE_MAX_DAYS)
     soon = today + timedelta(days=settings.NOTICE_DAYS_BEFORE)
     if settings.NOTICE_DAYS_BEFORE:
         yield from _loans(Kind.DUE_SOON, start_of_day(day=today), start_of_day(day=soon + timedelta(days=1)))
-    days = [*settings.NOTICE_DAYS_AFTER, settings.NOTICE_MOST_DAYS + 1]
-    for kind, least, most in zip(Notice.OVERDUE, days, days[1:], strict=False):
-        first, last = (today - timedelta(days=number - 1) for number in (most, least))
+    days = [*settings.NOTICE_DAYS_AFTER, settings.NOTICE_MAX_DAYS + 1]
+    for kind, min_days, max_days in zip(Notice.OVERDUE, days, days[1:], strict=False):
+        first, last = (today - timedelta(days=number - 1) for number in (max_days, min_days))
         yield from _loans(kind, start_of_day(day=first), start_of_day(day=last))
     since = start_of_day(day=oldest)
     yield from _holds(Kind.HOLD_READY, Hold.objects.filter(status=Hold.Status.READY, ready_at__gte=since))
@@ -56,7 +52,7 @@ def due_notices(*, now: datetime) -> Iterator[DueNotice]:
 
 
 def is_still_due(*, notice: Notice) -> bool:
-    """Return whether what a notice tells is still so: the loan is out and was not renewed, and so on."""
+    """Return whether a notice is still true: the loan is open and not renewed, or the hold is unchanged."""
     if notice.borrower is None:
         return False
     if loan := notice.loan:
@@ -67,15 +63,15 @@ def is_still_due(*, notice: Notice) -> bool:
 
 
 def _loans(kind: Notice.Kind, since: datetime, before: datetime) -> Iterator[DueNotice]:
-    told = Notice.objects.filter(loan=OuterRef("pk"), kind=kind, occasion=OuterRef("due_at"))
-    loans = Loan.objects.filter(is_out(), ~Exists(told), due_at__gte=since, due_at__lt=before)
+    notices = Notice.objects.filter(loan=OuterRef("pk"), kind=kind, occasion=OuterRef("due_at"))
+    loans = Loan.objects.filter(is_out(), ~Exists(notices), due_at__gte=since, due_at__lt=before)
     for pk, borrower_id, due in loans.order_by().values_list("pk", "borrower_id", "due_at"):
         yield DueNotice(borrower_id, kind, due, loan_id=pk)
 
 
 def _holds(kind: Notice.Kind, holds: QuerySet[Hold]) -> Iterator[DueNotice]:
-    told = Notice.objects.filter(hold=OuterRef("pk"), kind=kind, occasion=OuterRef("ready_at"))
-    untold = holds.filter(~Exists(told), borrower__isnull=False)
-    for pk, borrower_id, ready in untold.order_by().values_list("pk", "borrower_id", "ready_at"):
+    notices = Notice.objects.filter(hold=OuterRef("pk"), kind=kind, occasion=OuterRef("ready_at"))
+    pending = holds.filter(~Exists(notices), borrower__isnull=False)
+    for pk, borrower_id, ready in pending.order_by().values_list("pk", "borrower_id", "ready_at"):
         if ready is not None:
             yield DueNotice(borrower_id, kind, ready, hold_id=pk)

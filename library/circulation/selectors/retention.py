@@ -1,4 +1,4 @@
-"""What it is time to forget."""
+"""Loans, holds and events whose retention period is over."""
 
 from datetime import datetime
 
@@ -13,53 +13,60 @@ from library.people.models import Borrower
 Retention = Borrower.Retention
 
 
-def forgets_at_return() -> Q:
-    """Return the condition on borrowers who are forgotten as soon as a loan ends."""
-    at_return = Q(retention=Retention.FORGET)
+def anonymises_at_return() -> Q:
+    """Return the condition on borrowers whose loans are anonymised at return."""
+    at_return = Q(retention=Retention.ANONYMISE)
     return at_return | Q(retention=Retention.DEFAULT) if settings.RETENTION_MONTHS == 0 else at_return
 
 
-def time_is_over(*, since: str, now: datetime) -> Q:
-    """Return the condition that something is to be forgotten by what its borrower or the library chose.
+def retention_expired(*, start: str, now: datetime) -> Q:
+    """Return the condition that the retention period chosen by the borrower or the library is over.
 
     Parameters
     ----------
-    since : str
-        The field from which its time counts; empty, it does not count yet.
-    now : datetime
+    start
+        Field with the start of the period; the period does not start while it is null.
     """
     cutoff = now - relativedelta(months=settings.RETENTION_MONTHS)
-    return Q(borrower__retention=Retention.FORGET, **{f"{since}__lte": now}) | Q(
-        borrower__retention=Retention.DEFAULT, **{f"{since}__lte": cutoff}
+    return Q(borrower__retention=Retention.ANONYMISE, **{f"{start}__lte": now}) | Q(
+        borrower__retention=Retention.DEFAULT, **{f"{start}__lte": cutoff}
     )
 
 
-def is_owed_for() -> Exists:
-    """Return the condition on loans for which something is still owed."""
+def has_balance_due() -> Exists:
+    """Return the condition on loans with a balance due."""
     signed = Case(
         When(kind=FineEntry.Kind.CHARGE, then=F("amount")), default=-F("amount"), output_field=DecimalField()
     )
     balance = FineEntry.objects.filter(loan=OuterRef("pk")).order_by().values("loan")
-    # SQLite adds up in floating point.
+    # SQLite sums in floating point.
     return Exists(balance.annotate(owed=Sum(signed)).filter(owed__gte=CENT / 2).values("loan"))
 
 
-def loans_to_forget(*, now: datetime) -> QuerySet[Loan]:
-    """Return the loans whose borrower it is time to forget: returned, settled, and long enough ago."""
-    return Loan.objects.filter(time_is_over(since="returned_at", now=now)).exclude(is_owed_for()).order_by()
+def loans_to_anonymise(*, now: datetime) -> QuerySet[Loan]:
+    """Return the loans to anonymise: returned long enough ago, without a balance due."""
+    return (
+        Loan.objects.filter(retention_expired(start="returned_at", now=now))
+        .exclude(has_balance_due())
+        .order_by()
+    )
 
 
-def loans_owed_for(*, now: datetime) -> QuerySet[Loan]:
-    """Return the loans that would be forgotten if nothing were owed for them."""
-    return Loan.objects.filter(time_is_over(since="returned_at", now=now)).filter(is_owed_for()).order_by()
+def loans_kept_for_debt(*, now: datetime) -> QuerySet[Loan]:
+    """Return the loans that are not anonymised because of a balance due."""
+    return (
+        Loan.objects.filter(retention_expired(start="returned_at", now=now))
+        .filter(has_balance_due())
+        .order_by()
+    )
 
 
-def holds_to_forget(*, now: datetime) -> QuerySet[Hold]:
-    """Return the holds that have ended and were placed long enough ago."""
-    due = Hold.objects.filter(time_is_over(since="placed_at", now=now))
+def holds_to_anonymise(*, now: datetime) -> QuerySet[Hold]:
+    """Return the holds to anonymise: ended and placed long enough ago."""
+    due = Hold.objects.filter(retention_expired(start="placed_at", now=now))
     return due.exclude(status__in=Hold.ACTIVE).order_by()
 
 
-def events_to_forget(*, now: datetime) -> QuerySet[LoanEvent]:
-    """Return the events without a loan, which is those of holds and of deleted loans, long enough ago."""
-    return LoanEvent.objects.filter(time_is_over(since="at", now=now), loan=None).order_by()
+def events_to_anonymise(*, now: datetime) -> QuerySet[LoanEvent]:
+    """Return the events to anonymise that have no loan: those of holds and of deleted loans."""
+    return LoanEvent.objects.filter(retention_expired(start="occurred_at", now=now), loan=None).order_by()

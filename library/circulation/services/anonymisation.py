@@ -1,4 +1,4 @@
-"""The link between a borrower and what was borrowed is cut; how often each title was lent stays."""
+"""Anonymise loans and holds: remove the borrower, keep the number of checkouts of each title."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -11,45 +11,44 @@ from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 
 from library.catalogue.models import Branch, Copy
-from library.circulation.models import FineEntry, Hold, LeftOutLoans, Loan, LoanEvent, Notice
+from library.circulation.models import ExcludedLoanCount, FineEntry, Hold, Loan, LoanEvent, Notice
 from library.circulation.selectors.fines import owed_for
 from library.circulation.selectors.retention import (
-    events_to_forget,
-    forgets_at_return,
-    holds_to_forget,
-    loans_owed_for,
-    loans_to_forget,
+    anonymises_at_return,
+    events_to_anonymise,
+    holds_to_anonymise,
+    loans_kept_for_debt,
+    loans_to_anonymise,
 )
 from library.circulation.services.locks import lock_borrowers
 from library.console import Progress, no_progress
-from library.db import KEYS_A_QUERY, add_counts, batches
+from library.db import KEYS_PER_QUERY, add_counts, batches
 from library.people.models import Borrower, BorrowerCategory
 from library.people.services.borrowers import delete_derived
 
 if TYPE_CHECKING:
-    from library.circulation.services.coborrowing import Codes, PairReport
+    from library.circulation.services.coborrowing import PairCodes, PairReport
 
-#: Borrowers a transaction: on SQLite the desk waits meanwhile, a second at most.
-BORROWERS_A_BATCH = 50
-#: Stands in the ledger for what was written about a waiver: it may name the person.
-REASON_FORGOTTEN = "-"
+#: Borrowers per transaction. On SQLite the desk waits for the transaction: a second at most.
+BORROWERS_PER_BATCH = 50
+#: Replaces the reason of a waiver in the ledger: the text may name the person.
+REDACTED_REASON = "-"
 
 
 @dataclass
-class ForgettingReport:
-    """What was forgotten, or with `dry_run` would be.
+class AnonymisationReport:
+    """Rows anonymised by a run, or that `dry_run` would anonymise.
 
     Attributes
     ----------
-    dry_run : bool
-    loans, holds, events : int
-        Rows that no longer say who it was; `events` are those that belong to no loan.
-    owed : int
-        Loans whose time is over, and which are spared as something is owed for them.
-    pairs_kept, pairs_lost : int
-        Pairs of titles that ended, each as often as borrowers had it.
-    branches : dict
-        Loans, holds and loans spared by the code of the branch; "-" is none.
+    loans, holds, events
+        Rows that lost their borrower; `events` counts only events without a loan.
+    owed
+        Expired loans that were skipped because the borrower still owes something for them.
+    pairs_kept, pairs_lost
+        Co-borrowed pairs that ended, counted once per borrower.
+    branches
+        `loans`, `holds` and `owed` by branch code; "-" means no branch.
     """
 
     dry_run: bool = False
@@ -73,171 +72,177 @@ class ForgettingReport:
             setattr(self, kind, getattr(self, kind) + number)
 
 
-def forget_loans(
+def anonymise_loans(
     *, now: datetime, dry_run: bool = False, progress: Progress = no_progress
-) -> ForgettingReport:
-    """Forget who had each loan and each finished hold whose time is over.
+) -> AnonymisationReport:
+    """Anonymise loans and ended holds whose retention period is over.
 
-    Whose time that is, the borrower chose, or else the library (``RETENTION_MONTHS``). Loans that are out,
-    lost ones among them, and loans for which something is owed are spared. Each batch of borrowers is a
-    transaction of its own, in which they are locked: stopped, it goes on where it was when called again.
+    The borrower chooses the period, or else the library does (``RETENTION_MONTHS``). Open loans, including
+    lost ones, and loans with a balance due are skipped. Each batch of borrowers is locked and processed in
+    its own transaction, so an interrupted run resumes where it stopped.
 
     Parameters
     ----------
-    now : datetime
-    dry_run : bool
-        Do it all, and undo each batch.
-    progress : Progress
-
-    Returns
-    -------
-    ForgettingReport
+    dry_run
+        Roll back each batch.
     """
-    from library.circulation.services import coborrowing  # loads scipy, which a web process does without
+    from library.circulation.services import coborrowing  # loads scipy, which a web process must not do
 
-    report = ForgettingReport(dry_run=dry_run)
-    report.add("owed", loans_owed_for(now=now).values_list("branch__code", flat=True).iterator())
+    report = AnonymisationReport(dry_run=dry_run)
+    report.add("owed", loans_kept_for_debt(now=now).values_list("branch__code", flat=True).iterator())
     borrowers: set[int] = set()
-    for rows in (loans_to_forget(now=now), holds_to_forget(now=now), events_to_forget(now=now)):
+    for rows in (loans_to_anonymise(now=now), holds_to_anonymise(now=now), events_to_anonymise(now=now)):
         borrowers.update(rows.values_list("borrower", flat=True).distinct().iterator())
-    titles = set(loans_to_forget(now=now).values_list("copy__book", flat=True).distinct().iterator())
-    often = coborrowing.pairs_often_had(titles=titles)
+    titles = set(loans_to_anonymise(now=now).values_list("copy__book", flat=True).distinct().iterator())
+    frequent = coborrowing.frequent_pairs(titles=titles)
     done = 0
-    for some in batches(sorted(borrowers), BORROWERS_A_BATCH):
+    for batch in batches(sorted(borrowers), BORROWERS_PER_BATCH):
         with transaction.atomic():
-            _forget_due(some, often, now, report)
+            _anonymise_batch(batch, frequent, now, report)
             transaction.set_rollback(dry_run)
-        done += len(some)
-        progress("forgetting (borrowers)", done, len(borrowers))
+        done += len(batch)
+        progress("anonymising (borrowers)", done, len(borrowers))
     if not dry_run:
         with transaction.atomic():
             coborrowing.drop_rare_pairs()
-        empty_write_ahead_log()
+        truncate_write_ahead_log()
     return report
 
 
-def lock_who_forgets(*, copy: Copy) -> int | None:
-    """Lock the borrower who has a copy, if the loan is forgotten at its return; before any other lock.
+def lock_anonymising_borrower(*, copy: Copy) -> int | None:
+    """Lock the borrower of a copy on loan if the loan is anonymised at its return.
+
+    Call it before any other lock.
 
     Returns
     -------
     int or None
-        The primary key.
+        The borrower's primary key; None if nothing is to be anonymised.
     """
-    who = Borrower.objects.filter(forgets_at_return(), loans__copy=copy, loans__returned_at=None).order_by()
-    borrower = next(iter(who.values_list("pk", flat=True)), None)
+    borrowers = Borrower.objects.filter(
+        anonymises_at_return(), loans__copy=copy, loans__returned_at=None
+    ).order_by()
+    borrower = next(iter(borrowers.values_list("pk", flat=True)), None)
     if borrower is not None:
         lock_borrowers(pks=[borrower])
     return borrower
 
 
-def forget_at_return(*, loan: Loan, copy: Copy, borrower_id: int | None) -> None:
-    """Forget a loan that ends, within the transaction of its return.
+def anonymise_at_return(*, loan: Loan, copy: Copy, borrower_id: int | None) -> None:
+    """Anonymise a loan within the transaction of its return.
 
-    Nothing is done if something is owed for it, or if `borrower_id`, which is locked, has it not: the
-    nightly run forgets it then.
+    Do nothing if a balance is due for the loan or if it is not a loan of `borrower_id`, who is locked. The
+    nightly run anonymises such loans later.
 
     Parameters
     ----------
-    loan : Loan
-    copy : Copy
-    borrower_id : int or None
-        See `lock_who_forgets`.
+    borrower_id
+        Result of `lock_anonymising_borrower`.
     """
     if borrower_id is None or loan.borrower_id != borrower_id or owed_for(loan=loan) > 0:
         return
     from library.circulation.services import coborrowing  # loads scipy, which few returns need
 
-    cut_loans(
-        loans=[loan.pk], borrowers=[borrower_id], often=coborrowing.pairs_often_had(titles={copy.book_id})
-    )
-    about = {"borrower": borrower_id, "book": copy.book_id}
-    cut_holds(Hold.objects.filter(**about).exclude(status__in=Hold.ACTIVE))
-    cut_events(LoanEvent.objects.filter(**about, loan=None))
+    frequent = coborrowing.frequent_pairs(titles={copy.book_id})
+    unlink_loans(loans=[loan.pk], borrowers=[borrower_id], frequent=frequent)
+    same_title = {"borrower": borrower_id, "book": copy.book_id}
+    unlink_holds(Hold.objects.filter(**same_title).exclude(status__in=Hold.ACTIVE))
+    unlink_events(LoanEvent.objects.filter(**same_title, loan=None))
     loan.borrower = None
 
 
-def cut_loans(*, loans: Collection[int], borrowers: Collection[int], often: "Codes") -> "PairReport":
-    """Forget who had some loans, within the caller's transaction, in which the borrowers are locked.
+def unlink_loans(
+    *, loans: Collection[int], borrowers: Collection[int], frequent: "PairCodes"
+) -> "PairReport":
+    """Remove the borrower from loans, within the caller's transaction, which has locked the borrowers.
 
     Parameters
     ----------
-    loans : collection of int
-        Primary keys; all of the borrowers named.
-    borrowers : collection of int
-        Primary keys, `KEYS_A_QUERY` at most.
-    often : int array
-        The pairs that may be kept: `coborrowing.pairs_often_had`.
+    loans
+        Primary keys of loans of these borrowers.
+    borrowers
+        Primary keys, at most `KEYS_PER_QUERY`.
+    frequent
+        Pairs that may be kept as counts: `coborrowing.frequent_pairs`.
     """
     from library.circulation.services import coborrowing
 
-    ended = coborrowing.ended_pairs(borrowers=borrowers, forgotten=loans)
-    pairs = coborrowing.count_pairs(ended=ended, often=often)
-    for some in batches(sorted(loans), KEYS_A_QUERY):
-        _count_left_out(some)
-        Loan.objects.filter(pk__in=some).update(borrower=None, in_pairs=False)
-        cut_events(LoanEvent.objects.filter(loan__in=some))
-        cut_fines(FineEntry.objects.filter(loan__in=some))
-        # Several that stood in one message would tell that they are of one reader.
-        Notice.objects.filter(loan__in=some).delete()
-    new = Borrower.objects.filter(pk__in=borrowers, has_forgotten=False)
-    Loan.objects.filter(borrower__in=list(new)).update(in_pairs=True)
-    new.update(has_forgotten=True)
+    ended = coborrowing.ended_pairs(borrowers=borrowers, anonymised=loans)
+    pairs = coborrowing.add_pair_counts(ended=ended, frequent=frequent)
+    for batch in batches(sorted(loans), KEYS_PER_QUERY):
+        _count_excluded(batch)
+        Loan.objects.filter(pk__in=batch).update(borrower=None, counts_in_pairs=False)
+        unlink_events(LoanEvent.objects.filter(loan__in=batch))
+        unlink_fines(FineEntry.objects.filter(loan__in=batch))
+        # Notices that share a message would reveal that their loans were of one borrower.
+        Notice.objects.filter(loan__in=batch).delete()
+    new = Borrower.objects.filter(pk__in=borrowers, has_anonymised_loans=False)
+    Loan.objects.filter(borrower__in=list(new)).update(counts_in_pairs=True)
+    new.update(has_anonymised_loans=True)
     delete_derived(borrowers=borrowers)
     return pairs
 
 
-def cut_holds(holds: QuerySet[Hold]) -> int:
-    """Forget whose holds were that have ended."""
+def unlink_holds(holds: QuerySet[Hold]) -> int:
+    """Remove the borrower from ended holds; return the number of holds."""
     Notice.objects.filter(hold__in=holds.values("pk")).delete()
     return holds.update(borrower=None)
 
 
-def cut_events(events: QuerySet[LoanEvent]) -> int:
-    """Forget whom events were about, and the category too where so few have it that it would tell."""
-    known = events.filter(borrower__isnull=False)
+def unlink_events(events: QuerySet[LoanEvent]) -> int:
+    """Remove the borrower from events; return the number of events.
+
+    The borrower category is removed too if so few borrowers have it that it would identify the person.
+    """
+    linked = events.filter(borrower__isnull=False)
     sizes = BorrowerCategory.objects.annotate(number=Count("borrowers"))
     small = list(sizes.filter(number__lt=settings.CO_BORROWING_MIN).values_list("pk", flat=True))
-    cut = 0
+    unlinked = 0
     if small:
-        cut = known.filter(borrower_category__in=small).update(borrower=None, borrower_category=None)
-    return cut + known.update(borrower=None)
+        unlinked = linked.filter(borrower_category__in=small).update(borrower=None, borrower_category=None)
+    return unlinked + linked.update(borrower=None)
 
 
-def cut_fines(fines: QuerySet[FineEntry]) -> None:
-    """Forget who paid, and what was written about it; the amounts stay."""
-    fines.exclude(reason="").update(reason=REASON_FORGOTTEN)
+def unlink_fines(fines: QuerySet[FineEntry]) -> None:
+    """Remove the borrower and the text of the reasons from fines; keep the amounts."""
+    fines.exclude(reason="").update(reason=REDACTED_REASON)
     fines.update(borrower=None)
 
 
-def empty_write_ahead_log() -> None:
-    """Let SQLite's log of the last writes, which holds what was overwritten, be empty."""
+def truncate_write_ahead_log() -> None:
+    """Empty SQLite's write-ahead log, which still contains overwritten data."""
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _count_left_out(loans: Collection[int]) -> None:
-    """Remember of loans about to be forgotten how many of each title count for no statistic."""
-    rows = Loan.objects.filter(pk__in=loans, borrower__left_out=True).order_by("copy__book_id")
+def _count_excluded(loans: Collection[int]) -> None:
+    """Count, by title, the loans about to be anonymised that are excluded from statistics."""
+    rows = Loan.objects.filter(pk__in=loans, borrower__excluded_from_statistics=True).order_by(
+        "copy__book_id"
+    )
     counted = rows.values_list("copy__book_id").annotate(number=Count("pk"))
-    add_counts(model=LeftOutLoans, keys=["book_id"], rows=counted)
+    add_counts(model=ExcludedLoanCount, keys=["book_id"], rows=counted)
 
 
-def _forget_due(borrowers: list[int], often: "Codes", now: datetime, report: ForgettingReport) -> None:
-    """Forget what is due of some borrowers, whatever it was when they were found."""
+def _anonymise_batch(
+    borrowers: list[int], frequent: "PairCodes", now: datetime, report: AnonymisationReport
+) -> None:
+    """Anonymise the expired rows of some borrowers, read again under the lock."""
     lock_borrowers(pks=borrowers)
     codes = dict(Branch.objects.values_list("pk", "code"))
-    loans = dict(loans_to_forget(now=now).filter(borrower__in=borrowers).values_list("pk", "branch"))
+    loans = dict(loans_to_anonymise(now=now).filter(borrower__in=borrowers).values_list("pk", "branch"))
     if loans:
-        pairs = cut_loans(loans=loans.keys(), borrowers=borrowers, often=often)
+        pairs = unlink_loans(loans=loans.keys(), borrowers=borrowers, frequent=frequent)
         report.pairs_kept += pairs.kept
         report.pairs_lost += pairs.lost
         report.add("loans", (codes.get(branch or 0) for branch in loans.values()))
-    holds = dict(holds_to_forget(now=now).filter(borrower__in=borrowers).values_list("pk", "pickup_branch"))
-    for some in batches(holds, KEYS_A_QUERY):
-        cut_holds(Hold.objects.filter(pk__in=some))
+    holds = dict(
+        holds_to_anonymise(now=now).filter(borrower__in=borrowers).values_list("pk", "pickup_branch")
+    )
+    for batch in batches(holds, KEYS_PER_QUERY):
+        unlink_holds(Hold.objects.filter(pk__in=batch))
     report.add("holds", (codes.get(branch or 0) for branch in holds.values()))
-    events = events_to_forget(now=now).filter(borrower__in=borrowers).values_list("pk", flat=True)
-    for some in batches(list(events), KEYS_A_QUERY):
-        report.events += cut_events(LoanEvent.objects.filter(pk__in=some))
+    events = events_to_anonymise(now=now).filter(borrower__in=borrowers).values_list("pk", flat=True)
+    for batch in batches(list(events), KEYS_PER_QUERY):
+        report.events += unlink_events(LoanEvent.objects.filter(pk__in=batch))

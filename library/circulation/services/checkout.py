@@ -1,4 +1,4 @@
-"""A copy is lent."""
+"""Check out copies to borrowers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,33 +11,26 @@ from django.utils.translation import gettext as _
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import LOAN_TERMS, Hold, Loan, LoanEvent, LoanPolicy
 from library.circulation.selectors.calendar import due_at, library_date
-from library.circulation.selectors.holds import is_spoken_for
+from library.circulation.selectors.holds import is_reserved_for_others
 from library.circulation.selectors.policies import policy_in_force
-from library.circulation.services.eligibility import reasons_against
+from library.circulation.services.eligibility import blocks
 from library.circulation.services.events import record_event
 from library.circulation.services.holds import fulfil
-from library.circulation.services.locks import lock_borrower, lock_copy, lock_queue, move
-from library.circulation.services.refusals import Reason, refuse_if
+from library.circulation.services.locks import lock_borrower, lock_copy, lock_queue, update_row
+from library.circulation.services.refusals import Reason, raise_if_refused
 from library.people.models import Borrower
 
 
 def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: datetime) -> Loan:
-    """Lend a copy to a borrower.
+    """Check out a copy to a borrower.
 
-    A hold of the borrower on the title is fulfilled by it, whichever copy it is; a copy set aside for that
-    hold goes to the next in the queue.
+    The checkout fulfils the borrower's hold on the title, whichever copy it is. Another copy set aside for
+    that hold goes to the next hold in the queue.
 
     Parameters
     ----------
-    copy : Copy
-    borrower : Borrower
-    branch : Branch or None
-        The desk's; None in a library without branches.
-    now : datetime
-
-    Returns
-    -------
-    Loan
+    branch
+        Branch of the desk; None in a library without branches.
 
     Raises
     ------
@@ -57,14 +50,14 @@ def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: date
             item_type_id=copy.item_type_id,
         )
         loans = _open_loans(borrower, copy)
-        refuse_if(
+        raise_if_refused(
             [
-                *reasons_against(borrower=borrower),
+                *blocks(borrower=borrower),
                 *_over_limit(borrower, copy, policy, loans),
-                *_copy_not_at_hand(copy, borrower, loans, queue, now),
+                *_unavailable(copy, borrower, loans, queue, now),
             ]
         )
-        move(
+        update_row(
             Copy.objects.filter(pk=copy.pk, status=copy.status),
             status=Copy.Status.ON_LOAN,
             last_seen_at=now,
@@ -80,7 +73,7 @@ def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: date
         )
         record_event(
             kind=LoanEvent.Kind.CHECKOUT,
-            at=now,
+            occurred_at=now,
             branch_id=branch_id,
             copy=copy,
             loan=loan,
@@ -89,9 +82,9 @@ def checkout(*, copy: Copy, borrower: Borrower, branch: Branch | None, now: date
     return loan
 
 
-def terms_of(rule: LoanPolicy | Loan) -> dict[str, object]:
-    """Return what a loan keeps of the rule it is made under, from the rule or such a loan."""
-    return {name: getattr(rule, name) for name in LOAN_TERMS}
+def terms_of(source: LoanPolicy | Loan) -> dict[str, object]:
+    """Return the terms that a loan copies from its policy, read from a policy or from a loan."""
+    return {name: getattr(source, name) for name in LOAN_TERMS}
 
 
 class _OpenLoan(NamedTuple):
@@ -102,7 +95,7 @@ class _OpenLoan(NamedTuple):
 
 
 def _open_loans(borrower: Borrower, copy: Copy) -> list[_OpenLoan]:
-    """Return what counts of the borrower's loans and of the copy's, in one query."""
+    """Return the open loans of the borrower and of the copy, in one query."""
     rows = Loan.objects.filter(Q(borrower=borrower) | Q(copy=copy), returned_at=None).order_by()
     columns = rows.values_list("borrower_id", "copy_id", "copy__item_type_id", "lost_at")
     return [_OpenLoan(*row) for row in columns]
@@ -113,34 +106,34 @@ def _over_limit(
 ) -> list[Reason]:
     count = sum(
         loan.borrower_id == borrower.pk
-        # The rule of one item type limits the loans of that type.
+        # A policy for one item type limits only the loans of that type.
         and (policy.item_type_id is None or loan.item_type_id == copy.item_type_id)
         for loan in open_loans
     )
     if count < policy.max_loans:
         return []
-    text = _("The borrower has %(count)s on loan; the rule allows %(most)s.")
+    text = _("Loan limit reached (%(count)s of %(most)s).")
     return [Reason("limit_reached", text % {"count": count, "most": policy.max_loans})]
 
 
-def _copy_not_at_hand(
+def _unavailable(
     copy: Copy, borrower: Borrower, open_loans: Sequence[_OpenLoan], queue: Sequence[Hold], now: datetime
 ) -> list[Reason]:
-    # A loan entered by hand or by an import is believed, whatever the status says.
+    # An open loan that was imported or entered by hand overrides the status of the copy.
     is_out = any(loan.copy_id == copy.pk and loan.lost_at is None for loan in open_loans)
     if copy.status == Copy.Status.ON_LOAN or is_out:
-        return [Reason("already_on_loan", _("The copy %s is on loan: check it in first.") % copy)]
+        return [Reason("already_on_loan", _("Copy %s is checked out. Check it in first.") % copy)]
     if copy.status == Copy.Status.WITHDRAWN:
-        return [Reason("withdrawn", _("The copy %s is withdrawn.") % copy)]
+        return [Reason("withdrawn", _("Copy %s has been withdrawn.") % copy)]
     if copy.status in (Copy.Status.LOST, Copy.Status.IN_TRANSIT):
         values = {"copy": copy, "status": copy.get_status_display()}
-        text = _("The copy %(copy)s is %(status)s: check it in first.") % values
+        text = _("Copy %(copy)s is %(status)s. Check it in first.") % values
         return [Reason("not_available", text)]
     if copy.status == Copy.Status.ON_HOLD_SHELF:
         held = any(hold.copy_id == copy.pk and hold.borrower_id != borrower.pk for hold in queue)
     else:
         today = library_date(at=now)
-        held = is_spoken_for(
+        held = is_reserved_for_others(
             book_id=copy.book_id, borrower_id=borrower.pk, queue=queue, wanted=1, today=today
         )
-    return [Reason("held_for_another", _("The title is held for another borrower."))] if held else []
+    return [Reason("held_for_another", _("This title is on hold for another borrower."))] if held else []

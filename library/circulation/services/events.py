@@ -1,4 +1,4 @@
-"""The record of what happened; the caller's transaction keeps an event together with what it tells of."""
+"""Record circulation events, in the same transaction as the change they describe."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,36 +6,32 @@ from decimal import Decimal
 
 from library.catalogue.models import Copy
 from library.circulation.models import Hold, Loan, LoanEvent
-from library.db import KEYS_A_QUERY, batches
+from library.db import KEYS_PER_QUERY, batches
 from library.people.models import Borrower
 
 
 def record_event(
     *,
     kind: LoanEvent.Kind,
-    at: datetime,
+    occurred_at: datetime,
     branch_id: int | None,
     copy: Copy,
     loan: Loan | None = None,
     amount: Decimal | None = None,
 ) -> None:
-    """Write what happened to a copy, and to the loan and its borrower if there is one.
+    """Record an event of a copy, and of the loan and its borrower if there is one.
 
     Parameters
     ----------
-    kind : LoanEvent.Kind
-    at : datetime
-    branch_id : int or None
-        Where it happened, as far as known.
-    copy : Copy
-    loan : Loan, optional
-    amount : Decimal, optional
-        Of a fine.
+    branch_id
+        Branch where it happened; None if unknown.
+    amount
+        Amount of a fine.
     """
     borrower = loan.borrower if loan else None
     LoanEvent.objects.create(
         kind=kind,
-        at=at,
+        occurred_at=occurred_at,
         book_id=copy.book_id,
         branch_id=branch_id,
         copy=copy,
@@ -47,11 +43,13 @@ def record_event(
     )
 
 
-def record_hold_event(*, kind: LoanEvent.Kind, at: datetime, hold: Hold, copy: Copy | None = None) -> None:
-    """Write what happened to a hold, at its pickup branch, and with which copy if there is one."""
+def record_hold_event(
+    *, kind: LoanEvent.Kind, occurred_at: datetime, hold: Hold, copy: Copy | None = None
+) -> None:
+    """Record an event of a hold at its pickup branch, with the copy if there is one."""
     LoanEvent.objects.create(
         kind=kind,
-        at=at,
+        occurred_at=occurred_at,
         book_id=hold.book_id,
         branch_id=hold.pickup_branch_id,
         copy=copy,
@@ -61,26 +59,26 @@ def record_hold_event(*, kind: LoanEvent.Kind, at: datetime, hold: Hold, copy: C
     )
 
 
-def record_told_events(*, kind: LoanEvent.Kind, loans: Iterable[Loan]) -> None:
-    """Write the checkouts or the checkins of loans that a file or a person tells of.
+def record_imported_events(*, kind: LoanEvent.Kind, loans: Iterable[Loan]) -> None:
+    """Record the checkouts or check-ins of loans that were imported or entered by hand.
 
-    The branch is the copy's, and the category the one that the borrower has now: nobody told another.
+    The branch is the copy's and the category is the borrower's current one: no other is known.
 
     Parameters
     ----------
-    kind : LoanEvent.Kind
+    kind
         ``CHECKOUT`` or ``CHECKIN``.
-    loans : iterable of Loan
-        Written already; for a checkin, returned.
+    loans
+        Saved loans; for a check-in, returned ones.
     """
-    for some in batches(loans, KEYS_A_QUERY):
-        copies = Copy.objects.in_bulk({loan.copy_id for loan in some})
-        people = {loan.borrower_id for loan in some if loan.borrower_id}
-        categories = dict(Borrower.objects.filter(pk__in=people).values_list("pk", "category"))
+    for batch in batches(loans, KEYS_PER_QUERY):
+        copies = Copy.objects.in_bulk({loan.copy_id for loan in batch})
+        borrowers = {loan.borrower_id for loan in batch if loan.borrower_id}
+        categories = dict(Borrower.objects.filter(pk__in=borrowers).values_list("pk", "category"))
         LoanEvent.objects.bulk_create(
             LoanEvent(
                 kind=kind,
-                at=_when(kind, loan),
+                occurred_at=_occurrence(kind, loan),
                 book_id=copies[loan.copy_id].book_id,
                 branch_id=copies[loan.copy_id].branch_id,
                 copy_id=loan.copy_id,
@@ -89,11 +87,11 @@ def record_told_events(*, kind: LoanEvent.Kind, loans: Iterable[Loan]) -> None:
                 borrower_id=loan.borrower_id,
                 borrower_category_id=categories[loan.borrower_id] if loan.borrower_id else None,
             )
-            for loan in some
+            for loan in batch
         )
 
 
-def _when(kind: LoanEvent.Kind, loan: Loan) -> datetime:
+def _occurrence(kind: LoanEvent.Kind, loan: Loan) -> datetime:
     if kind == LoanEvent.Kind.CHECKOUT:
         return loan.borrowed_at
     assert loan.returned_at is not None

@@ -1,37 +1,33 @@
-"""The queues at the turn of the day: what was not fetched goes on, and who stepped aside comes back."""
+"""Nightly hold maintenance: expire uncollected holds, resume suspended ones."""
 
 from datetime import datetime
 
-from library.circulation.selectors.holds import holds_not_fetched, holds_to_wake
+from library.circulation.selectors.holds import holds_to_resume, unclaimed_holds
 from library.circulation.services.holds import expire_hold, resume_hold
 from library.circulation.services.refusals import CirculationRefused
 
 
-def tend_holds(*, now: datetime) -> dict[str, int]:
-    """End the holds that were not fetched in time, and let those wait again whose suspension is over.
+def maintain_holds(*, now: datetime) -> dict[str, int]:
+    """Expire uncollected holds and resume holds whose suspension is over.
 
-    Each is a transaction of its own, so that the desk never waits for all of them; a second run finds nothing
-    left to do.
-
-    Parameters
-    ----------
-    now : datetime
+    Each hold has its own transaction, so that the desk never waits for the whole run. Repeated runs are
+    harmless.
 
     Returns
     -------
     dict
-        How many were `resumed` and `expired`.
+        Numbers of holds `resumed` and `expired`.
     """
     done = {"resumed": 0, "expired": 0}
     for outcome, holds, act in (
-        ("resumed", holds_to_wake(now=now), resume_hold),
-        ("expired", holds_not_fetched(now=now), expire_hold),
+        ("resumed", holds_to_resume(now=now), resume_hold),
+        ("expired", unclaimed_holds(now=now), expire_hold),
     ):
         for hold in list(holds.order_by("pk")):
             try:
                 act(hold=hold, now=now)
             except CirculationRefused:
-                # Fetched or cancelled at the desk meanwhile.
+                # The desk has checked out the copy or cancelled the hold.
                 continue
             done[outcome] += 1
     return done

@@ -1,4 +1,4 @@
-"""The queue for a title: who comes, who goes, who steps aside."""
+"""Place, cancel, expire, suspend, resume and reorder holds."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -12,38 +12,31 @@ from library.circulation.models import Hold, Loan, LoanEvent
 from library.circulation.selectors.calendar import library_date
 from library.circulation.selectors.holds import last_day_on_shelf
 from library.circulation.selectors.policies import policy_in_force
-from library.circulation.services.eligibility import reasons_against
+from library.circulation.services.eligibility import blocks
 from library.circulation.services.events import record_hold_event
 from library.circulation.services.locks import (
+    load_borrower,
     lock_book,
     lock_borrower,
     lock_copy,
     lock_queue,
-    move,
-    read_borrower,
+    update_row,
 )
-from library.circulation.services.refusals import CirculationRefused, Reason, refuse_if
+from library.circulation.services.refusals import CirculationRefused, Reason, raise_if_refused
 from library.circulation.services.transits import Routing, route_copy
 from library.people.models import Borrower
 
 
 def place_hold(*, book: Book, borrower: Borrower, pickup_branch: Branch | None, now: datetime) -> Hold:
-    """Put a borrower at the end of the queue for a title.
+    """Place a hold at the end of the queue for a title.
 
-    How many holds are allowed is asked of the rule for the pickup branch and for the title's item type; where
-    its copies are of several, the most generous counts.
+    The hold limit is that of the policy for the pickup branch and the item type of the title. If its copies
+    have several item types, the highest limit applies.
 
     Parameters
     ----------
-    book : Book
-    borrower : Borrower
-    pickup_branch : Branch or None
-        None: wherever the copy comes back.
-    now : datetime
-
-    Returns
-    -------
-    Hold
+    pickup_branch
+        None means the branch where the copy is checked in.
 
     Raises
     ------
@@ -55,13 +48,13 @@ def place_hold(*, book: Book, borrower: Borrower, pickup_branch: Branch | None, 
         borrower = lock_borrower(pk=borrower.pk)
         book = lock_book(pk=book.pk)
         queue = lock_queue(book_id=book.pk)
-        reasons = reasons_against(borrower=borrower)
+        reasons = blocks(borrower=borrower)
         if any(hold.borrower_id == borrower.pk for hold in queue):
-            reasons.append(Reason("hold_exists", _("The borrower has a hold on this title already.")))
+            reasons.append(Reason("hold_exists", _("The borrower already has a hold on this title.")))
         if Loan.objects.filter(copy__book=book, borrower=borrower, returned_at=None).exists():
-            reasons.append(Reason("already_on_loan", _("The borrower has this title on loan.")))
+            reasons.append(Reason("already_on_loan", _("The borrower already has this title on loan.")))
         reasons += _no_copy_or_over_limit(book, borrower, pickup_branch)
-        refuse_if(reasons)
+        raise_if_refused(reasons)
         hold = Hold.objects.create(
             book=book,
             borrower=borrower,
@@ -69,17 +62,18 @@ def place_hold(*, book: Book, borrower: Borrower, pickup_branch: Branch | None, 
             placed_at=now,
             position=queue[-1].position + 1 if queue else 1,
         )
-        record_hold_event(kind=LoanEvent.Kind.HOLD_PLACED, at=now, hold=hold)
+        record_hold_event(kind=LoanEvent.Kind.HOLD_PLACED, occurred_at=now, hold=hold)
     return hold
 
 
 def cancel_hold(*, hold: Hold, now: datetime) -> Routing | None:
-    """Take a hold out of the queue; a copy on the hold shelf goes to the next.
+    """Cancel a hold; its copy on the hold shelf goes to the next hold.
 
     Returns
     -------
     Routing or None
-        What to do with the copy that lay ready; None if none did. One on its way is routed when it arrives.
+        Next step for the copy on the hold shelf; None if there is none. A copy in transit is routed on
+        arrival.
 
     Raises
     ------
@@ -90,33 +84,23 @@ def cancel_hold(*, hold: Hold, now: datetime) -> Routing | None:
 
 
 def expire_hold(*, hold: Hold, now: datetime) -> Routing | None:
-    """End a hold whose copy was not fetched in time; the copy goes to the next.
-
-    Returns
-    -------
-    Routing or None
+    """Expire a hold whose copy was not collected in time; the copy goes to the next hold.
 
     Raises
     ------
     CirculationRefused
-        `hold_not_active`; `not_expired` if the copy is not ready, or not long enough (HOLD_SHELF_DAYS).
+        `hold_not_active`; `not_expired` if the copy has not been on the hold shelf for HOLD_SHELF_DAYS.
     """
     return _end(hold, Hold.Status.EXPIRED, LoanEvent.Kind.HOLD_EXPIRED, now)
 
 
 def suspend_hold(*, hold: Hold, until: date | None, now: datetime) -> Hold:
-    """Let a hold step aside without losing its place.
+    """Suspend a hold; it keeps its place in the queue.
 
     Parameters
     ----------
-    hold : Hold
-    until : date or None
-        The day from which it counts as waiting again; None: until it is resumed.
-    now : datetime
-
-    Returns
-    -------
-    Hold
+    until
+        First day on which the hold waits again; None means until it is resumed.
 
     Raises
     ------
@@ -127,22 +111,18 @@ def suspend_hold(*, hold: Hold, until: date | None, now: datetime) -> Hold:
         locked, _queue = _lock_active(hold)
         reasons: list[Reason] = []
         if locked.copy_id is not None:
-            text = _("A copy is set aside for this hold already: cancel the hold if it is not wanted.")
+            text = _("A copy is already set aside for this hold. Cancel the hold if it is no longer needed.")
             reasons.append(Reason("hold_has_copy", text))
         if until is not None and until <= library_date(at=now):
-            reasons.append(Reason("until_not_later", _("A hold is suspended until a day to come.")))
-        refuse_if(reasons)
+            reasons.append(Reason("until_not_later", _("Enter a future date for the end of the suspension.")))
+        raise_if_refused(reasons)
         _change(locked, Hold.Status.SUSPENDED, suspended_until=until)
-        record_hold_event(kind=LoanEvent.Kind.HOLD_SUSPENDED, at=now, hold=locked)
+        record_hold_event(kind=LoanEvent.Kind.HOLD_SUSPENDED, occurred_at=now, hold=locked)
     return locked
 
 
 def resume_hold(*, hold: Hold, now: datetime) -> Hold:
-    """Let a suspended hold wait again, in the place it had.
-
-    Returns
-    -------
-    Hold
+    """Resume a suspended hold in its place in the queue.
 
     Raises
     ------
@@ -152,18 +132,14 @@ def resume_hold(*, hold: Hold, now: datetime) -> Hold:
     with transaction.atomic():
         locked, _queue = _lock_active(hold)
         if locked.status != Hold.Status.SUSPENDED:
-            refuse_if([Reason("hold_not_suspended", _("The hold is not suspended."))])
+            raise_if_refused([Reason("hold_not_suspended", _("The hold is not suspended."))])
         _change(locked, Hold.Status.WAITING, suspended_until=None)
-        record_hold_event(kind=LoanEvent.Kind.HOLD_RESUMED, at=now, hold=locked)
+        record_hold_event(kind=LoanEvent.Kind.HOLD_RESUMED, occurred_at=now, hold=locked)
     return locked
 
 
 def reorder_hold(*, hold: Hold, position: int, now: datetime) -> Hold:
-    """Move a hold to another place in the queue; 1 is the first, and past the end is the last.
-
-    Returns
-    -------
-    Hold
+    """Move a hold to another position in the queue: 1 is first, anything past the end is last.
 
     Raises
     ------
@@ -174,16 +150,16 @@ def reorder_hold(*, hold: Hold, position: int, now: datetime) -> Hold:
         locked, queue = _lock_active(hold)
         others = [other for other in queue if other.pk != locked.pk]
         index = max(0, position - 1)
-        for place, each in enumerate([*others[:index], locked, *others[index:]], start=1):
-            if each.position != place:
-                move(Hold.objects.filter(pk=each.pk, status=each.status), position=place)
-                each.position = place
-        record_hold_event(kind=LoanEvent.Kind.HOLD_REORDERED, at=now, hold=locked)
+        for place, queued in enumerate([*others[:index], locked, *others[index:]], start=1):
+            if queued.position != place:
+                update_row(Hold.objects.filter(pk=queued.pk, status=queued.status), position=place)
+                queued.position = place
+        record_hold_event(kind=LoanEvent.Kind.HOLD_REORDERED, occurred_at=now, hold=locked)
     return locked
 
 
 def fulfil(*, loan: Loan, queue: Sequence[Hold], now: datetime) -> None:
-    """End the hold that a checkout is for, within its transaction and locks."""
+    """Fulfil the borrower's hold on the title of a loan, within the transaction and locks of its checkout."""
     hold = next((hold for hold in queue if hold.borrower_id == loan.borrower_id), None)
     if hold is None:
         return
@@ -191,14 +167,14 @@ def fulfil(*, loan: Loan, queue: Sequence[Hold], now: datetime) -> None:
     set_aside = hold.copy
     ready = hold.status == Hold.Status.READY
     _change(hold, Hold.Status.FULFILLED, copy=loan.copy, suspended_until=None)
-    record_hold_event(kind=LoanEvent.Kind.HOLD_FULFILLED, at=now, hold=hold, copy=loan.copy)
+    record_hold_event(kind=LoanEvent.Kind.HOLD_FULFILLED, occurred_at=now, hold=hold, copy=loan.copy)
     if set_aside and ready and set_aside.pk != loan.copy_id:
         rest = [other for other in queue if other.pk != hold.pk]
         route_copy(copy=lock_copy(copy=set_aside), branch=hold.pickup_branch, queue=rest, now=now)
 
 
 def release(*, copy: Copy, queue: Sequence[Hold]) -> None:
-    """Let a hold wait again whose copy has gone, within the caller's transaction and locks."""
+    """Return the hold of an unavailable copy to waiting, within the caller's transaction and locks."""
     for hold in queue:
         if hold.copy_id == copy.pk:
             _change(hold, Hold.Status.WAITING, copy=None, ready_at=None)
@@ -207,36 +183,38 @@ def release(*, copy: Copy, queue: Sequence[Hold]) -> None:
 def _end(hold: Hold, status: Hold.Status, event: LoanEvent.Kind, now: datetime) -> Routing | None:
     with transaction.atomic():
         locked, queue = _lock_active(hold)
-        if status == Hold.Status.EXPIRED and not _shelf_time_is_over(locked, now):
-            text = _("The copy has not lain on the hold shelf for %(days)s days.")
-            refuse_if([Reason("not_expired", text % {"days": settings.HOLD_SHELF_DAYS})])
+        if status == Hold.Status.EXPIRED and not _is_past_shelf_time(locked, now):
+            text = _("The copy has not been on the hold shelf for %(days)s days yet.")
+            raise_if_refused([Reason("not_expired", text % {"days": settings.HOLD_SHELF_DAYS})])
         copy = locked.copy if locked.status == Hold.Status.READY else None
         _change(locked, status)
-        record_hold_event(kind=event, at=now, hold=locked, copy=copy)
+        record_hold_event(kind=event, occurred_at=now, hold=locked, copy=copy)
         if copy is None:
             return None
         rest = [other for other in queue if other.pk != locked.pk]
         return route_copy(copy=lock_copy(copy=copy), branch=locked.pickup_branch, queue=rest, now=now)
 
 
-def _shelf_time_is_over(hold: Hold, now: datetime) -> bool:
+def _is_past_shelf_time(hold: Hold, now: datetime) -> bool:
     if hold.ready_at is None or hold.status != Hold.Status.READY:
         return False
     return library_date(at=now) > last_day_on_shelf(ready_at=hold.ready_at)
 
 
 def _lock_active(hold: Hold) -> tuple[Hold, list[Hold]]:
-    """Lock the hold's book and queue; return the hold as it now is, with its borrower, and the queue."""
+    """Lock the book and queue of a hold; return the current hold with its borrower, and the queue."""
     queue = lock_queue(book_id=lock_book(pk=hold.book_id).pk)
     for locked in queue:
         if locked.pk == hold.pk:
-            read_borrower(hold=locked)
+            load_borrower(hold=locked)
             return locked, queue
-    raise CirculationRefused([Reason("hold_not_active", _("The hold has ended already."))])
+    raise CirculationRefused([Reason("hold_not_active", _("The hold has already ended."))])
 
 
 def _change(hold: Hold, status: Hold.Status, **changes: object) -> None:
-    move(Hold.objects.filter(pk=hold.pk, status=hold.status, copy=hold.copy_id), status=status, **changes)
+    update_row(
+        Hold.objects.filter(pk=hold.pk, status=hold.status, copy=hold.copy_id), status=status, **changes
+    )
     for name, value in {"status": status, **changes}.items():
         setattr(hold, name, value)
 
@@ -245,8 +223,8 @@ def _no_copy_or_over_limit(book: Book, borrower: Borrower, branch: Branch | None
     copies = Copy.objects.filter(book=book).exclude(status__in=Copy.GONE).order_by()
     item_types = set(copies.values_list("item_type", flat=True))
     if not item_types:
-        return [Reason("not_available", _("No copy of this title can be lent."))]
-    most = max(
+        return [Reason("not_available", _("This title has no circulating copies."))]
+    max_holds = max(
         policy_in_force(
             branch_id=branch.pk if branch else None,
             borrower_category_id=borrower.category_id,
@@ -255,7 +233,7 @@ def _no_copy_or_over_limit(book: Book, borrower: Borrower, branch: Branch | None
         for item_type in item_types
     )
     count = Hold.objects.filter(borrower=borrower, status__in=Hold.ACTIVE).count()
-    if count < most:
+    if count < max_holds:
         return []
-    text = _("The borrower has %(count)s holds; the rule allows %(most)s.")
-    return [Reason("holds_limit_reached", text % {"count": count, "most": most})]
+    text = _("Hold limit reached (%(count)s of %(most)s).")
+    return [Reason("holds_limit_reached", text % {"count": count, "most": max_holds})]

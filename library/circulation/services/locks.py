@@ -1,4 +1,4 @@
-"""Rows read under a lock, for the order of which see the package."""
+"""Read rows under a lock; the docstring of the package gives the lock order."""
 
 from collections.abc import Collection
 
@@ -12,63 +12,63 @@ from library.circulation.services.refusals import CirculationRefused, Reason
 from library.people.models import PERSONAL_FIELDS, Borrower
 from library.people.selectors import without_personal_data
 
-# no_key: a row that refers to a locked one may still be written, as no key ever changes.
+# no_key: rows that refer to a locked row may still be written, since keys never change.
 
 
 def lock_borrower(*, pk: int) -> Borrower:
-    """Return the borrower; names and the like are not read, which would decrypt them."""
+    """Lock and return a borrower, without personal fields, so that nothing is decrypted."""
     return Borrower.objects.defer(*PERSONAL_FIELDS).select_for_update(no_key=True).get(pk=pk)
 
 
 def lock_borrowers(*, pks: Collection[int]) -> None:
-    """Lock several borrowers, in one order."""
+    """Lock several borrowers in key order."""
     rows = Borrower.objects.filter(pk__in=pks).order_by("pk")
     list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
 def lock_book(*, pk: int) -> Book:
-    """Return the book: nobody else changes its queue or its copies meanwhile."""
+    """Lock and return a book; the lock also guards its queue and its copies."""
     return Book.objects.select_for_update(no_key=True).get(pk=pk)
 
 
 def lock_copy(*, copy: Copy) -> Copy:
-    """Lock the copy's book, then the copy; return it with its book."""
+    """Lock a book, then its copy; return the copy with its book."""
     rows = Copy.objects.select_related("book")
-    # PostgreSQL locks in the order named, and reads anew what it had to wait for.
+    # PostgreSQL locks in the order named, and reads a row again after it has waited for the lock.
     return rows.select_for_update(of=("book", "self"), no_key=True).get(pk=copy.pk)
 
 
 def lock_queue(*, book_id: int) -> list[Hold]:
-    """Return the active holds of a title in the order of the queue; see `read_borrower`."""
+    """Lock and return the active holds of a title in queue order; `load_borrower` adds a borrower."""
     rows = Hold.objects.filter(book=book_id, status__in=Hold.ACTIVE).order_by("pk")
     return in_order(rows.select_for_update(no_key=True))
 
 
-def read_borrower(*, hold: Hold) -> None:
-    """Read whose hold it is, without decrypting who that is; most holds of a queue are never asked."""
+def load_borrower(*, hold: Hold) -> None:
+    """Load the borrower of a hold without personal fields; most holds of a queue never need it."""
     prefetch_related_objects([hold], Prefetch("borrower", Borrower.objects.defer(*PERSONAL_FIELDS)))
 
 
 def lock_open_loan(*, copy: Copy) -> Loan | None:
-    """Return the loan of a copy that is out, with its borrower."""
+    """Lock and return the open loan of a copy, with its borrower."""
     rows = without_personal_data(Loan.objects.filter(copy=copy, returned_at=None)).order_by()
     return next(iter(rows.select_for_update(of=("self",), no_key=True)), None)
 
 
 def lock_loan(*, loan: Loan, copy: Copy, borrower: Borrower) -> Loan | None:
-    """Return the loan as it is now, if it still is one of this copy to this borrower, and open."""
+    """Lock and return a loan if it is still open and of the same copy and borrower."""
     rows = Loan.objects.filter(pk=loan.pk, copy=copy, borrower=borrower, returned_at=None).order_by()
     return next(iter(rows.select_for_update(no_key=True)), None)
 
 
-def move(rows: QuerySet, **changes: object) -> None:
-    """Change the one row that is still in the state that `rows` names.
+def update_row(rows: QuerySet, **changes: object) -> None:
+    """Update the one row that is still in the state that `rows` filters by.
 
     Raises
     ------
     CirculationRefused
-        If it no longer is: someone wrote past the locks.
+        `concurrent_change` if the state has changed: something wrote without taking the locks.
     """
     if rows.update(**changes) != 1:
-        message = _("Another change came first. Look at the record again.")
-        raise CirculationRefused([Reason("changed_meanwhile", message)])
+        message = _("This record was changed by another request. Reload it and try again.")
+        raise CirculationRefused([Reason("concurrent_change", message)])

@@ -1,4 +1,4 @@
-"""Copies that go missing, turn up, or are taken out of the stock."""
+"""Mark copies as lost or found; withdraw and reinstate them."""
 
 from datetime import datetime
 
@@ -7,29 +7,25 @@ from django.utils.translation import gettext as _
 
 from library.catalogue.models import Branch, Copy
 from library.circulation.models import Loan, LoanEvent
-from library.circulation.services.anonymisation import lock_who_forgets
+from library.circulation.services.anonymisation import lock_anonymising_borrower
 from library.circulation.services.checkin import CheckinResult, receive
 from library.circulation.services.events import record_event
 from library.circulation.services.fines import charge_lateness
 from library.circulation.services.holds import release
-from library.circulation.services.locks import lock_copy, lock_open_loan, lock_queue, move
-from library.circulation.services.refusals import Reason, refuse_if
+from library.circulation.services.locks import lock_copy, lock_open_loan, lock_queue, update_row
+from library.circulation.services.refusals import Reason, raise_if_refused
 
 
 def mark_lost(*, copy: Copy, now: datetime) -> Copy:
-    """Record that a copy is lost, on loan or off the shelf.
+    """Mark a copy as lost, on loan or from the shelf.
 
-    A loan stays open, for the borrower still owes the copy; its lateness until now is charged and grows no
-    more. A hold for which the copy was set aside waits again.
-
-    Returns
-    -------
-    Copy
+    Its loan stays open, since the borrower still owes the copy; the overdue fine up to now is charged and
+    stops growing. A hold for which the copy was set aside waits again.
 
     Raises
     ------
     CirculationRefused
-        `already_lost`, `withdrawn`; `before_checkout` if the clock says it was lost before it was lent.
+        `already_lost`, `withdrawn`; `before_checkout` if `now` is before the checkout.
     """
     with transaction.atomic():
         copy = lock_copy(copy=copy)
@@ -37,41 +33,35 @@ def mark_lost(*, copy: Copy, now: datetime) -> Copy:
         loan = lock_open_loan(copy=copy)
         reasons: list[Reason] = []
         if copy.status == Copy.Status.LOST:
-            reasons.append(Reason("already_lost", _("The copy %s is lost already.") % copy))
+            reasons.append(Reason("already_lost", _("Copy %s is already marked as lost.") % copy))
         if copy.status == Copy.Status.WITHDRAWN:
-            reasons.append(Reason("withdrawn", _("The copy %s is withdrawn.") % copy))
+            reasons.append(Reason("withdrawn", _("Copy %s has been withdrawn.") % copy))
         if loan and now < loan.borrowed_at:
-            reasons.append(Reason("before_checkout", _("The copy %s was lent after this time.") % copy))
-        refuse_if(reasons)
+            reasons.append(Reason("before_checkout", _("Copy %s was checked out after this time.") % copy))
+        raise_if_refused(reasons)
         release(copy=copy, queue=queue)
         branch_id = loan.branch_id if loan else copy.branch_id
         _set_status(copy, Copy.Status.LOST)
         record_event(
             kind=LoanEvent.Kind.LOST,
-            at=now,
+            occurred_at=now,
             branch_id=branch_id,
             copy=copy,
             loan=loan,
         )
         if loan:
-            move(Loan.objects.filter(pk=loan.pk, returned_at=None, lost_at=None), lost_at=now)
+            update_row(Loan.objects.filter(pk=loan.pk, returned_at=None, lost_at=None), lost_at=now)
             charge_lateness(loan=loan, copy=copy, until=now, branch_id=branch_id, now=now)
     return copy
 
 
 def mark_found(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinResult:
-    """Take back a copy that was lost; its loan, if one is open, ends.
+    """Check in a lost copy; its open loan, if any, ends.
 
     Parameters
     ----------
-    copy : Copy
-    branch : Branch or None
-        Where it turned up.
-    now : datetime
-
-    Returns
-    -------
-    CheckinResult
+    branch
+        Branch where it was found.
 
     Raises
     ------
@@ -79,19 +69,15 @@ def mark_found(*, copy: Copy, branch: Branch | None, now: datetime) -> CheckinRe
         `not_lost`.
     """
     with transaction.atomic():
-        who = lock_who_forgets(copy=copy)
+        borrower_id = lock_anonymising_borrower(copy=copy)
         copy = lock_copy(copy=copy)
         if copy.status != Copy.Status.LOST:
-            refuse_if([Reason("not_lost", _("The copy %s is not lost.") % copy)])
-        return receive(copy=copy, branch=branch, now=now, who_forgets=who)
+            raise_if_refused([Reason("not_lost", _("Copy %s is not marked as lost.") % copy)])
+        return receive(copy=copy, branch=branch, now=now, anonymise_for=borrower_id)
 
 
 def withdraw(*, copy: Copy, now: datetime) -> Copy:
-    """Take a copy out of the stock; a hold for which it was set aside waits again.
-
-    Returns
-    -------
-    Copy
+    """Withdraw a copy; a hold for which it was set aside waits again.
 
     Raises
     ------
@@ -103,22 +89,18 @@ def withdraw(*, copy: Copy, now: datetime) -> Copy:
         queue = lock_queue(book_id=copy.book_id)
         reasons: list[Reason] = []
         if copy.status == Copy.Status.WITHDRAWN:
-            reasons.append(Reason("withdrawn", _("The copy %s is withdrawn.") % copy))
+            reasons.append(Reason("withdrawn", _("Copy %s has been withdrawn.") % copy))
         if lock_open_loan(copy=copy):
-            reasons.append(Reason("already_on_loan", _("The copy %s is on loan: check it in first.") % copy))
-        refuse_if(reasons)
+            reasons.append(Reason("already_on_loan", _("Copy %s is checked out. Check it in first.") % copy))
+        raise_if_refused(reasons)
         release(copy=copy, queue=queue)
         _set_status(copy, Copy.Status.WITHDRAWN)
-        record_event(kind=LoanEvent.Kind.WITHDRAWN, at=now, branch_id=copy.branch_id, copy=copy)
+        record_event(kind=LoanEvent.Kind.WITHDRAWN, occurred_at=now, branch_id=copy.branch_id, copy=copy)
     return copy
 
 
 def reinstate(*, copy: Copy, now: datetime) -> Copy:
-    """Put a withdrawn copy back on the shelf.
-
-    Returns
-    -------
-    Copy
+    """Return a withdrawn copy to the shelf.
 
     Raises
     ------
@@ -128,12 +110,12 @@ def reinstate(*, copy: Copy, now: datetime) -> Copy:
     with transaction.atomic():
         copy = lock_copy(copy=copy)
         if copy.status != Copy.Status.WITHDRAWN:
-            refuse_if([Reason("not_withdrawn", _("The copy %s is not withdrawn.") % copy)])
+            raise_if_refused([Reason("not_withdrawn", _("Copy %s is not withdrawn.") % copy)])
         _set_status(copy, Copy.Status.AVAILABLE)
-        record_event(kind=LoanEvent.Kind.REINSTATED, at=now, branch_id=copy.branch_id, copy=copy)
+        record_event(kind=LoanEvent.Kind.REINSTATED, occurred_at=now, branch_id=copy.branch_id, copy=copy)
     return copy
 
 
 def _set_status(copy: Copy, status: Copy.Status) -> None:
-    move(Copy.objects.filter(pk=copy.pk, status=copy.status), status=status)
+    update_row(Copy.objects.filter(pk=copy.pk, status=copy.status), status=status)
     copy.status = status

@@ -1,4 +1,4 @@
-"""Loans that did not pass the desk, those of a file or entered by hand: their events, and their copies."""
+"""Reconcile copies and events with loans that were imported or entered by hand."""
 
 from collections.abc import Collection
 
@@ -8,65 +8,60 @@ from django.db.models.functions import Coalesce
 
 from library.catalogue.models import Copy
 from library.circulation.models import Hold, Loan, LoanEvent
-from library.circulation.services.events import record_told_events
-from library.db import KEYS_A_QUERY, batches
+from library.circulation.services.events import record_imported_events
+from library.db import KEYS_PER_QUERY, batches
 
-#: Where a copy is not, if a loan of it is open.
-AT_HAND = (Copy.Status.AVAILABLE, Copy.Status.ON_HOLD_SHELF, Copy.Status.IN_TRANSIT)
+#: Statuses that contradict an open loan of the copy.
+ON_SHELF_STATUSES = (Copy.Status.AVAILABLE, Copy.Status.ON_HOLD_SHELF, Copy.Status.IN_TRANSIT)
 
 
-def settle_loans(
-    *, lent: Collection[Loan] = (), returned: Collection[Loan] = (), copy_ids: Collection[int]
+def reconcile_loans(
+    *, checked_out: Collection[Loan] = (), returned: Collection[Loan] = (), copy_ids: Collection[int]
 ) -> None:
-    """Write the events of loans that did not pass the desk, and bring copies into line with them.
+    """Record the events of loans that bypassed the desk, and update their copies.
 
-    Renewals make no event: nobody told when they were.
-
-    Parameters
-    ----------
-    lent : collection of Loan
-        Those that are new.
-    returned : collection of Loan
-        Those of which the return is known now, and was not before.
-    copy_ids : collection of int
-        Theirs, and those that they had before a correction.
-    """
-    with transaction.atomic():
-        record_told_events(kind=LoanEvent.Kind.CHECKOUT, loans=lent)
-        record_told_events(kind=LoanEvent.Kind.CHECKIN, loans=returned)
-        settle_copies(copy_ids=copy_ids)
-
-
-def settle_copies(*, copy_ids: Collection[int]) -> None:
-    """Tell copies what their loans know: which are out, and how often each was lent and renewed.
+    Renewals are not recorded as events: their times are unknown.
 
     Parameters
     ----------
-    copy_ids : collection of int
+    checked_out
+        New loans.
+    returned
+        Loans whose return was not recorded before.
+    copy_ids
+        Copies of these loans, and their former copies if a loan was moved to another copy.
     """
     with transaction.atomic():
-        for ids in batches(sorted(copy_ids), KEYS_A_QUERY):
-            _settle(ids)
+        record_imported_events(kind=LoanEvent.Kind.CHECKOUT, loans=checked_out)
+        record_imported_events(kind=LoanEvent.Kind.CHECKIN, loans=returned)
+        reconcile_copies(copy_ids=copy_ids)
 
 
-def _settle(ids: Collection[int]) -> None:
+def reconcile_copies(*, copy_ids: Collection[int]) -> None:
+    """Set the status and the counts of checkouts and renewals of copies from their loans."""
+    with transaction.atomic():
+        for ids in batches(sorted(copy_ids), KEYS_PER_QUERY):
+            _reconcile(ids)
+
+
+def _reconcile(ids: Collection[int]) -> None:
     loans = Loan.objects.filter(copy=OuterRef("pk")).order_by()
     per_copy = loans.values("copy")
-    lent = per_copy.annotate(number=Count("pk")).values("number")
-    renewed = per_copy.annotate(number=Sum("renewals")).values("number")
+    checkouts = per_copy.annotate(number=Count("pk")).values("number")
+    renewals = per_copy.annotate(number=Sum("renewals")).values("number")
     copies = Copy.objects.filter(pk__in=ids)
     counts = copies.annotate(
-        lent=Coalesce(Subquery(lent), 0, output_field=IntegerField()),
-        renewed=Coalesce(Subquery(renewed), 0, output_field=IntegerField()),
+        true_checkouts=Coalesce(Subquery(checkouts), 0, output_field=IntegerField()),
+        true_renewals=Coalesce(Subquery(renewals), 0, output_field=IntegerField()),
     )
-    counts.exclude(checkouts=F("lent"), renewals=F("renewed")).update(
-        checkouts=F("lent"), renewals=F("renewed")
+    counts.exclude(checkouts=F("true_checkouts"), renewals=F("true_renewals")).update(
+        checkouts=F("true_checkouts"), renewals=F("true_renewals")
     )
-    out = Exists(loans.filter(returned_at=None, lost_at=None))
+    on_loan = Exists(loans.filter(returned_at=None, lost_at=None))
     Hold.objects.filter(
         Exists(Loan.objects.filter(copy=OuterRef("copy"), returned_at=None)),
         copy__in=ids,
         status__in=Hold.ACTIVE,
     ).update(copy=None, ready_at=None, status=Hold.Status.WAITING)
-    copies.filter(out, status__in=AT_HAND).update(status=Copy.Status.ON_LOAN)
-    copies.filter(~out, status=Copy.Status.ON_LOAN).update(status=Copy.Status.AVAILABLE)
+    copies.filter(on_loan, status__in=ON_SHELF_STATUSES).update(status=Copy.Status.ON_LOAN)
+    copies.filter(~on_loan, status=Copy.Status.ON_LOAN).update(status=Copy.Status.AVAILABLE)

@@ -1,4 +1,4 @@
-"""Why the desk says no: every reason at once."""
+"""Refusals: all reasons why a request to circulation cannot be done."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,19 +8,19 @@ from library.errors import ConflictError
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason: a code for programs and a sentence for people."""
+    """A reason for a refusal: a code for programs and a sentence for people."""
 
     code: str
     message: str
 
 
-class CirculationRefused(ConflictError):  # noqa: N818 - a decision of the library's, not a fault
-    """What was asked for cannot be done as things stand; nothing was changed.
+class CirculationRefused(ConflictError):  # noqa: N818 - a decision by the rules, not an error
+    """The request conflicts with the current state; nothing was changed.
 
     Parameters
     ----------
-    reasons : sequence of Reason
-        All that stand in the way, not only the first.
+    reasons
+        All of them, not only the first.
     """
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
@@ -33,8 +33,8 @@ class CirculationRefused(ConflictError):  # noqa: N818 - a decision of the libra
         return tuple(reason.code for reason in self.reasons)
 
 
-def refuse_if(reasons: Sequence[Reason]) -> None:
-    """Raise the refusal if there is any reason.
+def raise_if_refused(reasons: Sequence[Reason]) -> None:
+    """Raise a refusal if there are reasons.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A loan is renewed."""
+"""Renew loans."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,37 +10,28 @@ from django.utils.translation import gettext as _
 from library.catalogue.models import Copy
 from library.circulation.models import Hold, Loan, LoanEvent
 from library.circulation.selectors.calendar import due_at, library_date
-from library.circulation.selectors.holds import is_spoken_for, queue_of
+from library.circulation.selectors.holds import hold_queue, is_reserved_for_others
 from library.circulation.selectors.policies import policy_in_force
 from library.circulation.services.checkout import terms_of
-from library.circulation.services.eligibility import reasons_against
+from library.circulation.services.eligibility import blocks
 from library.circulation.services.events import record_event
 from library.circulation.services.fines import charge_lateness
-from library.circulation.services.locks import lock_borrower, lock_copy, lock_loan, lock_queue, move
-from library.circulation.services.refusals import CirculationRefused, Reason, refuse_if
+from library.circulation.services.locks import lock_borrower, lock_copy, lock_loan, lock_queue, update_row
+from library.circulation.services.refusals import CirculationRefused, Reason, raise_if_refused
 
 
 def renew(*, loan: Loan, now: datetime) -> Loan:
-    """Let the borrower keep a copy longer: from today, but never due sooner than it was.
+    """Renew a loan from today; the due date never becomes earlier.
 
-    The terms are those of the checkout. A loan without terms (of an import, or entered by hand) takes those
-    of the rule that holds today. What its lateness costs so far is charged, for it would be forgotten.
-
-    Parameters
-    ----------
-    loan : Loan
-    now : datetime
-
-    Returns
-    -------
-    Loan
+    The terms are those of the checkout. A loan without terms (imported or entered by hand) takes those of the
+    current policy. The overdue fine so far is charged first, since the new due date would cancel it.
 
     Raises
     ------
     CirculationRefused
         `blocked`, `overdue_fines`, `not_on_loan`, `lost`, `renewals_exhausted`, `held_for_another`.
     NoPolicyError
-        For a loan without terms only.
+        Only for a loan without terms.
     """
     if loan.borrower_id is None:
         raise CirculationRefused([_ended(loan)])
@@ -48,36 +39,36 @@ def renew(*, loan: Loan, now: datetime) -> Loan:
         borrower = lock_borrower(pk=loan.borrower_id)
         copy = lock_copy(copy=loan.copy)
         queue = lock_queue(book_id=copy.book_id)
-        found = lock_loan(loan=loan, copy=copy, borrower=borrower)
-        if found is None:
+        locked = lock_loan(loan=loan, copy=copy, borrower=borrower)
+        if locked is None:
             raise CirculationRefused([_ended(loan)])
-        loan = found
+        loan = locked
         loan.borrower, loan.copy = borrower, copy
-        _take_terms(loan)
-        refuse_if(_reasons(loan, queue, now))
+        _set_terms(loan)
+        raise_if_refused(_reasons(loan, queue, now))
         return _renew(loan, copy, now)
 
 
-def reasons_against_renewing(*, loan: Loan, now: datetime) -> list[Reason]:
-    """Return why `renew` would refuse now, and change nothing.
+def renewal_blocks(*, loan: Loan, now: datetime) -> list[Reason]:
+    """Return the reasons why `renew` would refuse now; change nothing.
 
     Raises
     ------
     NoPolicyError
-        For a loan without terms only.
+        Only for a loan without terms.
     """
     if loan.borrower_id is None or loan.returned_at is not None:
         return [_ended(loan)]
-    _take_terms(loan)
-    return _reasons(loan, queue_of(book=loan.copy.book), now)
+    _set_terms(loan)
+    return _reasons(loan, hold_queue(book=loan.copy.book), now)
 
 
 def _ended(loan: Loan) -> Reason:
-    return Reason("not_on_loan", _("The loan has ended: the copy %s was returned.") % loan.copy)
+    return Reason("not_on_loan", _("This loan has ended: copy %s was returned.") % loan.copy)
 
 
-def _take_terms(loan: Loan) -> None:
-    """Let a loan without terms have those of the rule that holds today."""
+def _set_terms(loan: Loan) -> None:
+    """Give a loan without terms those of the current policy, in memory."""
     if loan.renewals_allowed is None:
         assert loan.borrower is not None
         policy = policy_in_force(
@@ -92,33 +83,35 @@ def _take_terms(loan: Loan) -> None:
 def _reasons(loan: Loan, queue: Sequence[Hold], now: datetime) -> list[Reason]:
     borrower, copy = loan.borrower, loan.copy
     assert borrower is not None
-    reasons = reasons_against(borrower=borrower)
+    reasons = blocks(borrower=borrower)
     if loan.lost_at or copy.status == Copy.Status.LOST:
-        reasons.append(Reason("lost", _("The copy %s is lost: check it in first.") % copy))
+        reasons.append(Reason("lost", _("Copy %s is lost. Check it in first.") % copy))
     if loan.renewals >= (loan.renewals_allowed or 0):
-        text = _("The loan was renewed %(count)s times; the rule allows %(most)s.")
+        text = _("Renewal limit reached (%(count)s of %(most)s).")
         values = {"count": loan.renewals, "most": loan.renewals_allowed}
         reasons.append(Reason("renewals_exhausted", text % values))
     today = library_date(at=now)
-    if is_spoken_for(book_id=copy.book_id, borrower_id=borrower.pk, queue=queue, wanted=0, today=today):
-        reasons.append(Reason("held_for_another", _("The title is held for another borrower.")))
+    if is_reserved_for_others(
+        book_id=copy.book_id, borrower_id=borrower.pk, queue=queue, wanted=0, today=today
+    ):
+        reasons.append(Reason("held_for_another", _("This title is on hold for another borrower.")))
     return reasons
 
 
 def _renew(loan: Loan, copy: Copy, now: datetime) -> Loan:
     charge_lateness(loan=loan, copy=copy, until=now, branch_id=loan.branch_id, now=now)
     due = max(loan.due_at, due_at(start=now, days=loan.renewal_days or 0, branch_id=loan.branch_id))
-    move(
+    update_row(
         Loan.objects.filter(pk=loan.pk, returned_at=None, lost_at=None, renewals=loan.renewals),
         renewals=F("renewals") + 1,
         due_at=due,
         **terms_of(loan),
     )
     loan.renewals, loan.due_at = loan.renewals + 1, due
-    move(Copy.objects.filter(pk=copy.pk, status=Copy.Status.ON_LOAN), renewals=F("renewals") + 1)
+    update_row(Copy.objects.filter(pk=copy.pk, status=Copy.Status.ON_LOAN), renewals=F("renewals") + 1)
     record_event(
         kind=LoanEvent.Kind.RENEWAL,
-        at=now,
+        occurred_at=now,
         branch_id=loan.branch_id,
         copy=copy,
         loan=loan,

@@ -1,7 +1,7 @@
-"""The phrases the demo's books are made of: a grammar a language and category.
+"""Grammars of the demo's texts, one for each language and category.
 
-A grammar maps a symbol to its options; an option may name further symbols in braces. Every grammar
-has ``title``, ``subtitle`` and ``sentence``; ``topic`` is what other categories borrow as ``{theme}``.
+A grammar maps a symbol to its options; an option may name further symbols in braces. Every grammar has
+``title``, ``subtitle`` and ``sentence``. Other categories use its ``topic`` as ``{theme}``.
 """
 
 from library.demo.vocabulary import (

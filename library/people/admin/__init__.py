@@ -1,4 +1,4 @@
-"""The borrowers' desk and the audit log."""
+"""Borrowers and the audit log in the admin."""
 
 from library.people.admin import audit, borrowers
 

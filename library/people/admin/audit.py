@@ -1,4 +1,4 @@
-"""What the admin of personal data does beside showing it: write down who looked and changed; and the log."""
+"""Audited admin pages of personal data, and the audit log itself."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,29 +14,29 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from library.admin_site.widgets.filters import DaysFilter
+from library.admin_site.widgets.filters import DateRangeFilter
 from library.people.models import AuditEntry
-from library.people.selectors import entries_about
+from library.people.selectors import entries_for_record
 from library.people.services.audit import write_entry
 
 Action = AuditEntry.Action
-_READING = ("GET", "HEAD")
+_READ_METHODS = ("GET", "HEAD")
 
 
 class AuditedAdmin(ModelAdmin):
-    """Base of the admin classes of borrowers and of what tells of them.
+    """Base of the admin classes of models with personal data.
 
-    A page is sent only when its entry is written; a change and its entry are one transaction. The admin's
-    own history is kept too, with keys where it would have card numbers and names.
+    A page is sent only once its audit entry is written. A change and its entry are one transaction. Django's
+    own history is kept too, with primary keys instead of card numbers and names.
     """
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if request.method in _READING:
-            response = self._watched(request, super().changelist_view, extra_context)
+        if request.method in _READ_METHODS:
+            response = self._audit_refusal(request, super().changelist_view, extra_context)
             if change_list := (getattr(response, "context_data", None) or {}).get("cl"):
                 self.audit(request, Action.SEARCHED, listed=[row.pk for row in change_list.result_list])
             return response
-        # The actions of a list; the other pages' changes have a transaction of Django's.
+        # List actions. Django runs the changes of the other pages in a transaction itself.
         with transaction.atomic():
             return super().changelist_view(request, extra_context)
 
@@ -47,21 +47,21 @@ class AuditedAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: Any = None,
     ) -> HttpResponse:
-        response = self._watched(request, super().changeform_view, object_id, form_url, extra_context)
-        return self._viewed(request, response, object_id)
+        response = self._audit_refusal(request, super().changeform_view, object_id, form_url, extra_context)
+        return self._audit_view(request, response, object_id)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        response = self._watched(request, super().delete_view, object_id, extra_context)
-        return self._viewed(request, response, object_id)
+        response = self._audit_refusal(request, super().delete_view, object_id, extra_context)
+        return self._audit_view(request, response, object_id)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        response = self._watched(request, super().history_view, object_id, extra_context)
-        return self._viewed(request, response, object_id)
+        response = self._audit_refusal(request, super().history_view, object_id, extra_context)
+        return self._audit_view(request, response, object_id)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
-        # Other pages choose from these records by typing: that shows them as a list does.
+        # Autocomplete fields of other pages show these records like a list.
         if request.resolver_match and request.resolver_match.url_name in ("autocomplete", "search"):
             self.audit(request, Action.SEARCHED)
         return super().get_search_results(request, queryset, search_term)
@@ -78,7 +78,7 @@ class AuditedAdmin(ModelAdmin):
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> list[dict[str, Any]]:
-        # The names of fields; of rows within the page Django would write down what they hold.
+        # Without the formsets: Django would log the values of inline rows, not just the names of fields.
         return super().construct_change_message(request, form, None, add)
 
     def audit(
@@ -89,25 +89,25 @@ class AuditedAdmin(ModelAdmin):
         object_key: object = "",
         listed: Iterable[object] = (),
     ) -> None:
-        """Write an entry about this request; for pages of a subclass's own."""
+        """Write an entry about this request. Subclasses call it for their own pages."""
         write_entry(
             user=request.user,
             action=action,
             path=request.path,
             now=timezone.now(),
-            # Of a proxy, what it stands for.
+            # For a proxy model, the model behind it.
             model=self.opts.concrete_model,
             object_key=object_key,
             listed=listed,
         )
 
-    def refuse_unless(self, request: HttpRequest, allowed: bool) -> None:
-        """Stop a page of a subclass's own that someone may not see, and write down who asked for it."""
+    def require(self, request: HttpRequest, allowed: bool) -> None:
+        """Refuse and log the request unless `allowed`. Subclasses call it for their own pages."""
         if not allowed:
             self.audit(request, Action.REFUSED)
             raise PermissionDenied
 
-    def _watched(self, request: HttpRequest, view: Any, *arguments: Any) -> HttpResponse:
+    def _audit_refusal(self, request: HttpRequest, view: Any, *arguments: Any) -> HttpResponse:
         try:
             return view(request, *arguments)
         except PermissionDenied:
@@ -115,8 +115,10 @@ class AuditedAdmin(ModelAdmin):
             self.audit(request, Action.REFUSED, object_key=match.kwargs.get("object_id", "") if match else "")
             raise
 
-    def _viewed(self, request: HttpRequest, response: HttpResponse, object_id: str | None) -> HttpResponse:
-        if object_id is not None and request.method in _READING and response.status_code == 200:
+    def _audit_view(
+        self, request: HttpRequest, response: HttpResponse, object_id: str | None
+    ) -> HttpResponse:
+        if object_id is not None and request.method in _READ_METHODS and response.status_code == 200:
             self.audit(request, Action.VIEWED, object_key=object_id)
         return response
 
@@ -140,21 +142,35 @@ class AuditedAdmin(ModelAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ModelAdmin):
-    """The log, to be read."""
+    """The audit log, read-only."""
 
-    list_display = ["at", "user_name", "action", "object_type", "object_key", "path"]
-    list_filter = ["action", ("at", DaysFilter)]
+    list_display = ["created_at", "user_name", "action", "object_type", "object_key", "path"]
+    list_filter = ["action", ("created_at", DateRangeFilter)]
     list_filter_submit = True
     list_per_page = 50
     show_full_result_count = False
     search_fields = ["=user_name"]
-    search_help_text = _("A user's name, or the key of a record.")
+    fields = [
+        "created_at",
+        "user_key",
+        "user_name",
+        "action",
+        "object_type",
+        "object_key",
+        "record_keys",
+        "path",
+    ]
+    search_help_text = _("Username or record ID")
+
+    @admin.display(description=_("listed records"))
+    def record_keys(self, entry: AuditEntry) -> str:
+        return ", ".join(entry.record_keys)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
         if search_term.strip().isdecimal():
-            return entries_about(object_key=search_term.strip(), entries=queryset), False
+            return entries_for_record(object_key=search_term.strip(), entries=queryset), False
         return super().get_search_results(request, queryset, search_term)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

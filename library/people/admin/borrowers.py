@@ -1,4 +1,4 @@
-"""The borrowers' desk."""
+"""Borrowers and their categories in the admin."""
 
 from typing import Any
 
@@ -36,27 +36,32 @@ class BorrowerForm(forms.ModelForm):
 class BorrowerAdmin(AuditedAdmin):
     form = BorrowerForm
     list_display = ["card_number", "name", "category", "blocked"]
-    # In the order of ciphertexts a list of names would be shuffled.
+    # Sorting by ciphertext would put names in a random order.
     sortable_by = ["card_number", "category", "blocked"]
     list_select_related = ["category"]
-    list_filter = ["category", ("blocked", admin.EmptyFieldListFilter), "retention", "left_out"]
+    list_filter = [
+        "category",
+        ("blocked", admin.EmptyFieldListFilter),
+        "retention",
+        "excluded_from_statistics",
+    ]
     list_per_page = 50
     show_full_result_count = False
-    # The field shows the search box; what is searched is the blind index.
+    # Only shows the search box; the search itself uses the blind index.
     search_fields = ["card_number"]
-    search_help_text = _("Card number, e-mail, phone, or whole words of the name")
+    search_help_text = _("Card number, email, phone, or whole words of the name")
     autocomplete_fields = ["category"]
     change_form_before_template = "people/export_link.html"
     fieldsets = [
         (None, {"fields": ["card_number", "name", ("category", "blocked")]}),
         (_("Contact"), {"fields": [("email", "phone"), "address"]}),
-        (_("Privacy"), {"fields": ["retention", "left_out"]}),
+        (_("Privacy"), {"fields": ["retention", "excluded_from_statistics"]}),
     ]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Borrower], search_term: str
     ) -> tuple[QuerySet[Borrower], bool]:
-        queryset, _duplicates = super().get_search_results(request, queryset, "")  # which is written down
+        queryset, _duplicates = super().get_search_results(request, queryset, "")  # writes the audit entry
         if search_term.strip():
             queryset = queryset.filter(pk__in=search_borrowers(query=search_term).values("pk"))
         return queryset, False
@@ -69,8 +74,8 @@ class BorrowerAdmin(AuditedAdmin):
         return [path("<int:pk>/export/", view, name="people_borrower_export"), *super().get_urls()]
 
     def export_view(self, request: HttpRequest, pk: int) -> JsonResponse:
-        """Send all that is kept of a borrower, to be given to that person."""
-        self.refuse_unless(request, request.user.has_perm("people.export_borrower"))
+        """Send everything stored about a borrower as a file for that person."""
+        self.require(request, request.user.has_perm("people.export_borrower"))
         borrower = get_object_or_404(Borrower.objects.select_related("category"), pk=pk)
         exported = export_borrower(borrower=borrower, now=timezone.now())
         self.audit(request, Action.EXPORTED, object_key=borrower.pk)

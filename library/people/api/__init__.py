@@ -1,4 +1,4 @@
-"""People in the REST API: for those who may see them."""
+"""Borrowers in the REST API."""
 
 from rest_framework.routers import SimpleRouter
 

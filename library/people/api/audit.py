@@ -1,4 +1,4 @@
-"""What an endpoint of personal data does beside answering: write down who asked."""
+"""View sets that write an audit entry for each request for personal data."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
@@ -16,14 +16,14 @@ Action = AuditEntry.Action
 
 
 class AuditedViewSet(GenericViewSet):
-    """Comes before the mixins that do the reading.
+    """Audit reads. List it before the mixins that do the reading.
 
-    An answer is sent only when its entry is written, a long table part by part. Reading takes no transaction:
-    on SQLite it would lock out every other writer meanwhile.
+    A response is sent only once its entry is written, a long CSV file chunk by chunk. Reads run outside a
+    transaction: on SQLite it would block all other writers.
     """
 
-    def told(self, records: Iterable[Any]) -> Sequence[dict[str, Any]]:
-        rows: Sequence[dict[str, Any]] = super().told(records)  # type: ignore[misc]
+    def serialize_rows(self, records: Iterable[Any]) -> Sequence[dict[str, Any]]:
+        rows: Sequence[dict[str, Any]] = super().serialize_rows(records)  # type: ignore[misc]
         self.audit(Action.SEARCHED, listed=[row["id"] for row in rows])
         return rows
 
@@ -35,13 +35,18 @@ class AuditedViewSet(GenericViewSet):
     def permission_denied(
         self, request: Request, message: str | None = None, code: str | None = None
     ) -> NoReturn:
-        # The signed-in only: strangers' attempts say nothing of a person, and anyone could fill the log.
+        # Signed-in users only: anonymous attempts identify nobody, and anyone could fill the log.
         if request.user.is_authenticated:
             self.audit(Action.REFUSED, object_key=self.kwargs.get("pk", ""))
         super().permission_denied(request, message=message, code=code)
 
+    def changed_response(self, record: Any, *, status: int = 200) -> Response:
+        """Audit the change of a record and return the record."""
+        self.audit(Action.CHANGED, object_key=record.pk)
+        return Response(self.get_serializer(record).data, status=status)
+
     def audit(self, action: AuditEntry.Action, *, object_key: object = "", listed: Any = ()) -> None:
-        """Write an entry about this request; for actions of a subclass's own."""
+        """Write an entry about this request. Subclasses call it for their own actions."""
         write_entry(
             user=self.request.user,
             action=action,
@@ -54,10 +59,7 @@ class AuditedViewSet(GenericViewSet):
 
 
 class AuditedRecordViewSet(AuditedViewSet):
-    """The same before `RecordViewSet`, which writes too.
-
-    Changes and their entries are one transaction.
-    """
+    """Audit reads and writes. List it before `RecordViewSet`; a change and its entry are one transaction."""
 
     @transaction.atomic
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -1,4 +1,4 @@
-"""Borrowers in the REST API: for those who may see them."""
+"""Endpoints for borrowers and their categories; reading needs the view permission."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class BorrowerSerializer(RecordSerializer):
             "category",
             "blocked",
             "retention",
-            "left_out",
+            "excluded_from_statistics",
         ]
 
     def create(self, validated_data: dict[str, Any]) -> Borrower:
@@ -49,8 +49,8 @@ class BorrowerSerializer(RecordSerializer):
         return instance
 
 
-class MayExport(BasePermission):
-    """An export says more than a borrower's record: it is a permission of its own."""
+class ExportPermission(BasePermission):
+    """Demand the export permission: an export holds more than the borrower's record."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.user.has_perm("people.export_borrower")
@@ -72,7 +72,7 @@ class BorrowerCategoryViewSet(RecordViewSet):
 
 
 class BorrowerSearch(SearchFilter):
-    """Search by the blind index: whole words of the name, card number, e-mail, phone."""
+    """Search by whole words of the name, card number, e-mail or phone, through the blind index."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
         query = request.query_params.get(self.search_param, "")
@@ -90,9 +90,9 @@ class BorrowerViewSet(AuditedRecordViewSet, RecordViewSet):
     ordering_fields = ["card_number"]
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
-    @action(detail=True, methods=["get"], permission_classes=[MayExport])
+    @action(detail=True, methods=["get"], permission_classes=[ExportPermission])
     def export(self, request: Request, pk: str) -> Response:
-        """Everything that is kept of a borrower: the answer to “what do you hold about me”."""
+        """Everything stored about a borrower, for a data subject access request."""
         borrower = self.get_object()
         exported = export_borrower(borrower=borrower, now=timezone.now())
         self.audit(Action.EXPORTED, object_key=borrower.pk)

@@ -1,7 +1,6 @@
-"""The blind index: words of a borrower as keyed digests, so that a search needs no plain text.
+"""The blind index: search terms of borrowers as keyed digests, so that a search needs no plain text.
 
-Whoever reads the table without the key learns which borrowers share a word and how many words each has, and
-no word.
+Without the key the table shows which borrowers share a term and how many terms each has, but no term itself.
 """
 
 import hmac
@@ -13,28 +12,30 @@ from library.people.encryption.keys import key_ring
 
 CARD, EMAIL, PHONE, NAME = "card", "email", "phone", "name"
 
-#: 128 bits: among ten million terms, two that collide are less likely than a damaged disk.
+#: In hexadecimal digits: 128 bits. A collision among ten million terms is less likely than disk corruption.
 DIGEST_LENGTH = 32
-#: What people write in telephone numbers beside digits.
-_PHONE_SIGNS = set("+-()/. \u2010\u2011\u2013")
-#: Within a word, not between two: O'Brien (also with U+2019), and the joiners of Persian and Indic scripts.
+#: Characters allowed in phone numbers besides digits.
+_PHONE_CHARACTERS = set("+-()/. \u2010\u2011\u2013")
+#: Characters that join a word: O'Brien (also with U+2019), and the joiners of Persian and Indic scripts.
 _WITHIN_A_WORD = dict.fromkeys(map(ord, "'\u2019\u02bc\u200c\u200d\u00ad"))
 
 
 def digest(kind: str, term: str) -> str:
-    """Return the digest of a normalised term: the kind is part, so an equal phone and card differ."""
+    """Return the digest of a normalised term and its kind: an equal phone and card number differ."""
     return hmac.digest(key_ring().index_key, f"{kind}:{term}".encode(), "sha256").hex()[:DIGEST_LENGTH]
 
 
-def terms_of(*, card_number: str, name: str = "", email: str = "", phone: str = "") -> set[tuple[str, str]]:
-    """Return what a borrower can be found by: pairs of kind and digest."""
+def search_terms(
+    *, card_number: str, name: str = "", email: str = "", phone: str = ""
+) -> set[tuple[str, str]]:
+    """Return the search terms of a borrower as pairs of kind and digest."""
     terms = {(CARD, card_term(card_number)), (EMAIL, email_term(email)), (PHONE, phone_term(phone))}
     terms |= {(NAME, term) for term in name_terms(name)}
     return {(kind, digest(kind, term)) for kind, term in terms if term}
 
 
 def card_term(text: str) -> str:
-    """Return a card number without its spaces and case."""
+    """Return a card number case-folded and without spaces."""
     return "".join(_folded(text).split())
 
 
@@ -43,35 +44,37 @@ def email_term(text: str) -> str:
 
 
 def phone_term(text: str) -> str:
-    """Return the digits alone, as ASCII; empty if there are none."""
+    """Return the digits only, as ASCII; empty if there are none."""
     folded = unicodedata.normalize("NFKC", text)
-    return "".join(str(unicodedata.decimal(sign)) for sign in folded if sign.isdecimal())
+    return "".join(str(unicodedata.decimal(character)) for character in folded if character.isdecimal())
 
 
 def is_phone(text: str) -> bool:
-    """Say whether the text holds a digit, and nothing that telephone numbers do not."""
+    """Return whether the text has a digit and only characters of phone numbers."""
     folded = unicodedata.normalize("NFKC", text)
-    return bool(phone_term(text)) and all(sign.isdecimal() or sign in _PHONE_SIGNS for sign in folded)
+    return bool(phone_term(text)) and all(
+        character.isdecimal() or character in _PHONE_CHARACTERS for character in folded
+    )
 
 
 def name_words(text: str) -> list[str]:
-    """Return the whole words of a name; a run of Chinese characters is one word.
+    """Return the words of a name; a run of Chinese characters is one word.
 
     >>> name_words("Jean-Luc O’Brien 欧阳 修")
     ['jean', 'luc', 'obrien', '欧阳', '修']
     """
     folded = _folded(text).translate(_WITHIN_A_WORD)
-    kinds = groupby(folded, key=_kind_of_sign)
-    return [unicodedata.normalize("NFC", "".join(signs)) for kind, signs in kinds if kind]
+    runs = groupby(folded, key=_script)
+    return [unicodedata.normalize("NFC", "".join(characters)) for script, characters in runs if script]
 
 
 def chinese_name(text: str) -> str:
-    """Return the Chinese characters of a name in one: 欧阳 修 is also written 欧阳修."""
-    return "".join(word for word in name_words(text) if _kind_of_sign(word[0]) == "han")
+    """Return the Chinese characters of a name joined: 欧阳 修 is also written 欧阳修."""
+    return "".join(word for word in name_words(text) if _script(word[0]) == "han")
 
 
 def name_terms(text: str) -> Iterator[str]:
-    """Yield what a name is found by: its words, also without accents, and the whole of a Chinese name."""
+    """Yield the search terms of a name: its words with and without accents, and a Chinese name as a whole."""
     for word in name_words(text):
         yield word
         yield _without_accents(word)
@@ -79,21 +82,21 @@ def name_terms(text: str) -> Iterator[str]:
 
 
 def _folded(text: str) -> str:
-    # Folding can undo the composition, and composing anew can make what folds: twice is stable.
+    # Case folding can decompose characters, and composing can yield characters that fold: twice is stable.
     for _ in range(2):
         text = unicodedata.normalize("NFKC", text).casefold()
     return unicodedata.normalize("NFKC", text)
 
 
 def _without_accents(word: str) -> str:
-    signs = unicodedata.normalize("NFD", word)
-    kept = "".join(sign for sign in signs if unicodedata.category(sign) != "Mn")
-    return unicodedata.normalize("NFC", kept)
+    decomposed = unicodedata.normalize("NFD", word)
+    base = "".join(character for character in decomposed if unicodedata.category(character) != "Mn")
+    return unicodedata.normalize("NFC", base)
 
 
-def _kind_of_sign(sign: str) -> str:
-    """Return "han", "word" or "": what stands between words."""
-    # By name, as the blocks of Chinese characters are many and grow with each Unicode version.
-    if unicodedata.name(sign, "").startswith("CJK UNIFIED") or sign in "〇々":
+def _script(character: str) -> str:
+    """Return "han", "word", or "" for a character between words."""
+    # By name, because Chinese characters have many blocks, and more with each Unicode version.
+    if unicodedata.name(character, "").startswith("CJK UNIFIED") or character in "〇々":
         return "han"
-    return "word" if unicodedata.category(sign)[0] in "LMN" else ""
+    return "word" if unicodedata.category(character)[0] in "LMN" else ""

@@ -1,4 +1,4 @@
-"""A model field that is plain text in Python and ciphertext in the database."""
+"""A model field with plain text in Python and ciphertext in the database."""
 
 from typing import Any
 
@@ -12,24 +12,24 @@ from library.people.encryption.keys import UnreadableTokenError, key_ring
 
 
 class EncryptedLookupError(LibraryError):
-    """A query that looks into an encrypted field."""
+    """A query with a lookup that an encrypted field does not support."""
 
 
 class UnreadableValueError(LibraryError):
-    """A value in the database that no key opens."""
+    """A value in the database that no key decrypts."""
 
 
-def stored(name: str) -> ExpressionWrapper:
-    """Return the expression for what the database holds of an encrypted field: the ciphertext."""
+def ciphertext(name: str) -> ExpressionWrapper:
+    """Return the expression for the ciphertext of an encrypted field."""
     return ExpressionWrapper(F(name), output_field=models.TextField())
 
 
 class EncryptedTextField(models.CharField):
     """Text under authenticated encryption; ``max_length`` is that of the plain text.
 
-    An empty string stays empty, so that the database can say what is not filled in. Every other value is
-    encrypted anew with each write, so equal values look different and nothing can be compared:
-    ``isnull`` and ``exact=""`` are the only lookups.
+    An empty string stays empty, so that queries can find blank values. Every write encrypts with a fresh
+    random vector, so equal values have different ciphertexts and cannot be compared: ``isnull`` and
+    ``exact=""`` are the only lookups.
     """
 
     def get_internal_type(self) -> str:
@@ -60,8 +60,8 @@ class EncryptedTextField(models.CharField):
     def _refused(self, lookup_name: str) -> EncryptedLookupError:
         return EncryptedLookupError(
             _(
-                "%(field)s is encrypted and cannot be asked for %(lookup)s. Search with search_borrowers; "
-                'only isnull and exact="" can be asked of the field.'
+                "The encrypted field %(field)s does not support the %(lookup)s lookup. Use "
+                'search_borrowers; the field supports only isnull and exact="".'
             )
             % {"field": self.name, "lookup": lookup_name},
             field=self.name,
@@ -69,14 +69,14 @@ class EncryptedTextField(models.CharField):
         )
 
     def _unreadable(self, token: str, database: str) -> UnreadableValueError:
-        # No two ciphertexts are the same, so this one finds its row.
-        rows = self.model._base_manager.using(database).annotate(_stored=stored(self.name))
-        pk = rows.filter(_stored=token).values_list("pk", flat=True).first()
+        # No two ciphertexts are equal, so this one identifies its row.
+        rows = self.model._base_manager.using(database).annotate(_ciphertext=ciphertext(self.name))
+        pk = rows.filter(_ciphertext=token).values_list("pk", flat=True).first()
         return UnreadableValueError(
             _(
-                "%(field)s of %(model)s %(pk)s cannot be decrypted: either the key that wrote it is missing "
-                "from BORROWER_KEYS, or the value was changed or damaged in the database. Put the key back, "
-                "or restore this row from a backup."
+                "Cannot decrypt %(field)s of %(model)s %(pk)s: the key is missing from "
+                "BORROWER_KEYS, or the stored value was changed or damaged. Restore the key, or "
+                "restore this row from a backup."
             )
             % {"field": self.name, "model": self.model._meta.label_lower, "pk": pk},
             model=self.model._meta.label_lower,
@@ -86,7 +86,7 @@ class EncryptedTextField(models.CharField):
 
 
 class _Empty(Exact):
-    """``exact``, for the empty string alone."""
+    """``exact`` for the empty string only."""
 
     def get_prep_lookup(self) -> Any:
         if self.rhs != "":

@@ -1,6 +1,6 @@
-"""The key ring: which keys encrypt borrowers' personal data, and which key searches it.
+"""The key ring: the keys that encrypt borrowers' personal data, and the key of the search index.
 
-PRIVACY.md beside this package says how keys are made, kept and replaced.
+See PRIVACY.md for how to create, store and replace keys.
 """
 
 from dataclasses import dataclass
@@ -15,27 +15,27 @@ from django.utils.translation import gettext as _
 
 from library.errors import LibraryError
 
-#: What a Fernet key has; less could be guessed.
-INDEX_KEY_LENGTH = 44
+#: The length of a Fernet key; shorter keys could be guessed.
+MIN_INDEX_KEY_LENGTH = 44
 
 
 class KeysError(LibraryError):
-    """The keys of borrowers' personal data are missing or misspelt."""
+    """The keys of borrowers' personal data are missing or malformed."""
 
 
 class UnreadableTokenError(LibraryError):
-    """A ciphertext that no key of the ring opens: another key wrote it, or it was changed since."""
+    """A ciphertext that no key of the ring decrypts: another key wrote it, or it was altered."""
 
 
 @dataclass(frozen=True)
 class KeyRing:
-    """Encrypts with the first key, decrypts with all.
+    """Encrypt with the first key, decrypt with all.
 
     Parameters
     ----------
-    keys : tuple of Fernet
+    keys
         Newest first.
-    index_key : bytes
+    index_key
         The key of the blind index.
     """
 
@@ -46,7 +46,7 @@ class KeyRing:
         return self.keys[0].encrypt(text.encode()).decode("ascii")
 
     def decrypt(self, token: str) -> str:
-        """Return the text.
+        """Return the plain text.
 
         Raises
         ------
@@ -55,10 +55,10 @@ class KeyRing:
         try:
             return MultiFernet(self.keys).decrypt(token.encode()).decode()
         except InvalidToken as error:
-            raise UnreadableTokenError(_("No key in BORROWER_KEYS opens this value.")) from error
+            raise UnreadableTokenError(_("No key in BORROWER_KEYS can decrypt this value.")) from error
 
     def rotate(self, token: str) -> str:
-        """Return the token as it is if the first key wrote it, else the same text under the first key.
+        """Return the token unchanged if the first key wrote it, else re-encrypted with the first key.
 
         Raises
         ------
@@ -74,19 +74,17 @@ class KeyRing:
 
 
 def new_key() -> str:
-    """Return a new random key, for BORROWER_KEYS or BORROWER_INDEX_KEY."""
+    """Return a new random key for BORROWER_KEYS or BORROWER_INDEX_KEY."""
     return Fernet.generate_key().decode("ascii")
 
 
 def key_ring() -> KeyRing:
-    """Return the keys of the settings; a file is read again when it has changed.
-
-    So a running system takes up a new key without a restart.
+    """Return the keys in the settings. A key file is read again when it changes, without a restart.
 
     Raises
     ------
     KeysError
-        If a key is missing or no key.
+        If a key is missing or malformed.
     """
     return _ring(_secret("BORROWER_KEYS"), _secret("BORROWER_INDEX_KEY"))
 
@@ -98,7 +96,8 @@ def _secret(name: str) -> str:
     path: Path | None = getattr(settings, f"{name}_FILE")
     if path is None:
         raise KeysError(
-            _("%(name)s is not set. Set it, or %(name)s_FILE to a file that holds it.") % {"name": name},
+            _("%(name)s is not set. Set it, or set %(name)s_FILE to a file that contains it.")
+            % {"name": name},
             setting=name,
         )
     try:
@@ -107,8 +106,8 @@ def _secret(name: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise KeysError(
             _(
-                "The file of %(name)s cannot be read: %(error)s. "
-                "Put it back from your copy, or name it in %(name)s_FILE."
+                "Cannot read the file for %(name)s: %(error)s. Restore it from your backup, or set "
+                "%(name)s_FILE to its location."
             )
             % {"name": name, "error": error},
             setting=name,
@@ -122,25 +121,25 @@ def _contents(path: Path, *_state: int) -> str:
 
 @lru_cache(maxsize=4)
 def _ring(keys: str, index_key: str) -> KeyRing:
-    written = keys.replace(",", " ").split()
-    if not written:
+    encoded_keys = keys.replace(",", " ").split()
+    if not encoded_keys:
         raise KeysError(
-            _("BORROWER_KEYS holds no key. Make one with: manage.py new_borrower_key"),
+            _("BORROWER_KEYS contains no keys. Create one with: manage.py new_borrower_key"),
             setting="BORROWER_KEYS",
         )
     index_key = index_key.strip()
-    if len(index_key) < INDEX_KEY_LENGTH:
+    if len(index_key) < MIN_INDEX_KEY_LENGTH:
         raise KeysError(
             _(
-                "BORROWER_INDEX_KEY is shorter than %(length)d characters. "
-                "Put the right one back, or make one with: manage.py new_borrower_key"
+                "BORROWER_INDEX_KEY is shorter than %(length)d characters. Restore the correct key, "
+                "or create one with: manage.py new_borrower_key"
             )
-            % {"length": INDEX_KEY_LENGTH},
+            % {"length": MIN_INDEX_KEY_LENGTH},
             setting="BORROWER_INDEX_KEY",
         )
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"library.people: blind index of borrowers")
     return KeyRing(
-        keys=tuple(_fernet(number, key) for number, key in enumerate(written, 1)),
+        keys=tuple(_fernet(number, key) for number, key in enumerate(encoded_keys, 1)),
         index_key=derived.derive(index_key.encode()),
     )
 
@@ -149,11 +148,11 @@ def _fernet(number: int, key: str) -> Fernet:
     try:
         return Fernet(key)
     except ValueError as error:
-        # The key itself is not repeated: messages end up in logs.
+        # Never include the key itself: messages end up in logs.
         raise KeysError(
             _(
-                "Key %(number)d of BORROWER_KEYS is no key: 32 bytes in urlsafe base64 are wanted. "
-                "Compare it with your copy, or make one with: manage.py new_borrower_key"
+                "Key %(number)d in BORROWER_KEYS is not 32 bytes in URL-safe base64. Compare it with "
+                "your backup, or create one with: manage.py new_borrower_key"
             )
             % {"number": number},
             setting="BORROWER_KEYS",

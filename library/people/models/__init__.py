@@ -1,6 +1,6 @@
-"""The rows of people: borrowers, and the log of who looked them up or changed them."""
+"""Borrowers, and the log of who read or changed their records."""
 
-from library.people.models.audit import AuditEntry
+from library.people.models.audit import AuditedRecord, AuditEntry
 from library.people.models.borrowers import (
     PERSONAL_FIELDS,
     Borrower,
@@ -9,4 +9,12 @@ from library.people.models.borrowers import (
     KeyCanary,
 )
 
-__all__ = ["PERSONAL_FIELDS", "AuditEntry", "Borrower", "BorrowerCategory", "BorrowerTerm", "KeyCanary"]
+__all__ = [
+    "PERSONAL_FIELDS",
+    "AuditEntry",
+    "AuditedRecord",
+    "Borrower",
+    "BorrowerCategory",
+    "BorrowerTerm",
+    "KeyCanary",
+]

@@ -1,10 +1,10 @@
-"""Reads of people, a module a noun."""
+"""Queries on borrowers and the audit log."""
 
-from library.people.selectors.audit import entries_about
+from library.people.selectors.audit import entries_for_record
 from library.people.selectors.borrowers import (
     borrower_ids,
-    borrowers_called,
-    figures,
+    borrowers_by_card_number,
+    installation_counts,
     search_borrowers,
     without_personal_data,
 )
@@ -14,10 +14,10 @@ __all__ = [
     "add_to_export",
     "borrower_ids",
     "borrower_with_card",
-    "borrowers_called",
-    "entries_about",
+    "borrowers_by_card_number",
+    "entries_for_record",
     "export_borrower",
-    "figures",
+    "installation_counts",
     "json_rows",
     "search_borrowers",
     "without_personal_data",

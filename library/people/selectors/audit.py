@@ -1,24 +1,25 @@
-"""Reads of the audit log."""
+"""Queries on the audit log."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from library.people.models import AuditEntry
+from library.people.models import AuditedRecord, AuditEntry
 
 
-def entries_about(*, object_key: str, entries: QuerySet[AuditEntry] | None = None) -> QuerySet[AuditEntry]:
-    """Return the entries that name a record, alone or in a list.
+def entries_for_record(
+    *, object_key: str, entries: QuerySet[AuditEntry] | None = None
+) -> QuerySet[AuditEntry]:
+    """Return the entries about a record, alone or in a list, newest first.
 
     Parameters
     ----------
-    object_key : str
-        The primary key; narrow by ``object_type`` where keys of several kinds would mix.
-    entries : QuerySet, optional
-        Those to choose from; left out, all.
-
-    Returns
-    -------
-    QuerySet
-        The latest first.
+    object_key
+        The primary key; narrow `entries` by ``object_type`` if keys of several kinds would mix.
+    entries
+        The entries to choose from; None: all.
     """
-    found = AuditEntry.objects.all() if entries is None else entries
-    return found.filter(Q(object_key=object_key) | Q(listed__contains=f" {object_key} "))
+    if entries is None:
+        entries = AuditEntry.objects.all()
+    # A union, because with OR PostgreSQL would read the whole log.
+    about = AuditEntry.objects.filter(object_key=object_key).order_by().values("pk")
+    listed = AuditedRecord.objects.filter(key=object_key).order_by().values("entry")
+    return entries.filter(pk__in=about.union(listed))

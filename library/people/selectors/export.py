@@ -1,4 +1,4 @@
-"""What is kept of one borrower, all of it: the answer to "what do you hold about me"."""
+"""Export everything stored about one borrower, to answer a data subject access request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,78 +11,67 @@ from django.utils.translation import gettext as _
 
 from library.errors import LibraryError
 from library.people.models import AuditEntry, Borrower, BorrowerTerm
-from library.people.selectors.audit import entries_about
+from library.people.selectors.audit import entries_for_record
 
 FORMAT = "library borrower export"
-#: Raised when a part changes its shape; a part added is no such change.
+#: Incremented when a list changes its shape; adding a list does not count.
 VERSION = 1
 
 Rows = Callable[[Borrower], list[dict[str, Any]]]
 
 
 class UnknownCardError(LibraryError):
-    """No borrower has the card."""
+    """No borrower has the card number."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Section:
     model: type[Model]
     rows: Rows
 
 
-_parts: dict[str, _Part] = {}
+_sections: dict[str, _Section] = {}
 
 
 def add_to_export(*, name: str, model: type[Model], rows: Rows) -> None:
-    """Let the rows of a model be part of every export; called in ``ready()`` of the app that keeps them.
+    """Add the rows of a model to every export. Call it in ``ready()`` of the app that owns the model.
 
-    People does not know who else keeps something of a borrower, so each says so itself.
+    This app does not know which apps above it store data about borrowers, so each registers its own.
 
     Parameters
     ----------
-    name : str
+    name
         The key of the list in the export.
-    model : type
-    rows : callable
-        Takes the borrower and returns what is kept, JSON-ready.
+    rows
+        Takes the borrower and returns the rows, JSON-serialisable.
     """
-    _parts[name] = _Part(model, rows)
-
-
-def exported_models() -> set[type[Model]]:
-    """Return the models whose rows are part of an export."""
-    return {Borrower} | {part.model for part in _parts.values()}
+    _sections[name] = _Section(model, rows)
 
 
 def borrower_with_card(*, card_number: str) -> Borrower:
-    """Return the borrower with a card.
+    """Return the borrower with a card number.
 
     Raises
     ------
     UnknownCardError
     """
-    found = Borrower.objects.select_related("category").filter(card_number=card_number.strip()).first()
-    if found is None:
+    borrower = Borrower.objects.select_related("category").filter(card_number=card_number.strip()).first()
+    if borrower is None:
         raise UnknownCardError(
-            _("No borrower has the card %s. Look it up under Borrowers in the admin.") % card_number,
+            _("No borrower has the card number %s. Look it up under Borrowers in the admin.") % card_number,
             card_number=card_number,
         )
-    return found
+    return borrower
 
 
 def export_borrower(*, borrower: Borrower, now: datetime) -> dict[str, Any]:
-    """Return everything that is kept of a borrower.
-
-    Parameters
-    ----------
-    borrower : Borrower
-    now : datetime
+    """Return everything stored about a borrower, in a fixed number of queries.
 
     Returns
     -------
     dict
-        JSON-ready, in a fixed number of queries: the person, and a list for each kind of row that some app
-        keeps. In the audit log the accounts of those who looked are left out: they are other people's data.
+        JSON-serialisable: the person, and a list for each model that an app has registered. The audit log is
+        without the accounts of staff: they are other people's data.
     """
     return {
         "format": FORMAT,
@@ -98,14 +87,14 @@ def export_borrower(*, borrower: Borrower, now: datetime) -> dict[str, Any]:
             "category": str(borrower.category) if borrower.category else None,
             "blocked": borrower.blocked,
             "retention": borrower.retention,
-            "left_out": borrower.left_out,
+            "excluded_from_statistics": borrower.excluded_from_statistics,
         },
-        **{name: part.rows(borrower) for name, part in _parts.items()},
+        **{name: section.rows(borrower) for name, section in _sections.items()},
     }
 
 
 def json_rows(rows: QuerySet[Any], **columns: str) -> list[dict[str, Any]]:
-    """Return rows as dicts of JSON-ready values: keys are the keywords, values the fields they name."""
+    """Return rows as JSON-serialisable dicts: the keywords are the keys, their values the names of fields."""
     return [
         {name: _plain(value) for name, value in zip(columns, row, strict=True)}
         for row in rows.values_list(*columns.values())
@@ -124,9 +113,11 @@ def _terms(borrower: Borrower) -> list[dict[str, Any]]:
 
 
 def _audit(borrower: Borrower) -> list[dict[str, Any]]:
-    about = AuditEntry.objects.filter(object_type=Borrower._meta.label_lower)
-    entries = entries_about(object_key=str(borrower.pk), entries=about).order_by("at", "pk")
-    return json_rows(entries, at="at", action="action", address="path")
+    about_borrowers = AuditEntry.objects.filter(object_type=Borrower._meta.label_lower)
+    entries = entries_for_record(object_key=str(borrower.pk), entries=about_borrowers).order_by(
+        "created_at", "pk"
+    )
+    return json_rows(entries, created_at="created_at", action="action", path="path")
 
 
 def _history(borrower: Borrower) -> list[dict[str, Any]]:
@@ -135,7 +126,7 @@ def _history(borrower: Borrower) -> list[dict[str, Any]]:
         content_type__model=Borrower._meta.model_name,
         object_id=str(borrower.pk),
     ).order_by("action_time", "pk")
-    return json_rows(entries, at="action_time", action="action_flag", fields="change_message")
+    return json_rows(entries, created_at="action_time", action="action_flag", fields="change_message")
 
 
 add_to_export(name="search_terms", model=BorrowerTerm, rows=_terms)

@@ -1,4 +1,4 @@
-"""Writes to the audit log: entries are added, and the oldest go when the library keeps them no longer."""
+"""Write audit entries, and delete those past their retention period."""
 
 import os
 import pwd
@@ -11,12 +11,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import Model
 
-from library.people.models import AuditEntry
+from library.people.models import AuditedRecord, AuditEntry
 
-_LONGEST_PATH = 500
-_LONGEST_KEY = 40
+_MAX_PATH_LENGTH = 500
+_MAX_KEY_LENGTH = 40
 
 
+# Without a savepoint: an entry that cannot be written must undo the work that it is about.
+@transaction.atomic(savepoint=False)
 def write_entry(
     *,
     user: AbstractBaseUser | AnonymousUser | str | None,
@@ -27,50 +29,44 @@ def write_entry(
     object_key: object = "",
     listed: Iterable[object] = (),
 ) -> AuditEntry:
-    """Add an entry; called in the transaction of what it tells of, both stay or neither does.
+    """Add an entry. Call it in the transaction of the change, so that both are committed or neither is.
 
     Parameters
     ----------
-    user : User, str or None
-        Who; a name where that is no account (see `system_user`), None or an anonymous user where nobody is
-        known.
-    action : AuditEntry.Action
-    path : str
-        The address asked for, without what follows its question mark: that holds names and card numbers. Of
-        a command, its name after ``manage.py``.
-    now : datetime
-    model : type, optional
-        What kind of record.
-    object_key : object
+    user
+        The account; a name if there is no account (see `system_user`); None or an anonymous user if unknown.
+    path
+        The request path. The query string is cut off: it holds names and card numbers. For a command, its
+        name after ``manage.py``.
+    model
+        The kind of record.
+    object_key
         The primary key of the one record.
-    listed : iterable
+    listed
         The primary keys of the records that a list showed.
-
-    Returns
-    -------
-    AuditEntry
     """
-    keys = " ".join(map(str, listed))
     user_name = user if isinstance(user, str) else user.get_username() if user else ""
-    return AuditEntry.objects.create(
-        at=now,
+    entry = AuditEntry.objects.create(
+        created_at=now,
         user_key=str(getattr(user, "pk", None) or ""),
         user_name=user_name,
         action=action,
         object_type=model._meta.label_lower if model else "",
-        object_key=_storable(object_key)[:_LONGEST_KEY],
-        listed=f" {keys} " if keys else "",
-        path=_storable(path.partition("?")[0])[:_LONGEST_PATH],
+        object_key=_storable(object_key)[:_MAX_KEY_LENGTH],
+        path=_storable(path.partition("?")[0])[:_MAX_PATH_LENGTH],
     )
+    keys = dict.fromkeys(map(str, listed))
+    AuditedRecord.objects.bulk_create(AuditedRecord(entry=entry, key=key) for key in keys)
+    return entry
 
 
-def _storable(asked: object) -> str:
-    """Return what a client wrote into an address without what PostgreSQL stores in no text."""
-    return str(asked).replace("\0", "�")
+def _storable(value: object) -> str:
+    """Return text sent by a client without NUL, which PostgreSQL rejects."""
+    return str(value).replace("\0", "�")
 
 
 def system_user() -> str:
-    """Return who runs a command: the name of the operating system's user, "command" for one without."""
+    """Return the name of the operating system's user who runs a command; "command" if it has none."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -79,24 +75,22 @@ def system_user() -> str:
 
 @transaction.atomic
 def prune_audit(*, now: datetime) -> dict[str, int]:
-    """Remove the entries older than the setting ``AUDIT_MONTHS``, and write down that it was done.
+    """Delete the entries older than the setting ``AUDIT_MONTHS``, and add an entry about it.
 
-    The database lets go of old entries alone (the migration ``audit_ages``), whatever is asked of it.
-
-    Parameters
-    ----------
-    now : datetime
+    Triggers in the database refuse to delete young entries, whatever `now` is.
 
     Returns
     -------
     dict
-        ``removed``, how many.
+        ``removed``: the number of entries deleted.
     """
     if settings.AUDIT_MONTHS == 0:
         return {"removed": 0}
     # A month is a twelfth of 365 days.
     oldest = now - timedelta(days=365) * settings.AUDIT_MONTHS / 12
-    removed, _by_model = AuditEntry.objects.filter(at__lt=oldest).delete()
+    entries = AuditEntry.objects.filter(created_at__lt=oldest)
+    AuditedRecord.objects.filter(entry__in=entries.order_by()).delete()
+    removed, _by_model = entries.delete()
     if removed:
         changed = AuditEntry.Action.CHANGED
         write_entry(

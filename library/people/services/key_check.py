@@ -1,4 +1,4 @@
-"""The keys against the database: do they fit, and what to write when they are new."""
+"""Check that the encryption keys fit the database, and record the keys of an empty one."""
 
 import logging
 
@@ -17,23 +17,23 @@ logger = logging.getLogger(__name__)
 
 
 class WrongKeysError(LibraryError):
-    """The keys are not those that this database was written with."""
+    """The keys differ from those that this database was written with."""
 
 
 def confirm_keys(*, using: str = "default") -> None:
-    """Do nothing if the keys of the settings are those of the database, or it has no tables yet.
+    """Check that the keys in the settings are those of the database. A database without tables passes.
 
     Parameters
     ----------
-    using : str
+    using
         Alias of the database.
 
     Raises
     ------
     KeysError
-        If a key is missing or misspelt.
+        If a key is missing or malformed.
     WrongKeysError
-        If the keys are others than those in use.
+        If the keys differ from those in use.
     """
     key_ring()
     if KeyCanary._meta.db_table not in connections[using].introspection.table_names():
@@ -43,34 +43,34 @@ def confirm_keys(*, using: str = "default") -> None:
     except UnreadableValueError as error:
         raise WrongKeysError(
             _(
-                "The borrowers in this database were encrypted with a key that is not in BORROWER_KEYS. "
-                "Set BORROWER_KEYS, or the file of BORROWER_KEYS_FILE, to the keys this database was last "
-                "used with; see library/people/PRIVACY.md."
+                "The borrower data in this database is encrypted with a key that is not in "
+                "BORROWER_KEYS. Set BORROWER_KEYS, or the file named in BORROWER_KEYS_FILE, to the "
+                "keys last used with this database; see library/people/PRIVACY.md."
             ),
             setting="BORROWER_KEYS",
         ) from error
     if canary and canary.digest != _digest():
         raise WrongKeysError(
             _(
-                "BORROWER_INDEX_KEY is not the one that the borrowers in this database are searched by. "
-                "Set it to the one this database was last used with; if that is lost, "
-                "run: manage.py index_borrowers"
+                "BORROWER_INDEX_KEY does not match the borrower search index of this database. Set "
+                "it to the key last used with this database; if that key is lost, run: manage.py "
+                "index_borrowers"
             ),
             setting="BORROWER_INDEX_KEY",
         )
 
 
-def start_with_keys() -> None:
-    """Confirm the keys when a server starts, and remember those of an emptied database.
+def confirm_startup_keys() -> None:
+    """Check the keys when a server starts, and record those of an empty database.
 
-    A database that does not answer stops no server: it may come back.
+    An unavailable database does not stop the server: it may come back.
 
     Raises
     ------
     KeysError
     WrongKeysError
     UnreadableValueError
-        If there is nothing to confirm the keys by, and a borrower cannot be read with them.
+        If the database has no canary yet and a borrower cannot be read with the keys.
     """
     connection = connections["default"]
     was_open = connection.connection is not None
@@ -81,26 +81,26 @@ def start_with_keys() -> None:
     except OperationalError as error:
         logger.warning("The keys of the borrowers could not be confirmed: %s", error)
     finally:
-        # The server may fork now, and a connection serves one process.
+        # The server may fork next, and a connection must not be shared between processes.
         if not was_open:
             connection.close()
 
 
 def ensure_canary() -> None:
-    """Keep a known text under the keys in use, unless there is one."""
+    """Store a known text encrypted with the keys in use, unless there is one."""
     if not KeyCanary.objects.exists():
-        # Reads one borrower: wrong keys must not become those of the database.
+        # Decrypt one borrower first: wrong keys must not be recorded as the database's keys.
         Borrower.objects.exclude(name="").first()
         KeyCanary.objects.bulk_create([KeyCanary(pk=1, digest=_digest())], ignore_conflicts=True)
 
 
 def rebuild_index(*, progress: Progress = no_progress) -> dict[str, int]:
-    """Make the search terms of all borrowers anew, as after the loss of the index key.
+    """Rewrite the search terms of all borrowers, for example after the index key was lost.
 
     Returns
     -------
     dict
-        ``borrowers`` indexed.
+        ``borrowers``: the number indexed.
 
     Raises
     ------

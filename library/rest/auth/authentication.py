@@ -1,4 +1,4 @@
-"""Who asks: a token in the header of the request."""
+"""Authentication by a bearer token."""
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
@@ -8,48 +8,48 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from library.rest.auth.tokens import find_token, note_use
+from library.rest.auth.tokens import find_token, record_use
 from library.rest.models import ApiToken
-from library.rest.scopes import ANY, MissingScope, scope_of
+from library.rest.scopes import ANY_TOKEN, InsufficientScope, required_scope
 
 
 class TokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer lib_…``.
+    """Authenticate with ``Authorization: Bearer lib_…`` and check the scope of the token.
 
-    The scope is asked for here, and not by a permission class, as an endpoint that names its own permissions
-    would do without.
+    The scope is checked here rather than in a permission class, because an endpoint with its own permission
+    classes would skip the check.
     """
 
     def authenticate(self, request: Request) -> tuple[AbstractBaseUser, ApiToken] | None:
-        row = token_of(request)
-        if row is None:
+        token = request_token(request)
+        if token is None:
             return None
-        scope = scope_of(path=request.path, method=request.method or "")
-        if scope != ANY and scope not in row.scopes:
-            raise MissingScope(scope or "-")
-        note_use(row=row, now=timezone.now())
-        return row.user, row
+        scope = required_scope(path=request.path, method=request.method or "")
+        if scope != ANY_TOKEN and scope not in token.scopes:
+            raise InsufficientScope(scope or "-")
+        record_use(token=token, now=timezone.now())
+        return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
-def token_of(request: Request | HttpRequest) -> ApiToken | None:
-    """Return the token that a request was sent with, None if with none.
+def request_token(request: Request | HttpRequest) -> ApiToken | None:
+    """Return the token of a request, or None if it has none.
 
     Raises
     ------
     AuthenticationFailed
-        If there is no such token, or no longer.
+        If the token is unknown, revoked or expired.
     """
     header = get_authorization_header(request)  # type: ignore[arg-type]
-    word, _space, sent = header.strip().partition(b" ")
-    if word.lower() != b"bearer":
+    scheme, _space, secret = header.strip().partition(b" ")
+    if scheme.lower() != b"bearer":
         return None
-    # Any bytes may come in a header; those of a token are ASCII.
-    row = find_token(token=sent.decode("ascii", "replace").strip())
-    if row is None or not row.user.is_active:
-        raise AuthenticationFailed(_("There is no such token, or it was revoked."))
-    if row.expires_at <= timezone.now():
-        raise AuthenticationFailed(_("The token has expired. Make a new one."), code="token_expired")
-    return row
+    # A header may hold any bytes; tokens are ASCII.
+    token = find_token(secret=secret.decode("ascii", "replace").strip())
+    if token is None or not token.user.is_active:
+        raise AuthenticationFailed(_("The token is invalid or has been revoked."))
+    if token.expires_at <= timezone.now():
+        raise AuthenticationFailed(_("The token has expired. Create a new one."), code="token_expired")
+    return token

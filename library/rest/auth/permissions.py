@@ -1,10 +1,10 @@
-"""Who may read what; who may write is Django's own model permissions everywhere."""
+"""Permissions for reading personal data. Writing uses Django's model permissions everywhere."""
 
 from rest_framework.permissions import DjangoModelPermissions
 
 
 class PersonalDataPermissions(DjangoModelPermissions):
-    """Demand the view permission for reading too: loans say what a person reads.
+    """Demand the view permission for reading, because loans show what a person reads.
 
     REST framework's own class lets every signed-in user read.
     """

@@ -1,4 +1,4 @@
-"""A client's tokens: made for a name and a password, listed, revoked."""
+"""Endpoints to issue, list and revoke API tokens."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from library.rest.auth.tokens import MOST_DAYS, issue_token
+from library.rest.auth.tokens import MAX_DAYS, issue_token
 from library.rest.models import ApiToken
 from library.rest.parsers import StrictJSONParser
 from library.rest.scopes import Scope
@@ -33,7 +33,7 @@ class TokenSerializer(serializers.ModelSerializer):
 
 
 class NewTokenSerializer(TokenSerializer):
-    token = serializers.CharField(read_only=True, help_text="Shown this once: it is kept nowhere.")
+    token = serializers.CharField(read_only=True, help_text="Shown only once; it is not stored.")
 
     class Meta(TokenSerializer.Meta):
         fields = ["token", *TokenSerializer.Meta.fields]
@@ -41,15 +41,15 @@ class NewTokenSerializer(TokenSerializer):
 
 class PasswordSerializer(AuthTokenSerializer):
     token = None  # type: ignore[assignment]
-    name = serializers.CharField(max_length=100, default="API", help_text="What it is for.")
+    name = serializers.CharField(max_length=100, default="API", help_text="The purpose of the token.")
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=Scope.choices),
         allow_empty=False,
         default=list(Scope.values),
-        help_text="What it may be used for, as far as its user may; left out, all.",
+        help_text="The scopes of the token, within its user’s permissions; default: all.",
     )
     days = serializers.IntegerField(
-        min_value=1, max_value=MOST_DAYS, required=False, help_text="How long it is good for."
+        min_value=1, max_value=MAX_DAYS, required=False, help_text="Days until it expires."
     )
 
 
@@ -60,23 +60,23 @@ class TokenView(APIView):
 
     @extend_schema(request=PasswordSerializer, responses=NewTokenSerializer, operation_id="token_create")
     def post(self, request: Request) -> Response:
-        """Exchange a name and a password for a token.
+        """Exchange a user name and a password for a token.
 
-        Failures count together with those of the admin's login page; after too many even the right password
-        waits, and the answer is 429.
+        Failed attempts count together with those of the admin's login page. After too many, sign-in is locked
+        and the response is 429 even with the right password.
         """
-        given = self._checked(request)
-        row, token = issue_token(
-            user=given["user"],
-            name=given["name"],
-            scopes=given["scopes"],
-            days=given.get("days", settings.API_TOKEN_DAYS),
+        data = self._validated(request)
+        token, secret = issue_token(
+            user=data["user"],
+            name=data["name"],
+            scopes=data["scopes"],
+            days=data.get("days", settings.API_TOKEN_DAYS),
             now=timezone.now(),
         )
-        row.token = token  # type: ignore[attr-defined]  # for the serializer
-        return Response(NewTokenSerializer(row).data, headers={"Cache-Control": "no-store"})
+        token.token = secret  # type: ignore[attr-defined]  # for the serializer
+        return Response(NewTokenSerializer(token).data, headers={"Cache-Control": "no-store"})
 
-    def _checked(self, request: Request) -> dict[str, Any]:
+    def _validated(self, request: Request) -> dict[str, Any]:
         serializer = PasswordSerializer(data=request.data, context={"request": request})
         try:
             serializer.is_valid(raise_exception=True)
@@ -101,11 +101,11 @@ class TokenListView(ListMixin, _OwnTokens):
     filter_backends: list[type] = []
 
     def get(self, request: Request) -> HttpResponseBase:
-        """Your tokens, the newest first; without the tokens themselves, which nobody can look up."""
+        """List your tokens, newest first. The secrets are not stored, so they are not included."""
         return self.list(request)
 
 
 class TokenRevokeView(mixins.DestroyModelMixin, _OwnTokens):
     def delete(self, request: Request, pk: int) -> Response:
-        """Revoke a token of yours: from the next request on it opens nothing."""
+        """Revoke one of your tokens, effective immediately."""
         return self.destroy(request)

@@ -1,4 +1,4 @@
-"""Tokens of the API: made, used."""
+"""Issue API tokens, find them, and record their use."""
 
 import secrets
 from collections.abc import Iterable
@@ -12,73 +12,72 @@ from library.errors import LibraryError
 from library.rest.models import ApiToken
 from library.rest.scopes import Scope
 
-#: Lets people and programs that look for leaked secrets see what it is.
-MARK = "lib_"
-SHOWN = len(MARK) + 8
-#: The last use is written no more often, so that reading stays reading.
-NOTED_EVERY = timedelta(minutes=10)
-MOST_DAYS = 366
+#: Lets people and secret scanners recognise a token.
+TOKEN_PREFIX = "lib_"  # noqa: S105 - public
+#: Characters of a token that are stored and shown.
+PREFIX_LENGTH = len(TOKEN_PREFIX) + 8
+#: The last use is not recorded more often, so that most reads write nothing.
+LAST_USED_RESOLUTION = timedelta(minutes=10)
+MAX_DAYS = 366
 
 
 class ScopesError(LibraryError):
-    """A token without any scope, or with one that there is not."""
+    """A token without scopes, or with an unknown one."""
 
 
 def issue_token(
     *, user: User, name: str, scopes: Iterable[str], days: int, now: datetime
 ) -> tuple[ApiToken, str]:
-    """Make a token for a user.
+    """Create a token for a user.
 
     Parameters
     ----------
-    user : User
-    name : str
-        What it is for.
-    scopes : iterable of str
-        Of `Scope`.
-    days : int
-        How long it is good for.
-    now : datetime
+    name
+        The purpose of the token.
+    scopes
+        Values of `Scope`.
+    days
+        Until it expires.
 
     Returns
     -------
     ApiToken, str
-        The row, and the token, which is kept nowhere.
+        The stored token, and its secret, which is not stored.
 
     Raises
     ------
     ScopesError
     """
-    wanted = set(scopes)
-    if not wanted or wanted - set(Scope.values):
+    requested = set(scopes)
+    if not requested or requested - set(Scope.values):
         raise ScopesError(
-            _("A token needs one scope at least, of: %(scopes)s.") % {"scopes": ", ".join(Scope.values)},
+            _("Choose at least one of these scopes: %(scopes)s.") % {"scopes": ", ".join(Scope.values)},
             scopes=Scope.values,
         )
-    token = MARK + secrets.token_urlsafe(32)
-    row = ApiToken.objects.create(
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
         user=user,
         name=name,
-        prefix=token[:SHOWN],
-        digest=digest_of(token=token),
-        # In one order, so that two tokens of the same scopes read the same.
-        scopes=[scope for scope in Scope.values if scope in wanted],
+        prefix=secret[:PREFIX_LENGTH],
+        digest=_digest(secret),
+        # In a fixed order, so that tokens with the same scopes look the same.
+        scopes=[scope for scope in Scope.values if scope in requested],
         created_at=now,
         expires_at=now + timedelta(days=days),
     )
-    return row, token
+    return token, secret
 
 
-def digest_of(*, token: str) -> str:
-    return sha256(token.encode()).hexdigest()
+def find_token(*, secret: str) -> ApiToken | None:
+    """Return a token with its user. The caller checks that it has not expired."""
+    return ApiToken.objects.select_related("user").filter(digest=_digest(secret)).first()
 
 
-def find_token(*, token: str) -> ApiToken | None:
-    """Return the row of a token, with its user; whether it is still good is the caller's to ask."""
-    return ApiToken.objects.select_related("user").filter(digest=digest_of(token=token)).first()
+def record_use(*, token: ApiToken, now: datetime) -> None:
+    """Record that a token was used, at most once per `LAST_USED_RESOLUTION`."""
+    if token.last_used_at is None or token.last_used_at < now - LAST_USED_RESOLUTION:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
-def note_use(*, row: ApiToken, now: datetime) -> None:
-    """Write down that a token was used, unless that is known well enough."""
-    if row.last_used_at is None or row.last_used_at < now - NOTED_EVERY:
-        ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)
+def _digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()

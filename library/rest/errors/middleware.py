@@ -1,4 +1,4 @@
-"""What stands before all endpoints."""
+"""Middleware that turns every error below /api/ into a problem document."""
 
 from collections.abc import Callable
 
@@ -9,53 +9,56 @@ from django.utils.translation import gettext as _
 
 from library.rest.errors.problems import MEDIA_TYPE, problem_response
 
-Answer = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-#: Headers of an answer that still hold when its body becomes a problem document.
-_KEPT = ("Allow", "Retry-After", "WWW-Authenticate")
+#: Headers that still hold when the body becomes a problem document.
+_KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 def is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
-class Problems:
-    """Let every error below /api/ be a problem document, also where Django answers before or after a view.
+class ProblemMiddleware:
+    """Replace errors that Django raises outside the API views by problem documents.
 
-    So are unknown addresses, a host that is not served, and faults, whose traceback is for the log alone.
+    These are unknown paths, disallowed hosts and internal errors. Tracebacks go to the log only.
     """
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not is_api(request):
             return self.get_response(request)
-        refused = _too_large(request) or _without_slash(request)
-        if refused:
-            return refused
+        refusal = _refuse_large_body(request) or _refuse_missing_slash(request)
+        if refusal:
+            return refusal
         response = self.get_response(request)
         if response.status_code < 400 or response.get("Content-Type") == MEDIA_TYPE:
             return response
-        kept = {name: response[name] for name in _KEPT if name in response}
-        return problem_response(status=response.status_code, path=request.path, headers=kept)
+        headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
+        return problem_response(status=response.status_code, path=request.path, headers=headers)
 
 
-def _too_large(request: HttpRequest) -> HttpResponse | None:
+def _refuse_large_body(request: HttpRequest) -> HttpResponse | None:
     try:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:
-        return problem_response(status=400, path=request.path, detail=_("Content-Length is no number."))
-    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if length <= most:
+        return problem_response(status=400, path=request.path, detail=_("Invalid Content-Length header."))
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if length <= limit:
         return None
-    detail = _("The request has %(length)s bytes; %(most)s are the most.") % {"length": length, "most": most}
+    detail = _("The request is %(length)s bytes long; the limit is %(most)s bytes.") % {
+        "length": length,
+        "most": limit,
+    }
     return problem_response(status=413, path=request.path, detail=detail)
 
 
-def _without_slash(request: HttpRequest) -> HttpResponse | None:
-    """Django redirects to the address with a slash, which is of no use to a request with a body."""
+def _refuse_missing_slash(request: HttpRequest) -> HttpResponse | None:
+    """Refuse writes to a path without a slash, because Django's redirect would lose the body."""
     if request.path.endswith("/") or request.method in ("GET", "HEAD", "OPTIONS"):
         return None
-    detail = _("Every address ends with a slash.")
+    detail = _("The path must end with a slash.")
     return problem_response(status=404, path=request.path, detail=detail)

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): the one shape of every error below /api/."""
+"""Problem documents (RFC 9457), the format of every error below /api/."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,24 +10,24 @@ from django.utils.encoding import escape_uri_path
 from django.utils.translation import gettext_lazy as _
 
 MEDIA_TYPE = "application/problem+json"
-#: Seconds after which to ask again where what is missing may be back by then.
+#: Seconds after which an unavailable resource may be back.
 RETRY_AFTER = 5
 
-#: By status: the code where nothing more is known, and the title.
-_KINDS = {
-    400: ("invalid", _("The request is not valid")),
-    401: ("not_authenticated", _("Not signed in")),
-    403: ("permission_denied", _("Not allowed")),
-    404: ("not_found", _("Nothing is here")),
-    405: ("method_not_allowed", _("The address does not do this")),
-    406: ("not_acceptable", _("No answer in this form")),
-    409: ("conflict", _("Not possible as things stand")),
-    413: ("too_large", _("Too large")),
-    415: ("unsupported_media_type", _("No request in this form")),
-    422: ("contradiction", _("The request contradicts an earlier one")),
+#: By status: the code for errors without one of their own, and the title.
+_DEFAULTS = {
+    400: ("invalid", _("Bad request")),
+    401: ("not_authenticated", _("Unauthorized")),
+    403: ("permission_denied", _("Forbidden")),
+    404: ("not_found", _("Not found")),
+    405: ("method_not_allowed", _("Method not allowed")),
+    406: ("not_acceptable", _("Not acceptable")),
+    409: ("conflict", _("Conflict")),
+    413: ("content_too_large", _("Content too large")),
+    415: ("unsupported_media_type", _("Unsupported media type")),
+    422: ("unprocessable_content", _("Unprocessable content")),
     429: ("throttled", _("Too many requests")),
-    500: ("fault", _("A fault of the library’s own")),
-    503: ("unavailable", _("Not available at the moment")),
+    500: ("internal_error", _("Internal server error")),
+    503: ("service_unavailable", _("Service unavailable")),
 }
 
 
@@ -44,25 +44,20 @@ def problem(
 
     Parameters
     ----------
-    status : int
-    path : str
-        The address that was asked for, without its query, which may name people.
-    code : str
-        For programs, never renamed; unless given, that of the status.
-    detail : str
-        For people: what is wrong and how to mend it; unless given, the title.
-    errors : sequence of mappings
-        Of a request that is not valid, each fault's ``detail``, ``code`` and place: ``pointer`` (RFC 6901) in
-        the body, or ``parameter`` of the address.
-    extra : mapping
-        The facts behind the sentence.
-
-    Returns
-    -------
-    dict
+    path
+        The path of the request, without the query string, which may name people.
+    code
+        The kind of problem for programs, never renamed; default: the code of the status.
+    detail
+        What is wrong and how to fix it, for people; default: the title.
+    errors
+        For an invalid request: ``detail``, ``code`` and place of each error. The place is ``pointer`` (RFC
+        6901) for the body, or ``parameter`` for the query string.
+    extra
+        Machine-readable facts behind the detail.
     """
-    usual, title = _KINDS.get(status) or (f"status_{status}", HTTPStatus(status).phrase)
-    code = code or usual
+    default_code, title = _DEFAULTS.get(status) or (f"status_{status}", HTTPStatus(status).phrase)
+    code = code or default_code
     document: dict[str, Any] = {
         "type": f"{reverse('api-docs')}#{code}",
         "title": str(title),
@@ -78,7 +73,9 @@ def problem(
     return document
 
 
-def problem_response(*, headers: Mapping[str, str] | None = None, **what: Any) -> JsonResponse:
-    """Return the answer where no view makes it; takes what `problem` takes, and headers."""
-    document = problem(**what)
-    return JsonResponse(document, status=what["status"], content_type=MEDIA_TYPE, headers=dict(headers or {}))
+def problem_response(*, headers: Mapping[str, str] | None = None, **fields: Any) -> JsonResponse:
+    """Return a problem as a response outside a view. Takes headers and the arguments of `problem`."""
+    document = problem(**fields)
+    return JsonResponse(
+        document, status=fields["status"], content_type=MEDIA_TYPE, headers=dict(headers or {})
+    )

@@ -1,4 +1,4 @@
-"""A POST with an Idempotency-Key is done once, however often it is sent."""
+"""Middleware that performs a POST with an Idempotency-Key once, however often it is sent."""
 
 import json
 import re
@@ -11,31 +11,31 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
 from library.rest.auth.authentication import TokenAuthentication
-from library.rest.errors.handler import database_away, is_away
-from library.rest.errors.middleware import Answer, is_api
+from library.rest.errors.handler import database_unavailable, is_unavailable
+from library.rest.errors.middleware import GetResponse, is_api
 from library.rest.errors.problems import RETRY_AFTER, problem_response
 from library.rest.idempotency.store import (
-    InProgressError,
-    Key,
+    IdempotencyKey,
     KeyReusedError,
-    claim,
-    hold,
-    keep,
-    let_go,
+    RequestInProgressError,
+    acquire,
+    lock,
+    release,
+    save,
 )
 
 HEADER = "Idempotency-Key"
-_KEPT_HEADERS = ("Content-Type", "Location", "Deprecation", "Sunset", "Link")
+_STORED_HEADERS = ("Content-Type", "Location")
 
 
-class Idempotency:
-    """Answer what was done before with the answer it had, and do anything else in one transaction with it.
+class IdempotencyMiddleware:
+    """Replay the stored response to a repeated request; save a new one in the transaction of its changes.
 
-    A refusal is not kept, as nothing was done: sent again, the request is looked at anew. Nor is what says
-    ``no-store``, which is a new token. Strangers have no keys.
+    Errors are not stored, because nothing was changed: the repeated request is processed again. Neither are
+    responses with ``no-store``, such as a new token. Anonymous requests have no keys.
     """
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -43,70 +43,73 @@ class Idempotency:
         if text is None or request.method != "POST" or not is_api(request):
             return self.get_response(request)
         if not re.fullmatch(r"[\x21-\x7e]{1,255}", text):
-            detail = _("An Idempotency-Key is 1 to 255 characters of ASCII, without spaces.")
-            return problem_response(status=400, path=request.path, code="idempotency_key", detail=detail)
+            detail = _("Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.")
+            return problem_response(
+                status=400, path=request.path, code="invalid_idempotency_key", detail=detail
+            )
         try:
             owner = _owner(request)
-            return self._once(request, Key(owner, text)) if owner else self.get_response(request)
-        except (InProgressError, KeyReusedError) as error:
-            return _refused(request, error)
+            if not owner:
+                return self.get_response(request)
+            return self._respond_once(request, IdempotencyKey(owner, text))
+        except (RequestInProgressError, KeyReusedError) as error:
+            return _refusal(request, error)
         except (DatabaseError, InterfaceError) as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 raise
             headers = {"Retry-After": str(RETRY_AFTER)}
-            told = {"code": "database_away", "detail": database_away()}
-            return problem_response(status=503, path=request.path, headers=headers, **told)
+            return problem_response(status=503, path=request.path, headers=headers, **database_unavailable())
 
-    def _once(self, request: HttpRequest, key: Key) -> HttpResponseBase:
-        asked = b"\n".join([request.get_full_path().encode(), request.body])
-        row = claim(key=key, request=asked, now=timezone.now())
-        if row.answer:
-            return _unpacked(key.decrypt(row.answer))
-        is_kept = False
+    def _respond_once(self, request: HttpRequest, key: IdempotencyKey) -> HttpResponseBase:
+        content = b"\n".join([request.get_full_path().encode(), request.body])
+        record = acquire(key=key, request=content, now=timezone.now())
+        if record.response:
+            return _replay(key.decrypt(record.response))
+        is_saved = False
         try:
             with transaction.atomic():
-                hold(row=row)
+                lock(record=record)
                 response = self.get_response(request)
-                is_kept = _is_for_keeping(response)
-                if is_kept:
-                    keep(row=row, key=key, answer=_packed(response))
+                is_saved = _is_storable(response)
+                if is_saved:
+                    save(record=record, key=key, response=_serialise(response))
                 elif response.status_code >= 500:
                     transaction.set_rollback(True)
             return response
         except BaseException:
-            is_kept = False
+            is_saved = False
             raise
         finally:
-            if not is_kept:
-                let_go(row=row)
+            if not is_saved:
+                release(record=record)
 
 
 def _owner(request: HttpRequest) -> str:
-    """Return whose request it is; empty for a stranger's, which the endpoint will refuse."""
+    """Return the primary key of the user; empty if anonymous, which the endpoint will refuse."""
     try:
-        found = TokenAuthentication().authenticate(request)  # type: ignore[arg-type]
+        user_and_token = TokenAuthentication().authenticate(request)  # type: ignore[arg-type]
     except APIException:
         return ""
-    user = found[0] if found else request.user
+    user = user_and_token[0] if user_and_token else request.user
     return str(user.pk) if user.is_authenticated else ""
 
 
-def _is_for_keeping(response: HttpResponseBase) -> bool:
+def _is_storable(response: HttpResponseBase) -> bool:
     return 200 <= response.status_code < 300 and "no-store" not in response.get("Cache-Control", "")
 
 
-def _packed(response: HttpResponseBase) -> bytes:
+def _serialise(response: HttpResponseBase) -> bytes:
     assert isinstance(response, HttpResponse)
-    headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
+    headers = {name: response[name] for name in _STORED_HEADERS if name in response}
     return json.dumps([response.status_code, headers, response.content.decode()]).encode()
 
 
-def _unpacked(answer: bytes) -> HttpResponse:
-    status, headers, body = json.loads(answer)
+def _replay(stored: bytes) -> HttpResponse:
+    status, headers, body = json.loads(stored)
     return HttpResponse(body, status=status, headers=headers | {"Idempotency-Replayed": "true"})
 
 
-def _refused(request: HttpRequest, error: InProgressError | KeyReusedError) -> HttpResponse:
+def _refusal(request: HttpRequest, error: RequestInProgressError | KeyReusedError) -> HttpResponse:
     if isinstance(error, KeyReusedError):
         code, status, headers = "idempotency_key_reused", 422, {}
     else:

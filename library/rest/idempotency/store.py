@@ -1,4 +1,4 @@
-"""Answers kept for requests that are sent again (Idempotency-Key): claimed, kept, forgotten.
+"""Responses stored for repeated requests with an Idempotency-Key.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -15,33 +15,36 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from library.errors import ConflictError, LibraryError
-from library.rest.models import KeptAnswer
+from library.rest.models import IdempotencyRecord
 
-KEPT = timedelta(hours=24)
-#: Longer than a web process may take for a request: whoever claimed a key this long ago has died.
+RETENTION = timedelta(hours=24)
+#: Longer than a web process may take for a request: the holder of an older key has died.
 LEASE = timedelta(minutes=2)
-#: PostgreSQL knows at once whether the claimer's connection lives; so long it may take to say that it does.
-FIRST_MOMENT = timedelta(seconds=1)
+#: PostgreSQL shows at once whether the holder is alive, but the holder needs this long to take its lock.
+LOCK_GRACE = timedelta(seconds=1)
 
 
-class InProgressError(ConflictError):
-    """The same request is being answered at this moment."""
+class RequestInProgressError(ConflictError):
+    """Another process is working on the same request."""
 
 
 class KeyReusedError(LibraryError):
-    """The key was sent with another request before."""
+    """The key was already used with a different request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A client's key, and what is derived from it.
+class IdempotencyKey:
+    """A client's key, and the secrets derived from it and the library's ``SECRET_KEY``.
+
+    A response may name a borrower, so it is encrypted with a secret derived from the client's key. Only a
+    digest of the key is stored. Neither the database nor the library's own keys decrypt it.
 
     Parameters
     ----------
-    owner : str
-        The user's: a key means something else to another user.
-    text : str
-        As the client sent it.
+    owner
+        The primary key of the user: other users may use the same text for other requests.
+    text
+        As sent by the client.
     """
 
     owner: str
@@ -49,108 +52,114 @@ class Key:
 
     @property
     def digest(self) -> str:
-        return self._derived("row").hex()
+        return self._derive("row").hex()
 
     def fingerprint(self, request: bytes) -> str:
-        """Return what a request is recognised by, without telling of its contents."""
-        return hmac.new(self._derived("request"), request, "sha256").hexdigest()
+        """Return a keyed digest that recognises a request without revealing its contents."""
+        return hmac.new(self._derive("request"), request, "sha256").hexdigest()
 
-    def encrypt(self, answer: bytes) -> str:
-        return self._fernet().encrypt(answer).decode("ascii")
+    def encrypt(self, response: bytes) -> str:
+        return self._fernet().encrypt(response).decode("ascii")
 
-    def decrypt(self, answer: str) -> bytes:
-        return self._fernet().decrypt(answer.encode("ascii"))
+    def decrypt(self, token: str) -> bytes:
+        return self._fernet().decrypt(token.encode("ascii"))
 
     def _fernet(self) -> Fernet:
-        return Fernet(urlsafe_b64encode(self._derived("answer")))
+        return Fernet(urlsafe_b64encode(self._derive("response")))
 
-    def _derived(self, purpose: str) -> bytes:
-        # With the secret key of the settings.
+    def _derive(self, purpose: str) -> bytes:
         salt = f"library.rest.idempotency.store.{purpose}"
         return salted_hmac(salt, f"{self.owner}:{self.text}", algorithm="sha256").digest()
 
 
-def claim(*, key: Key, request: bytes, now: datetime) -> KeptAnswer:
-    """Return the row of a key: with the answer, or claimed for this caller, who then does what was asked.
+def acquire(*, key: IdempotencyKey, request: bytes, now: datetime) -> IdempotencyRecord:
+    """Return the record of a key: with the stored response, or acquired by this caller without one.
 
     Parameters
     ----------
-    key : Key
-    request : bytes
-        All of the request that makes a difference.
-    now : datetime
-
-    Returns
-    -------
-    KeptAnswer
+    request
+        All parts of the request that make a difference.
 
     Raises
     ------
-    InProgressError, KeyReusedError
+    RequestInProgressError, KeyReusedError
     """
-    mine = {"claim": uuid4().hex, "claimed_at": now, "fingerprint": key.fingerprint(request), "answer": ""}
-    row, is_new = KeptAnswer.objects.get_or_create(digest=key.digest, defaults=mine)
+    fields = {
+        "holder": uuid4().hex,
+        "acquired_at": now,
+        "fingerprint": key.fingerprint(request),
+        "response": "",
+    }
+    record, is_new = IdempotencyRecord.objects.get_or_create(digest=key.digest, defaults=fields)
     if is_new:
-        return row
-    is_over = row.claimed_at <= now - KEPT
-    if not is_over and row.fingerprint != mine["fingerprint"]:
-        raise KeyReusedError(_("This Idempotency-Key was sent with another request before: take a new one."))
-    if row.answer and not is_over:
-        return row
-    # As it was read: meanwhile another may have answered, or claimed it too.
-    unchanged = KeptAnswer.objects.filter(pk=row.pk, claim=row.claim, answer=row.answer)
-    if not _is_dead(row, now) or not unchanged.update(**mine):
-        raise InProgressError(_("The same request is being answered. Ask again in a moment."))
-    for name, value in mine.items():
-        setattr(row, name, value)
-    return row
+        return record
+    is_expired = record.acquired_at <= now - RETENTION
+    if not is_expired and record.fingerprint != fields["fingerprint"]:
+        raise KeyReusedError(
+            _("This Idempotency-Key was already used with a different request. Use a new key.")
+        )
+    if record.response and not is_expired:
+        return record
+    # Only if unchanged: another process may have saved a response or acquired the key in between.
+    unchanged = IdempotencyRecord.objects.filter(pk=record.pk, holder=record.holder, response=record.response)
+    if not _is_abandoned(record, now) or not unchanged.update(**fields):
+        raise RequestInProgressError(_("The same request is already being processed. Try again in a moment."))
+    for name, value in fields.items():
+        setattr(record, name, value)
+    return record
 
 
-def hold(*, row: KeptAnswer) -> None:
-    """Show that the claim is worked on, to the end of the transaction or of the connection (PostgreSQL).
+def lock(*, record: IdempotencyRecord) -> None:
+    """On PostgreSQL, show that the holder is alive until its transaction or its connection ends.
 
-    Else a client would wait for the lease to end when the database was started anew in the midst.
+    Without the lock, a client would wait for the lease to expire after the database was restarted.
     """
     if connection.vendor == "postgresql":
-        _try_to_lock(row)
+        _try_to_lock(record)
 
 
-def _is_dead(row: KeptAnswer, now: datetime) -> bool:
-    """Return whether nobody works on a claim any more."""
-    if connection.vendor != "postgresql" or row.claimed_at > now - FIRST_MOMENT:
-        return row.claimed_at <= now - LEASE
-    return _try_to_lock(row)
+def _is_abandoned(record: IdempotencyRecord, now: datetime) -> bool:
+    """Return whether the holder of a record has died."""
+    if connection.vendor != "postgresql" or record.acquired_at > now - LOCK_GRACE:
+        return record.acquired_at <= now - LEASE
+    return _try_to_lock(record)
 
 
-def _try_to_lock(row: KeptAnswer) -> bool:
+def _try_to_lock(record: IdempotencyRecord) -> bool:
     with connection.cursor() as cursor:
-        # A signed number of 64 bits; outside a transaction the lock is let go of at once.
-        number = int(row.claim[:16], 16) - 2**63
+        # A signed 64-bit number. Outside a transaction the lock is released at once.
+        number = int(record.holder[:16], 16) - 2**63
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
         (locked,) = cursor.fetchone()
     return bool(locked)
 
 
-def keep(*, row: KeptAnswer, key: Key, answer: bytes) -> None:
-    """Keep the answer, in the transaction of what was done for it.
+def save(*, record: IdempotencyRecord, key: IdempotencyKey, response: bytes) -> None:
+    """Store the response, in the transaction of the changes that it reports.
 
     Raises
     ------
-    InProgressError
-        If another took the claim over meanwhile; then what was done here must be undone.
+    RequestInProgressError
+        If another process has acquired the record: the transaction is then rolled back.
     """
-    mine = KeptAnswer.objects.filter(pk=row.pk, claim=row.claim)
-    if not mine.update(answer=key.encrypt(answer)):
+    own_record = IdempotencyRecord.objects.filter(pk=record.pk, holder=record.holder)
+    if not own_record.update(response=key.encrypt(response)):
         transaction.set_rollback(True)
-        raise InProgressError(_("The same request is being answered. Ask again in a moment."))
+        raise RequestInProgressError(_("The same request is already being processed. Try again in a moment."))
 
 
-def let_go(*, row: KeptAnswer) -> None:
-    """Let a key be free again, as nothing was done for it."""
-    KeptAnswer.objects.filter(pk=row.pk, claim=row.claim, answer="").delete()
+def release(*, record: IdempotencyRecord) -> None:
+    """Free the key of a request that changed nothing."""
+    IdempotencyRecord.objects.filter(pk=record.pk, holder=record.holder, response="").delete()
 
 
-def prune_answers(*, now: datetime) -> dict[str, int]:
-    """Remove the answers that are kept no longer; return how many were ``removed``."""
-    removed, _by_model = KeptAnswer.objects.filter(claimed_at__lte=now - KEPT).delete()
+def prune_idempotency_records(*, now: datetime) -> dict[str, int]:
+    """Delete the records past their retention period.
+
+    Returns
+    -------
+    dict
+        ``removed``: the number of records deleted.
+    """
+    removed, _by_model = IdempotencyRecord.objects.filter(acquired_at__lte=now - RETENTION).delete()
     return {"removed": removed}

@@ -1,4 +1,4 @@
-"""Lists as tables: all the rows of a list, not a page of them, as CSV that is sent while it is read."""
+"""Lists as CSV: all rows of a list instead of one page, streamed while they are read."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,81 +13,76 @@ from rest_framework.serializers import ListSerializer, Serializer
 
 from library.tabular.streaming import csv_stream
 
-#: Rows that are read at once: what they refer to is asked for once a chunk.
-CHUNK = 500
+#: Rows read at a time; related rows are fetched once per chunk.
+CHUNK_SIZE = 500
 
 
 class CsvRenderer(BaseRenderer):
-    """Lets a client ask for CSV, by ``?format=csv`` or ``Accept``; the view sends `table`."""
+    """Let clients request CSV by ``?format=csv`` or ``Accept``. The view returns a `csv_response`."""
 
     media_type = "text/csv"
     format = "csv"
 
     def render(self, data: Any, media_type: str | None = None, context: Any = None) -> Any:
-        raise NotImplementedError("Views send tables themselves.")
+        raise NotImplementedError("Views return a csv_response themselves.")
 
 
-#: Of views that answer with a list.
+#: For views that return a list.
 LIST_RENDERERS: list[type[BaseRenderer]] = [JSONRenderer, CsvRenderer]
 
 
-def wants_table(request: Request) -> bool:
-    """Return whether a client asked for CSV."""
+def wants_csv(request: Request) -> bool:
+    """Return whether the client requested CSV."""
     return getattr(request.accepted_renderer, "format", "") == CsvRenderer.format
 
 
-def table(
+def csv_response(
     request: Request, *, serializer: Serializer, rows: Iterable[dict[str, Any]]
 ) -> StreamingHttpResponse:
-    """Return rows as a CSV file that is named as the last part of the address.
+    """Return rows as a CSV file named after the last segment of the path. Lists within a cell are JSON.
 
     Parameters
     ----------
-    request : Request
-    serializer : Serializer
-        Of one row: its fields are the columns, those of a record in it columns of their own.
-    rows : iterable of dict
-        Serialised; the first is read at once, so that what cannot be read at all is no half-sent file.
-
-    Returns
-    -------
-    StreamingHttpResponse
-        A list within a cell is JSON, a column that the first row does not have is left out.
+    serializer
+        The serializer of one row. Its fields are the columns; the fields of a nested record are columns too.
+    rows
+        Serialised. The first row is read at once, so that an error does not truncate the file. Columns that
+        it lacks are omitted.
     """
-    left = iter(rows)
-    first = list(islice(left, 1))
+    rows = iter(rows)
+    first = list(islice(rows, 1))
     columns = [path for path in _columns(serializer) if not first or path[0] in first[0]]
-    records = (_cells(row, columns) for row in chain(first, left))
+    records = (_cells(row, columns) for row in chain(first, rows))
     name = request.path.rstrip("/").rpartition("/")[2]
     return csv_stream(name=f"{name}.csv", records=chain([["_".join(path) for path in columns]], records))
 
 
-def chunks(found: QuerySet[Any] | Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Yield the rows of a list some at a time, by their keys.
+def row_chunks(records: QuerySet[Any] | Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield the rows of a list in chunks, read by their primary keys.
 
-    A cursor that stays open would keep SQLite from writing meanwhile, and who reads personal data is written
-    down. Rows that go meanwhile are left out.
+    An open cursor would block writes on SQLite, and reading personal data writes audit entries. Rows deleted
+    in between are skipped.
     """
-    if not isinstance(found, QuerySet):
-        yield from (found[start : start + CHUNK] for start in range(0, len(found), CHUNK))
+    if not isinstance(records, QuerySet):
+        yield from (records[start : start + CHUNK_SIZE] for start in range(0, len(records), CHUNK_SIZE))
         return
-    keys = list(found.values_list("pk", flat=True))
-    for start in range(0, len(keys), CHUNK):
-        wanted = keys[start : start + CHUNK]
-        rows = found.in_bulk(wanted)
-        yield [rows[key] for key in wanted if key in rows]
+    keys = list(records.values_list("pk", flat=True))
+    for start in range(0, len(keys), CHUNK_SIZE):
+        chunk = keys[start : start + CHUNK_SIZE]
+        rows = records.in_bulk(chunk)
+        yield [rows[key] for key in chunk if key in rows]
 
 
-def _columns(serializer: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def _columns(serializer: Any, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if isinstance(serializer, ListSerializer):
         serializer = serializer.child
     for name, field in serializer.fields.items():
         if field.write_only:
             continue
         if isinstance(field, Serializer):
-            yield from _columns(field, (*above, name))
+            yield from _columns(field, (*parents, name))
         else:
-            yield (*above, name)
+            yield (*parents, name)
 
 
 def _cells(row: dict[str, Any], columns: Iterable[tuple[str, ...]]) -> Iterator[object]:

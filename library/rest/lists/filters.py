@@ -1,4 +1,4 @@
-"""Ordering that pages can rely on, and filters that a misspelt value does not switch off."""
+"""Stable ordering for pagination, and filters that reject invalid values."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta
@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 
 class StableOrdering(OrderingFilter):
-    """End every ordering with the key: rows that tie would otherwise repeat or go missing between pages."""
+    """Append the primary key to every ordering: ties could otherwise repeat or skip rows between pages."""
 
     def get_ordering(self, request: Request, queryset: QuerySet, view: APIView) -> Sequence[str] | None:
         ordering = super().get_ordering(request, queryset, view)
@@ -25,48 +25,48 @@ class StableOrdering(OrderingFilter):
 
 
 class StrictFilters(DjangoFilterBackend):
-    """Refuse what is neither true nor false, which would be no filter at all, and what no column can hold."""
+    """Reject invalid booleans, which would be ignored, and values that no database column can hold."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
         if getattr(view, "detail", False):
-            return queryset  # filters are for lists; one row is found by its key, a tenth quicker
+            return queryset  # filters are for lists; one row is found by its key, 10 % faster
         filterset = self.get_filterset(request, queryset, view)
-        faults = {
-            place: [fault]
-            for name, one in (filterset.filters.items() if filterset else ())
-            for place, fault in _faults(name, one, request.query_params)
+        errors = {
+            parameter: [message]
+            for name, filter_ in (filterset.filters.items() if filterset else ())
+            for parameter, message in _errors(name, filter_, request.query_params)
         }
-        if faults:
-            raise ValidationError(faults)
+        if errors:
+            raise ValidationError(errors)
         return super().filter_queryset(request, queryset, view)
 
 
-def _faults(name: str, one: Filter, asked: QueryDict) -> Iterator[tuple[str, str]]:
-    """Yield which parameters of a filter are no filter, and why."""
-    if isinstance(one, BooleanFilter) and asked.get(name, "").lower() not in ("", "true", "false"):
-        yield name, _("It is true or false.")
-    elif isinstance(one, IsoDateTimeFromToRangeFilter):
-        for place in (f"{name}_after", f"{name}_before"):
-            if _is_beyond_clocks(asked.get(place, "")):
-                yield place, _("There is no such moment: look at the year and the time zone.")
-    elif isinstance(one, NumberFilter | RangeFilter):
-        for place in (name, f"{name}_min", f"{name}_max"):
-            if _is_beyond_columns(asked.get(place, "")):
-                yield place, _("The number is too large.")
+def _errors(name: str, filter_: Filter, query: QueryDict) -> Iterator[tuple[str, str]]:
+    """Yield the invalid parameters of a filter with messages."""
+    if isinstance(filter_, BooleanFilter) and query.get(name, "").lower() not in ("", "true", "false"):
+        yield name, _("Must be true or false.")
+    elif isinstance(filter_, IsoDateTimeFromToRangeFilter):
+        for parameter in (f"{name}_after", f"{name}_before"):
+            if _is_out_of_time_range(query.get(parameter, "")):
+                yield parameter, _("Invalid date-time: the year or UTC offset is out of range.")
+    elif isinstance(filter_, NumberFilter | RangeFilter):
+        for parameter in (name, f"{name}_min", f"{name}_max"):
+            if _is_out_of_column_range(query.get(parameter, "")):
+                yield parameter, _("The number is out of range.")
 
 
-def _is_beyond_columns(text: str) -> bool:
-    """Return whether a number fits no column, for which some databases raise an error."""
+def _is_out_of_column_range(text: str) -> bool:
+    """Return whether a number fits no column; some databases raise an error for it."""
     try:
         return abs(Decimal(text)) >= 2**63
     except InvalidOperation:
         return False
 
 
-def _is_beyond_clocks(text: str) -> bool:
-    """Return whether a moment lies before the first year, after the last, or further from UTC than any place.
+def _is_out_of_time_range(text: str) -> bool:
+    """Return whether a date-time is outside Python's years, or its UTC offset outside PostgreSQL's range.
 
-    PostgreSQL takes less than 16 hours. What is no moment at all the filter itself refuses.
+    PostgreSQL accepts offsets below 16 hours. The filter itself rejects malformed values.
     """
     try:
         moment = parse_datetime(text)

@@ -1,4 +1,4 @@
-"""Pages that follow one another, for whoever reads a whole list: the last costs what the first did."""
+"""Cursor pagination for reading whole lists: the last page costs no more than the first."""
 
 from typing import Any
 
@@ -10,86 +10,90 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from library.rest.lists.pages import Pages
+from library.rest.lists.pages import NumberedPages
 
 
-class Cursors(CursorPagination):
-    """Pages that start behind the last row of the one before, found by a unique, indexed field.
+class CursorPages(CursorPagination):
+    """Pages that start after the last row of the previous page, by a unique, indexed field.
 
-    A view names that field in ``cursor_field``. By any other one, rows that tie would have to be counted off.
+    A view names that field in ``cursor_field``. With other fields, ties would have to be counted.
     """
 
-    page_size = Pages.page_size
-    page_size_query_param = Pages.page_size_query_param
-    max_page_size = Pages.max_page_size
+    page_size = NumberedPages.page_size
+    page_size_query_param = NumberedPages.page_size_query_param
+    max_page_size = NumberedPages.max_page_size
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> tuple[str]:
         field = view.cursor_field  # type: ignore[attr-defined]
-        wanted = request.query_params.get("ordering", field)
-        if wanted.removeprefix("-") != field:
-            message = _("With pagination=cursor only %(field)s and -%(field)s.") % {"field": field}
+        ordering = request.query_params.get("ordering", field)
+        if ordering.removeprefix("-") != field:
+            message = _("With pagination=cursor, ordering must be %(field)s or -%(field)s.") % {
+                "field": field
+            }
             raise ValidationError({"ordering": [message]})
-        return (wanted,)
+        return (ordering,)
 
     def decode_cursor(self, request: Request) -> Any:
         cursor = super().decode_cursor(request)
-        # No row has such a value, and PostgreSQL would not hear of it.
+        # No row has such a value, and PostgreSQL rejects NUL characters.
         if cursor is not None and "\0" in str(cursor.position):
             raise NotFound(self.invalid_cursor_message)
         return cursor
 
 
-class PagesOrCursors(BasePagination):
-    """Numbered pages with a count, or with ``pagination=cursor`` pages that follow one another."""
+class NumberedOrCursorPages(BasePagination):
+    """Numbered pages with a count, or cursor pages with ``pagination=cursor``."""
 
     def __init__(self) -> None:
-        self._chosen: Pages | Cursors = Pages()
+        self._pagination: NumberedPages | CursorPages = NumberedPages()
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any] | None:
-        if follows(request):
-            self._chosen = Cursors()
-        return self._chosen.paginate_queryset(queryset, request, view)
+        if uses_cursor(request):
+            self._pagination = CursorPages()
+        return self._pagination.paginate_queryset(queryset, request, view)
 
     def get_paginated_response(self, data: Any) -> Response:
-        return self._chosen.get_paginated_response(data)
+        return self._pagination.get_paginated_response(data)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        described = Pages().get_paginated_response_schema(schema)
-        described["required"] = ["results"]
-        described["properties"]["count"]["description"] = "Of all pages; not with `pagination=cursor`."
-        return described
+        response_schema = NumberedPages().get_paginated_response_schema(schema)
+        response_schema["required"] = ["results"]
+        response_schema["properties"]["count"]["description"] = (
+            "The number of rows on all pages; not with `pagination=cursor`."
+        )
+        return response_schema
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         field = view.cursor_field
         return [
-            *Pages().get_schema_operation_parameters(view),
+            *NumberedPages().get_schema_operation_parameters(view),
             {
                 "name": "pagination",
                 "in": "query",
                 "schema": {"type": "string", "enum": ["page", "cursor"], "default": "page"},
-                "description": "`cursor`: for reading a whole list. Follow `next` until it is null; there "
-                f"is no count, each page costs the same, and `ordering` is `{field}` or `-{field}`.",
+                "description": "Use `cursor` to read a whole list: follow `next` until it is null. There "
+                f"is no count, every page costs the same, and `ordering` is `{field}` or `-{field}`.",
             },
             {
                 "name": "cursor",
                 "in": "query",
                 "schema": {"type": "string"},
-                "description": "As it stands in `next` and `previous`.",
+                "description": "The position of a page, from `next` or `previous`.",
             },
         ]
 
 
-def follows(request: Request) -> bool:
-    """Return whether a request asks for pages that follow one another.
+def uses_cursor(request: Request) -> bool:
+    """Return whether a request uses cursor pagination.
 
     Raises
     ------
     ValidationError
-        If it asks for pages that there are not.
+        If the kind of pagination is unknown.
     """
-    wanted = request.query_params.get("pagination", "page")
-    if wanted not in ("page", "cursor"):
-        raise ValidationError({"pagination": [_("Choose page or cursor.")]})
-    return wanted == "cursor" or "cursor" in request.query_params
+    pagination = request.query_params.get("pagination", "page")
+    if pagination not in ("page", "cursor"):
+        raise ValidationError({"pagination": [_("Must be page or cursor.")]})
+    return pagination == "cursor" or "cursor" in request.query_params

@@ -1,4 +1,4 @@
-"""Answers with the fields that were asked for, and no others."""
+"""Responses with only the requested fields (``?fields=``)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,49 +8,48 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
-#: Of the schema of every view with a `ChosenFields` serializer.
+#: For the schema of every view with a `SparseFields` serializer.
 FIELDS_PARAMETER = OpenApiParameter(
     "fields",
     str,
-    description="Names of the fields to answer with, commas between; by default all. Fewer are quicker.",
+    description="The fields of the response, separated by commas; default: all. Fewer fields are faster.",
     examples=[OpenApiExample("a few", value="id,title,authors")],
 )
 
 
-def chosen_fields(*, request: Request, known: Sequence[str]) -> list[str] | None:
-    """Return the fields that a request for reading asks for in ``?fields=``.
-
-    Parameters
-    ----------
-    request : Request
-    known : sequence of str
+def requested_fields(*, request: Request, allowed: Sequence[str]) -> list[str] | None:
+    """Return the fields named in ``?fields=`` of a read request.
 
     Returns
     -------
     list of str or None
-        In the order of `known`; None if all are wanted: none are named, or something is written.
+        In the order of `allowed`; None means all fields: no parameter, or a request that writes.
 
     Raises
     ------
     ValidationError
-        That names those that are not known.
+        If a field is unknown, or none is named.
     """
     if request.method not in ("GET", "HEAD") or "fields" not in request.query_params:
         return None
-    named = {name.strip() for name in request.query_params["fields"].split(",")} - {""}
-    unknown = sorted(named.difference(known))
-    if unknown or not named:
-        words = _("Not known: %(unknown)s. There are: %(known)s.") if unknown else _("There are: %(known)s.")
-        raise serializers.ValidationError(
-            {"fields": [words % {"unknown": ", ".join(unknown), "known": ", ".join(known)}]}
+    names = {name.strip() for name in request.query_params["fields"].split(",")} - {""}
+    unknown = sorted(names.difference(allowed))
+    if unknown or not names:
+        message = (
+            _("Unknown fields: %(unknown)s. Available fields: %(known)s.")
+            if unknown
+            else _("Name at least one field. Available fields: %(known)s.")
         )
-    return [name for name in known if name in named]
+        raise serializers.ValidationError(
+            {"fields": [message % {"unknown": ", ".join(unknown), "known": ", ".join(allowed)}]}
+        )
+    return [name for name in allowed if name in names]
 
 
-class ChosenFields(serializers.Serializer):
-    """A serializer that leaves out what its context's ``fields`` does not name, and so never works it out."""
+class SparseFields(serializers.Serializer):
+    """A serializer restricted to the names in its context's ``fields``; others are never computed."""
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
-        wanted = self.context.get("fields")
-        return fields if wanted is None else {name: fields[name] for name in wanted}
+        names = self.context.get("fields")
+        return fields if names is None else {name: fields[name] for name in names}

@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can serve: for load balancers and containers."""
+"""Liveness and readiness checks for load balancers and containers."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -12,22 +12,22 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
-#: Seconds that a broker may take to answer; who asks for health does not wait long itself.
-PATIENCE = 2
+#: Seconds to wait for the broker; clients of the health check do not wait long themselves.
+BROKER_TIMEOUT = 2
 
 
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
-    """Answer ``ok``: the process runs. It asks nothing of anybody, as a restart would mend nothing there."""
+    """Return ``ok``. Checks no other service, because a restart of this process would not fix it."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer what is missing for requests to be served: 200 and nothing, or 503 and its name."""
-    missing = [name for name, is_there in CHECKS.items() if not is_there()]
+    """Return 200 if all checks pass, else 503 with the names of those that fail."""
+    missing = [name for name, passes in CHECKS.items() if not passes()]
     status = "unavailable" if missing else "ok"
     return JsonResponse({"status": status, "missing": missing}, status=503 if missing else 200)
 
@@ -37,32 +37,32 @@ def database_answers() -> bool:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except (DatabaseError, InterfaceError):
-        # The next request connects anew.
+        # So that the next request opens a new connection.
         connection.close()
         return False
     return True
 
 
 def migrations_are_applied() -> bool:
-    """Return whether the database is as new as the code; of one that does not answer, nobody knows."""
+    """Return whether all migrations of the code are applied; False if the database is unavailable."""
     try:
-        return _newest() <= MigrationRecorder(connection).applied_migrations().keys()
+        return _latest_migrations() <= MigrationRecorder(connection).applied_migrations().keys()
     except (DatabaseError, InterfaceError):
         return False
 
 
 def broker_answers() -> bool:
     try:
-        with current_app.connection_for_write(connect_timeout=PATIENCE) as broker:
-            broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=PATIENCE)
+        with current_app.connection_for_write(connect_timeout=BROKER_TIMEOUT) as broker:
+            broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=BROKER_TIMEOUT)
     except (OperationalError, OSError):
         return False
     return True
 
 
 @lru_cache(maxsize=1)
-def _newest() -> frozenset[tuple[str, str]]:
-    """Return the last migrations of all apps; the files do not change while the process runs."""
+def _latest_migrations() -> frozenset[tuple[str, str]]:
+    """Return the last migration of each app; cached, because the files do not change at run time."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 

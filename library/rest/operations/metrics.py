@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: how requests went, and the figures. No label names a person or a record."""
+"""Metrics for Prometheus: requests, and installation counts. No label names a person or a record."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
@@ -14,29 +14,29 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from library.rest.auth.throttles import client_address
-from library.rest.operations.statistics_registry import figures
+from library.rest.operations.installation_counts import installation_counts
 
 
-class Figures(Collector):
-    """The figures that are numbers, counted when they are asked for: the same from every process."""
+class InstallationCounts(Collector):
+    """The numeric installation counts, computed on request, so every process reports the same."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        for app, numbers in figures().items():
-            for name, number in numbers.items():
-                if isinstance(number, int):
+        for app, counts in installation_counts().items():
+            for name, value in counts.items():
+                if isinstance(value, int):
                     text = f"{name.replace('_', ' ')} in the library’s {app}"
-                    yield GaugeMetricFamily(f"library_{app}_{name}", text, value=number)
+                    yield GaugeMetricFamily(f"library_{app}_{name}", text, value=value)
 
 
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Tell those whose address the setting ``METRICS_NETWORKS`` names."""
+    """Return the metrics to clients within ``METRICS_NETWORKS``."""
     address = ip_address(client_address(request))
     if not any(address in ip_network(network) for network in settings.METRICS_NETWORKS):
         raise PermissionDenied
     response = ExportToDjangoView(request)
-    own = CollectorRegistry(auto_describe=False)
-    own.register(Figures())
-    response.content += generate_latest(own)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(InstallationCounts())
+    response.content += generate_latest(registry)
     return response

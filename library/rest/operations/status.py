@@ -1,4 +1,4 @@
-"""The state of the installation in the REST API."""
+"""The status of the installation in the REST API."""
 
 from importlib.metadata import version
 
@@ -9,14 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from library.rest.operations.statistics_registry import figures
+from library.rest.operations.installation_counts import installation_counts
 
 StatusSerializer = inline_serializer(
     "Status",
     {
         "version": serializers.CharField(),
-        "figures": serializers.DictField(
-            child=serializers.DictField(), help_text="By app: how many there are, and which model is active."
+        "counts": serializers.DictField(
+            child=serializers.DictField(), help_text="Counts by app, and the active model version."
         ),
     },
 )
@@ -27,5 +27,5 @@ class StatusView(APIView):
 
     @extend_schema(responses=StatusSerializer)
     def get(self, request: Request) -> Response:
-        """Which version runs, how much it keeps, what waits in the queue, and which model is active."""
-        return Response({"version": version("library-analytics"), "figures": figures()})
+        """Version, record counts, queued and running jobs, and the active model version."""
+        return Response({"version": version("library-analytics"), "counts": installation_counts()})

@@ -1,4 +1,4 @@
-"""Addresses for those who run the library: health and metrics."""
+"""URLs for operators: health and metrics."""
 
 from django.urls import path
 

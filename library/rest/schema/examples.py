@@ -1,4 +1,4 @@
-"""Examples for the schema: those given, and those made of the schema, by the name or the kind of a field."""
+"""Examples for the schema: given ones, and ones generated from the names and types of fields."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 
 Serializer = TypeVar("Serializer", bound=type)
 
-#: By the name of a field, what it could hold in a library.
+#: Values by the name of a field.
 _BY_NAME: dict[str, Any] = {
     "active_version": "2026-11-22-1",
     "address": "12 Mill Lane",
@@ -23,7 +23,7 @@ _BY_NAME: dict[str, Any] = {
     "cover": "http://library.example/media/covers/b000123.png",
     "description": "How light was understood, from mirrors to lasers.",
     "destination": "main",
-    "email": "reader@library.example",
+    "email": "borrower@library.example",
     "fine": "0.00",
     "isbn": "9780306406157",
     "label_en": "Optics",
@@ -54,90 +54,86 @@ _BY_FORMAT: dict[str, Any] = {
     "decimal": "2.50",
     "uri": "http://library.example/api/v1/books/?page=2",
     "uuid": "0b6a1c0e-6f0b-4d0c-9a55-0d6d1c1f7a11",
-    "email": "reader@library.example",
+    "email": "borrower@library.example",
 }
 _BY_TYPE: dict[str, Any] = {"boolean": False, "integer": 1, "number": 0.5, "string": "text", "null": None}
-#: Lists of lists of records end somewhere.
-_DEEPEST = 8
+#: Ends recursive schemas.
+_MAX_DEPTH = 8
 
 
 def example(
-    name: str, value: dict[str, Any], *, written: Collection[str] = ()
+    name: str, value: dict[str, Any], *, request_fields: Collection[str] = ()
 ) -> Callable[[Serializer], Serializer]:
-    """Return a decorator that gives a serializer an example.
+    """Return a decorator that adds an example to a serializer.
 
     Parameters
     ----------
-    name : str
-    value : dict
-        As it is answered.
-    written : collection of str
-        The fields that are sent to make or change one; without any, none is sent.
+    value
+        The example in a response.
+    request_fields
+        The fields of the example in a request; empty if there is none.
     """
     examples = [OpenApiExample(name, value=value, response_only=True)]
-    if written:
-        sent = {field: value[field] for field in written}
-        examples.append(OpenApiExample(f"{name}, as it is sent", value=sent, request_only=True))
+    if request_fields:
+        body = {field: value[field] for field in request_fields}
+        examples.append(OpenApiExample(f"{name} (request)", value=body, request_only=True))
     return extend_schema_serializer(examples=examples)
 
 
-def example_of(
+def generate_example(
     schema: Mapping[str, Any], *, schemas: Mapping[str, Any], name: str = "", depth: int = 0
 ) -> Any:
-    """Return a value that a schema allows.
+    """Return a JSON value that a schema allows.
 
     Parameters
     ----------
-    schema : mapping
-        Of OpenAPI 3.1.
-    schemas : mapping
+    schema
+        An OpenAPI 3.1 schema.
+    schemas
         The components that it may refer to, by name.
-    name : str
-        The field's, which says what it is about.
-
-    Returns
-    -------
-    JSON
+    name
+        The name of the field, for a realistic value.
     """
-    below: dict[str, Any] = {"schemas": schemas, "name": name, "depth": depth + 1}
+    nested: dict[str, Any] = {"schemas": schemas, "name": name, "depth": depth + 1}
     if "example" in schema:
         return schema["example"]
     if "$ref" in schema:
-        return example_of(schemas[schema["$ref"].rpartition("/")[2]], **below)
-    for several in ("allOf", "oneOf", "anyOf"):
-        if several in schema:
-            return example_of(schema[several][0], **below)
+        return generate_example(schemas[schema["$ref"].rpartition("/")[2]], **nested)
+    for keyword in ("allOf", "oneOf", "anyOf"):
+        if keyword in schema:
+            return generate_example(schema[keyword][0], **nested)
     if "const" in schema or "enum" in schema:
         return schema["const"] if "const" in schema else schema["enum"][0]
-    kind = _kind(schema)
+    kind = _type(schema)
     if kind == "array":
-        is_deep = depth > _DEEPEST or "items" not in schema
-        return [] if is_deep else [example_of(schema["items"], **below)]
+        is_deep = depth > _MAX_DEPTH or "items" not in schema
+        return [] if is_deep else [generate_example(schema["items"], **nested)]
     if kind == "object":
         return _object(schema, schemas, depth)
-    return _plain(schema, kind, name)
+    return _scalar(schema, kind, name)
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
+def _type(schema: Mapping[str, Any]) -> str:
     kind = schema.get("type", "object" if "properties" in schema else "string")
-    return kind if isinstance(kind, str) else next(one for one in kind if one != "null")
+    return kind if isinstance(kind, str) else next(name for name in kind if name != "null")
 
 
 def _object(schema: Mapping[str, Any], schemas: Mapping[str, Any], depth: int) -> dict[str, Any]:
     fields = schema.get("properties", {})
-    found = {
-        name: example_of(field, schemas=schemas, name=name, depth=depth + 1) for name, field in fields.items()
+    value = {
+        name: generate_example(field, schemas=schemas, name=name, depth=depth + 1)
+        for name, field in fields.items()
     }
-    more = schema.get("additionalProperties")
-    if not fields and isinstance(more, Mapping) and more:
-        found["books"] = example_of(more, schemas=schemas, depth=depth + 1)
-    return found
+    additional = schema.get("additionalProperties")
+    if not fields and isinstance(additional, Mapping) and additional:
+        value["books"] = generate_example(additional, schemas=schemas, depth=depth + 1)
+    return value
 
 
-def _plain(schema: Mapping[str, Any], kind: str, name: str) -> Any:
-    named = _BY_NAME.get(name)
-    if named is not None and _fits(named, schema, kind):
-        return named
+def _scalar(schema: Mapping[str, Any], kind: str, name: str) -> Any:
+    typical = _BY_NAME.get(name)
+    if typical is not None and _fits(typical, schema, kind):
+        return typical
     if schema.get("format") in _BY_FORMAT:
         return _BY_FORMAT[schema["format"]]
     value = schema.get("default", _BY_TYPE[kind])

@@ -1,4 +1,4 @@
-"""What the schema tells of the API beside its endpoints: tokens, problems, repeated requests, examples."""
+"""Additions to the OpenAPI schema: tokens, problems, CSV, idempotency keys and examples."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -11,8 +11,8 @@ from drf_spectacular.openapi import AutoSchema
 
 from library.rest.errors.problems import MEDIA_TYPE, problem
 from library.rest.lists.csv_renderer import CsvRenderer
-from library.rest.lists.sparse_fields import ChosenFields
-from library.rest.schema.examples import example_of
+from library.rest.lists.sparse_fields import SparseFields
+from library.rest.schema.examples import generate_example
 
 Schema = dict[str, Any]
 
@@ -23,15 +23,15 @@ _PROBLEM: Schema = {
     "required": ["type", "title", "status", "detail", "instance", "code"],
     "additionalProperties": False,
     "properties": {
-        "type": _TEXT | {"format": "uri-reference", "description": "The kind of problem, with its code."},
-        "title": _TEXT | {"description": "The kind in words, in the language asked for."},
-        "status": {"type": "integer", "description": "The status of the answer."},
-        "detail": _TEXT | {"description": "What is wrong and how to mend it."},
-        "instance": _TEXT | {"format": "uri-reference", "description": "The address that was asked for."},
-        "code": _TEXT | {"description": "The kind for programs; it is never renamed."},
+        "type": _TEXT | {"format": "uri-reference", "description": "A link that ends in the code."},
+        "title": _TEXT | {"description": "The kind of problem for people, in the requested language."},
+        "status": {"type": "integer", "description": "The HTTP status code."},
+        "detail": _TEXT | {"description": "What is wrong and how to fix it."},
+        "instance": _TEXT | {"format": "uri-reference", "description": "The path of the request."},
+        "code": _TEXT | {"description": "The kind of problem for programs; never renamed."},
         "errors": {
             "type": "array",
-            "description": "Of a request that is not valid, each fault.",
+            "description": "The errors of an invalid request.",
             "items": {
                 "type": "object",
                 "required": ["detail", "code"],
@@ -39,52 +39,52 @@ _PROBLEM: Schema = {
                     "detail": _TEXT,
                     "code": _TEXT,
                     "pointer": _TEXT
-                    | {"description": "Where in the body (RFC 6901); empty: the body as a whole."},
-                    "parameter": _TEXT | {"description": "Which parameter of the address."},
+                    | {"description": "The place in the body (RFC 6901); empty: the whole body."},
+                    "parameter": _TEXT | {"description": "The query parameter."},
                 },
             },
         },
         "extra": {
             "type": "object",
-            "description": "The facts behind the sentence: of a refusal all its `reasons`, of a missing "
-            "scope its name as `scope`.",
+            "description": "Facts for programs: all `reasons` of a refusal at the desk, the missing "
+            "`scope` of a token.",
         },
     },
 }
-_TABLE = _TEXT | {
-    "description": "The whole list, whatever page is asked for, as CSV in UTF-8 with a heading. Values of a "
-    "record within a record have columns of their own, lists are JSON."
+_CSV = _TEXT | {
+    "description": "The whole list, not one page, as CSV in UTF-8 with a header row. The fields of nested "
+    "records are columns, lists are JSON."
 }
-#: By status: when it is the answer, and whether an operation has it at all.
-_REFUSALS = {
-    400: "A value is not valid, or the request cannot be read.",
-    401: "There is no token and no session, or the token is none, revoked or expired.",
+#: Descriptions of the problems, by status.
+_DESCRIPTIONS = {
+    400: "A value is invalid, or the request cannot be parsed.",
+    401: "There is no token and no session, or the token is invalid, revoked or expired.",
     403: "The user lacks the permission, or the token the scope.",
-    404: "There is no such record.",
-    409: "It cannot be done as things stand, or the same request is being answered.",
+    404: "The record does not exist.",
+    409: "The request conflicts with the current state, or the same request is in progress.",
     413: "The request is too large.",
-    415: "The request is not JSON.",
-    422: "The Idempotency-Key was sent with another request before.",
-    429: "Too many requests; Retry-After says when to come again.",
-    503: "The database is away; Retry-After says when to come again.",
+    415: "The body is not JSON.",
+    422: "The Idempotency-Key was already used with a different request.",
+    429: "Too many requests; retry after `Retry-After` seconds.",
+    503: "The database is unavailable; retry after `Retry-After` seconds.",
 }
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "A text of the client’s own, such as a UUID: sent again within a day with the same "
-    "request, nothing is done and the first answer comes back.",
+    "description": "Any text chosen by the client, such as a UUID. The same request with the same key within "
+    "24 hours is not processed again: it gets the first response.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     "example": "0b6a1c0e-6f0b-4d0c-9a55-0d6d1c1f7a11",
 }
 
 
 class ApiSchema(AutoSchema):
-    """Tells of fields that are null where there is nothing to read, and of those that may be left out."""
+    """Declare read-only fields with a null default as nullable, and sparse fields as optional."""
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
         schema: Schema = super()._map_basic_serializer(serializer, direction)
-        if direction == "response" and isinstance(serializer, ChosenFields):
+        if direction == "response" and isinstance(serializer, SparseFields):
             schema.pop("required", None)
         return schema
 
@@ -95,19 +95,19 @@ class ApiSchema(AutoSchema):
         return meta
 
 
-class OneSchema(SchemaGenerator):
-    """The schema of the API, made once a process and language: making it takes a second."""
+class CachedSchemaGenerator(SchemaGenerator):
+    """The schema of the API, cached per process and language, because generating it takes a second."""
 
-    _made: ClassVar[dict[tuple[str, bool], Schema]] = {}
+    _cache: ClassVar[dict[tuple[str, bool], Schema]] = {}
 
     def get_schema(self, request: Any = None, public: bool = False) -> Schema:
         key = get_language() or "", public
         if key[0] not in dict(settings.LANGUAGES):
-            # Anybody may ask for any, and all of them would be kept.
+            # Clients may request any language: do not fill the cache with unknown ones.
             return super().get_schema(request=request, public=public)
-        if key not in self._made:
-            self._made[key] = super().get_schema(request=request, public=public)
-        return self._made[key]
+        if key not in self._cache:
+            self._cache[key] = super().get_schema(request=request, public=public)
+        return self._cache[key]
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
@@ -115,15 +115,15 @@ class TokenScheme(OpenApiAuthenticationExtension):
     name = "token"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "A token of POST /api/v1/token/."}
+        return {"type": "http", "scheme": "bearer", "description": "A token issued by POST /api/v1/token/."}
 
 
-def add_tables(result: Schema, **kwargs: Any) -> Schema:
-    """Tell what a list is as CSV: the same for all."""
+def add_csv_responses(result: Schema, **kwargs: Any) -> Schema:
+    """Declare the CSV response of every list."""
     for _path, _method, operation in _operations(result):
         content = operation["responses"].get("200", {}).get("content", {})
         if CsvRenderer.media_type in content:
-            content[CsvRenderer.media_type] = {"schema": _TABLE, "example": "id,title\r\n7,Optics\r\n"}
+            content[CsvRenderer.media_type] = {"schema": _CSV, "example": "id,title\r\n7,Optics\r\n"}
     return result
 
 
@@ -131,19 +131,20 @@ def add_problems(result: Schema, **kwargs: Any) -> Schema:
     """Declare the problem documents of every operation."""
     result["components"]["schemas"]["Problem"] = _PROBLEM
     for path, method, operation in _operations(result):
-        told = {
-            status: answer["description"]
-            for status, answer in operation["responses"].items()
+        own_descriptions = {
+            status: response["description"]
+            for status, response in operation["responses"].items()
             if status.isdecimal() and int(status) >= 400
         }
-        usual = {str(status): _REFUSALS[status] for status in _refusals(path, method, operation)}
-        for status, description in (usual | told).items():
+        defaults = {str(status): _DESCRIPTIONS[status] for status in _statuses(path, method, operation)}
+        for status, description in (defaults | own_descriptions).items():
             operation["responses"][status] = _problem(description, int(status))
         operation["responses"]["default"] = _problem("Any other problem.", 500)
     return result
 
 
-def _refusals(path: str, method: str, operation: Schema) -> Iterator[int]:
+def _statuses(path: str, method: str, operation: Schema) -> Iterator[int]:
+    """Yield the error statuses that an operation may return."""
     writes, has_body = method != "get", "requestBody" in operation
     if has_body or operation.get("parameters"):
         yield 400
@@ -167,7 +168,7 @@ def _problem(description: str, status: int) -> Schema:
 
 
 def add_idempotency_key(result: Schema, **kwargs: Any) -> Schema:
-    """Declare the header that makes a POST be done once."""
+    """Declare the Idempotency-Key header of every POST."""
     result["components"].setdefault("parameters", {})["IdempotencyKey"] = _KEY
     for _path, method, operation in _operations(result):
         if method == "post" and operation.get("security") and {} not in operation["security"]:
@@ -177,13 +178,15 @@ def add_idempotency_key(result: Schema, **kwargs: Any) -> Schema:
 
 
 def add_examples(result: Schema, **kwargs: Any) -> Schema:
-    """Let each request and each answer that brings no example of its own have one."""
+    """Generate an example for each request and each response without one."""
     for _path, _method, operation in _operations(result):
         bodies = [operation["requestBody"]] if "requestBody" in operation else []
         for body in (*bodies, *operation["responses"].values()):
             for media in body.get("content", {}).values():
                 if "example" not in media and "examples" not in media:
-                    media["example"] = example_of(media["schema"], schemas=result["components"]["schemas"])
+                    media["example"] = generate_example(
+                        media["schema"], schemas=result["components"]["schemas"]
+                    )
     return result
 
 

@@ -1,94 +1,98 @@
-"""A run watched over the API while it goes on."""
+"""Server-sent events of a run."""
 
 import json
 
 import pytest
 
-from classifier.api.events import LOOKS, RETRY, events
+from classifier.api.events import MAX_POLLS, RETRY_MS, run_events
 from classifier.models import Run
 from library.admin_site.roles import ANALYSTS
 from tests.classifier.factories import make_run
 from tests.factories import NOW
-from tests.logins import api, make_reader, make_user
+from tests.logins import api, make_user, make_user_without_permissions
 
 pytestmark = pytest.mark.django_db
 
 
-def heard(parts):
-    """Return what a browser makes of a stream: the id and the data of each event; it sees no comments."""
-    found = []
+def parse_events(parts):
+    """Return the ID and the data of each event of a stream, without comments."""
+    parsed = []
     for part in parts:
         lines = dict(line.split(": ", 1) for line in part.strip().split("\n"))
         if "event" in lines:
             assert lines["event"] == "run"
-            found.append((lines["id"], json.loads(lines["data"])))
-    return found
+            parsed.append((lines["id"], json.loads(lines["data"])))
+    return parsed
 
 
-def going_on(steps):
-    """Return a running run, and a pause in which it takes its next step."""
-    run = make_run(status="running", phase="learning", progress=0.25, seconds_left=9)
+def running_run(steps):
+    """Return a running run, and a `pause` that advances it by one step."""
+    run = make_run(status="running", phase="training", progress=0.25)
     steps = iter(steps)
     return run, lambda _seconds: Run.objects.filter(pk=run.pk).update(**next(steps))
 
 
-def test_each_change_is_an_event_and_the_stream_ends_with_the_run():
-    over = {"status": "succeeded", "finished_at": NOW, "progress": 1, "phase": "", "seconds_left": None}
-    run, pause = going_on([{"progress": 0.5}, {"progress": 0.5}, over])
-    parts = list(events(run_id=run.pk, heard="", looks=LOOKS, pause=pause))
-    assert parts[0] == f"retry: {RETRY}\n\n"
-    assert parts[3] == ": as before\n\n"
-    assert [state for _name, state in heard(parts)] == [
-        {"status": "running", "progress": 0.25, "phase": "learning", "seconds_left": 9},
-        {"status": "running", "progress": 0.5, "phase": "learning", "seconds_left": 9},
-        {"status": "succeeded", "progress": 1, "phase": "", "seconds_left": None},
+def test_each_change_is_an_event():
+    finished = {"status": "succeeded", "finished_at": NOW, "progress": 1, "phase": ""}
+    run, pause = running_run([{"progress": 0.5}, {"progress": 0.5}, finished])
+    parts = list(run_events(run_id=run.pk, last_event_id="", max_polls=MAX_POLLS, pause=pause))
+    assert parts[0] == f"retry: {RETRY_MS}\n\n"
+    assert parts[3] == ": unchanged\n\n"
+    assert [state for _name, state in parse_events(parts)] == [
+        {"status": "running", "progress": 0.25, "phase": "training", "phase_number": 4, "phase_count": 8},
+        {"status": "running", "progress": 0.5, "phase": "training", "phase_number": 4, "phase_count": 8},
+        {"status": "succeeded", "progress": 1, "phase": "", "phase_number": None, "phase_count": 8},
     ]
-    assert len({name for name, _state in heard(parts)}) == 3
+    assert len({name for name, _state in parse_events(parts)}) == 3
 
 
-def test_a_stream_has_a_bounded_life():
-    run, pause = going_on([{"progress": number / 10} for number in range(3, 10)])
-    assert len(heard(events(run_id=run.pk, heard="", looks=4, pause=pause))) == 4
+def test_stream_is_bounded():
+    run, pause = running_run([{"progress": number / 10} for number in range(3, 10)])
+    assert len(parse_events(run_events(run_id=run.pk, last_event_id="", max_polls=4, pause=pause))) == 4
 
 
-def test_who_connects_again_is_told_what_has_changed_since():
-    run, pause = going_on([{"progress": 0.5}])
-    ((name, _state),) = heard(events(run_id=run.pk, heard="", looks=1))
-    again = list(events(run_id=run.pk, heard=name, looks=2, pause=pause))
-    assert again[1] == ": as before\n\n"
-    assert [state["progress"] for _name, state in heard(again)] == [0.5]
+def test_reconnecting_client_gets_changes_only():
+    run, pause = running_run([{"progress": 0.5}])
+    ((name, _state),) = parse_events(run_events(run_id=run.pk, last_event_id="", max_polls=1))
+    again = list(run_events(run_id=run.pk, last_event_id=name, max_polls=2, pause=pause))
+    assert again[1] == ": unchanged\n\n"
+    assert [state["progress"] for _name, state in parse_events(again)] == [0.5]
 
 
-def test_a_server_without_threads_is_held_for_one_look_and_browsers_stop_when_it_is_over():
+def test_without_threads_one_event_per_response():
     run = make_run(status="running")
     client = api(make_user(ANALYSTS))
-    address = f"/api/v1/runs/{run.pk}/events/"
-    answer = client.get(address, headers={"accept": "text/event-stream"})
-    assert (answer.status_code, answer["Content-Type"]) == (200, "text/event-stream")
-    ((name, state),) = heard(part.decode() for part in answer)
+    url = f"/api/v1/runs/{run.pk}/events/"
+    response = client.get(url, headers={"accept": "text/event-stream"})
+    assert (response.status_code, response["Content-Type"]) == (200, "text/event-stream")
+    ((name, state),) = parse_events(part.decode() for part in response)
     assert state["status"] == "running"
-    assert heard(part.decode() for part in client.get(address, headers={"last-event-id": name})) == []
+    assert parse_events(part.decode() for part in client.get(url, headers={"last-event-id": name})) == []
     Run.objects.filter(pk=run.pk).update(status="cancelled", finished_at=NOW)
-    ((name, state),) = heard(part.decode() for part in client.get(address, headers={"last-event-id": name}))
+    ((name, state),) = parse_events(
+        part.decode() for part in client.get(url, headers={"last-event-id": name})
+    )
     assert state["status"] == "cancelled"
-    assert client.get(address, headers={"last-event-id": name}).status_code == 204
+    assert client.get(url, headers={"last-event-id": name}).status_code == 204
 
 
-def test_where_there_are_threads_the_stream_lives_on_until_the_run_is_over():
+def test_with_threads_stream_lasts_until_run_ends():
     run = make_run(status="running")
-    answer = api(make_user(ANALYSTS)).get(f"/api/v1/runs/{run.pk}/events/", **{"wsgi.multithread": True})
-    stream = iter(answer)
+    response = api(make_user(ANALYSTS)).get(f"/api/v1/runs/{run.pk}/events/", **{"wsgi.multithread": True})
+    stream = iter(response)
     parts = [next(stream), next(stream)]
     Run.objects.filter(pk=run.pk).update(status="cancelled", finished_at=NOW)
     parts += list(stream)
-    assert [state["status"] for _name, state in heard(part.decode() for part in parts)] == [
+    assert [state["status"] for _name, state in parse_events(part.decode() for part in parts)] == [
         "running", "cancelled"
     ]  # fmt: skip
 
 
-def test_who_may_not_see_runs_hears_nothing_and_errors_are_json():
+def test_errors_are_json():
     run = make_run()
-    answer = api(make_reader()).get(f"/api/v1/runs/{run.pk}/events/", headers={"accept": "text/event-stream"})
-    assert (answer.status_code, json.loads(answer.content)["code"]) == (403, "permission_denied")
-    answer = api(make_user(ANALYSTS)).get("/api/v1/runs/0/events/", headers={"accept": "text/event-stream"})
-    assert (answer.status_code, json.loads(answer.content)["code"]) == (404, "not_found")
+    response = api(make_user_without_permissions()).get(
+        f"/api/v1/runs/{run.pk}/events/", headers={"accept": "text/event-stream"}
+    )
+    assert (response.status_code, json.loads(response.content)["code"]) == (403, "permission_denied")
+    response = api(make_user(ANALYSTS)).get("/api/v1/runs/0/events/", headers={"accept": "text/event-stream"})
+    assert (response.status_code, json.loads(response.content)["code"]) == (404, "not_found")

@@ -1,4 +1,4 @@
-"""The commands of the classifier on the command line: what is printed where, and how they end."""
+"""Commands of the classifier: output and exit codes."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import sys
 import pytest
 from django.core.management import ManagementUtility
 
-from classifier.models import ModelVersion, Reclassification, Recommendation, Suggestion
+from classifier.models import Batch, ModelVersion, Recommendation, Suggestion
 from classifier.services.registry.versions import load_version
 from library.catalogue.models import Book
 from tests.classifier.libraries import CATEGORISED, POOR, QUICK, UNCATEGORISED, make_library
@@ -28,6 +28,11 @@ for command in {COMMANDS}:
         assert not end.code
 print("loaded:", *sorted({{name.partition(".")[0] for name in sys.modules}}))
 """
+
+CLASSIFY_RESULT = {
+    *("batch", "version", "books", "suggestions", "abstained", "changed", "misfiled"),
+    *("precision", "threshold", "output"),
+}
 
 
 @pytest.fixture
@@ -109,21 +114,21 @@ BAD = [
     (
         one_book_each,
         "train",
-        "Almost every category has one book only; at least two categories need two books or more.",
+        ("Almost every category has one book only; at least two categories need two books or more."),
     ),
-    (nothing, "classify", "There is no trained model yet. Train one first: manage.py train"),
+    (nothing, "classify", "No trained model is available. Train one first: manage.py train"),
     (
         nothing,
         "recommend",
         "The catalogue is empty. Import books first: manage.py import_books FILE",
     ),
-    (nothing, "evaluate", "There is no trained model yet. Train one first: manage.py train"),
+    (nothing, "evaluate", "No trained model is available. Train one first: manage.py train"),
 ]
 
 
 @pytest.mark.parametrize(("fill", "command", "says"), BAD)
 @pytest.mark.django_db
-def test_what_cannot_be_done_ends_with_1_and_one_sentence(run, fill, command, says, settings):
+def test_errors_exit_with_1(run, fill, command, says, settings):
     fill()
     assert run(command) == (1, "", f"CommandError: {says}\n")
     code, said, error = run(command, "--json")
@@ -138,33 +143,22 @@ def test_a_version_that_is_not_there_is_named(run):
     assert run("evaluate", "--version", "nope") == (
         1,
         "",
-        "CommandError: There is no model version nope. Newest: none yet.\n",
+        "CommandError: There is no model version nope. Newest: none.\n",
     )
 
 
 @pytest.mark.django_db
-def test_for_machines_there_is_one_json_object_on_standard_output_and_nothing_else(run, tmp_path):
+def test_json_output(run, tmp_path):
     truth = make_library()
     steps = [
         (["train", "--seed", "4", *SETTINGS], {"version", "active", "reason", "metrics"}),
         (
             ["classify", "--output", tmp_path / "c.csv"],
-            {
-                "batch",
-                "version",
-                "books",
-                "suggestions",
-                "abstained",
-                "changed",
-                "misfiled",
-                "precision",
-                "threshold",
-                "output",
-            },
+            CLASSIFY_RESULT,
         ),
         (
             ["recommend", "-n", "2", "--output", tmp_path / "r.csv"],
-            {"borrowers", "recommendations", "made_anew", "linked_titles", "output"},
+            {"borrowers", "recommendations", "updated_lists", "linked_titles", "output"},
         ),
         (["evaluate"], {"version", "active", "metrics"}),
     ]
@@ -181,7 +175,7 @@ def test_for_machines_there_is_one_json_object_on_standard_output_and_nothing_el
 
 
 @pytest.mark.django_db
-def test_people_read_a_table_and_what_became_of_the_version(run):
+def test_train_prints_a_table(run):
     make_library()
     code, said, error = run("train", *SETTINGS)
     first = ModelVersion.objects.get().name
@@ -191,25 +185,25 @@ def test_people_read_a_table_and_what_became_of_the_version(run):
         assert f"│ {row} " in said
     assert "\nPrecision 0.90: " in said
     assert "│ probability " in said or "┃ probability " in said
-    assert said.endswith(f"Version {first} (active). It is the first version.\n")
+    assert said.endswith(f"Version {first} (active). This is the first version.\n")
     _, said, _ = run("train", *POOR_SETTINGS)
     second = ModelVersion.objects.exclude(name=first).get().name
     assert f"Version {second} (not active). Macro-F1 is " in said
-    assert run("promote", second)[1].startswith(f"{second} classifies from now on.\nMacro-F1 is ")
-    assert run("rollback")[1] == f"{first} classifies from now on.\n"
-    code, _, error = run("rollback")
+    assert run("promote_model", second)[1].startswith(f"{second} is now active.\nMacro-F1 is ")
+    assert run("rollback_model")[1] == f"{first} is now active.\n"
+    code, _, error = run("rollback_model")
     assert (code, error) == (
         1,
-        f"CommandError: There is no version before {first} whose files are still there.\n",
+        f"CommandError: Cannot roll back: no version before {first} has usable files.\n",
     )
-    assert run("prune", "--keep", "0")[1] == f"Deleted: {second}.\n"
-    code, said, _ = run("promote", second, "--json")
+    assert run("prune_models", "--keep", "0")[1] == f"Deleted: {second}.\n"
+    code, said, _ = run("promote_model", second, "--json")
     assert code == 1
     assert json.loads(said)["error"].startswith(f"The files of {second} were deleted on ")
 
 
 @pytest.mark.django_db
-def test_people_read_what_was_classified_and_recommended(run):
+def test_classify_and_recommend_print_results(run):
     make_library()
     run("train", *SETTINGS)
     version = ModelVersion.objects.get().name
@@ -218,18 +212,18 @@ def test_people_read_what_was_classified_and_recommended(run):
     threshold = load_version(version=ModelVersion.objects.get()).threshold(precision=0.5)
     abstained = Suggestion.objects.filter(rank=1, probability__lt=threshold).count()
     assert said == (
-        f"batch: {Reclassification.objects.get().pk}\n"
+        f"batch: {Batch.objects.get().pk}\n"
         f"version: {version}\nbooks: {UNCATEGORISED}\nsuggestions: {3 * UNCATEGORISED}\n"
         f"abstained: {abstained}\nchanged: {UNCATEGORISED} new\nmisfiled: 0\n"
         f"precision: 0.5\nthreshold: {threshold}\noutput: None\n"
     )
     code, said, error = run("recommend")
     assert (code, error) == (0, "")
-    assert said.startswith("borrowers: 12\nrecommendations: 120\nmade anew: 12\nlinked titles: ")
+    assert said.startswith("borrowers: 12\nrecommendations: 120\nupdated lists: 12\nlinked titles: ")
 
 
 @pytest.mark.django_db
-def test_people_are_told_that_there_are_guesses_only(run):
+def test_warning_about_guesses(run):
     make_library()
     run("train", *SETTINGS)
     code, said, error = run("classify", "--precision", "0.999")
@@ -237,13 +231,13 @@ def test_people_are_told_that_there_are_guesses_only(run):
     assert f"abstained: {UNCATEGORISED}\nchanged: {UNCATEGORISED} new\n" in said
     assert "precision: 0.999\nthreshold: None\n" in said
     assert error == (
-        "On the books held out, no probability reaches a precision of 0.999, so there are best guesses only. "
-        "Categorise more books, or ask for a lower --precision.\n"
+        "No probability reaches a precision of 0.999 on the held-out books, so all suggestions are guesses. "
+        "Categorise more books, or choose a lower --precision.\n"
     )
 
 
 @pytest.mark.django_db
-def test_all_books_and_borrowed_titles_come_when_asked_for(run):
+def test_all_and_include_borrowed(run):
     make_library()
     run("train", *SETTINGS)
     run("classify", "--all")
@@ -255,7 +249,7 @@ def test_all_books_and_borrowed_titles_come_when_asked_for(run):
 
 
 @pytest.mark.django_db
-def test_evaluating_measures_the_version_asked_for(run):
+def test_evaluate_named_version(run):
     make_library()
     run("train", *SETTINGS)
     run("train", *POOR_SETTINGS)

@@ -1,9 +1,9 @@
 import pytest
 
 from classifier.management.report import metrics_table, report
-from library.console import as_text
+from library.console import format_table
 
-FIGURES = {
+SCORES = {
     "accuracy": 0.8765,
     "macro_f1": 0.5,
     "top3": 1.0,
@@ -12,7 +12,7 @@ FIGURES = {
 }
 DETAILS = {
     "held_out": 42,
-    "fused": FIGURES,
+    "fused": SCORES,
     "by_level": [0.95, 0.9, 0.8765],
     "reliability": [
         {"from": 0.6, "to": 2 / 3, "books": 12, "confidence": 0.64, "accuracy": 0.5},
@@ -28,19 +28,19 @@ DETAILS = {
 }
 
 
-def words(text):
+def cells(text):
     return [line.replace("│", " ").replace("┃", " ").split() for line in text.splitlines()]
 
 
-def test_figures_are_rows_and_all_else_is_left_out():
+def test_table_has_metrics_only():
     metrics = {
         "held_out": 42,
-        "fused": FIGURES,
-        "majority": FIGURES | {"accuracy": 0.1},
+        "fused": SCORES,
+        "majority": SCORES | {"accuracy": 0.1},
         "per_category": {"a": {}},
         "notes": ["x"],
     }
-    lines = words(metrics_table(metrics))
+    lines = cells(metrics_table(metrics))
     assert lines[0] == ["On", "42", "held-out", "books"]
     assert ["accuracy", "macro-F1", "top", "3", "calibration", "error", "by", "chance"] in lines
     assert ["fused", "0.876", "0.500", "1.000", "0.012", "0.020"] in lines
@@ -48,14 +48,14 @@ def test_figures_are_rows_and_all_else_is_left_out():
     assert len([line for line in lines if line and line[0] in metrics]) == 2
 
 
-def test_a_report_says_how_far_probabilities_can_be_trusted():
+def test_report_has_reliability_and_coverage():
     text = report(DETAILS)
     assert text.startswith(metrics_table(DETAILS))
-    lines = words(text)
+    lines = cells(text)
     assert ["0.60", "to", "0.67", "12", "0.640", "0.500"] in lines
     assert ["0.93", "to", "1.00", "30", "0.980", "0.967"] in lines
-    assert "Accuracy by level, the top first: 0.950, 0.900, 0.876" in text
-    assert "Precision 0.90: reached from a probability of 0.731 on, by 81.2% of the books." in text
+    assert "Accuracy by level, top level first: 0.950, 0.900, 0.876" in text
+    assert "Precision 0.90: reached above a probability of 0.731, by 81.2% of the books." in text
     assert text.endswith("Precision 0.95: not reached at any probability.")
 
 
@@ -64,5 +64,5 @@ def test_categories_without_a_tree_have_no_levels():
 
 
 @pytest.mark.parametrize("title", ["[bold]Optics", "Optics [/]", ":star: Optics", "光学"])
-def test_a_title_is_shown_as_it_stands(title):
-    assert title in as_text(title="Books", columns=["title", "in truth"], rows=[[title, "535"]])
+def test_title_is_not_markup(title):
+    assert title in format_table(title="Books", columns=["title", "in truth"], rows=[[title, "535"]])

@@ -1,4 +1,4 @@
-"""The words of the evidence, marked where they stand in a book's own text."""
+"""Highlighting of evidence terms in the text of a book."""
 
 import re
 from types import SimpleNamespace
@@ -7,23 +7,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.presentation.highlighting import FIELDS, marked
+from classifier.pipeline.evidence import Evidence, TermContribution
+from classifier.presentation.highlighting import FIELDS, highlight
 
 
-def mark(text, *, good=(), bad=()):
-    """Return a title with what was marked in it in brackets: square for it, round against it."""
-    record = SimpleNamespace(**dict.fromkeys(FIELDS, "") | {"title": text})
-    terms = {
-        "for": [["title", word, 0.5] for word in good],
-        "against": [["title", word, -0.5] for word in bad],
-    }
-    said = marked(record, {"terms": terms})["title"]
-    said = re.sub(r'<mark class="for"[^>]*>(.*?)</mark>', r"[\1]", said)
-    return re.sub(r'<mark class="against"[^>]*>(.*?)</mark>', r"(\1)", said)
+def evidence(*, terms_for=(), terms_against=(), field="title"):
+    return Evidence(
+        score=0.0,
+        baseline=0.0,
+        contributions={},
+        terms_for=[TermContribution(field, term, 0.5) for term in terms_for],
+        terms_against=[TermContribution(field, term, -0.5) for term in terms_against],
+        modality_predictions={},
+        nearest_books={},
+    )
+
+
+def highlighted_title(text, *, terms_for=(), terms_against=()):
+    """Return a title with [terms for] and (terms against) the category in brackets."""
+    book = SimpleNamespace(**dict.fromkeys(FIELDS, "") | {"title": text})
+    html = highlight(book, evidence(terms_for=terms_for, terms_against=terms_against))["title"]
+    html = re.sub(r'<mark class="for"[^>]*>(.*?)</mark>', r"[\1]", html)
+    return re.sub(r'<mark class="against"[^>]*>(.*?)</mark>', r"(\1)", html)
 
 
 @pytest.mark.parametrize(
-    ("text", "words", "said"),
+    ("text", "terms", "expected"),
     [
         ("Coral Reefs", ["coral"], "[Coral] Reefs"),
         ("Corals and coral", ["coral"], "Corals and [coral]"),
@@ -36,31 +45,30 @@ def mark(text, *, good=(), bad=()):
         ("coral_reef", ["reef"], "coral_[reef]"),
     ],
 )
-def test_a_word_is_marked_whatever_its_case_and_accents(text, words, said):
-    assert mark(text, good=words) == said
+def test_terms_match_regardless_of_case_and_accents(text, terms, expected):
+    assert highlighted_title(text, terms_for=terms) == expected
 
 
-def test_words_for_and_against_are_told_apart_and_a_word_counts_in_its_own_field_alone():
-    assert mark("Star bread", good=["star"], bad=["bread"]) == "[Star] (bread)"
-    record = SimpleNamespace(**dict.fromkeys(FIELDS, "star"))
-    said = marked(record, {"terms": {"for": [["authors", "star", 1.0]], "against": []}})
-    assert {field for field, html in said.items() if "<mark" in html} == {"authors"}
+def test_terms_for_and_against_are_marked_in_their_own_field_only():
+    assert highlighted_title("Star bread", terms_for=["star"], terms_against=["bread"]) == "[Star] (bread)"
+    book = SimpleNamespace(**dict.fromkeys(FIELDS, "star"))
+    html = highlight(book, evidence(terms_for=["star"], field="authors"))
+    assert {field for field, text in html.items() if "<mark" in text} == {"authors"}
 
 
-def test_without_evidence_the_text_is_as_it_was():
-    record = SimpleNamespace(**dict.fromkeys(FIELDS, "<i>star</i>"))
-    assert set(marked(record, {}).values()) == {"&lt;i&gt;star&lt;/i&gt;"}
+def test_text_without_evidence_is_only_escaped():
+    book = SimpleNamespace(**dict.fromkeys(FIELDS, "<i>star</i>"))
+    assert set(highlight(book, None).values()) == {"&lt;i&gt;star&lt;/i&gt;"}
 
 
 @given(
     st.text(max_size=40), st.lists(st.text("ab é中文", min_size=1, max_size=4).filter(str.strip), max_size=4)
 )
-def test_marking_changes_no_letter(text, words):
-    plain = re.sub(r"</?mark[^>]*>", "", _html(text, words))
+def test_highlighting_keeps_every_character(text, terms):
+    plain = re.sub(r"</?mark[^>]*>", "", _html(text, terms))
     assert plain == _html(text, [])
 
 
-def _html(text, words):
-    record = SimpleNamespace(**dict.fromkeys(FIELDS, "") | {"title": text})
-    terms = {"for": [["title", word.strip(), 1.0] for word in words], "against": []}
-    return marked(record, {"terms": terms})["title"]
+def _html(text, terms):
+    book = SimpleNamespace(**dict.fromkeys(FIELDS, "") | {"title": text})
+    return highlight(book, evidence(terms_for=[term.strip() for term in terms]))["title"]

@@ -17,13 +17,13 @@ from classifier.selectors.records import (
 )
 from library.catalogue.models import Book
 from library.circulation.models import CoBorrowing, Loan
-from tests.databases import undone
+from tests.databases import rolled_back
 from tests.factories import NOW, make_book, make_borrower, make_category, make_copy, make_loan
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_book_becomes_a_record_with_all_that_the_model_reads(settings):
+def test_record_has_all_fields(settings):
     make_book(
         control_number="7",
         title="Optics",
@@ -61,7 +61,7 @@ def test_what_is_not_known_of_a_book_is_empty():
 @pytest.mark.parametrize(
     ("source", "expected"), [("imported", "local/A"), ("librarian", "local/A"), ("model", None)]
 )
-def test_only_categories_that_people_gave_are_learned_from(source, expected):
+def test_only_trusted_categories_are_labels(source, expected):
     make_book(category=make_category(notation="A"), category_source=source)
     assert catalogue(all_books()).books[0].category == expected
 
@@ -72,7 +72,7 @@ def test_books_come_in_the_order_of_control_numbers():
     assert [book.id for book in catalogue(all_books()).books] == ["a", "b", "c"]
 
 
-def test_all_loans_come_along_with_a_part_of_the_books():
+def test_loans_are_complete_for_a_part_of_the_books():
     inside, outside = make_book(control_number="in"), make_book(control_number="out")
     make_loan(book=inside)
     make_loan(book=outside)
@@ -82,8 +82,8 @@ def test_all_loans_come_along_with_a_part_of_the_books():
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 30)), max_size=20))
-def test_each_loan_can_be_traced_back_to_its_book_borrower_and_moment(rows):
-    with undone():
+def test_loan_table_matches_the_loans(rows):
+    with rolled_back():
         people = [make_borrower() for _ in range(5)]
         books = [make_book() for _ in range(5)]
         for person, book, days in rows:
@@ -103,7 +103,7 @@ def test_each_loan_can_be_traced_back_to_its_book_borrower_and_moment(rows):
         assert table.n_borrowers == len(borrowers) == len({person for person, _, _ in rows})
 
 
-def test_a_catalogue_takes_six_queries_whatever_its_size(django_assert_num_queries):
+def test_query_count_is_constant(django_assert_num_queries):
     for _ in range(20):
         make_loan(book=make_book(category=make_category(), cover="covers/a.png"))
     with django_assert_num_queries(6):
@@ -111,7 +111,7 @@ def test_a_catalogue_takes_six_queries_whatever_its_size(django_assert_num_queri
     assert (len(found.books), len(found.loans), len(borrowers)) == (20, 20, 20)
 
 
-def test_a_kept_pair_is_so_many_made_up_borrowers_and_every_forgotten_loan_counts():
+def test_pairs_become_synthetic_borrowers():
     one, other = make_book(control_number="one"), make_book(control_number="other")
     known = make_loan(book=one)
     for _ in range(4):
@@ -119,7 +119,7 @@ def test_a_kept_pair_is_so_many_made_up_borrowers_and_every_forgotten_loan_count
     CoBorrowing.objects.create(book=one, other=other, count=3)
     found, borrowers = catalogue_and_borrowers(all_books())
     table = found.loans
-    assert (borrowers, table.known, table.n_borrowers) == ([known.borrower_id], 1, 4)
+    assert (borrowers, table.first_synthetic, table.n_borrowers) == ([known.borrower_id], 1, 4)
     had = [
         (int(person), table.book_ids[book]) for person, book in zip(table.borrower, table.book, strict=True)
     ]
@@ -128,8 +128,8 @@ def test_a_kept_pair_is_so_many_made_up_borrowers_and_every_forgotten_loan_count
     assert popularity == {"one": 1, "other": 4}
 
 
-def test_too_many_made_up_borrowers_are_scaled_down_alike(monkeypatch):
-    monkeypatch.setattr(records, "MOST_MADE_UP", 10)
+def test_synthetic_borrowers_are_limited(monkeypatch):
+    monkeypatch.setattr(records, "MAX_SYNTHETIC_BORROWERS", 10)
     books = [make_book() for _ in range(4)]
     for book, count in zip(books[1:], (60, 39, 1), strict=True):
         CoBorrowing.objects.create(book=books[0], other=book, count=count)
@@ -138,7 +138,7 @@ def test_too_many_made_up_borrowers_are_scaled_down_alike(monkeypatch):
     assert [times[book.control_number] for book in books] == [10, 6, 4, 0]
 
 
-def test_categories_of_two_schemes_with_one_notation_stay_apart(django_assert_num_queries):
+def test_schemes_are_separate(django_assert_num_queries):
     ours, theirs = make_category(notation="530"), make_category(scheme="ddc", notation="530")
     with django_assert_num_queries(1):
         assert categories_by_key() == {"local/530": ours, "ddc/530": theirs}
@@ -160,14 +160,14 @@ def test_the_category_above_is_that_of_the_tree(django_assert_num_queries):
     assert catalogue(all_books()).parents == found
 
 
-def test_notations_say_nothing_where_people_have_drawn_the_tree():
+def test_stored_parents_replace_notations():
     physics = make_category(scheme="ddc", notation="530")
     make_category(scheme="ddc", notation="535", parent=physics)
     make_category(scheme="ddc", notation="610")
     assert parents() == {"ddc/535": "ddc/530"}
 
 
-def test_notations_of_no_known_form_have_nothing_above():
+def test_unknown_notations_have_no_parent():
     make_category(notation="Fiction")
     make_category(notation="53")
     assert parents() == {}

@@ -1,4 +1,4 @@
-"""The cache of features as the installation uses it: between trainings, and in classifying."""
+"""Feature cache of the installation, in training and classification."""
 
 import shutil
 from datetime import timedelta
@@ -10,6 +10,7 @@ from classifier.models import ModelVersion, Suggestion
 from classifier.services.classification.reclassify import classify
 from classifier.services.feature_cache import feature_cache
 from classifier.services.recommendation.recommend import recommend
+from classifier.services.runs.context import JobContext
 from classifier.services.training.training import train
 from library.catalogue.models import Book
 from tests.classifier.libraries import QUICK, make_library
@@ -21,70 +22,70 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def caches(monkeypatch) -> list:
-    """Every cache that the services open, to read its counts."""
+    """Every cache that the services open, to read its counters."""
     opened = []
 
     def opening():
         opened.append(feature_cache())
         return opened[-1]
 
-    for service in ("training", "versions", "linking"):
+    for service in ("training.training", "registry.versions", "recommendation.links"):
         monkeypatch.setattr(f"classifier.services.{service}.feature_cache", opening)
     return opened
 
 
 def misses(caches) -> int:
-    """How many features were computed since the last call."""
+    """Return the number of features computed since the last call."""
     found = sum(cache.misses for cache in caches)
     caches.clear()
     return found
 
 
-def test_the_features_of_unchanged_books_are_computed_once(caches):
+def test_features_are_computed_once(caches):
     make_library(covers=True)
-    first = train(now=NOW, settings=QUICK)
+    first = train(JobContext(now=NOW), settings=QUICK)
     assert misses(caches) > Book.objects.count() / 2
-    second = train(now=NOW + timedelta(days=7), settings=QUICK)
-    classify(now=NOW)
-    recommend(now=NOW)
+    second = train(JobContext(now=NOW + timedelta(days=7)), settings=QUICK)
+    classify(JobContext(now=NOW))
+    recommend(JobContext(now=NOW))
     assert misses(caches) == 0
     assert second["metrics"] == first["metrics"]
     Book.objects.filter(pk=Book.objects.order_by("pk")[0].pk).update(description="All new")
-    train(now=NOW, settings=QUICK)
+    train(JobContext(now=NOW), settings=QUICK)
     assert misses(caches) == 1
 
 
-def test_the_cache_is_one_file_below_the_data_folder_and_may_be_deleted(data_folder):
+def test_cache_may_be_deleted(data_folder):
     make_library()
-    first = train(now=NOW, settings=QUICK)
+    first = train(JobContext(now=NOW), settings=QUICK)
     assert [path.name for path in (data_folder / "cache").iterdir()] == ["features.sqlite3"]
     shutil.rmtree(data_folder / "cache")
-    assert train(now=NOW, settings=QUICK)["metrics"] == first["metrics"]
+    assert train(JobContext(now=NOW), settings=QUICK)["metrics"] == first["metrics"]
 
 
-def test_a_data_folder_that_takes_no_cache_costs_a_note_only(data_folder):
+def test_unusable_cache_is_a_note(data_folder):
     make_library()
     (data_folder / "cache").write_text("in the way")
-    (note,) = train(now=NOW, settings=QUICK)["metrics"]["notes"]
-    assert note.startswith(f"The cache of features {data_folder}/cache/features.sqlite3 cannot be used (")
-    classify(now=NOW)
+    (note,) = train(JobContext(now=NOW), settings=QUICK)["metrics"]["notes"]
+    assert note.startswith(f"The feature cache {data_folder}/cache/features.sqlite3 cannot be used (")
+    classify(JobContext(now=NOW))
     assert Suggestion.objects.exists()
 
 
-def test_a_version_whose_sentence_encoder_is_gone_says_what_to_put_back(tmp_path):
+def test_missing_encoder_is_named(tmp_path):
     make_library()
     encoder = make_encoder(tmp_path / "encoder")
-    result = train(now=NOW, settings=[*QUICK, f"sentence.model={encoder}"])
+    result = train(JobContext(now=NOW), settings=[*QUICK, f"sentence.model={encoder}"])
     assert "sentence" in result["metrics"]
-    classify(now=NOW)
+    classify(JobContext(now=NOW))
     shutil.rmtree(encoder)
     shutil.rmtree(feature_cache().path.parent)
     ModelVersion.objects.update(name="gone")  # as another process, which has not loaded it yet
     (tmp_path / "models" / result["version"]).rename(tmp_path / "models" / "gone")
     with pytest.raises(ClassifierError) as caught:
-        classify(now=NOW)
+        classify(JobContext(now=NOW))
     assert caught.value.message == (
-        "This model reads books with a sentence encoder. "
+        "This model needs its sentence encoder. "
         f"There is no folder {encoder} with a sentence encoder. "
-        "Put it back, or train again with another or none (sentence.model)."
+        "Put it back, or train again with another one or none (sentence.model)."
     )

@@ -1,4 +1,4 @@
-"""Any change that a run would see changes its fingerprint, and nothing else does."""
+"""Fingerprint of a run: every change of its input changes it, and nothing else."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from classifier.models import Run
 from classifier.selectors.records import all_books, catalogue
 from classifier.services.fingerprints import fingerprint_of
-from classifier.services.runs.parameters import checked_parameters
+from classifier.services.runs.parameters import complete_parameters
 from library.catalogue.models import Book, Category
-from library.circulation.models import CoBorrowing, LeftOutLoans, Loan
+from library.circulation.models import CoBorrowing, ExcludedLoanCount, Loan
 from library.db import add_counts
 from library.people.models import Borrower
 from tests.classifier.factories import make_review, make_suggestion, make_version
-from tests.databases import both_databases, undone
+from tests.databases import both_databases, rolled_back
 from tests.factories import NOW, make_book, make_borrower, make_category, make_copy, make_loan
 
 KINDS = [kind.value for kind in Run.Kind if kind != Run.Kind.UNDO]  # which is never left out
@@ -27,7 +27,7 @@ KINDS = [kind.value for kind in Run.Kind if kind != Run.Kind.UNDO]  # which is n
 def fingerprints(now=NOW, **given_):
     return {
         kind: fingerprint_of(
-            kind=kind, parameters=checked_parameters(kind=kind, given=given_.get(kind, {})), now=now
+            kind=kind, parameters=complete_parameters(kind=kind, parameters=given_.get(kind, {})), now=now
         )
         for kind in KINDS
     }
@@ -110,12 +110,12 @@ def make(change, library):
         if value:
             CoBorrowing.objects.update_or_create(book=books[0], other=books[1], defaults={"count": value})
     elif what == "out":
-        Borrower.objects.filter(pk=people[which].pk).update(left_out=value)
+        Borrower.objects.filter(pk=people[which].pk).update(excluded_from_statistics=value)
     elif what == "forgotten out":
         loan = Loan.objects.order_by("pk").select_related("copy")[which]
         if loan.borrower_id:
             rows = [(loan.copy.book_id, 1)]
-            add_counts(model=LeftOutLoans, keys=["book_id"], rows=rows)
+            add_counts(model=ExcludedLoanCount, keys=["book_id"], rows=rows)
             Loan.objects.filter(pk=loan.pk).update(borrower=None)
     elif what == "file":
         category = [*categories, None][value]
@@ -136,8 +136,8 @@ def undone_on_error():
 @pytest.mark.django_db
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(changes=CHANGES)
-def test_what_the_pipeline_would_see_otherwise_has_another_fingerprint(library, changes):
-    with undone():
+def test_changed_input_changes_the_fingerprint(library, changes):
+    with rolled_back():
         before, said_before = seen(), fingerprints()
         for change in changes:
             make(change, library)
@@ -150,7 +150,7 @@ def test_what_the_pipeline_would_see_otherwise_has_another_fingerprint(library, 
 
 
 @both_databases
-def test_read_twice_it_is_the_same_and_what_no_run_reads_does_not_count(database):
+def test_unread_columns_keep_the_fingerprint(database):
     make_loan(book=make_book(category=make_category()))
     before = fingerprints()
     Book.objects.update(isbn="9780306406157")
@@ -159,7 +159,7 @@ def test_read_twice_it_is_the_same_and_what_no_run_reads_does_not_count(database
 
 
 @pytest.mark.django_db
-def test_other_parameters_settings_versions_and_days_count_where_they_matter(settings):
+def test_parameters_settings_versions_and_days(settings):
     make_book()
     before = fingerprints()
 
@@ -191,7 +191,7 @@ def test_another_picture_under_the_same_name_counts():
 
 
 @pytest.mark.django_db
-def test_a_rejection_counts_where_categories_are_suggested():
+def test_rejection_changes_the_fingerprint_of_classification():
     suggestion = make_suggestion()
     before = fingerprints()
     make_review(suggestion=suggestion)

@@ -1,4 +1,4 @@
-"""A disk that is really full while a model is saved: a small one of the test's own."""
+"""Training with a disk that is really full: a small one, mounted for the test."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def small_disk(settings):
 def train(seed):
     parameters = {"settings": list(QUICK), "seed": seed}
     run, _ = open_run(kind="train", trigger="manual", now=NOW, parameters=parameters)
-    return jobs.work(run_id=run.pk)
+    return jobs.execute_run(run_id=run.pk)
 
 
 def fill(file):
@@ -50,7 +50,7 @@ def fill(file):
     os.truncate(file, file.stat().st_size - 16_384)
 
 
-def test_a_full_disk_fails_the_run_in_words_and_the_old_version_serves_on(small_disk):
+def test_full_disk_fails_the_run_and_keeps_the_version(small_disk):
     make_library()
     first = train(0)
     assert first.status == Run.Status.SUCCEEDED, first.error
@@ -61,9 +61,8 @@ def test_a_full_disk_fails_the_run_in_words_and_the_old_version_serves_on(small_
     failed = train(1)
     assert (failed.status, failed.traceback) == (Run.Status.FAILED, "")
     assert failed.error == (
-        f"The model could not be written to {small_disk}: [Errno 28] No space left on device. Free some "
-        "space, or keep fewer old versions (VERSIONS_KEPT), and train again. What was active goes on "
-        "serving."
+        f"The model could not be saved to {small_disk} ([Errno 28] No space left on device); the active "
+        "version is unchanged. Free up disk space or lower MODEL_VERSIONS_TO_KEEP, then train again."
     )
     assert {path: path.stat().st_mtime_ns for path in small_disk.rglob("*") if path != filler} == before
     assert ModelVersion.objects.get() == active_version() == load_serving(now=NOW)[0]

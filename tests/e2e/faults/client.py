@@ -1,7 +1,7 @@
-"""The part of a web server: a process that stays, and asks for a run for each line that it is sent.
+"""Stand-in for a web server: a process that requests one run for each line on its standard input.
 
-A line is the JSON of what `classifier.dispatch.ask` takes. It answers with the run's number and whether it is
-new, or with an error's name and words.
+A line is the JSON of the arguments of `classifier.dispatch.request_run`. The response is the run's number and
+whether it is new, or the name and the message of an exception.
 """
 
 import json
@@ -12,17 +12,17 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 
-def answer(line: str) -> list[object]:
-    from classifier.dispatch import ask
+def respond(line: str) -> list[object]:
+    from classifier.dispatch import request_run
 
-    close_old_connections()  # as before each request
+    close_old_connections()  # as before each HTTP request
     try:
-        asked = ask(trigger="manual", now=timezone.now(), **json.loads(line))
+        requested = request_run(trigger="manual", now=timezone.now(), **json.loads(line))
     except Exception as error:
         return [type(error).__name__, str(error)]
-    return [asked.run.pk, asked.is_new]
+    return [requested.run.pk, requested.is_new]
 
 
 django.setup()
 for line in sys.stdin:
-    print(json.dumps(answer(line)), flush=True)
+    print(json.dumps(respond(line)), flush=True)

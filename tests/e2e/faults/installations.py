@@ -1,4 +1,4 @@
-"""A library as docker/compose.yaml runs it: web, worker, beat, broker and database, each to be killed."""
+"""A library deployed as in docker/compose.yaml: web, worker, beat, broker and database, each killable."""
 
 import json
 import subprocess
@@ -17,8 +17,8 @@ from tests.e2e.faults.invariants import check_all
 from tests.e2e.faults.servers import PostgreSQL, Program, Redis, wait_for
 from tests.e2e.processes import ROOT, environment
 
-#: By kind of run: with what it is asked for, so that it takes a second or two.
-QUICKLY: dict[str, dict[str, Any]] = {
+#: By kind of run: parameters with which it takes a second or two.
+QUICK_PARAMETERS: dict[str, dict[str, Any]] = {
     "train": {"seed": 7, "settings": list(QUICK)},
     "tune": {"trials": 2, "settings": list(QUICK)},
     "reclassify": {"include_categorised": True},
@@ -26,124 +26,134 @@ QUICKLY: dict[str, dict[str, Any]] = {
     "order_reviews": {},
     "draw_map": {},
 }
-#: What a run of a kind asks for when it has changed something.
-NEXT = {"train": "reclassify", "reclassify": "order_reviews", "undo": "order_reviews"}
-#: Short, as a case waits for them, and long enough for a busy machine: RUN_LOST_SECONDS is many heartbeats.
-SECONDS = {"RUN_LOST_SECONDS": "4", "RUN_RESEND_SECONDS": "3"}
+#: The kind of run that a run of a kind requests when it has changed something.
+FOLLOW_UPS = {"train": "reclassify", "reclassify": "order_reviews", "undo": "order_reviews"}
+#: Short, because every case waits for them; many heartbeats, because the machine may be busy.
+TIMEOUTS = {"RUN_HEARTBEAT_TIMEOUT": "4", "RUN_REDISPATCH_AFTER": "3"}
 
 
 @dataclass
 class Installation:
-    """One case's own library.
+    """The library of one case.
 
     Attributes
     ----------
     folder : Path
-        Its data.
+        Data folder.
     database : PostgreSQL
-        Shared by the cases, one after the other.
+        Server, shared by the cases, one after the other.
     name : str
-        Of its database there.
-    broker : Redis
-    opened : callable
-        Opens the database to the test's own ORM.
+        Name of the case's database on that server.
+    open_database : callable
+        Connects the test's own ORM to the database.
+    parameters : dict
+        By kind of run.
     """
 
     folder: Path
     database: PostgreSQL
     name: str
     broker: Redis
-    opened: Callable[[], AbstractContextManager[None]]
+    open_database: Callable[[], AbstractContextManager[None]]
     parameters: dict[str, dict[str, Any]]
-    """By kind of run: what it is asked for with."""
     programs: list[Program] = field(default_factory=list)
-    more: dict[str, str] = field(default_factory=dict)
-    """Settings of this case."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Environment variables of this case."""
 
-    def environment(self, **more: str) -> dict[str, str]:
-        addresses = {"CELERY_BROKER_URL": self.broker.url, "CELERY_RESULT_BACKEND": self.broker.url}
-        own = {"DATABASE_URL": self.database.url(self.name), "OMP_NUM_THREADS": "1"}
-        return environment(self.folder, **(addresses | own | SECONDS | self.more | more))
+    def environment(self, **overrides: str) -> dict[str, str]:
+        urls = {"CELERY_BROKER_URL": self.broker.url, "CELERY_RESULT_BACKEND": self.broker.url}
+        urls["DATABASE_URL"] = self.database.url(self.name)
+        variables = urls | {"OMP_NUM_THREADS": "1"} | TIMEOUTS | self.settings | overrides
+        return environment(self.folder, **variables)
 
-    def worker(self, name: str = "worker", *, hold_at: str = "") -> Program:
-        """Start a worker as it is deployed; ``hold_at``: see `tests.e2e.pause_points`."""
+    def start_worker(self, name: str = "worker", *, pause_at: str = "") -> Program:
+        """Start a worker as it is deployed; for `pause_at` see `tests.e2e.pause_points`."""
         command = ["worker", "--concurrency", "1", "--loglevel", "info", "-n", f"{name}@%h"]
-        if not hold_at:
-            return self._celery("library", *command, log=name)
-        hold = self.folder.with_name(f"hold-{name}")
-        hold.touch()
-        return self._celery(
-            "tests.e2e.pause_points", *command, log=name, HOLD_AT=hold_at, HOLD_FILE=str(hold)
+        if not pause_at:
+            return self._start_celery("library", *command, log=name)
+        file = self.folder.with_name(f"pause-{name}")
+        file.touch()
+        return self._start_celery(
+            "tests.e2e.pause_points", *command, log=name, PAUSE_AT=pause_at, PAUSE_FILE=str(file)
         )
 
-    def beat(self, name: str = "beat") -> Program:
-        return self._celery("library", "beat", "--pidfile=", "--loglevel", "info", log=name)
+    def start_beat(self, name: str = "beat") -> Program:
+        return self._start_celery("library", "beat", "--pidfile=", "--loglevel", "info", log=name)
 
     @contextmanager
-    def web(self) -> Iterator["Web"]:
-        """Start a process that asks for runs."""
+    def start_web(self) -> Iterator["Web"]:
+        """Start a process that requests runs."""
         with Web(self.environment(), self.parameters) as web:
             yield web
 
-    def wait_until_held(self, name: str = "worker") -> None:
-        wait_for(self._held(name).exists, otherwise=self.tell)
+    def wait_until_paused(self, name: str = "worker") -> None:
+        wait_for(self._paused_file(name).exists, on_timeout=self.report)
 
-    def go_on(self, name: str = "worker") -> None:
-        self._held(name).unlink()
+    def resume(self, name: str = "worker") -> None:
+        self._paused_file(name).unlink()
 
-    def when(self, told: Callable[[], object]) -> None:
-        """Wait until the database tells that something has happened."""
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Wait for a condition on the database."""
 
-        def asked() -> object:
-            with self.opened():
-                # Also on the way there: never two at once.
-                busy = Run.objects.filter(status="running").values("kind").annotate(n=Count("pk"))
-                assert not busy.filter(n__gt=1)
-                return told()
+        def check() -> object:
+            with self.open_database():
+                # An invariant at every moment: never two running runs of a kind.
+                running = Run.objects.filter(status="running").values("kind").annotate(n=Count("pk"))
+                assert not running.filter(n__gt=1)
+                return condition()
 
-        wait_for(asked, otherwise=self.tell)
+        wait_for(check, on_timeout=self.report)
 
-    def when_over(self, **wanted: Any) -> None:
-        """Wait until such runs are there, and no run at all is going on or waiting."""
-        found = Run.objects.filter(**wanted)
-        self.when(lambda: found.exists() and not Run.objects.filter(status__in=Run.ACTIVE).exists())
+    def wait_until_finished(self, **filters: Any) -> None:
+        """Wait until a run with these fields exists, and no run is queued or running."""
+        runs = Run.objects.filter(**filters)
+        self.wait_until(lambda: runs.exists() and not Run.objects.filter(status__in=Run.ACTIVE).exists())
 
-    def tell(self) -> str:
-        """Return what went on, for who looks into a failure."""
-        told = [f"{program.log.name}:\n{program.said()[-6000:]}" for program in self.programs]
-        with self.opened():
-            told += map(str, Run.objects.values("pk", "kind", "status", "phase", "attempt", "error"))
-        return "\n".join(told)
+    def report(self) -> str:
+        """Return the output of all programs and all runs, to explain a failure."""
+        parts = [f"{program.log.name}:\n{program.output()[-6000:]}" for program in self.programs]
+        with self.open_database():
+            parts += map(str, Run.objects.values("pk", "kind", "status", "phase", "attempt", "error"))
+        return "\n".join(parts)
 
-    def comes_to_its_end(self, web: "Web", run: int, *, asks: bool = True, **expected: Any) -> None:
-        """Wait for a run, see that all is in order, and that a second one is done, too.
+    def check_completes(self, web: "Web", run: int, *, has_follow_up: bool = True, **expected: Any) -> None:
+        """Wait for a run, check the invariants, and check that a second run of the kind succeeds too.
 
-        ``asks``: whether it has had the time to ask for what comes after it.
+        Parameters
+        ----------
+        has_follow_up
+            False for a run that was interrupted before it could request the run that comes after it.
+        expected
+            Fields of the run.
         """
-        kind = self._when_followed(run, asks=asks)
-        # What is undone cannot be undone again, but done again.
-        again = web.ask({"undo": "reclassify"}.get(kind, kind))
-        self._when_followed(again)
-        with self.opened():
-            first, second = Run.objects.get(pk=run), Run.objects.get(pk=again)
+        kind = self._wait_for_follow_ups(run, has_follow_up=has_follow_up)
+        # A batch cannot be undone twice, but the books can be classified again.
+        second_pk = web.request_run({"undo": "reclassify"}.get(kind, kind))
+        self._wait_for_follow_ups(second_pk)
+        with self.open_database():
+            first, second = Run.objects.get(pk=run), Run.objects.get(pk=second_pk)
             for name, value in ({"status": "succeeded"} | expected).items():
                 assert getattr(first, name) == value, (name, first.error, first.traceback)
             assert (second.status, second.attempt) == ("succeeded", 1), second.error
             check_all(self.folder)
 
-    def _when_followed(self, pk: int, *, asks: bool = True) -> str:
-        """Wait until a run is over, and what it asks for in its turn; return its kind."""
-        self.when_over(pk=pk)
-        with self.opened():
+    def _wait_for_follow_ups(self, pk: int, *, has_follow_up: bool = True) -> str:
+        """Wait until a run and the runs it requests have finished; return its kind."""
+        self.wait_until_finished(pk=pk)
+        with self.open_database():
             run = Run.objects.get(pk=pk)
             changed = run.status == "succeeded" and run.unchanged_since is None
-        then = NEXT.get(run.kind) if asks and changed and run.result.get("active", True) else None
-        if then:
-            # Of an equal one that was asked for before, it asks for nothing new.
-            self.when_over(kind=then, finished_at__gte=run.finished_at)
-            with self.opened():
-                followed = Run.objects.filter(kind=then, finished_at__gte=run.finished_at).latest("pk").pk
-            self._when_followed(followed)
+        if (
+            has_follow_up
+            and changed
+            and run.result.get("active", True)
+            and (kind := FOLLOW_UPS.get(run.kind))
+        ):
+            # No new run is requested while an identical one is queued.
+            self.wait_until_finished(kind=kind, finished_at__gte=run.finished_at)
+            with self.open_database():
+                follow_up = Run.objects.filter(kind=kind, finished_at__gte=run.finished_at).latest("pk").pk
+            self._wait_for_follow_ups(follow_up)
         return run.kind
 
     def stop(self) -> None:
@@ -151,18 +161,18 @@ class Installation:
             if program.running or program.children():
                 program.kill()
 
-    def _held(self, name: str) -> Path:
-        return self.folder.with_name(f"hold-{name}.held")
+    def _paused_file(self, name: str) -> Path:
+        return self.folder.with_name(f"pause-{name}.paused")
 
-    def _celery(self, app: str, *words: str, log: str, **more: str) -> Program:
-        command = [sys.executable, "-m", "celery", "-A", app, *words]
+    def _start_celery(self, app: str, *arguments: str, log: str, **overrides: str) -> Program:
+        command = [sys.executable, "-m", "celery", "-A", app, *arguments]
         file = self.folder.with_name(f"{log}-{len(self.programs)}.log")
-        self.programs.append(Program(command, log=file, env=self.environment(**more)))
+        self.programs.append(Program(command, log=file, env=self.environment(**overrides)))
         return self.programs[-1]
 
 
 class Web:
-    """A process that asks for runs; see `tests.e2e.faults.client`."""
+    """A process that requests runs; see `tests.e2e.faults.client`."""
 
     def __init__(self, env: dict[str, str], parameters: dict[str, dict[str, Any]]) -> None:
         self._parameters = parameters
@@ -183,18 +193,19 @@ class Web:
         self.process.wait()
         self.process.stdout.close()
 
-    def send(self, kind: str, **how: Any) -> None:
-        asked = {"kind": kind, "parameters": self._parameters[kind]} | how
-        print(json.dumps(asked), file=self.process.stdin, flush=True)
+    def send(self, kind: str, **arguments: Any) -> None:
+        request = {"kind": kind, "parameters": self._parameters[kind]} | arguments
+        print(json.dumps(request), file=self.process.stdin, flush=True)
 
-    def answer(self) -> list[Any]:
-        answer = json.loads(self.process.stdout.readline())
-        assert isinstance(answer[0], int), answer
-        return answer
+    def receive(self) -> list[Any]:
+        """Return the next response: the run's number and whether it is new."""
+        response = json.loads(self.process.stdout.readline())
+        assert isinstance(response[0], int), response
+        return response
 
-    def ask(self, kind: str, **how: Any) -> int:
-        """Ask for a run, even if nothing has changed since the last one, and return its number."""
-        self.send(kind, **{"force": True} | how)
-        pk, is_new = self.answer()
+    def request_run(self, kind: str, **arguments: Any) -> int:
+        """Request a run, even if nothing has changed since the last one, and return its number."""
+        self.send(kind, **{"force": True} | arguments)
+        pk, is_new = self.receive()
         assert is_new
         return pk

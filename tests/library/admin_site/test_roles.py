@@ -20,18 +20,18 @@ from library.admin_site.roles import (
 
 pytestmark = pytest.mark.django_db
 
-#: What tells who somebody is, or what that person reads.
+#: Models that identify a person or show what a person reads.
 PERSONAL = ("people.borrower", "circulation.loan", "classifier.recommendation", "classifier.feedback")
 
 
-def held(group):
+def permissions_in(group):
     return {
         f"{p.content_type.app_label}.{p.codename}" for p in group.permissions.select_related("content_type")
     }
 
 
-def written_matrix():
-    """The table of ROLES.md: its roles, and by model what each may do."""
+def documented_matrix():
+    """Return the roles in the table of ROLES.md, and the actions of each by model."""
     text = (Path(roles.__file__).parent / "ROLES.md").read_text(encoding="utf-8")
     rows = [
         [cell.strip(" `") for cell in line.strip().strip("|").split("|")]
@@ -42,14 +42,14 @@ def written_matrix():
     return header[1:], {row[0]: tuple(cell.replace("-", "") for cell in row[1:]) for row in body}
 
 
-def test_the_document_shows_what_the_code_says():
-    names, table = written_matrix()
+def test_document_matches_the_matrix():
+    names, table = documented_matrix()
     assert names == list(ROLES)
     assert table == MATRIX
 
 
-def test_librarians_keep_the_catalogue_the_borrowers_and_the_loans():
-    permissions = held(ensure_roles()[LIBRARIANS])
+def test_librarians_manage_catalogue_borrowers_and_loans():
+    permissions = permissions_in(ensure_roles()[LIBRARIANS])
     for model in (
         "catalogue.book",
         "catalogue.copy",
@@ -63,54 +63,54 @@ def test_librarians_keep_the_catalogue_the_borrowers_and_the_loans():
 
 
 @pytest.mark.parametrize("role", [ANALYSTS, CLIENTS])
-def test_who_need_not_know_who_reads_what_has_no_permission_on_it(role):
+def test_analysts_and_clients_have_no_personal_data(role):
     about_people = {f"{label.partition('.')[0]}.view_{label.partition('.')[2]}" for label in PERSONAL}
-    permissions = held(ensure_roles()[role])
+    permissions = permissions_in(ensure_roles()[role])
     assert "catalogue.view_book" in permissions
     assert not permissions & about_people
     assert not [name for name in permissions if ".view_" not in name]
 
 
-def test_only_administrators_make_users_and_read_the_audit_log():
+def test_only_administrators_manage_users_and_audit_log():
     groups = ensure_roles()
     for role in ROLES[1:]:
-        apps = {name.split(".")[0] for name in held(groups[role])}
+        apps = {name.split(".")[0] for name in permissions_in(groups[role])}
         assert apps <= {"catalogue", "people", "circulation", "analytics", "classifier"}
-        assert "people.view_auditentry" not in held(groups[role])
-    assert {"auth.add_user", "people.view_auditentry"} <= held(groups[ROLES[0]])
+        assert "people.view_auditentry" not in permissions_in(groups[role])
+    assert {"auth.add_user", "people.view_auditentry"} <= permissions_in(groups[ROLES[0]])
 
 
-def test_every_model_of_the_admin_has_its_row():
+def test_every_admin_model_is_in_the_matrix():
     assert {model._meta.label_lower for model in admin.site._registry} <= MATRIX.keys()
 
 
-def test_making_the_roles_again_adds_what_is_missing_and_keeps_what_was_added():
+def test_repeated_creation_adds_missing_and_keeps_added_permissions():
     group = ensure_roles()[LIBRARIANS]
-    before = held(group)
+    before = permissions_in(group)
     group.permissions.add(Permission.objects.get(codename="view_user"))
     group.permissions.remove(Permission.objects.get(codename="change_book"))
     assert ensure_roles()[LIBRARIANS] == group
     assert Group.objects.count() == len(ROLES)
-    assert held(group) == before | {"auth.view_user"}
+    assert permissions_in(group) == before | {"auth.view_user"}
 
 
-def test_a_database_without_the_permissions_is_told_to_migrate():
+def test_missing_permission_asks_to_migrate():
     Permission.objects.get(codename="change_book").delete()
     with pytest.raises(RolesError, match=r"Run: manage\.py migrate"):
         ensure_roles()
     assert not Group.objects.exists()
 
 
-def test_making_the_roles_takes_the_same_queries_however_many_models_there_are(
+def test_query_count_is_independent_of_models(
     django_assert_num_queries,
 ):
     ensure_roles()
-    # A transaction's two, all permissions, and for each role the group and what it holds.
+    # Two for the transaction, one for all permissions, and two for each role.
     with django_assert_num_queries(3 + 2 * len(ROLES)):
         ensure_roles()
 
 
-def test_the_command_reports_the_groups(capsys):
+def test_command_reports_the_groups(capsys):
     call_command("create_roles", "--json")
     counts = {role: Group.objects.get(name=role).permissions.count() for role in ROLES}
     assert json.loads(capsys.readouterr().out) == counts
@@ -118,8 +118,8 @@ def test_the_command_reports_the_groups(capsys):
     assert f"librarians: {counts[LIBRARIANS]}" in capsys.readouterr().out.splitlines()
 
 
-def test_the_command_fails_with_one_sentence():
+def test_command_fails_with_a_message():
     Permission.objects.get(codename="change_book").delete()
-    with pytest.raises(CommandError, match=r"The permissions of catalogue\.book are missing") as caught:
+    with pytest.raises(CommandError, match=r"Permissions for catalogue\.book are missing") as caught:
         call_command("create_roles")
     assert caught.value.returncode == 1

@@ -13,26 +13,26 @@ MODELS = [
     for label in ("rest", "catalogue", "people", "circulation", "analytics", "classifier")
     for model in apps.get_app_config(label).get_models()
 ]
-#: What marks a text to be translated, and how many of its arguments are texts.
-MARKS = {
+#: Functions that mark text for translation, and how many of their arguments are text.
+MARKERS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy"), 1),
     **dict.fromkeys(("ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"), 2),
 }
-#: The same in both languages.
-SAME = {("REST API",)}
+#: Text that is the same in both languages.
+UNTRANSLATED = {("REST API",), ("API",)}
 
 
-def marked(source):
-    """Yield the name of each mark in Python source, and the texts it is given."""
+def marked_in_python(source):
+    """Yield the name of each marker in Python source, and its text arguments."""
     for call in ast.walk(ast.parse(source)):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in MARKS:
-            texts = call.args[: MARKS[call.func.id]]
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in MARKERS:
+            texts = call.args[: MARKERS[call.func.id]]
             if all(isinstance(text, ast.Constant) for text in texts):
                 yield call.func.id, tuple(text.value for text in texts)
 
 
 def marked_in_template(source):
-    # Django makes of a template what extracts texts from Python, with letters for all the rest.
+    # Django turns a template into Python-like source for xgettext, with letters for all other content.
     for call in re.findall(r"gettext\((?:u'(?:[^'\\]|\\.)*'|u\"(?:[^\"\\]|\\.)*\"|, )+", templatize(source)):
         texts = ast.literal_eval(f"({call.removeprefix('gettext(').rstrip(', ')},)")
         yield "ngettext" if len(texts) == 2 else "gettext", texts
@@ -45,7 +45,7 @@ def chinese(mark, texts):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_everything_a_model_is_called_has_a_chinese_name(model):
+def test_model_names_have_a_translation(model):
     names = [model._meta.verbose_name, model._meta.verbose_name_plural]
     names += [field.verbose_name for field in model._meta.fields if not field.primary_key]
     with translation.override("zh-hans"):
@@ -56,15 +56,15 @@ def test_everything_a_model_is_called_has_a_chinese_name(model):
 @pytest.mark.parametrize(
     ("folder", "pattern", "read"),
     [
-        ("library", "*.py", marked),
-        ("classifier", "*.py", marked),
+        ("library", "*.py", marked_in_python),
+        ("classifier", "*.py", marked_in_python),
         ("templates", "*.html", marked_in_template),
     ],
 )
-def test_every_text_marked_for_translation_has_a_chinese_one(folder, pattern, read):
-    found = [
-        mark for path in (ROOT / folder).rglob(pattern) for mark in read(path.read_text(encoding="utf-8"))
+def test_marked_text_has_a_translation(folder, pattern, read):
+    calls = [
+        call for path in (ROOT / folder).rglob(pattern) for call in read(path.read_text(encoding="utf-8"))
     ]
-    assert len(found) > 100
+    assert len(calls) > 100
     with translation.override("zh-hans"):
-        assert {texts for mark, texts in found if chinese(mark, texts) in texts} <= SAME
+        assert {texts for mark, texts in calls if chinese(mark, texts) in texts} <= UNTRANSLATED

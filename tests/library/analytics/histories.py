@@ -1,4 +1,4 @@
-"""Small histories of a library, made by Hypothesis, and what they come to, counted in plain Python."""
+"""Small library histories for Hypothesis, and the expected summary tables, counted in plain Python."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from tests.factories import (
     make_loan,
 )
 
-#: Before and after midnight of several days, the turn of a month among them.
+#: Times around midnight on several days, including the end of a month.
 MOMENTS = [datetime(2024, 3, 30, 22, 30, tzinfo=UTC) + timedelta(hours=1.5 * n) for n in range(30)]
 KINDS = ["checkout", "renewal", "checkin", "hold_placed", "fine_paid"]
 
@@ -39,14 +39,14 @@ events = st.lists(
         st.integers(0, 2),  # the book
         st.sampled_from([None, 0, 1]),  # the branch
         st.sampled_from([None, 0, 1]),  # the borrower
-        st.booleans(),  # whether it comes late
+        st.booleans(),  # whether a checkin is late
     ),
     max_size=20,
 )
 
 
 class Town:
-    """What events are about."""
+    """Books, branches and borrowers for events."""
 
     def __init__(self):
         self.categories = [make_category(), make_category()]
@@ -60,15 +60,15 @@ class Town:
         self.borrowers = [make_borrower(category=make_borrower_category()), make_borrower()]
 
     def record(self, kind, at, book, branch, borrower, is_late):
-        """Write an event, and of a checkin the loan."""
-        who = None if borrower is None else self.borrowers[borrower]
+        """Create an event and, for a checkin, its loan."""
+        borrower_record = None if borrower is None else self.borrowers[borrower]
         loan = None
         if kind == "checkin":
             borrowed_at = at - timedelta(days=40)
             due_at = at + timedelta(seconds=-1 if is_late else 1)
             loan = make_loan(
                 copy=make_copy(book=self.books[book]),
-                borrower=who,
+                borrower=borrower_record,
                 borrowed_at=borrowed_at,
                 due_at=due_at,
                 returned_at=at,
@@ -76,33 +76,33 @@ class Town:
         copy = self.copies[book]
         return LoanEvent.objects.create(
             kind=kind,
-            at=at,
+            occurred_at=at,
             book=self.books[book],
             copy=copy,
             branch=None if branch is None else self.branches[branch],
             item_type=copy.item_type,
-            borrower=who,
-            borrower_category=who and who.category,
+            borrower=borrower_record,
+            borrower_category=borrower_record and borrower_record.category,
             loan=loan,
         )
 
 
 def expected(model, key_of):
-    """Return by day, branch and key the five numbers, counted event by event; days in UTC."""
+    """Return the five counts by day (UTC), branch and key, counted event by event."""
     found = {}
     for event in LoanEvent.objects.select_related("book", "loan"):
         name = {"checkout": 0, "renewal": 1, "checkin": 2, "hold_placed": 4}.get(event.kind)
         if name is None:
             continue
-        numbers = found.setdefault((event.at.date(), event.branch_id, key_of(event)), [0] * 5)
+        numbers = found.setdefault((event.occurred_at.date(), event.branch_id, key_of(event)), [0] * 5)
         numbers[name] += 1
-        if event.kind == "checkin" and event.loan and event.loan.due_at < event.at:
+        if event.kind == "checkin" and event.loan and event.loan.due_at < event.occurred_at:
             numbers[3] += 1
     return found
 
 
 def stored(model, column):
-    """Return the same from a summary table; a row that is there twice would be an error."""
+    """Return the same from a summary table, and check that no row occurs twice."""
     rows = model.objects.values_list("day", "branch", column, *DayCount.METRICS)
     found = {row[:3]: list(row[3:]) for row in rows}
     assert len(found) == len(rows)
@@ -110,9 +110,9 @@ def stored(model, column):
 
 
 def all_stored():
-    """Return the contents of all summary tables but those about borrowers."""
+    """Return the contents of all summary tables except those about borrowers."""
     months = CategoryMonth.objects.values_list("month", "branch", "category", "checkouts")
-    held = HoldingCount.objects.values_list("branch", "category", "decade", *HELD)
+    held = HoldingCount.objects.values_list("branch", "category", "decade", *HOLDING_COLUMNS)
     found = {
         "months": {row[:3]: row[3] for row in months if row[3]},
         "holdings": {row[:3]: row[3:] for row in held},
@@ -128,24 +128,24 @@ def all_stored():
 
 
 def all_expected():
-    """Return what `all_stored` has to be."""
-    lent, last, months = Counter(), {}, Counter()
+    """Return the expected result of `all_stored`."""
+    checkouts, last, months = Counter(), {}, Counter()
     for event in LoanEvent.objects.select_related("book").filter(kind="checkout"):
-        day = event.at.date()
-        lent[event.book_id] += 1
+        day = event.occurred_at.date()
+        checkouts[event.book_id] += 1
         last[event.book_id] = max(last.get(event.book_id, day), day)
         months[day.replace(day=1), event.branch_id, event.book.category_id] += 1
     books = Book.objects.all()
     return {
         **{model.__name__: expected(model, key_of) for model, (_, key_of) in KEYS.items()},
         "months": dict(months),
-        "titles": {book.pk: (lent[book.pk], last.get(book.pk), book.category_id) for book in books},
-        "holdings": expected_holdings(lent),
+        "titles": {book.pk: (checkouts[book.pk], last.get(book.pk), book.category_id) for book in books},
+        "holdings": expected_holdings(checkouts),
     }
 
 
-def expected_holdings(lent):
-    """Return what is held at each branch and, under None, anywhere, by category and decade."""
+def expected_holdings(checkouts):
+    """Return the holdings by branch (None: all branches), category and decade."""
     found = {}
     for branch in [None, *Branch.objects.values_list("pk", flat=True)]:
         for book in Book.objects.all():
@@ -160,14 +160,14 @@ def expected_holdings(lent):
             numbers = found.setdefault((branch, book.category_id, decade), [0, 0, 0, 0, None])
             numbers[0] += len(copies)
             numbers[1] += 1
-            numbers[2] += lent[book.pk] > 0
-            numbers[3] += 0 < lent[book.pk] < settings.POPULARITY_MIN
+            numbers[2] += checkouts[book.pk] > 0
+            numbers[3] += 0 < checkouts[book.pk] < settings.POPULARITY_MIN
             if book.year is not None:
                 numbers[4] = (numbers[4] or 0) + book.year
     return {key: tuple(numbers) for key, numbers in found.items()}
 
 
-HELD = ("copies", "titles", "lent", "seldom_lent", "years")
+HOLDING_COLUMNS = ("copies", "titles", "borrowed", "rarely_borrowed", "year_sum")
 KEYS = {
     CategoryDay: ("category", lambda event: event.book.category_id),
     ItemTypeDay: ("item_type", lambda event: event.item_type_id),

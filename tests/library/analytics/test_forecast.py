@@ -1,4 +1,4 @@
-"""The forecast finds what is there to be found, says how far off it is, and looks at nothing to come."""
+"""Forecasts: accuracy, intervals, and a backtest that never looks ahead."""
 
 import math
 import random
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from library.analytics.selectors import forecast as module
 from library.analytics.selectors.forecast import (
-    LEAST,
     METHODS,
+    MIN_MONTHS,
     forecast,
     last_month,
     last_year,
@@ -26,22 +26,22 @@ def seasonal(months, *, noise=0.0, growth=0.0, seed=1):
     ]
 
 
-def test_seasons_without_noise_are_foretold_exactly():
+def test_forecast_is_exact_without_noise():
     whole = seasonal(60)
     assert seasonal_level(whole[:48], 12) == pytest.approx(whole[48:])
-    found = forecast(past=whole[:48], months=6)
-    assert found.values == pytest.approx(whole[48:54])
-    assert max(high - low for low, high in zip(found.low, found.high, strict=True)) < 1e-6
+    result = forecast(past=whole[:48], months=6)
+    assert result.values == pytest.approx(whole[48:54])
+    assert max(high - low for low, high in zip(result.low, result.high, strict=True)) < 1e-6
 
 
-def test_a_level_with_seasons_beats_last_years_month_where_there_is_growth_and_noise():
-    found = forecast(past=seasonal(72, noise=4, growth=2), months=3)
-    errors = {score.method: score.error for score in found.scores}
-    assert found.method == "seasonal_level"
+def test_seasonal_level_wins_with_growth_and_noise():
+    result = forecast(past=seasonal(72, noise=4, growth=2), months=3)
+    errors = {score.method: score.error for score in result.scores}
+    assert result.method == "seasonal_level"
     assert errors["seasonal_level"] < errors["last_year"] < errors["last_month"]
 
 
-def test_the_naive_methods_win_where_they_are_right():
+def test_naive_methods_win_on_matching_series():
     steps = [100.0 * (month // 9) for month in range(60)]
     assert forecast(past=steps, months=1).method == "last_month"
     rng = random.Random(3)
@@ -49,35 +49,36 @@ def test_the_naive_methods_win_where_they_are_right():
     assert forecast(past=erratic, months=3).scores[0].error == 0
 
 
-def test_intervals_hold_about_as_many_months_as_they_promise():
-    held = [forecast(past=seasonal(84, noise=8, seed=seed), months=1).held for seed in range(12)]
-    assert 0.7 < sum(held) / len(held) < 0.92
+def test_interval_coverage_is_near_its_target():
+    shares = [
+        forecast(past=seasonal(84, noise=8, seed=seed), months=1).achieved_coverage for seed in range(12)
+    ]
+    assert 0.7 < sum(shares) / len(shares) < 0.92
 
 
 @given(
-    past=st.lists(st.integers(0, 500), min_size=LEAST + 1, max_size=60),
+    past=st.lists(st.integers(0, 500), min_size=MIN_MONTHS + 1, max_size=60),
     later=st.lists(st.integers(0, 500), min_size=1, max_size=3),
 )
-def test_a_backtest_asks_with_what_was_known_then(past, later):
-    """What comes later changes no error that was found before."""
+def test_later_months_do_not_change_backtest_errors(past, later):
     for method in METHODS.values():
         before = module._backtest(method, past, 2)
         after = module._backtest(method, past + later, 2)
-        if len(past) + len(later) <= module.ORIGINS + LEAST:
+        if len(past) + len(later) <= module.MAX_ORIGINS + MIN_MONTHS:
             assert after[0][: len(before[0])] == before[0]
 
 
 @given(past=st.lists(st.integers(0, 500), max_size=70), months=st.integers(1, 8))
-def test_any_past_gives_numbers_that_make_sense_or_none(past, months):
-    found = forecast(past=past, months=months)
-    assert (found is None) == (len(past) <= LEAST)
-    if found:
-        for low, value, high in zip(found.low, found.values, found.high, strict=True):
+def test_forecast_is_plausible_or_none(past, months):
+    result = forecast(past=past, months=months)
+    assert (result is None) == (len(past) <= MIN_MONTHS)
+    if result:
+        for low, value, high in zip(result.low, result.values, result.high, strict=True):
             assert 0 <= low <= value <= high < math.inf
-        assert sorted(score.method for score in found.scores) == sorted(METHODS)
+        assert sorted(score.method for score in result.scores) == sorted(METHODS)
 
 
-def test_the_naive_methods_are_what_they_are_called():
+def test_naive_methods_repeat_past_months():
     past = list(range(30))
     assert last_month(past, 2) == [29, 29]
     assert last_year(past, 13) == [*range(18, 30), 18]

@@ -1,4 +1,4 @@
-"""The summary tables are what the events come to, whenever they come and whoever is forgotten."""
+"""The summary tables match the events, whenever these arrive, and survive anonymisation."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -15,29 +15,36 @@ from library.analytics.services import refresh
 from library.analytics.services.refresh import refresh_statistics
 from library.analytics.tasks import refresh_statistics as task
 from library.circulation.models import LoanEvent
-from library.circulation.services.anonymisation import forget_loans
+from library.circulation.services.anonymisation import anonymise_loans
 from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.erasure import erase_borrower
-from tests.databases import both_databases, in_thread, undone
+from tests.databases import both_databases, in_thread, rolled_back
 from tests.factories import NOW, make_book, make_borrower, make_borrower_category, make_copy
 from tests.library.analytics.histories import MOMENTS, Town, all_expected, all_stored, events
 
 DAY = timedelta(days=1)
-DYING = ["_refile", "_count_titles", "_count_days", "count_borrowers", "_add_unused_titles", "count_holdings"]
+STEPS = [
+    "_invalidate_moved_titles",
+    "_count_titles",
+    "_count_days",
+    "count_borrowers",
+    "_add_unused_titles",
+    "count_holdings",
+]
 
 
 @pytest.mark.django_db
 @hypothesis_settings(max_examples=40)
 @given(before=events, after=events, refiled=st.sampled_from([None, 0, 1]))
-def test_the_tables_are_what_the_events_come_to(before, after, refiled):
-    with undone():
+def test_tables_match_events(before, after, refiled):
+    with rolled_back():
         town = Town()
         for event in before:
             town.record(*event)
         refresh_statistics(now=NOW)
         assert all_stored() == all_expected()
-        for event in after:  # on the same days and others, late ones among them
+        for event in after:  # on the same and other days, some of them late
             town.record(*event)
         if refiled is not None:
             book = town.books[0]
@@ -50,7 +57,7 @@ def test_the_tables_are_what_the_events_come_to(before, after, refiled):
 
 
 @pytest.mark.django_db
-def test_only_days_that_changed_are_counted_anew(django_assert_max_num_queries):
+def test_only_changed_days_are_counted_again(django_assert_max_num_queries):
     town = Town()
     for moment in MOMENTS:
         town.record("checkout", moment, 0, 0, 0, False)
@@ -65,7 +72,7 @@ def test_only_days_that_changed_are_counted_anew(django_assert_max_num_queries):
 
 
 @pytest.mark.django_db
-def test_a_day_is_the_librarys_own(settings):
+def test_days_are_in_library_time_zone(settings):
     settings.TIME_ZONE = "Asia/Shanghai"
     Town().record("checkout", MOMENTS[0], 0, 0, 0, False)  # half past six in the morning there
     refresh_statistics(now=NOW)
@@ -78,11 +85,11 @@ def test_a_day_is_the_librarys_own(settings):
     loans=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=10),
     erased=st.integers(0, 5),
 )
-def test_forgetting_and_erasing_change_no_number(loans, erased):
-    with undone():
+def test_anonymisation_and_erasure_change_no_number(loans, erased):
+    with rolled_back():
         group = make_borrower_category()
         people = [
-            make_borrower(category=group, retention="forget" if n == 0 else "default") for n in range(6)
+            make_borrower(category=group, retention="anonymise" if n == 0 else "default") for n in range(6)
         ]
         books = [make_book() for _ in range(4)]
         for number, (who, what) in enumerate(loans):
@@ -91,48 +98,48 @@ def test_forgetting_and_erasing_change_no_number(loans, erased):
             checkin(copy=copy, branch=None, now=at + DAY)
         refresh_statistics(now=NOW)
         before, months = all_stored(), list(BorrowerMonth.objects.values())
-        forget_loans(now=NOW)
+        anonymise_loans(now=NOW)
         erase_borrower(borrower=people[erased], now=NOW)
         refresh_statistics(now=NOW)
         assert (all_stored(), list(BorrowerMonth.objects.values())) == (before, months)
-        # Made anew from nothing too, but for who the borrowers were.
+        # A rebuild from nothing gives the same, except for the borrower counts.
         CountedDay.objects.all().delete()
         refresh_statistics(now=NOW)
         assert all_stored() == before
 
 
 @pytest.mark.django_db
-def test_the_category_that_forgetting_cuts_from_an_event_is_cut_from_the_table():
+def test_anonymised_borrower_category_leaves_the_table():
     copy, alone = make_copy(), make_borrower(category=make_borrower_category())
     checkout(copy=copy, borrower=alone, branch=None, now=NOW - 1500 * DAY)
     checkin(copy=copy, branch=None, now=NOW - 1499 * DAY)
     refresh_statistics(now=NOW)
     assert {key[2] for key in all_stored()["BorrowerCategoryDay"]} == {alone.category_id}
-    forget_loans(now=NOW)
+    anonymise_loans(now=NOW)
     refresh_statistics(now=NOW)
     assert {key[2] for key in all_stored()["BorrowerCategoryDay"]} == {None}
 
 
 @pytest.mark.django_db
-def test_borrowers_are_new_in_the_month_of_their_first_checkout_and_returning_afterwards():
-    first, second, out = make_borrower(), make_borrower(), make_borrower(left_out=True)
-    for who, months in ((first, [0, 0, 1]), (second, [1]), (out, [0])):
+def test_borrowers_are_new_only_in_their_first_month():
+    first, second, excluded = make_borrower(), make_borrower(), make_borrower(excluded_from_statistics=True)
+    for who, months in ((first, [0, 0, 1]), (second, [1]), (excluded, [0])):
         for month in months:
             copy, at = make_copy(), NOW + 31 * month * DAY
             checkout(copy=copy, borrower=who, branch=None, now=at)
             checkin(copy=copy, branch=None, now=at)
     refresh_statistics(now=NOW)
-    rows = BorrowerMonth.objects.order_by("pk").values_list("new", "returning", "checkouts", "unknown")
+    rows = BorrowerMonth.objects.order_by("pk").values_list("new", "returning", "checkouts", "unattributed")
     assert list(rows) == [(1, 0, 3, 1), (1, 1, 2, 0)]
-    # Who they were is forgotten, and a checkout comes late: nobody is lost.
-    forget_loans(now=NOW + 3000 * DAY)
+    # Anonymisation and a late checkout do not reduce the counts.
+    anonymise_loans(now=NOW + 3000 * DAY)
     checkout(copy=make_copy(), borrower=second, branch=None, now=NOW)
     refresh_statistics(now=NOW)
     assert list(rows) == [(1, 0, 3, 1), (1, 1, 2, 0)]
 
 
 @both_databases
-def test_two_refreshes_at_the_same_time_count_nothing_twice(database):
+def test_concurrent_refreshes_count_nothing_twice(database):
     town = Town()
     for moment in MOMENTS:
         town.record("checkout", moment, 0, 0, 0, False)
@@ -145,17 +152,17 @@ def test_two_refreshes_at_the_same_time_count_nothing_twice(database):
 
 
 @both_databases
-def test_what_is_lent_while_it_is_counted_is_counted_the_next_time(database, monkeypatch):
+def test_event_during_refresh_counts_next_time(database, monkeypatch):
     town = Town()
     town.record("checkout", MOMENTS[0], 0, 0, 0, False)
     count_titles = refresh._count_titles
 
-    def count_titles_then_lend(*arguments):
-        found = count_titles(*arguments)
+    def count_titles_then_check_out(*arguments):
+        result = count_titles(*arguments)
         town.record("checkout", MOMENTS[0], 1, 0, 0, False)
-        return found
+        return result
 
-    monkeypatch.setattr(refresh, "_count_titles", count_titles_then_lend)
+    monkeypatch.setattr(refresh, "_count_titles", count_titles_then_check_out)
     refresh_statistics(now=NOW)
     monkeypatch.undo()
     assert TitleUse.objects.get(book=town.books[1]).checkouts == 0
@@ -164,8 +171,8 @@ def test_what_is_lent_while_it_is_counted_is_counted_the_next_time(database, mon
 
 
 @both_databases
-@pytest.mark.parametrize("moment", DYING)
-def test_a_refresh_that_dies_is_made_good_by_the_next(database, moment, monkeypatch):
+@pytest.mark.parametrize("step", STEPS)
+def test_refresh_recovers_after_crash(database, step, monkeypatch):
     town = Town()
     for event in MOMENTS:
         town.record("checkout", event, 0, 0, 0, False)
@@ -174,17 +181,17 @@ def test_a_refresh_that_dies_is_made_good_by_the_next(database, moment, monkeypa
     town.books[0].save()
     town.record("checkin", MOMENTS[-1], 1, 1, 1, True)
 
-    class Death(BaseException):
-        """Nothing catches it, as nothing catches a kill."""
+    class Crash(BaseException):
+        """Not caught by anything, like a kill."""
 
-    original = getattr(refresh, moment)
+    original = getattr(refresh, step)
 
-    def die(*arguments, **named):
+    def crash(*arguments, **named):
         original(*arguments, **named)
-        raise Death
+        raise Crash
 
-    monkeypatch.setattr(refresh, moment, die)
-    with pytest.raises(Death):
+    monkeypatch.setattr(refresh, step, crash)
+    with pytest.raises(Crash):
         refresh_statistics(now=NOW + DAY)
     monkeypatch.undo()
     assert Statistics.objects.get().refreshed_at == NOW
@@ -194,19 +201,17 @@ def test_a_refresh_that_dies_is_made_good_by_the_next(database, moment, monkeypa
 
 
 @pytest.mark.django_db
-def test_an_older_refresh_that_ends_later_takes_no_freshness_away():
+def test_refreshed_at_never_goes_back():
     refresh_statistics(now=NOW)
     refresh_statistics(now=NOW - DAY)
     assert Statistics.objects.get().refreshed_at == NOW
 
 
 @pytest.mark.django_db
-def test_the_command_and_the_task_refresh(capsys):
+def test_command_and_task_refresh(capsys):
     Town().record("checkout", MOMENTS[0], 0, 0, 0, False)
     call_command("refresh_statistics", "--json")
     assert json.loads(capsys.readouterr().out) == {"days": 1, "titles": 1, "events": 1}
     assert task() == {"days": 0, "titles": 0, "events": LoanEvent.objects.count()}
     call_command("refresh_statistics")
-    assert capsys.readouterr().out == (
-        "0 days and 0 titles were counted anew; 1 events are counted in all.\n"
-    )
+    assert capsys.readouterr().out == ("Counted 0 days and 0 titles. The statistics cover 1 events.\n")

@@ -1,4 +1,4 @@
-"""Reports by e-mail: once a period, tried again where the mail server refuses, with the figures in them."""
+"""Scheduled reports: once a period, with a retry if the mail server refuses."""
 
 import csv
 import io
@@ -28,15 +28,15 @@ def by_email(settings):
 
 def make_report(**fields):
     return ScheduledReport.objects.create(
-        **{"page": "overview", "email": "head@library.example", "every": "week"} | fields
+        **{"page": "overview", "email": "head@library.example", "frequency": "week"} | fields
     )
 
 
-def lend(*, day, branch=None, times=1):
+def check_out(*, day, branch=None, times=1):
     book = make_book()
     for _ in range(times):
         at = datetime(2024, 5, day, 12, tzinfo=UTC)
-        LoanEvent.objects.create(kind="checkout", at=at, book=book, branch=branch)
+        LoanEvent.objects.create(kind="checkout", occurred_at=at, book=book, branch=branch)
 
 
 def attached(message, name):
@@ -44,13 +44,13 @@ def attached(message, name):
     return list(csv.reader(io.StringIO(content.removeprefix("\ufeff"), newline="")))
 
 
-def test_a_week_is_told_of_when_it_is_over_and_only_once():
-    there = make_branch(name="East")
-    lend(day=28, branch=there, times=3)
-    lend(day=28)
-    lend(day=20, branch=there)
+def test_weekly_report_is_sent_once_after_the_week():
+    east = make_branch(name="East")
+    check_out(day=28, branch=east, times=3)
+    check_out(day=28)
+    check_out(day=20, branch=east)
     refresh_statistics(now=MONDAY)
-    make_report(branch=there)
+    make_report(branch=east)
     assert send_reports(now=MONDAY) == {"sent": 1, "to_retry": 0}
     (message,) = mail.outbox
     assert message.to == ["head@library.example"]
@@ -69,52 +69,52 @@ def test_a_week_is_told_of_when_it_is_over_and_only_once():
 
 @pytest.mark.parametrize("page", ScheduledReport.Page.values)
 @pytest.mark.parametrize("language", ScheduledReport.Language.values)
-def test_every_page_can_be_sent_in_both_languages(page, language):
-    lend(day=28, times=6)
+def test_every_page_in_both_languages(page, language):
+    check_out(day=28, times=6)
     refresh_statistics(now=MONDAY)
-    make_report(page=page, language=language, every="month")
+    make_report(page=page, language=language, frequency="month")
     assert send_reports(now=MONDAY)["sent"] == 1
     (message,) = mail.outbox
     assert ("附件" in message.body) == (language == "zh-hans")
     assert all(content for _name, content, _kind in message.attachments)
 
 
-def test_what_is_not_counted_by_category_is_said_instead():
+def test_unsupported_grouping_is_explained():
     make_report(category=make_category())
     assert send_reports(now=MONDAY)["sent"] == 1
-    assert "are not counted by category of books" in mail.outbox[0].body
+    assert "cannot be broken down by book category" in mail.outbox[0].body
     assert len(mail.outbox[0].attachments) == 3
 
 
-def test_what_the_mail_server_refuses_is_tried_again(settings):
+def test_refused_report_is_retried(settings):
     report = make_report()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST = "127.0.0.1"
     with mail_server() as server:
         settings.EMAIL_PORT = server.port
-        server.refused["head@library.example"] = 450
+        server.rejected["head@library.example"] = 450
         assert send_reports(now=MONDAY) == {"sent": 0, "to_retry": 1}
         report.refresh_from_db()
-        assert (report.sent_for, report.problem) == (None, "SMTPRecipientsRefused")
-        server.refused.clear()
+        assert (report.last_period_sent, report.delivery_error) == (None, "SMTPRecipientsRefused")
+        server.rejected.clear()
         assert send_reports(now=MONDAY) == {"sent": 1, "to_retry": 0}
-        (kept,) = server.kept
-        names = [part.get_filename() for part in kept.iter_attachments()]
+        (message,) = server.messages
+        names = [part.get_filename() for part in message.iter_attachments()]
         assert names[0] == "overview-loans.csv"
     report.refresh_from_db()
-    assert (report.sent_for, report.problem) == (date(2024, 5, 27), "")
+    assert (report.last_period_sent, report.delivery_error) == (date(2024, 5, 27), "")
 
 
-def test_without_a_mail_server_nothing_is_marked_as_sent(settings):
+def test_no_mail_server_sends_nothing(settings):
     settings.NOTICES_BY_EMAIL = False
     make_report()
     assert task() == {"sent": 0, "to_retry": 0}
-    assert ScheduledReport.objects.get().sent_for is None
+    assert ScheduledReport.objects.get().last_period_sent is None
 
 
 @pytest.mark.parametrize(
-    ("every", "period"),
+    ("frequency", "period"),
     [("week", (date(2024, 5, 27), date(2024, 6, 2))), ("month", (date(2024, 5, 1), date(2024, 5, 31)))],
 )
-def test_the_last_period_is_whole(every, period):
-    assert last_period(now=MONDAY, every=every) == period
+def test_last_period_is_complete(frequency, period):
+    assert last_period(now=MONDAY, frequency=frequency) == period

@@ -1,7 +1,7 @@
-"""A process that does one thing at the desk and stops on the way, to be killed there.
+"""A child process that performs one desk operation and pauses on the way, to be killed there.
 
-Started by the fork server (`multiprocessing`), which imports this module once: a child is there in
-milliseconds, and has no threads.
+The fork server (`multiprocessing`) imports this module once, so a child starts in milliseconds and has no
+threads.
 """
 
 import multiprocessing
@@ -27,50 +27,50 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__])
 
 
-def lend(*, copy: int, borrower: int) -> None:
+def run_checkout(*, copy: int, borrower: int) -> None:
     checkout(copy=Copy.objects.get(pk=copy), borrower=Borrower.objects.get(pk=borrower), branch=None, now=NOW)
 
 
-def take_back(*, copy: int, borrower: int) -> None:
+def run_checkin(*, copy: int, borrower: int) -> None:
     checkin(copy=Copy.objects.get(pk=copy), branch=None, now=NOW)
 
 
-def keep_longer(*, copy: int, borrower: int) -> None:
+def run_renewal(*, copy: int, borrower: int) -> None:
     renew(loan=Loan.objects.get(copy=copy, returned_at=None), now=NOW)
 
 
 def kill_at(stop: int, *, work: Callable[..., None], **keys: int) -> bool:
-    """Let another process do `work`, and kill it (SIGKILL) where it stops.
+    """Run `work` in another process and kill it (SIGKILL) where it pauses.
 
     Parameters
     ----------
-    stop : int
-        At which of the places where it may stop: before each statement, before the commit and after it.
-    work : callable
-        One of this module's functions.
-    **keys : int
-        Its arguments.
+    stop
+        Number of the pause point, from 1: before each statement, before the commit and after it.
+    work
+        One of the functions of this module.
+    **keys
+        Arguments of `work`.
 
     Returns
     -------
     bool
-        Whether it stopped and was killed; False if `work` has fewer places and was done.
+        True if it paused and was killed; False if `work` has fewer pause points and finished.
     """
-    ours, theirs = _processes.Pipe()
-    arguments = (stop, connections.databases["default"], work, keys, theirs)
-    process = _processes.Process(target=_do, args=arguments)
+    parent_end, child_end = _processes.Pipe()
+    arguments = (stop, connections.databases["default"], work, keys, child_end)
+    process = _processes.Process(target=_run, args=arguments)
     process.start()
-    theirs.close()
-    server = ours.recv()
-    stopped: bool = ours.recv()
+    child_end.close()
+    backend_pid = parent_end.recv()
+    stopped: bool = parent_end.recv()
     process.kill()
     process.join()
     if connection.vendor == "postgresql":
-        _wait_until_gone(server)
+        _wait_until_gone(backend_pid)
     return stopped
 
 
-def _do(
+def _run(
     stop: int, database: dict[str, Any], work: Callable[..., None], keys: dict[str, int], pipe: Connection
 ) -> None:
     connections["default"].close()
@@ -78,21 +78,21 @@ def _do(
     del connections["default"]
     connection.ensure_connection()
     pipe.send(connection.connection.info.backend_pid if connection.vendor == "postgresql" else None)
-    places = iter(range(1, stop + 1))
+    pause_points = iter(range(1, stop + 1))
 
-    def place() -> None:
-        if next(places, None) == stop:
+    def pause() -> None:
+        if next(pause_points, None) == stop:
             pipe.send(True)
-            pipe.recv()  # which never comes
+            pipe.recv()  # never returns
 
     def statement(execute: Callable[..., Any], *arguments: Any) -> Any:
-        place()
+        pause()
         return execute(*arguments)
 
     def commit() -> None:
-        place()
+        pause()
         committed()
-        place()
+        pause()
 
     committed, connection.commit = connection.commit, commit
     with connection.execute_wrapper(statement):
@@ -100,9 +100,9 @@ def _do(
     pipe.send(False)
 
 
-def _wait_until_gone(server: int) -> None:
-    """Return when PostgreSQL has noticed that the other end is dead."""
+def _wait_until_gone(backend_pid: int) -> None:
+    """Wait until PostgreSQL has noticed that the connection is closed."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         while cursor.fetchone():
-            cursor.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [server])
+            cursor.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [backend_pid])

@@ -28,7 +28,7 @@ def test_every_cover_decodes_as_a_colour_jpeg(demo):
             assert len(image.getcolors(maxcolors=SIZE[0] * SIZE[1])) > 50
 
 
-def test_every_category_has_two_known_palettes_motifs_and_layouts():
+def test_every_category_has_two_palettes_motifs_and_layouts():
     assert set(STYLES) == set(LEAVES)
     for styles in STYLES.values():
         for favourites, choices in zip(styles, (PALETTES, MOTIFS, LAYOUTS), strict=True):
@@ -36,13 +36,13 @@ def test_every_category_has_two_known_palettes_motifs_and_layouts():
             assert set(favourites) <= set(choices)
 
 
-def test_a_palette_is_the_first_choice_of_one_category_and_the_second_of_another():
+def test_palette_is_first_and_second_choice_once():
     first, second = zip(*(palettes for palettes, _, _ in STYLES.values()), strict=True)
     assert sorted(first) == sorted(second) == sorted(PALETTES)
 
 
 @pytest.mark.parametrize("name", MOTIFS)
-def test_a_motif_draws_something_in_boxes_of_any_layout(name):
+def test_motif_draws_in_every_layout(name):
     for layout in LAYOUTS.values():
         left, top, right, bottom = layout.motif
         image = Image.new("RGB", (right - left, bottom - top), "white")
@@ -51,7 +51,7 @@ def test_a_motif_draws_something_in_boxes_of_any_layout(name):
         assert len(image.getcolors()) >= 2
 
 
-def test_words_on_the_cover_follow_the_title_of_an_english_book_and_the_author_of_a_chinese_one():
+def test_cover_shows_english_title_or_chinese_author():
     def cover(**changes) -> bytes:
         return draw_cover(rng=random.Random(4), book=a_book(**changes)).tobytes()
 
@@ -60,6 +60,6 @@ def test_words_on_the_cover_follow_the_title_of_an_english_book_and_the_author_o
     assert cover(language="zh", author_latin="Muxing Yuanding") != cover(language="zh")
 
 
-def test_a_title_too_long_for_any_size_is_still_drawn():
+def test_very_long_title_is_drawn():
     image = draw_cover(rng=random.Random(1), book=a_book(title="Incomprehensibilities " * 40))
     assert image.size == SIZE

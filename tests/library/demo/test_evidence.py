@@ -1,4 +1,4 @@
-"""What the demo is for: text, cover and loans each know part of the truth, and together most of it."""
+"""Purpose of the demo: text, cover and loans each hold part of the truth, and together most of it."""
 
 import jieba
 import numpy as np
@@ -45,24 +45,24 @@ def loan_factors(books: list[dict[str, str]], loans: list[dict[str, str]]) -> np
     return normalize(TruncatedSVD(48, random_state=0).fit_transform(normalize(borrowed)))  # (n_books, 48)
 
 
-def test_each_modality_alone_is_beaten_by_the_three_together(full_demo):
+def test_three_modalities_beat_each_alone(full_demo):
     books, loans = read(full_demo.books), read(full_demo.loans)
-    truth = np.array([row["category"] for row in read(full_demo.answers)])
-    known = np.array([bool(book["category"]) for book in books])
+    truth = np.array([row["category"] for row in read(full_demo.true_categories)])
+    labelled = np.array([bool(book["category"]) for book in books])
     blocks = {
         "text": texts(books),
         "cover": cover_colours(full_demo, books),
         "loans": loan_factors(books, loans),
     }
     models = {
-        name: LogisticRegression(C=10, max_iter=1_000).fit(block[known], truth[known])
+        name: LogisticRegression(C=10, max_iter=1_000).fit(block[labelled], truth[labelled])
         for name, block in blocks.items()
     }
-    logs = {name: model.predict_log_proba(blocks[name][~known]) for name, model in models.items()}
+    logs = {name: model.predict_log_proba(blocks[name][~labelled]) for name, model in models.items()}
     categories = models["text"].classes_
 
     def accuracy(log_probabilities: np.ndarray) -> float:
-        return float((categories[log_probabilities.argmax(axis=1)] == truth[~known]).mean())
+        return float((categories[log_probabilities.argmax(axis=1)] == truth[~labelled]).mean())
 
     alone = {name: accuracy(log) for name, log in logs.items()}
     assert 0.70 < alone["text"] < 0.88

@@ -1,4 +1,4 @@
-"""What the folder holds: the same for the same seed, whole, and fit to import."""
+"""Demo folder: reproducible for a seed, complete, and ready to import."""
 
 import itertools
 import subprocess
@@ -21,28 +21,28 @@ from tests.library.demo.files import NOW, contents, make_demo, moment, read
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_the_same_seed_gives_the_same_files_to_the_byte(demo, tmp_path):
+def test_same_seed_gives_identical_files(demo, tmp_path):
     assert contents(make_demo(tmp_path)) == contents(demo)
 
 
-def test_another_seed_gives_other_books_loans_and_covers(demo, tmp_path):
+def test_other_seed_gives_other_files(demo, tmp_path):
     other, same = contents(make_demo(tmp_path, seed=8)), contents(demo)
     assert [name for name in same if other.get(name) == same[name]] == ["categories.csv"]
 
 
-def test_a_smaller_demo_in_the_same_folder_leaves_nothing_of_the_earlier_one(tmp_path):
+def test_new_demo_replaces_the_earlier_one(tmp_path):
     make_demo(tmp_path / "used")
     again = make_demo(tmp_path / "used", titles=20, borrowers=5, loans=50)
     assert contents(again) == contents(make_demo(tmp_path / "fresh", titles=20, borrowers=5, loans=50))
 
 
-def test_a_file_of_someone_else_among_the_covers_is_left_alone(tmp_path):
+def test_foreign_cover_files_are_kept(tmp_path):
     (tmp_path / "covers").mkdir()
     (tmp_path / "covers" / "mine.jpg").write_bytes(b"mine")
     assert (make_demo(tmp_path, titles=5, borrowers=1, loans=2).covers / "mine.jpg").read_bytes() == b"mine"
 
 
-def test_counts_are_those_asked_for_and_a_third_has_no_category(demo):
+def test_counts_match_and_a_third_has_no_category(demo):
     books, loans = read(demo.books), read(demo.loans)
     assert len(books) == 120
     assert sum(not book["category"] for book in books) == 40
@@ -53,7 +53,7 @@ def test_counts_are_those_asked_for_and_a_third_has_no_category(demo):
     assert Counter(book["language"] for book in books) == {"zh": 60, "en": 60}
 
 
-def test_columns_are_those_of_the_import_format(demo):
+def test_columns_match_the_import_format(demo):
     assert list(read(demo.books)[0]) == list(BOOK_COLUMNS)
     assert list(read(demo.categories)[0]) == ["notation", "label_en", "label_zh", "parent"]
     assert list(read(demo.loans)[0]) == [
@@ -64,10 +64,10 @@ def test_columns_are_those_of_the_import_format(demo):
         "due_at",
         "renewals",
     ]
-    assert list(read(demo.answers)[0]) == ["id", "category"]
+    assert list(read(demo.true_categories)[0]) == ["id", "category"]
 
 
-def test_categories_are_a_tree_of_two_levels_with_labels_in_both_languages(demo):
+def test_categories_have_two_levels_and_two_languages(demo):
     rows = read(demo.categories)
     tops = {row["notation"] for row in rows if not row["parent"]}
     assert len(rows) == len(CATEGORIES) == 15
@@ -76,14 +76,14 @@ def test_categories_are_a_tree_of_two_levels_with_labels_in_both_languages(demo)
     assert sum(leaf.share for leaf in LEAVES.values()) == pytest.approx(1)
 
 
-def test_isbns_are_all_different_and_of_a_group_given_to_nobody(demo):
+def test_isbns_are_unique_and_of_an_unassigned_group(demo):
     isbns = [book["isbn"] for book in read(demo.books)]
     assert len(set(isbns)) == 120
-    # By the published ranges: no group and no publisher stands behind the prefix.
+    # By the published ranges, the prefix belongs to no group and no publisher.
     assert {isbn.split(number)[:3] for number in isbns} == {("979", "", "")}
 
 
-def test_importing_the_generator_loads_no_drawing_numbers_or_web_framework():
+def test_generator_import_is_light():
     loaded = (
         "import sys, library.demo.generate; print(sorted({'PIL', 'numpy', 'django.db'} & set(sys.modules)))"
     )
@@ -96,20 +96,20 @@ def test_importing_the_generator_loads_no_drawing_numbers_or_web_framework():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"titles": 0, "borrowers": 0, "loans": 0}, "one title at least"),
+        ({"titles": 0, "borrowers": 0, "loans": 0}, "at least one title"),
         ({"uncategorised": 1.5}, "between 0 and 1"),
         ({"borrowers": 10, "loans": 9}, "more loans or fewer borrowers"),
         ({"borrowers": 0, "loans": 9}, "more loans or fewer borrowers"),
         ({"titles": 10, "loans": 9 * MAX_LOANS_PER_TITLE + 1}, "more titles"),
     ],
 )
-def test_numbers_that_do_not_fit_together_are_refused_before_anything_is_written(tmp_path, changes, message):
+def test_inconsistent_numbers_are_refused(tmp_path, changes, message):
     with pytest.raises(DemoSizeError, match=message):
         make_demo(tmp_path / "demo", **changes)
     assert not (tmp_path / "demo").exists()
 
 
-def test_progress_of_each_phase_rises_to_its_total(tmp_path):
+def test_progress_of_each_phase_reaches_its_total(tmp_path):
     seen: dict[str, list[tuple[int, int]]] = {}
     generate(
         folder=tmp_path,
@@ -143,39 +143,42 @@ def sizes(draw) -> dict:
 
 
 @settings(max_examples=25, deadline=None)
-@given(asked=sizes())
-def test_any_demo_is_whole(asked):
+@given(options=sizes())
+def test_any_demo_is_consistent(options):
     with tempfile.TemporaryDirectory() as folder:
-        files = make_demo(Path(folder), **asked)
-        check_books(files, asked)
-        check_loans(files, asked)
+        files = make_demo(Path(folder), **options)
+        check_books(files, options)
+        check_loans(files, options)
 
 
-def check_books(files: DemoFiles, asked: dict) -> None:
-    books, answers = read(files.books), {row["id"]: row["category"] for row in read(files.answers)}
-    assert list(answers) == [book["id"] for book in books]
-    assert len(answers) == asked["titles"]
-    assert set(answers.values()) <= set(LEAVES)
-    assert all(book["category"] in ("", answers[book["id"]]) for book in books)
-    assert sum(not book["category"] for book in books) == round(asked["uncategorised"] * asked["titles"])
+def check_books(files: DemoFiles, options: dict) -> None:
+    books, true_categories = (
+        read(files.books),
+        {row["id"]: row["category"] for row in read(files.true_categories)},
+    )
+    assert list(true_categories) == [book["id"] for book in books]
+    assert len(true_categories) == options["titles"]
+    assert set(true_categories.values()) <= set(LEAVES)
+    assert all(book["category"] in ("", true_categories[book["id"]]) for book in books)
+    assert sum(not book["category"] for book in books) == round(options["uncategorised"] * options["titles"])
     assert {book["cover"] for book in books} - {""} == {path.name for path in files.covers.iterdir()}
     for book in books:
         assert isbn.validate(book["isbn"]) == book["isbn"]
         assert book["title"]
         assert book["authors"]
-        assert int(book["year"]) < asked["now"].year - 2
+        assert int(book["year"]) < options["now"].year - 2
 
 
-def check_loans(files: DemoFiles, asked: dict) -> None:
+def check_loans(files: DemoFiles, options: dict) -> None:
     loans = read(files.loans)
-    assert len(loans) == asked["loans"]
-    assert len({loan["borrower"] for loan in loans}) == asked["borrowers"]
+    assert len(loans) == options["loans"]
+    assert len({loan["borrower"] for loan in loans}) == options["borrowers"]
     assert {loan["book"] for loan in loans} <= {book["id"] for book in read(files.books)}
     for loan in loans:
         borrowed, due = moment(loan["borrowed_at"]), moment(loan["due_at"])
-        assert borrowed < moment(loan["returned_at"] or asked["now"].isoformat()) <= asked["now"]
+        assert borrowed < moment(loan["returned_at"] or options["now"].isoformat()) <= options["now"]
         assert due - borrowed == timedelta(days=28 * (1 + int(loan["renewals"])))
-        assert borrowed > asked["now"] - timedelta(days=549)
+        assert borrowed > options["now"] - timedelta(days=549)
     loans.sort(key=lambda loan: (loan["book"], loan["borrowed_at"]))
     for earlier, later in itertools.pairwise(loans):
         if earlier["book"] == later["book"]:

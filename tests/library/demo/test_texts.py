@@ -1,4 +1,4 @@
-"""What the books say: full sentences of their own language, and not the same ones over and over."""
+"""Demo descriptions: full sentences in the language of the book, with little repetition."""
 
 import random
 import re
@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from library.demo.books import write_books
+from library.demo.books import generate_books
 from library.demo.texts import expand
 from library.demo.vocabulary import OWN, SHARED
 
@@ -15,13 +15,13 @@ LANGUAGES = ("en", "zh")
 
 @pytest.fixture(scope="module")
 def books():
-    return write_books(
+    return generate_books(
         rng=random.Random(3), titles=1_000, latest_year=2023, progress=lambda phase, done, total: None
     )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_symbol_a_phrase_names_has_options(language):
+def test_every_referenced_symbol_has_options(language):
     for grammar in OWN[language].values():
         merged = SHARED[language] | grammar | {"theme": grammar["topic"]}
         named = {
@@ -34,7 +34,7 @@ def test_every_symbol_a_phrase_names_has_options(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_phrase_stands_twice_under_one_symbol(language):
+def test_symbols_have_no_duplicate_phrases(language):
     for grammar in (SHARED[language], *OWN[language].values()):
         for symbol, options in grammar.items():
             assert [option for option, times in Counter(options).items() if times > 1] == [], symbol
@@ -46,14 +46,14 @@ def test_every_sentence_ends_with_a_full_stop(language):
         assert all(sentence[-1] == {"en": ".", "zh": "。"}[language] for sentence in grammar["sentence"])
 
 
-def test_titles_and_descriptions_of_a_thousand_books_are_all_different(books):
+def test_thousand_books_have_unique_texts(books):
     described = [book.description for book in books if book.description]
     assert len({book.title for book in books}) == 1_000
     assert 840 < len(described) < 920
     assert len(set(described)) == len(described)
 
 
-def test_no_sentence_is_in_more_than_one_description_in_twenty(books):
+def test_no_sentence_is_too_common(books):
     sentences = Counter(
         sentence
         for book in books
@@ -63,7 +63,7 @@ def test_no_sentence_is_in_more_than_one_description_in_twenty(books):
     assert max(sentences.values()) <= 50
 
 
-def test_chinese_books_hold_no_latin_letters_and_english_ones_no_chinese(books):
+def test_texts_do_not_mix_scripts(books):
     for book in books:
         text = book.title + book.subtitle + book.description + book.authors + book.publisher
         assert not re.search("[A-Za-z]" if book.language == "zh" else "[\u3000-\u9fff\uff00-\uffef]", text), (
@@ -71,7 +71,7 @@ def test_chinese_books_hold_no_latin_letters_and_english_ones_no_chinese(books):
         )
 
 
-def test_english_has_the_right_article_and_capitals(books):
+def test_english_has_correct_articles_and_capitals(books):
     for book in books:
         if book.language == "en":
             text = f"{book.title} {book.description}"
@@ -79,7 +79,7 @@ def test_english_has_the_right_article_and_capitals(books):
             assert not re.search(r"(^|[.?] )[a-z]", text), text
 
 
-def test_shares_of_the_categories_are_exact(books):
+def test_category_shares_are_exact(books):
     counts = Counter(book.category for book in books)
     assert counts["LIT.NOV"] == 150
     assert counts["TEC.COM"] == 120
@@ -87,7 +87,7 @@ def test_shares_of_the_categories_are_exact(books):
     assert sum(counts.values()) == 1_000
 
 
-def test_an_option_is_not_used_again_while_there_are_others():
+def test_options_are_not_repeated_early():
     grammar = {"pair": ("{one} {one} {one}",), "one": ("a", "b", "c")}
     for seed in range(20):
         text = expand(rng=random.Random(seed), grammar=grammar, symbol="pair", used=set())

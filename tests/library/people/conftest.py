@@ -6,6 +6,6 @@ import pytest
 
 @pytest.fixture
 def thread() -> Iterator[Executor]:
-    """Threads that stand for other processes."""
+    """Threads that act as other processes."""
     with ThreadPoolExecutor(4) as threads:
         yield threads

@@ -18,7 +18,7 @@ def administrator():
 
 
 @pytest.mark.parametrize("query", ["P100", "anna", "chen+Anna", "anna%40example.org", "030 1234"])
-def test_borrowers_are_searched_by_whole_words(query):
+def test_search_by_whole_words(query):
     make_borrower(card_number="P100", name="Anna Chen", email="anna@example.org", phone="0301234")
     make_borrower(card_number="P200", name="Annabel")
     page = desk(make_librarian()).get(f"{BORROWERS}?q={query}").content.decode()
@@ -26,7 +26,7 @@ def test_borrowers_are_searched_by_whole_words(query):
     assert "P200" not in page
 
 
-def test_a_borrower_is_added_and_changed_with_all_that_it_is_found_by():
+def test_borrower_is_saved_with_its_search_terms():
     BorrowerCategory.objects.create(code="staff", name="Staff")
     client = administrator()
     new = {
@@ -38,7 +38,7 @@ def test_a_borrower_is_added_and_changed_with_all_that_it_is_found_by():
         "category": BorrowerCategory.objects.get().pk,
         "blocked": "owes a book",
         "retention": "keep",
-        "left_out": True,
+        "excluded_from_statistics": True,
     }
     assert client.post(f"{BORROWERS}add/", new).status_code == 302
     borrower = Borrower.objects.get()
@@ -53,26 +53,26 @@ def test_a_borrower_is_added_and_changed_with_all_that_it_is_found_by():
     assert [search_borrowers(query=query).count() for query in ("anna", "bo", "0301234")] == [0, 1, 1]
 
 
-def test_a_value_that_is_not_valid_is_shown_beside_its_field():
+def test_invalid_value_is_shown_at_its_field():
     page = administrator().post(f"{BORROWERS}add/", {"card_number": "P1", "email": "anna"}).content.decode()
     assert "Enter a valid email address." in page
     assert not Borrower.objects.exists()
 
 
-def test_a_list_is_not_sorted_by_what_is_encrypted():
+def test_list_is_not_sorted_by_encrypted_fields():
     make_borrower(card_number="P1", name="Anna")
     page = desk(make_librarian()).get(BORROWERS).content.decode()
     assert [column in page for column in ("?o=-0", "?o=1", "?o=2")] == [True, False, True]
 
 
-def test_a_borrower_is_chosen_for_a_loan_by_name():
+def test_autocomplete_finds_a_borrower_by_name():
     borrower = make_borrower(card_number="P1", name="Anna Chen")
     make_borrower(card_number="P2", name="Bo")
     address = "/admin/autocomplete/?app_label=circulation&model_name=loan&field_name=borrower&term=anna"
     assert desk(make_librarian()).get(address).json()["results"] == [{"id": str(borrower.pk), "text": "P1"}]
 
 
-def test_deleting_a_borrower_does_not_list_its_search_terms():
+def test_delete_page_does_not_list_search_terms():
     borrower = make_borrower(card_number="P1", name="Anna Chen")
     client = administrator()
     page = client.get(f"{BORROWERS}{borrower.pk}/delete/").content.decode()
@@ -82,7 +82,7 @@ def test_deleting_a_borrower_does_not_list_its_search_terms():
     assert not Borrower.objects.exists()
 
 
-def test_categories_of_borrowers_are_kept():
+def test_borrower_categories_are_saved():
     client = administrator()
     assert (
         client.post("/admin/people/borrowercategory/add/", {"code": "staff", "name": "Staff"}).status_code
@@ -91,8 +91,8 @@ def test_categories_of_borrowers_are_kept():
     assert "Staff" in client.get("/admin/people/borrowercategory/?q=sta").content.decode()
 
 
-def test_what_names_people_by_card_reads_nothing_else():
-    """A value that nobody can decrypt would stop whatever reads it."""
+def test_lists_with_card_numbers_decrypt_nothing():
+    """A value that cannot be decrypted would break a list that reads it."""
     loan = make_loan(borrower=make_borrower(card_number="P1"))
     make_recommendation(borrower=loan.borrower, book=loan.copy.book)
     make_feedback(borrower=loan.borrower, book=loan.copy.book)

@@ -1,4 +1,4 @@
-"""What do you hold about me: all of it, and nothing of anyone else."""
+"""The export of a borrower: complete, and without other people's data."""
 
 import json
 import stat
@@ -11,8 +11,7 @@ from django.db.models import ForeignKey
 from library.admin_site.roles import CIRCULATION
 from library.circulation.models import FineEntry, Hold, LoanEvent, Notice
 from library.people.models import AuditEntry, Borrower
-from library.people.selectors import export_borrower
-from library.people.selectors.export import exported_models
+from library.people.selectors import export, export_borrower
 from tests.classifier.factories import make_feedback, make_recommendation
 from tests.factories import NOW, make_book, make_borrower, make_borrower_category, make_copy, make_loan
 from tests.logins import api, desk, make_librarian, make_user
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def full_borrower(word="Anna", rows=1):
-    """A borrower of whom there is a row of every kind, with a word of that borrower's own in each title."""
+    """Return a borrower with rows of every kind, with the word in each title and personal field."""
     borrower = make_borrower(
         card_number=f"card {word}",
         name=f"{word} Chen",
@@ -42,17 +41,18 @@ def full_borrower(word="Anna", rows=1):
             status="ready",
             copy=make_copy(),
         )
-        FineEntry.objects.create(loan=loan, borrower=borrower, kind="charge", amount="1.50", at=NOW)
-        about = {"book": loan.copy.book, "copy": loan.copy, "loan": loan, "borrower": borrower}
-        LoanEvent.objects.create(kind="checkout", at=NOW, **about)
-        for told in ({"loan": loan, "kind": "overdue_1"}, {"hold": hold, "kind": "hold_ready"}):
-            Notice.objects.create(**told, occasion=NOW, message_id=f"<{word}@b>", claimed_at=NOW)
+        FineEntry.objects.create(loan=loan, borrower=borrower, kind="charge", amount="1.50", created_at=NOW)
+        common = {"book": loan.copy.book, "copy": loan.copy, "loan": loan, "borrower": borrower}
+        LoanEvent.objects.create(kind="checkout", occurred_at=NOW, **common)
+        for reference in ({"loan": loan, "kind": "overdue_1"}, {"hold": hold, "kind": "hold_ready"}):
+            Notice.objects.create(**reference, occasion=NOW, message_id=f"<{word}@b>", claimed_at=NOW)
         make_recommendation(borrower=borrower, book=make_book(title=f"{word} title"), rank=rank)
         make_feedback(borrower=borrower, book=make_book(title=f"{word} refused"))
     return borrower
 
 
-def models_with_a_way_to_the_borrower():
+def models_that_lead_to_the_borrower():
+    """Return the models with a chain of foreign keys to the borrower."""
     found, added = {Borrower}, {Borrower}
     models = [model for model in apps.get_models() if not model._meta.proxy]
     while added:
@@ -66,13 +66,13 @@ def models_with_a_way_to_the_borrower():
     return found
 
 
-def test_every_model_with_a_way_to_the_borrower_is_in_the_export():
-    reachable = models_with_a_way_to_the_borrower()
-    assert Notice in reachable  # through the loan or the hold alone
-    assert reachable - exported_models() == set()
+def test_export_covers_every_model_that_leads_to_the_borrower():
+    models = models_that_lead_to_the_borrower()
+    assert Notice in models  # only through the loan or the hold
+    assert models - {Borrower} - {section.model for section in export._sections.values()} == set()
 
 
-def test_all_of_it_is_there():
+def test_export_is_complete():
     anna = full_borrower()
     full_borrower("Bob")
     exported = export_borrower(borrower=anna, now=NOW)
@@ -90,7 +90,7 @@ def test_all_of_it_is_there():
         "category": "Staff",
         "blocked": "moved away",
         "retention": "default",
-        "left_out": False,
+        "excluded_from_statistics": False,
     }
     (loan,), (hold,), (fine,) = exported["loans"], exported["holds"], exported["fines"]
     assert (loan["title"], loan["due_at"], loan["returned_at"]) == (
@@ -104,12 +104,12 @@ def test_all_of_it_is_there():
     assert [event["kind"] for event in exported["events"]] == ["checkout"]
     assert [row["title"] for row in exported["recommendations"]] == ["Anna title"]
     assert exported["feedback"] == [
-        {"title": "Anna refused", "verdict": "not_this", "at": "2024-06-01T12:00:00+00:00"}
+        {"title": "Anna refused", "verdict": "not_this", "created_at": "2024-06-01T12:00:00+00:00"}
     ]
     assert len(exported["search_terms"]) == anna.terms.count()
 
 
-def test_looks_and_changes_are_there_without_who_made_them():
+def test_export_has_audit_entries_without_users():
     anna = full_borrower()
     client = desk(make_librarian())
     client.get("/admin/people/borrower/")
@@ -124,23 +124,23 @@ def test_looks_and_changes_are_there_without_who_made_them():
 
 
 @pytest.mark.parametrize("rows", [2, 30])
-def test_it_takes_the_same_queries_however_much_there_is(rows, django_assert_num_queries):
+def test_export_takes_a_fixed_number_of_queries(rows, django_assert_num_queries):
     anna = full_borrower(rows=rows)
     person = Borrower.objects.select_related("category").get(pk=anna.pk)
-    # A query a kind of row.
+    # One query per section.
     with django_assert_num_queries(10):
         exported = export_borrower(borrower=person, now=NOW)
     assert len(exported["loans"]) == rows
 
 
-def test_a_librarian_saves_it_from_the_borrowers_page_and_that_is_written_down():
+def test_download_from_the_borrower_page_is_recorded():
     anna = full_borrower()
     client = desk(make_librarian())
     address = f"/admin/people/borrower/{anna.pk}/export/"
     assert address in client.get(f"/admin/people/borrower/{anna.pk}/change/").content.decode()
-    answer = client.get(address)
-    assert answer["Content-Disposition"] == f'attachment; filename="borrower-{anna.pk}.json"'
-    assert answer.json()["borrower"]["name"] == "Anna Chen"
+    response = client.get(address)
+    assert response["Content-Disposition"] == f'attachment; filename="borrower-{anna.pk}.json"'
+    assert response.json()["borrower"]["name"] == "Anna Chen"
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.object_type, entry.object_key) == (
         "exported",
@@ -149,7 +149,7 @@ def test_a_librarian_saves_it_from_the_borrowers_page_and_that_is_written_down()
     )
 
 
-def test_the_desk_neither_sees_the_button_nor_gets_the_file():
+def test_circulation_staff_cannot_export():
     anna = full_borrower()
     client = desk(make_user(CIRCULATION))
     assert "/export" not in client.get(f"/admin/people/borrower/{anna.pk}/change/").content.decode()
@@ -157,10 +157,10 @@ def test_the_desk_neither_sees_the_button_nor_gets_the_file():
     assert AuditEntry.objects.latest("pk").action == "refused"
 
 
-def test_the_api_gives_it_and_writes_that_down():
+def test_api_export_is_recorded():
     anna = full_borrower()
-    answer = api(make_librarian()).get(f"/api/v1/borrowers/{anna.pk}/export/")
-    assert answer.json()["loans"][0]["title"] == "Anna loan"
+    response = api(make_librarian()).get(f"/api/v1/borrowers/{anna.pk}/export/")
+    assert response.json()["loans"][0]["title"] == "Anna loan"
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.object_key) == ("exported", str(anna.pk))
     refused = api(make_user(CIRCULATION)).get(f"/api/v1/borrowers/{anna.pk}/export/")
@@ -168,14 +168,14 @@ def test_the_api_gives_it_and_writes_that_down():
     assert AuditEntry.objects.latest("pk").action == "refused"
 
 
-def test_the_command_prints_it(capsys):
+def test_command_prints_the_export(capsys):
     full_borrower()
     call_command("export_borrower", "card Anna")
     assert json.loads(capsys.readouterr().out)["borrower"]["name"] == "Anna Chen"
     assert AuditEntry.objects.get().action == "exported"
 
 
-def test_the_command_writes_a_new_file_that_only_its_owner_reads(tmp_path, capsys):
+def test_command_writes_a_private_file(tmp_path, capsys):
     full_borrower()
     file = tmp_path / "anna.json"
     call_command("export_borrower", "card Anna", "--output", str(file))
@@ -186,7 +186,7 @@ def test_the_command_writes_a_new_file_that_only_its_owner_reads(tmp_path, capsy
         call_command("export_borrower", "card Anna", "--output", str(file))
 
 
-def test_the_command_names_a_card_that_nobody_has():
-    with pytest.raises(CommandError, match="No borrower has the card P0") as caught:
+def test_command_reports_an_unknown_card_number():
+    with pytest.raises(CommandError, match="No borrower has the card number P0") as caught:
         call_command("export_borrower", "P0")
     assert caught.value.returncode == 1

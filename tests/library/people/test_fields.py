@@ -1,4 +1,4 @@
-"""The encrypted field: what it keeps, what it refuses, and what is left on the disk."""
+"""Encrypted fields: values, lookups, and the bytes on disk."""
 
 import base64
 from pathlib import Path
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from library.people.encryption.fields import EncryptedLookupError, UnreadableValueError
 from library.people.models import Borrower
-from tests.databases import both_databases, undone
+from tests.databases import both_databases, rolled_back
 from tests.factories import make_borrower
 from tests.library.people.keyrings import NEW, OLD, keys, put_token, token
 
@@ -24,7 +24,7 @@ PERSON = {
 
 
 def everything_in_the_database() -> bytes:
-    """Return the bytes of the database's files, or, from a server, all rows of all tables as text."""
+    """Return the bytes of the SQLite files, or all rows of a PostgreSQL database as text."""
     if connection.vendor == "sqlite":
         file = Path(connection.settings_dict["NAME"])
         return b"".join(part.read_bytes() for part in file.parent.glob(f"{file.name}*"))
@@ -37,29 +37,29 @@ def everything_in_the_database() -> bytes:
 
 
 @both_databases
-def test_the_raw_database_holds_no_personal_value(database):
+def test_raw_database_holds_no_personal_data(database):
     borrower = make_borrower(card_number="CARD-4711", **PERSON)
     make_borrower(card_number="CARD-4712", name="Zdeňka")
     borrower.refresh_from_db()
     assert {field: getattr(borrower, field) for field in PERSON} == PERSON
     raw = everything_in_the_database().lower()
-    assert b"card-4711" in raw  # so a plain value would be seen
-    # Four digits are met by chance, in a digest or in when a migration was run.
+    assert b"card-4711" in raw  # so plain text would be found
+    # Four digits occur by chance, in a digest or in the time of a migration.
     words = {word for value in PERSON.values() for word in [value, *value.split()] if len(word) > 4}
     assert [word for word in words | {"quux", "420777123987", "王小明"} if word.lower().encode() in raw] == []
 
 
 @pytest.mark.django_db
 @given(st.text())
-def test_any_text_comes_back_as_it_went_in(text):
-    with undone():
+def test_any_text_round_trips(text):
+    with rolled_back():
         borrower = Borrower.objects.create(card_number="P1", address=text)
         assert Borrower.objects.get(pk=borrower.pk).address == text
         assert (token(borrower, "address") == "") == (text == "")
 
 
 @pytest.mark.django_db
-def test_bulk_writes_encrypt_too():
+def test_bulk_writes_encrypt():
     borrower = make_borrower()
     for text, write in [
         ("updated", lambda: Borrower.objects.update(name="updated")),
@@ -71,15 +71,15 @@ def test_bulk_writes_encrypt_too():
 
 
 @pytest.mark.django_db
-def test_equal_values_look_different():
+def test_equal_values_have_different_ciphertexts():
     first, second = make_borrower(name="Anna"), make_borrower(name="Anna")
     assert token(first) != token(second)
 
 
 @pytest.mark.django_db
 @given(st.data())
-def test_one_changed_bit_is_refused_with_the_row_and_the_way_out(data):
-    with undone():
+def test_changed_bit_is_refused_and_its_row_named(data):
+    with rolled_back():
         borrower = make_borrower(name="Anna")
         raw = bytearray(base64.urlsafe_b64decode(token(borrower)))
         bit = data.draw(st.integers(0, 8 * len(raw) - 1))
@@ -88,13 +88,13 @@ def test_one_changed_bit_is_refused_with_the_row_and_the_way_out(data):
         with pytest.raises(UnreadableValueError) as refusal:
             borrower.refresh_from_db()
         assert refusal.value.extra == {"model": "people.borrower", "pk": borrower.pk, "field": "name"}
-        assert f"name of people.borrower {borrower.pk} cannot be decrypted" in refusal.value.message
+        assert f"Cannot decrypt name of people.borrower {borrower.pk}:" in refusal.value.message
         assert "restore this row from a backup" in refusal.value.message
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("damage", [lambda token: "Anna", lambda token: "é", lambda token: token[:-4]])
-def test_what_is_no_ciphertext_is_refused(damage):
+def test_invalid_ciphertext_is_refused(damage):
     borrower = make_borrower(name="Anna")
     put_token(borrower, damage(token(borrower)))
     with pytest.raises(UnreadableValueError):
@@ -130,13 +130,13 @@ def test_all_keys_decrypt_and_the_first_encrypts():
     ],
     ids=str,
 )
-def test_an_encrypted_field_cannot_be_asked_what_it_holds(condition):
-    with pytest.raises(EncryptedLookupError, match="is encrypted and cannot be asked for"):
+def test_lookup_of_a_value_is_refused(condition):
+    with pytest.raises(EncryptedLookupError, match="The encrypted field name does not support"):
         list(Borrower.objects.filter(**condition))
 
 
 @pytest.mark.django_db
-def test_an_encrypted_field_can_be_asked_whether_it_is_filled_in():
+def test_lookup_of_blank_values_works():
     named, nameless = make_borrower(name="Anna"), make_borrower()
     assert list(Borrower.objects.exclude(name="")) == [named]
     assert list(Borrower.objects.filter(name="")) == [nameless]

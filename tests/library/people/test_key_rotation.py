@@ -1,4 +1,4 @@
-"""Rotation: from old keys to a new one, with people at work meanwhile."""
+"""Key rotation while the library is in use."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from tests.library.people.keyrings import NEW, OLD, keys, put_token, token
 
 @pytest.fixture
 def people(database) -> list[Borrower]:
-    """Three borrowers and the canary, all under the old key."""
+    """Three borrowers and the canary, all encrypted with the old key."""
     KeyCanary.objects.all().delete()
     with keys(OLD):
         ensure_canary()
@@ -34,7 +34,7 @@ def names() -> list[str]:
 
 @contextmanager
 def before_the_first_update(work):
-    """Do `work` when the first UPDATE of a borrower is about to run: after the row was read for it."""
+    """Call `work` right before the first UPDATE of a borrower, after its row was read."""
     waiting = [work]
 
     def wrapper(execute, sql, params, many, context):
@@ -48,7 +48,7 @@ def before_the_first_update(work):
 
 
 @both_databases
-def test_after_rotation_the_new_key_alone_reads_everything(people):
+def test_new_key_alone_decrypts_everything_after_rotation(people):
     with keys(NEW, OLD):
         assert rotate_keys() == {"rows": 3, "reencrypted": 3, "keys": 2}
     with keys(NEW):
@@ -61,7 +61,7 @@ def test_after_rotation_the_new_key_alone_reads_everything(people):
 
 
 @both_databases
-def test_a_second_rotation_writes_nothing(people):
+def test_second_rotation_writes_nothing(people):
     with keys(NEW, OLD):
         rotate_keys()
         before = [token(borrower) for borrower in people]
@@ -70,8 +70,8 @@ def test_a_second_rotation_writes_nothing(people):
 
 
 @both_databases
-def test_a_rotation_that_was_stopped_goes_on_where_it_was(people, monkeypatch):
-    monkeypatch.setattr(key_rotation, "BATCH", 1)
+def test_interrupted_rotation_continues(people, monkeypatch):
+    monkeypatch.setattr(key_rotation, "BATCH_SIZE", 1)
 
     def stop_after_the_first(phase, done, total):
         assert (phase, total) == ("re-encrypting borrowers", 3)
@@ -90,7 +90,7 @@ def test_a_rotation_that_was_stopped_goes_on_where_it_was(people, monkeypatch):
 
 @both_databases
 @pytest.mark.parametrize("ring", [(NEW, OLD), (OLD,)], ids=["edited with the new key", "with the old one"])
-def test_an_edit_between_reading_and_writing_is_kept(people, thread, ring):
+def test_concurrent_edit_is_kept(people, thread, ring):
     def edit():
         with keys(*ring):
             people[0].name = "Anna Edited"
@@ -104,7 +104,7 @@ def test_an_edit_between_reading_and_writing_is_kept(people, thread, ring):
 
 
 @both_databases
-def test_a_borrower_deleted_between_reading_and_writing_stays_deleted(people, thread):
+def test_concurrent_deletion_is_kept(people, thread):
     with keys(NEW, OLD):
         delete = Borrower.objects.filter(pk=people[0].pk).delete
         with before_the_first_update(lambda: in_thread(thread, delete).result()):
@@ -113,8 +113,8 @@ def test_a_borrower_deleted_between_reading_and_writing_stays_deleted(people, th
 
 
 @both_databases
-def test_what_is_written_with_an_old_key_behind_the_rotation_is_found(people, monkeypatch):
-    monkeypatch.setattr(key_rotation, "BATCH", 1)
+def test_late_writes_with_an_old_key_are_rotated(people, monkeypatch):
+    monkeypatch.setattr(key_rotation, "BATCH_SIZE", 1)
     late = []
 
     def write_behind(phase, done, total):
@@ -131,7 +131,7 @@ def test_what_is_written_with_an_old_key_behind_the_rotation_is_found(people, mo
 
 
 @both_databases
-def test_what_no_key_opens_is_named_and_keeps_nothing_else_from_rotation(people):
+def test_unreadable_value_is_named_and_the_rest_is_rotated(people):
     put_token(people[1], "damaged")
     with (
         keys(NEW, OLD),
@@ -146,7 +146,7 @@ def test_what_no_key_opens_is_named_and_keeps_nothing_else_from_rotation(people)
     with keys(NEW):
         assert Borrower.objects.get(pk=people[2].pk).name == "Chen"
         assert Borrower.objects.defer("name").get(pk=people[1].pk).address == "1 Long Lane"
-        # The canary is still under the old key: a start without it fails.
+        # The canary is still encrypted with the old key, so a start without it fails.
         with pytest.raises(WrongKeysError):
             confirm_keys()
     with keys(OLD):
@@ -154,7 +154,7 @@ def test_what_no_key_opens_is_named_and_keeps_nothing_else_from_rotation(people)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_the_command_says_what_was_done_and_what_may_go(people):
+def test_command_reports_the_result(people):
     with keys(NEW, OLD):
         out = io.StringIO()
         call_command("rotate_borrower_keys", stdout=out)
@@ -167,6 +167,6 @@ def test_the_command_says_what_was_done_and_what_may_go(people):
         assert json.loads(out.getvalue()) == {"rows": 3, "reencrypted": 0, "keys": 2}
         put_token(people[0], "damaged")
         out = io.StringIO()
-        with pytest.raises(CommandError, match="No key in BORROWER_KEYS opens these"):
+        with pytest.raises(CommandError, match="no key in BORROWER_KEYS can decrypt"):
             call_command("rotate_borrower_keys", json=True, stdout=out)
         assert json.loads(out.getvalue())["unreadable"] == [f"people.borrower {people[0].pk} name"]

@@ -1,4 +1,4 @@
-"""No file that this program writes runs anything in a spreadsheet, and each is read back as it was."""
+"""Written files contain no formulas and are read back unchanged."""
 
 import ast
 import csv
@@ -15,7 +15,7 @@ from library.tabular.writing import plain_cell, safe_cell
 ROOT = Path(__file__).parents[3]
 STARTS = "=+-@\t\r\n＝＋－＠"
 
-#: Any text, and much of what begins like a formula.
+#: Any text, and many texts that start like a formula.
 TEXT = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\0")),
     st.builds(
@@ -38,7 +38,7 @@ def is_plain_number(text):
 
 
 @given(TEXT)
-def test_no_cell_begins_like_a_formula_unless_it_is_a_number(text):
+def test_only_numbers_start_like_a_formula(text):
     cell = safe_cell(text)
     assert cell[:1] not in tuple(STARTS) or is_plain_number(cell)
     assert plain_cell(cell) == text
@@ -63,12 +63,12 @@ def test_no_cell_begins_like_a_formula_unless_it_is_a_number(text):
         (None, None),
     ],
 )
-def test_what_a_spreadsheet_would_run_is_marked_as_text_and_nothing_else_is(value, cell):
+def test_only_formulas_are_marked_as_text(value, cell):
     assert safe_cell(value) == cell
 
 
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT)))
-def test_what_is_written_is_read_as_it_was(scratch, written):
+def test_written_rows_are_read_unchanged(scratch, written):
     text = io.StringIO(newline="")
     writer = CsvWriter(text)
     writer.writerow(("a", "b", "c"))
@@ -82,8 +82,8 @@ def test_what_is_written_is_read_as_it_was(scratch, written):
         assert all(cell[:1] not in tuple(STARTS) or is_plain_number(cell) for cell in cells)
 
 
-def test_nothing_else_writes_csv():
-    """A writer of the standard library's own, anywhere but here, would let formulas through."""
+def test_no_other_module_writes_csv():
+    """A plain `csv.writer` elsewhere would let formulas through."""
     found = set()
     for package in ("library", "classifier"):
         for file in (ROOT / package).rglob("*.py"):

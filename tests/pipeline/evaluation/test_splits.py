@@ -1,4 +1,4 @@
-"""Which books are held out, and how folds are dealt."""
+"""Holdout and folds."""
 
 from collections import Counter
 
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from classifier.pipeline.evaluation.splits import (
     author_groups,
-    author_of,
+    author_key,
     grouped_folds,
-    held_out,
+    select_held_out,
     stratified_folds,
 )
 from classifier.pipeline.records import BookRecord
@@ -20,12 +20,12 @@ ids = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=60)
 shares = st.floats(0.01, 0.99)
 
 
-@given(ids=ids, share=shares, at_most=st.integers(1, 80))
-def test_at_least_one_book_is_held_out_and_one_left_and_never_more_than_allowed(ids, share, at_most):
-    out = held_out(ids, share=share, at_most=at_most)
+@given(ids=ids, share=shares, max_books=st.integers(1, 80))
+def test_holdout_size_is_within_bounds(ids, share, max_books):
+    out = select_held_out(ids, share=share, max_books=max_books)
     assert out.dtype == bool
     assert out.shape == (len(ids),)
-    assert out.sum() <= at_most
+    assert out.sum() <= max_books
     if len(ids) > 1:
         assert 1 <= out.sum() < len(ids)
     else:
@@ -33,56 +33,59 @@ def test_at_least_one_book_is_held_out_and_one_left_and_never_more_than_allowed(
 
 
 @given(ids=ids, share=shares, data=st.data())
-def test_the_order_of_the_books_does_not_matter(ids, share, data):
+def test_holdout_ignores_book_order(ids, share, data):
     order = data.draw(st.permutations(range(len(ids))))
-    out = held_out(ids, share=share, at_most=10)
-    assert held_out([ids[i] for i in order], share=share, at_most=10).tolist() == out[list(order)].tolist()
+    out = select_held_out(ids, share=share, max_books=10)
+    assert (
+        select_held_out([ids[i] for i in order], share=share, max_books=10).tolist()
+        == out[list(order)].tolist()
+    )
 
 
-def test_a_book_is_held_out_again_when_the_library_has_grown():
+def test_holdout_is_stable_when_the_library_grows():
     old = [f"b{i}" for i in range(400)]
     new = [f"n{i}" for i in range(300)]
-    before = held_out(old, share=0.2, at_most=1000)
-    after = held_out([*new, *old], share=0.2, at_most=1000)
+    before = select_held_out(old, share=0.2, max_books=1000)
+    after = select_held_out([*new, *old], share=0.2, max_books=1000)
     assert after[300:].tolist() == before.tolist()
 
 
-def test_about_the_share_is_held_out_and_a_larger_share_holds_out_the_same_and_more():
+def test_larger_share_holds_out_a_superset():
     books = [str(i) for i in range(5000)]
-    fifth, third = (held_out(books, share=share, at_most=5000) for share in (0.2, 1 / 3))
+    fifth, third = (select_held_out(books, share=share, max_books=5000) for share in (0.2, 1 / 3))
     assert abs(fifth.mean() - 0.2) < 0.02
     assert abs(third.mean() - 1 / 3) < 0.02
     assert third[fifth].all()
 
 
-def test_where_too_many_would_be_held_out_those_chosen_are_among_them():
+def test_maximum_keeps_the_smallest_hashes():
     books = [str(i) for i in range(500)]
-    some, all_ = (held_out(books, share=0.5, at_most=n) for n in (20, 500))
-    assert some.sum() == 20
-    assert all_[some].all()
+    subset, all_ = (select_held_out(books, share=0.5, max_books=n) for n in (20, 500))
+    assert subset.sum() == 20
+    assert all_[subset].all()
 
 
-@given(keys=st.lists(st.sampled_from("abcdefgh"), max_size=40), share=shares, at_most=st.integers(1, 40))
-def test_books_that_share_a_key_are_held_out_together_or_not_at_all(keys, share, at_most):
-    out = held_out(keys, share=share, at_most=at_most)
+@given(keys=st.lists(st.sampled_from("abcdefgh"), max_size=40), share=shares, max_books=st.integers(1, 40))
+def test_shared_keys_stay_together(keys, share, max_books):
+    out = select_held_out(keys, share=share, max_books=max_books)
     inside = {key for key, is_out in zip(keys, out, strict=True) if is_out}
     outside = {key for key, is_out in zip(keys, out, strict=True) if not is_out}
     assert not inside & outside
     if len(set(keys)) > 1:
         assert inside
         assert outside
-    assert out.sum() <= at_most or len(inside) == 1
+    assert out.sum() <= max_books or len(inside) == 1
 
 
-def test_keys_are_held_out_whatever_letters_they_are_of():
-    assert held_out(["\ud800", "书", "b"], share=0.5, at_most=3).sum() in (1, 2)
+def test_any_characters_are_valid_keys():
+    assert select_held_out(["\ud800", "书", "b"], share=0.5, max_books=3).sum() in (1, 2)
 
 
 labels = st.lists(st.integers(0, 4), min_size=1, max_size=60)
 
 
 @given(y=labels, folds=st.integers(2, 5), seed=st.integers(0, 9))
-def test_folds_are_even_as_a_whole_and_within_each_class(y, folds, seed):
+def test_stratified_folds_are_even(y, folds, seed):
     y = np.array(y)
     fold = stratified_folds(y, folds=folds, rng=np.random.default_rng(seed))
     assert set(fold) <= set(range(folds))
@@ -91,7 +94,7 @@ def test_folds_are_even_as_a_whole_and_within_each_class(y, folds, seed):
         assert max(sizes) - min(sizes) <= 1
 
 
-def test_the_generator_decides_who_goes_where():
+def test_stratified_folds_depend_on_the_generator():
     y = np.repeat([0, 1], 20)
     one, same, other = (stratified_folds(y, folds=4, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert one.tolist() == same.tolist()
@@ -99,7 +102,7 @@ def test_the_generator_decides_who_goes_where():
 
 
 @given(groups=st.lists(st.integers(0, 12), min_size=1, max_size=60), folds=st.integers(2, 5), data=st.data())
-def test_a_group_is_never_in_two_folds_and_folds_are_as_even_as_its_size_allows(groups, folds, data):
+def test_groups_stay_in_one_fold(groups, folds, data):
     groups = np.array(groups)
     fold = grouped_folds(groups, folds=folds, rng=np.random.default_rng(data.draw(st.integers(0, 9))))
     assert set(fold) <= set(range(folds))
@@ -112,7 +115,7 @@ def test_a_group_is_never_in_two_folds_and_folds_are_as_even_as_its_size_allows(
     assert largest - last <= min(sizes.get(k, 0) for k in range(folds))
 
 
-def test_the_generator_decides_which_group_goes_where():
+def test_grouped_folds_depend_on_the_generator():
     groups = np.repeat(np.arange(20), 3)
     one, same, other = (grouped_folds(groups, folds=4, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert one.tolist() == same.tolist()
@@ -129,7 +132,7 @@ def books_by(*authors, category="a"):
 SHELF = books_by(*(f"Author {i % 30}" for i in range(60)))
 
 
-def test_authors_are_kept_apart_where_the_books_to_classify_are_by_others():
+def test_authors_are_grouped_if_uncategorised_ones_differ():
     books = [*SHELF, *books_by(*(f"Other {i % 30}" for i in range(60)), category=None)]
     groups = author_groups(books)
     assert groups is not None
@@ -138,11 +141,11 @@ def test_authors_are_kept_apart_where_the_books_to_classify_are_by_others():
             assert (groups[one] == groups[other]) == (books[one].authors == books[other].authors)
 
 
-def test_authors_are_not_kept_apart_where_they_are_shared_as_usual():
+def test_authors_are_not_grouped_if_shared():
     assert author_groups([*SHELF, *books_by(*(f"Author {i % 30}" for i in range(60)), category=None)]) is None
     # Six books in ten by known authors are no less than half of all.
-    some = [f"{'Author' if i < 36 else 'Other'} {i % 30}" for i in range(60)]
-    assert author_groups([*SHELF, *books_by(*some, category=None)]) is None
+    subset = [f"{'Author' if i < 36 else 'Other'} {i % 30}" for i in range(60)]
+    assert author_groups([*SHELF, *books_by(*subset, category=None)]) is None
 
 
 @pytest.mark.parametrize(
@@ -156,12 +159,12 @@ def test_authors_are_not_kept_apart_where_they_are_shared_as_usual():
     ],
     ids=["no books", "nothing to classify", "few to classify", "few to learn from", "few authors"],
 )
-def test_of_few_books_or_authors_nothing_is_concluded(books):
+def test_small_samples_allow_no_conclusion(books):
     assert author_groups(books) is None
 
 
-def test_an_author_is_the_same_however_spaced_and_capitalised_and_a_book_without_one_is_alone():
+def test_author_key_ignores_spacing_and_case():
     books = [
         BookRecord(id=str(i), authors=name) for i, name in enumerate(["A.  Nother", " a. nother", "", " "])
     ]
-    assert [author_of(book) for book in books] == ["a. nother", "a. nother", "2", "3"]
+    assert [author_key(book) for book in books] == ["a. nother", "a. nother", "2", "3"]

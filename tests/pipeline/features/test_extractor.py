@@ -1,4 +1,4 @@
-"""The registry, and the modalities of a catalogue as blocks."""
+"""Registry and feature extraction."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def extract(catalogue: Catalogue, config: Config = TINY, **options):
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-def test_the_registry_names_each_modality_as_it_names_itself(name):
+def test_registry_names_match_modality_names(name):
     assert modality_class(name).name == name
 
 
@@ -26,16 +26,16 @@ def test_the_registry_names_each_modality_as_it_names_itself(name):
     [
         "classifier.pipeline.features.modalities.text.TextModality",  # of another name
         "classifier.pipeline.features.modalities.text.TermGroups",
-        "classifier.pipeline.features.modalities.text.clean",
+        "classifier.pipeline.features.modalities.text.normalize",
     ],
 )
-def test_a_registry_entry_that_is_no_modality_of_its_name_is_refused(monkeypatch, entry):
+def test_invalid_registry_entry_is_rejected(monkeypatch, entry):
     monkeypatch.setitem(REGISTRY, "smell", entry)
-    with pytest.raises(PipelineError, match=r"REGISTRY\['smell'\] is no Modality"):
+    with pytest.raises(PipelineError, match=r"REGISTRY\['smell'\] is not a Modality"):
         modality_class("smell")
 
 
-def test_every_modality_that_a_book_has_gives_a_block_in_the_order_of_the_registry(catalogue, everything):
+def test_blocks_follow_registry_order(catalogue, everything):
     extractor, blocks = extract(catalogue, everything)
     assert list(blocks) == list(extractor.modalities_) == list(REGISTRY)
     again = extractor.transform(catalogue)
@@ -53,7 +53,7 @@ def test_every_modality_that_a_book_has_gives_a_block_in_the_order_of_the_regist
         ("audio", ["text", "cover", "loans"]),
     ],
 )
-def test_a_modality_that_no_book_has_is_left_out(tmp_path, lacking, left):
+def test_absent_modality_has_no_block(tmp_path, lacking, left):
     catalogue = make_catalogue(tmp_path, books=20, covers=lacking != "cover", audio=lacking != "audio")
     books, loans = list(catalogue.books), catalogue.loans
     if lacking == "text":
@@ -66,12 +66,12 @@ def test_a_modality_that_no_book_has_is_left_out(tmp_path, lacking, left):
     assert list(extractor.state()) == left
 
 
-def test_of_books_without_anything_nothing_is_learned():
+def test_empty_books_have_no_blocks():
     _, blocks = extract(Catalogue(books=[BookRecord(id="1"), BookRecord(id="2")]))
     assert blocks == {}
 
 
-def test_progress_is_told_to_the_end(catalogue):
-    told = []
-    extract(catalogue, progress=lambda *step: told.append(step))
-    assert told == [("reading books", done, len(REGISTRY)) for done in range(len(REGISTRY) + 1)]
+def test_progress_reaches_the_end(catalogue):
+    reported = []
+    extract(catalogue, progress=lambda *step: reported.append(step))
+    assert reported == [("reading books", done, len(REGISTRY)) for done in range(len(REGISTRY) + 1)]

@@ -1,4 +1,4 @@
-"""Descriptors of covers: colours, layout and edges, each where it should be."""
+"""Cover descriptors: colours, layout, edges, texture."""
 
 import numpy as np
 import pytest
@@ -36,32 +36,32 @@ def texture(cover: np.ndarray) -> np.ndarray:
 
 def edges_of(cover: np.ndarray) -> np.ndarray:
     """Return how strong each of the eight directions is."""
-    found = described(cover)[COLOURS + LAYOUT : COLOURS + LAYOUT + EDGES]
-    return found.reshape(8, -1).sum(axis=1)
+    result = described(cover)[COLOURS + LAYOUT : COLOURS + LAYOUT + EDGES]
+    return result.reshape(8, -1).sum(axis=1)
 
 
 @pytest.mark.parametrize("colour", [(255, 0, 0), (0, 128, 255), (20, 20, 20), (255, 255, 255)])
-def test_a_plain_cover_has_one_colour_its_layout_everywhere_and_no_edge(colour):
-    found = described(plain(*colour))
-    assert sorted(found[:COLOURS])[-2:] == [0, 1]
-    layout = found[COLOURS : COLOURS + LAYOUT].reshape(9, 6, 3)
+def test_plain_cover_has_one_colour_and_no_edges(colour):
+    result = described(plain(*colour))
+    assert sorted(result[:COLOURS])[-2:] == [0, 1]
+    layout = result[COLOURS : COLOURS + LAYOUT].reshape(9, 6, 3)
     np.testing.assert_allclose(layout, np.broadcast_to(np.array(colour) / 255, (9, 6, 3)), atol=1e-6)
-    assert not found[COLOURS + LAYOUT : COLOURS + LAYOUT + EDGES].any()
+    assert not result[COLOURS + LAYOUT : COLOURS + LAYOUT + EDGES].any()
 
 
-def test_two_halves_share_the_colours_by_their_area():
+def test_halves_share_the_colours_by_area():
     cover = plain(255, 0, 0).copy()
     cover[:, : HEIGHT // 4] = (0, 0, 255)
     assert sorted(described(cover)[:COLOURS])[-2:] == pytest.approx([0.25**0.5, 0.75**0.5])
 
 
-def test_edges_are_told_apart_by_their_direction():
+def test_edge_directions_are_distinguished():
     across, down = edges_of(stripes(across=True)), edges_of(stripes(across=False))
     assert across.argmax() != down.argmax()
     assert np.count_nonzero(across) == np.count_nonzero(down) == 1
 
 
-def test_formats_are_told_apart_by_hundredths_and_no_ratio_is_too_odd_to_be_said():
+def test_formats_differ_by_hundredths():
     manga, novel, tall, flat = describe(plain(0, 0, 0).repeat(4, axis=0), [1.5, 1.42, 1000, 0.001])[
         :, :FORMATS
     ]
@@ -71,7 +71,7 @@ def test_formats_are_told_apart_by_hundredths_and_no_ratio_is_too_odd_to_be_said
     assert not tall.any() | flat.any()
 
 
-def test_a_plain_cover_has_no_texture_and_lettering_of_another_size_has_another():
+def test_texture_depends_on_lettering_size():
     assert texture(plain(90, 200, 10)).max() < 0.01
     small, large = (
         texture((np.indices((1, HEIGHT, WIDTH, 3)).sum(axis=0) // size % 2 * 255).astype(np.uint8))
@@ -79,19 +79,19 @@ def test_a_plain_cover_has_no_texture_and_lettering_of_another_size_has_another(
     )
     assert small.argmax() != large.argmax()
     along, down = texture(stripes(across=True)), texture(stripes(across=False))
-    by_wave = [np.append(0, found).reshape(8, 8) for found in (along, down)]  # rows: up and down the cover
+    by_wave = [np.append(0, result).reshape(8, 8) for result in (along, down)]  # rows: up and down the cover
     assert by_wave[0][1:, 0].sum() > 0.95 * along.sum()
     assert by_wave[1][0, 1:].sum() > 0.95 * down.sum()
 
 
-def test_format_and_texture_weigh_as_much_as_all_others():
+def test_format_and_texture_weigh_as_much_as_the_rest():
     others = SIZE - FORMATS - TEXTURE
     weights = np.split(WEIGHTS**2, [FORMATS, FORMATS + TEXTURE])
     assert [part.sum() for part in weights] == pytest.approx([others] * 3, rel=1e-5)
 
 
 @given(st.integers(0, 99), st.integers(1, 5))
-def test_a_cover_is_described_alike_in_any_company(seed, n):
+def test_descriptors_ignore_other_covers(seed, n):
     covers = np.random.default_rng(seed).integers(0, 256, (n, HEIGHT, WIDTH, 3), np.uint8)
     ratios = np.random.default_rng(seed).uniform(0.5, 3, n)
     together = describe(covers, ratios)

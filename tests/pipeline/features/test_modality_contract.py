@@ -1,4 +1,4 @@
-"""What every modality promises, whatever it reads; one added to the registry is tested here by itself."""
+"""Contract of all registered modalities."""
 
 import json
 
@@ -43,7 +43,7 @@ def assert_same(one: Block, other: Block) -> None:
         assert np.array_equal(one.links.toarray(), other.links.toarray())
 
 
-def test_block_has_a_row_a_book_in_the_form_that_spec_names(fitted, catalogue):
+def test_block_matches_its_spec(fitted, catalogue):
     block = fitted.block(catalogue)
     assert block.spec == fitted.spec
     assert block.values.shape == (len(catalogue.books), int(np.prod(block.spec.shape)))
@@ -55,7 +55,7 @@ def test_block_has_a_row_a_book_in_the_form_that_spec_names(fitted, catalogue):
     assert np.isfinite(dense(block)).all()
 
 
-def test_links_are_shares_of_the_books_at_fit_without_the_book_itself(fitted, catalogue):
+def test_links_are_shares_of_books_at_fit(fitted, catalogue):
     links = fitted.block(catalogue).links
     if links is None:
         return
@@ -68,7 +68,7 @@ def test_links_are_shares_of_the_books_at_fit_without_the_book_itself(fitted, ca
     np.testing.assert_allclose(later.links.toarray(), links[[3, 5, 4]].toarray(), atol=1e-6)
 
 
-def test_block_is_transform_and_present(fitted, catalogue):
+def test_block_equals_transform_and_present(fitted, catalogue):
     block = fitted.block(catalogue)
     transformed = Block(
         values=fitted.transform(catalogue),
@@ -79,24 +79,24 @@ def test_block_is_transform_and_present(fitted, catalogue):
     assert_same(block, transformed)
 
 
-def test_fit_block_is_fit_and_then_block(new, fitted, catalogue):
+def test_fit_block_equals_fit_then_block(new, fitted, catalogue):
     assert_same(new().fit_block(catalogue, rng=np.random.default_rng(5)), fitted.block(catalogue))
 
 
-def test_some_books_lack_the_modality_and_their_rows_are_zeros(fitted, catalogue):
+def test_absent_rows_are_zero(fitted, catalogue):
     block = fitted.block(catalogue)
     assert 0 < np.sum(~block.present) < len(block.present)
     assert not dense(block)[~block.present].any()
     assert dense(block)[block.present].any(axis=1).all()
 
 
-def test_a_book_of_which_nothing_is_known_lacks_the_modality(fitted, catalogue):
+def test_empty_book_lacks_the_modality(fitted, catalogue):
     block = fitted.block(Catalogue(books=[BookRecord(id="stranger")], loans=catalogue.loans))
     assert block.present.tolist() == [False]
     assert not dense(block).any()
 
 
-def test_books_not_seen_in_fit_are_transformed(fitted, tmp_path):
+def test_unseen_books_are_transformed(fitted, tmp_path):
     later = make_catalogue(tmp_path, books=12, start=48, seed=8)  # b48 to b59 are known, by other loans
     newest = make_catalogue(tmp_path, books=12, start=60, seed=9)
     for catalogue in (later, Catalogue(books=[*later.books, *newest.books], loans=later.loans)):
@@ -105,13 +105,13 @@ def test_books_not_seen_in_fit_are_transformed(fitted, tmp_path):
         assert block.present.any()
 
 
-def test_transform_learns_nothing(fitted, catalogue, tmp_path):
+def test_transform_does_not_learn(fitted, catalogue, tmp_path):
     before = fitted.block(catalogue)
     fitted.block(make_catalogue(tmp_path, books=12, start=60, seed=9))
     assert_same(fitted.block(catalogue), before)
 
 
-def test_state_in_files_gives_the_same_features_back(new, fitted, catalogue, tmp_path):
+def test_state_survives_files(new, fitted, catalogue, tmp_path):
     values, tensors = fitted.state()
     values = json.loads(json.dumps(values, ensure_ascii=False).encode())
     loaded = new().load_state(values, load(save(tensors)))
@@ -120,7 +120,7 @@ def test_state_in_files_gives_the_same_features_back(new, fitted, catalogue, tmp
     assert_same(loaded.block(later), fitted.block(later))
 
 
-def test_categories_change_nothing(new, fitted, catalogue):
+def test_categories_do_not_matter(new, fitted, catalogue):
     rng = np.random.default_rng(0)
     shuffled = rng.permutation([book.category or "" for book in catalogue.books]).tolist()
     for categories in (shuffled, [None] * len(shuffled)):
@@ -129,12 +129,12 @@ def test_categories_change_nothing(new, fitted, catalogue):
         assert_same(fitted.block(other), fitted.block(catalogue))
 
 
-def test_the_same_seed_gives_the_same_features(new, catalogue):
+def test_features_are_reproducible(new, catalogue):
     first, second = (new().fit_block(catalogue, rng=np.random.default_rng(7)) for _ in range(2))
     assert_same(first, second)
 
 
-def test_books_are_transformed_one_by_one_as_together(fitted, catalogue):
+def test_single_and_batch_transform_agree(fitted, catalogue):
     together = fitted.block(catalogue)
     for row in range(0, len(catalogue.books), 7):
         alone, among_others = fitted.block(selected(catalogue, [row])), together.take(np.array([row]))
@@ -143,12 +143,12 @@ def test_books_are_transformed_one_by_one_as_together(fitted, catalogue):
         np.testing.assert_allclose(dense(alone), dense(among_others), atol=WITHIN.get(fitted.name, 0))
 
 
-def test_the_order_of_the_books_is_the_order_of_the_rows(fitted, catalogue):
+def test_rows_follow_book_order(fitted, catalogue):
     order = np.random.default_rng(1).permutation(len(catalogue.books))
     assert_same(fitted.block(selected(catalogue, order)), fitted.block(catalogue).take(order))
 
 
-def test_the_order_of_the_books_in_fit_does_not_matter(new, fitted, catalogue):
+def test_fit_ignores_book_order(new, fitted, catalogue):
     reordered = selected(catalogue, np.random.default_rng(1).permutation(len(catalogue.books)))
     block = new().fit(reordered, rng=np.random.default_rng(5)).block(catalogue)
     before = fitted.block(catalogue)
@@ -158,7 +158,7 @@ def test_the_order_of_the_books_in_fit_does_not_matter(new, fitted, catalogue):
     np.testing.assert_allclose(likeness, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_an_empty_catalogue_teaches_nothing_and_harms_nothing(new, catalogue):
+def test_empty_catalogue_is_harmless(new, catalogue):
     empty = Catalogue(books=[])
     modality = new()
     block = modality.fit_block(empty, rng=np.random.default_rng(5))
@@ -168,13 +168,13 @@ def test_an_empty_catalogue_teaches_nothing_and_harms_nothing(new, catalogue):
     assert modality.block(Catalogue(books=[], loans=catalogue.loans)).values.shape[0] == 0
 
 
-def test_no_books_are_transformed_to_no_rows(fitted):
+def test_no_books_give_no_rows(fitted):
     block = fitted.block(Catalogue(books=[]))
     assert block.values.shape == (0, int(np.prod(fitted.spec.shape)))
     assert block.present.shape == (0,)
 
 
-def test_take_picks_rows_by_index_and_by_mask(fitted, catalogue):
+def test_take_accepts_index_and_mask(fitted, catalogue):
     block = fitted.block(catalogue)
     mask = np.arange(len(catalogue.books)) % 3 == 0
     assert_same(block.take(mask), block.take(np.flatnonzero(mask)))

@@ -1,4 +1,4 @@
-"""Nearest rows: those of the full product, found without ever holding it."""
+"""Nearest rows against the full product."""
 
 import numpy as np
 import pytest
@@ -29,61 +29,61 @@ def assert_largest(found: sp.csr_matrix, products: np.ndarray, k: int) -> None:
 
 
 @given(rows=matrices(), k=st.integers(1, 5), chunk=st.integers(1, 5))
-def test_rows_are_compared_with_each_other_and_never_with_themselves(rows, k, chunk):
+def test_row_is_not_its_own_neighbour(rows, k, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "_CHUNK", chunk)  # so that a few rows are several chunks
-        found = nearest(sp.csr_matrix(rows), k)
+        result = nearest(sp.csr_matrix(rows), k)
     products = rows @ rows.T
     np.fill_diagonal(products, 0)
-    assert_largest(found, products, k)
+    assert_largest(result, products, k)
 
 
 @given(rows=matrices(), known=matrices(min_size=1), k=st.integers(1, 5), data=st.data())
-def test_rows_are_compared_with_known_ones_but_not_with_themselves_among_them(rows, known, k, data):
+def test_self_index_excludes_known_rows(rows, known, k, data):
     place = st.integers(-1, len(known) - 1)
     itself = np.array(data.draw(st.lists(place, min_size=len(rows), max_size=len(rows))), np.int64)
     products = rows @ known.T
     everyone = nearest(sp.csr_matrix(rows), k, known=sp.csr_matrix(known))
     assert_largest(everyone, products, k)
-    there = np.flatnonzero(itself >= 0)
-    products[there, itself[there]] = 0
-    others = nearest(sp.csr_matrix(rows), k, known=sp.csr_matrix(known), itself=itself)
+    present = np.flatnonzero(itself >= 0)
+    products[present, itself[present]] = 0
+    others = nearest(sp.csr_matrix(rows), k, known=sp.csr_matrix(known), self_index=itself)
     assert_largest(others, products, k)
 
 
-def test_it_is_told_how_far_it_is():
-    told = []
-    nearest(sp.csr_matrix(np.eye(3, dtype=np.float32)), 2, on_step=lambda *step: told.append(step))
-    assert told == [(0, 3), (3, 3)]
+def test_progress_is_reported():
+    reported = []
+    nearest(sp.csr_matrix(np.eye(3, dtype=np.float32)), 2, on_step=lambda *step: reported.append(step))
+    assert reported == [(0, 3), (3, 3)]
 
 
 @given(rows=matrices(min_size=1), k=st.integers(1, 5), chunk=st.integers(1, 5), block=st.integers(1, 3))
-def test_dense_rows_are_compared_by_their_cosines(rows, k, chunk, block):
+def test_dense_rows_are_compared_by_cosine(rows, k, chunk, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "_CHUNK", chunk)
         patch.setattr(neighbours, "_BLOCK", block)
-        found = nearest_dense(rows, k)
+        result = nearest_dense(rows, k)
     length = np.linalg.norm(rows, axis=1)
     unit = rows / np.where(length > 0, length, 1)[:, None]
     products = unit @ unit.T
     np.fill_diagonal(products, 0)
-    assert_largest(found, products, k)
+    assert_largest(result, products, k)
 
 
-def test_many_dense_rows_are_compared_with_those_of_their_cell(monkeypatch):
+def test_large_input_is_compared_within_cells(monkeypatch):
     rng = np.random.default_rng(0)
     rows = np.repeat(np.eye(9, dtype=np.float32), 9, axis=0) + 0.01 * rng.random((81, 9)).astype(np.float32)
     every = nearest_dense(rows, 4)
-    monkeypatch.setattr(neighbours, "_ALL", 10)
+    monkeypatch.setattr(neighbours, "_MAX_EXHAUSTIVE", 10)
     by_cell = nearest_dense(rows, 4)
     kind = np.arange(81) // 9
-    for found in (every, by_cell):
-        at = found.tocoo()
+    for result in (every, by_cell):
+        at = result.tocoo()
         assert (kind[at.row] == kind[at.col]).all()
     assert by_cell.nnz == every.nnz == 81 * 4
 
 
-def test_of_equal_values_the_first_are_kept():
+def test_ties_keep_the_first():
     row = sp.csr_matrix(np.array([[1, 2, 1, 1, 0, -1]], np.float32))
     assert largest(row, 2).toarray().tolist() == [[1, 2, 0, 0, 0, 0]]
     assert largest(row, 9).toarray().tolist() == [[1, 2, 1, 1, 0, 0]]

@@ -1,4 +1,4 @@
-"""The table of term vectors: its products, and its steps worked out by hand."""
+"""Embedding table: products and optimiser steps."""
 
 import numpy as np
 import pytest
@@ -7,18 +7,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.pipeline.fusion.embedding_table import TermTable
+from classifier.pipeline.fusion.embedding_table import EmbeddingTable
 
 GRADIENT = np.array([3.0, 4.0])  # mean square 12.5
 
 
-def table_of(rows: np.ndarray, optimizer: str = "sgd") -> TermTable:
-    table = TermTable(*rows.shape, optimizer=optimizer)
+def table_of(rows: np.ndarray, optimizer: str = "sgd") -> EmbeddingTable:
+    table = EmbeddingTable(*rows.shape, optimizer=optimizer)
     table.table = torch.from_numpy(rows.astype(np.float32))
     return table
 
 
-def stepped(table: TermTable, terms: sp.csr_matrix, gradient: np.ndarray) -> np.ndarray:
+def stepped(table: EmbeddingTable, terms: sp.csr_matrix, gradient: np.ndarray) -> np.ndarray:
     """Return the table after one step of length 0.1 down the gradient of its output."""
     table(terms).backward(torch.from_numpy(gradient.astype(np.float32)))
     table.step(learning_rate=0.1)
@@ -33,7 +33,7 @@ weights = st.lists(st.sampled_from([0, 0, 0.5, 2.0]), min_size=5, max_size=5)
 
 
 @given(books=st.lists(weights, max_size=6), seed=st.integers(0, 99))
-def test_a_book_is_the_weighted_sum_of_its_terms_in_training_and_after(books, seed):
+def test_code_is_the_weighted_sum_of_terms(books, seed):
     rng = np.random.default_rng(seed)
     rows, gradient = rng.normal(size=(5, 3)), rng.normal(size=(len(books), 3))
     dense = np.array(books, np.float32).reshape(len(books), 5)
@@ -47,7 +47,7 @@ def test_a_book_is_the_weighted_sum_of_its_terms_in_training_and_after(books, se
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adagrad", "sgd"])
-def test_only_the_terms_of_the_batch_are_touched(optimizer):
+def test_only_terms_of_the_batch_are_updated(optimizer):
     rows = np.ones((3, 2))
     table = table_of(rows, optimizer)
     for _ in range(3):
@@ -56,11 +56,11 @@ def test_only_the_terms_of_the_batch_are_touched(optimizer):
     assert (after[1] < 1).all()
 
 
-def test_a_table_starts_at_zero():
-    assert not TermTable(3, 2, optimizer="adam").table.any()
+def test_table_starts_at_zero():
+    assert not EmbeddingTable(3, 2, optimizer="adam").table.any()
 
 
-def test_adagrad_divides_by_the_root_of_all_squares_so_far():
+def test_adagrad_divides_by_the_root_of_summed_squares():
     table = table_of(np.zeros((3, 2)), "adagrad")
     first = stepped(table, one_term(1), GRADIENT[None])[1]
     np.testing.assert_allclose(first, -0.1 * GRADIENT / np.sqrt(12.5), rtol=1e-5)
@@ -68,7 +68,7 @@ def test_adagrad_divides_by_the_root_of_all_squares_so_far():
     np.testing.assert_allclose(second, -0.1 * GRADIENT / np.sqrt(25), rtol=1e-5)
 
 
-def test_adam_divides_the_mean_gradient_by_the_root_of_the_mean_square():
+def test_adam_divides_by_the_root_mean_square():
     table = table_of(np.zeros((3, 2)), "adam")
     first = stepped(table, one_term(1), GRADIENT[None])[1]
     np.testing.assert_allclose(first, -0.1 * GRADIENT / np.sqrt(12.5), rtol=1e-5)
@@ -78,7 +78,7 @@ def test_adam_divides_the_mean_gradient_by_the_root_of_the_mean_square():
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adagrad"])
-def test_the_size_of_a_gradient_does_not_matter_only_how_it_compares(optimizer):
+def test_gradient_scale_does_not_matter(optimizer):
     small, large = (table_of(np.zeros((3, 2)), optimizer) for _ in range(2))
     for step in (1.0, 0.5, -2.0):
         a = stepped(small, one_term(0), step * GRADIENT[None])
@@ -86,7 +86,7 @@ def test_the_size_of_a_gradient_does_not_matter_only_how_it_compares(optimizer):
     np.testing.assert_allclose(a, b, rtol=1e-4)
 
 
-def test_a_step_without_a_batch_does_nothing():
+def test_step_without_batch_does_nothing():
     table = table_of(np.ones((3, 2)))
     stepped(table, one_term(1), GRADIENT[None])
     before = table.table.clone()
@@ -94,7 +94,7 @@ def test_a_step_without_a_batch_does_nothing():
     assert torch.equal(table.table, before)
 
 
-def test_a_finished_table_is_rounded_to_half_precision():
+def test_finished_table_is_half_precision():
     table = table_of(np.full((2, 2), 0.1))
     table.finish()
     assert table.table.dtype == torch.float32

@@ -1,4 +1,4 @@
-"""Combinations of codes: what is not shown says nothing, and each kind starts able to learn."""
+"""Fusion layers: hidden codes and initial gradients."""
 
 import typing
 
@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from classifier.pipeline.fusion.fusion_layers import START, Combination, Kind
+from classifier.pipeline.fusion.fusion_layers import INITIAL_BIAS, Kind, ModalityFusion
 
 KINDS = typing.get_args(Kind)
 WIDTH = 4
 
 
-def combination(kind: Kind, *, modalities: int = 3, activation=nn.GELU, seed: int = 0) -> Combination:
+def combination(kind: Kind, *, modalities: int = 3, activation=nn.GELU, seed: int = 0) -> ModalityFusion:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Combination(kind, modalities, WIDTH, activation)
+        return ModalityFusion(kind, modalities, WIDTH, activation)
 
 
 def drawn(seed: int, *, books: int = 5, modalities: int = 3) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -29,7 +29,7 @@ def drawn(seed: int, *, books: int = 5, modalities: int = 3) -> tuple[list[torch
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 99))
-def test_the_code_of_what_is_not_shown_changes_nothing(kind, seed):
+def test_hidden_codes_are_ignored(kind, seed):
     codes, shown = drawn(seed)
     combine = combination(kind, seed=seed)
     other = [
@@ -40,7 +40,7 @@ def test_the_code_of_what_is_not_shown_changes_nothing(kind, seed):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_code_of_what_is_shown_changes_something(kind):
+def test_shown_codes_matter(kind):
     codes, _ = drawn(0)
     shown = [torch.ones(5, dtype=torch.bool)] * 3
     combine = combination(kind)
@@ -53,7 +53,7 @@ def test_the_code_of_what_is_shown_changes_something(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_books_of_which_nothing_is_shown_get_one_finite_answer(kind):
+def test_books_without_modalities_get_one_finite_code(kind):
     codes, _ = drawn(0)
     with torch.no_grad():
         total = combination(kind)(codes, [torch.zeros(5, dtype=torch.bool)] * 3)
@@ -61,13 +61,13 @@ def test_books_of_which_nothing_is_shown_get_one_finite_answer(kind):
     assert (total == total[0]).all()
 
 
-def test_a_sum_is_the_sum_of_what_is_shown():
+def test_sum_adds_shown_codes():
     codes, shown = drawn(1)
-    expected = sum(code * seen[:, None] for code, seen in zip(codes, shown, strict=True)) + START
+    expected = sum(code * seen[:, None] for code, seen in zip(codes, shown, strict=True)) + INITIAL_BIAS
     torch.testing.assert_close(combination("sum")(codes, shown), expected)
 
 
-def test_gates_that_have_learned_nothing_add_up():
+def test_untrained_gates_add_up():
     codes, shown = drawn(1)
     gated = combination("gated")
     for parameter in gated.layer.parameters():
@@ -82,16 +82,16 @@ def test_gates_start_near_the_sum():
     assert (gated - total).abs().mean() < total.abs().mean()
 
 
-def test_attention_of_one_modality_is_that_modality():
+def test_attention_over_one_modality_is_the_identity():
     codes, _ = drawn(1)
     alone = [torch.tensor([i == 1] * 5) for i in range(3)]
     with torch.no_grad():
-        torch.testing.assert_close(combination("attention")(codes, alone), codes[1] + START)
+        torch.testing.assert_close(combination("attention")(codes, alone), codes[1] + INITIAL_BIAS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.GELU])
-def test_codes_that_start_at_zero_are_given_a_slope(kind, activation):
+def test_zero_codes_get_gradients(kind, activation):
     # Term tables start at zero, where a ReLU is flat and nothing would ever be learned.
     codes = [torch.zeros(5, WIDTH, requires_grad=True) for _ in range(3)]
     combine = combination(kind, activation=activation)

@@ -1,4 +1,4 @@
-"""The support vector machine, and how its decisions and the networks' votes become scores."""
+"""Support vector machine and combined scores."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax, softmax
 
 from classifier.pipeline.config import Config
-from classifier.pipeline.fusion.svm import FusedSvm, best_vote_share, settled
+from classifier.pipeline.fusion.svm import FusedSvm, best_vote_share, combine_scores
 
 KERNELS = ["linear", "rbf"]
 
@@ -25,7 +25,7 @@ def nothing(y, n_classes: int) -> np.ndarray:
     return np.full((len(y), n_classes), -np.log(n_classes), np.float32)
 
 
-def told(rng, y, n_classes: int, strength: float) -> np.ndarray:
+def informative_votes(rng, y, n_classes: int, strength: float) -> np.ndarray:
     """Return votes that lean towards the right class."""
     scores = rng.normal(0, 1, (len(y), n_classes)) + strength * np.eye(n_classes)[y]
     return log_softmax(scores, axis=1).astype(np.float32)
@@ -41,7 +41,7 @@ def fitted(X, y, *settings: str, n_classes: int, seed: int = 0) -> FusedSvm:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_clouds_apart_are_told_apart(kernel, n_classes):
+def test_separable_clouds_are_classified(kernel, n_classes):
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=20, n_classes=n_classes)
     svm = fitted(X, y, f"svm.kernel={kernel}", n_classes=n_classes)
@@ -54,7 +54,7 @@ def test_clouds_apart_are_told_apart(kernel, n_classes):
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("known", [[0, 3], [1, 2, 3]])
-def test_a_class_without_books_is_the_last_choice(kernel, known):
+def test_empty_class_ranks_last(kernel, known):
     X, y = clouds(np.random.default_rng(0), per_class=12, n_classes=4)
     rows = np.isin(y, known)
     svm = fitted(X[rows], y[rows], f"svm.kernel={kernel}", n_classes=4)
@@ -65,7 +65,7 @@ def test_a_class_without_books_is_the_last_choice(kernel, known):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_a_book_gets_the_same_alone_as_among_others(kernel):
+def test_single_and_batch_scores_agree(kernel):
     X, y = clouds(np.random.default_rng(0), per_class=12, n_classes=4, spread=1)
     svm = fitted(X[y != 2], y[y != 2], f"svm.kernel={kernel}", n_classes=4)
     alone = np.vstack([svm.decision(X[[i]]) for i in range(len(X))])
@@ -73,7 +73,7 @@ def test_a_book_gets_the_same_alone_as_among_others(kernel):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_overlapping_clouds_are_not_answered_with_certainty(kernel):
+def test_overlapping_clouds_are_uncertain(kernel):
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=100, n_classes=3, spread=2.5)
     svm = fitted(X, y, f"svm.kernel={kernel}", n_classes=3)
@@ -84,7 +84,7 @@ def test_overlapping_clouds_are_not_answered_with_certainty(kernel):
     assert abs(probabilities.max(axis=1).mean() - accuracy) < 0.08
 
 
-def test_decisions_that_say_more_weigh_more():
+def test_informative_decisions_weigh_more():
     rng = np.random.default_rng(0)
     sharp, dull = (
         fitted(*clouds(rng, per_class=30, n_classes=3, spread=spread), n_classes=3) for spread in (0.3, 3)
@@ -93,23 +93,24 @@ def test_decisions_that_say_more_weigh_more():
 
 
 @pytest.mark.parametrize("changes", [[], ["svm.max_books=60"]])
-def test_votes_weigh_by_what_they_are_worth(changes):
+def test_votes_weigh_by_their_information(changes):
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=60, n_classes=3, spread=2)
     weights = [
-        machine(*changes).fit(X, told(rng, y, 3, strength), y).vote_weight_ for strength in (0, 1.5, 4)
+        machine(*changes).fit(X, informative_votes(rng, y, 3, strength), y).vote_weight_
+        for strength in (0, 1.5, 4)
     ]
     assert weights[0] < 0.25 < weights[1]
     assert weights[2] > 0.5
 
 
 @pytest.mark.parametrize("changes", [[], ["svm.max_books=100"]])
-def test_decisions_and_votes_together_are_no_less_likely_than_either_alone(changes):
+def test_combined_scores_beat_either_part(changes):
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=100, n_classes=3, spread=1.5)
-    svm = machine(*changes).fit(X, told(rng, y, 3, 1), y)
+    svm = machine(*changes).fit(X, informative_votes(rng, y, 3, 1), y)
     X, y = clouds(rng, per_class=300, n_classes=3, spread=1.5)
-    votes = told(rng, y, 3, 1)
+    votes = informative_votes(rng, y, 3, 1)
 
     def cost(scores: np.ndarray) -> float:
         return -log_softmax(scores, axis=1)[np.arange(len(y)), y].mean()
@@ -120,16 +121,16 @@ def test_decisions_and_votes_together_are_no_less_likely_than_either_alone(chang
 
 
 @pytest.mark.parametrize("y", [[0, 1], [0, 0, 1]])
-def test_where_too_few_books_are_left_to_weigh_by_the_votes_decide(y):
+def test_too_few_books_rely_on_votes(y):
     y = np.array(y)
     X = np.eye(3, dtype=np.float32)[y]
     svm = fitted(X, y, n_classes=3)
     assert (svm.svm_weight_, svm.vote_weight_) == (0, 1)
-    votes = told(np.random.default_rng(0), y, 3, 1)
+    votes = informative_votes(np.random.default_rng(0), y, 3, 1)
     assert np.array_equal(svm.scores(X, votes), votes)
 
 
-def test_balance_weighs_rare_classes_up():
+def test_balance_favours_rare_classes():
     X, y = clouds(np.random.default_rng(0), per_class=120, n_classes=2, spread=2)
     kept = (y == 0) | (np.arange(len(y)) % 10 == 0)
     shares = [
@@ -140,29 +141,29 @@ def test_balance_weighs_rare_classes_up():
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_the_same_seed_gives_the_same_machine(kernel):
+def test_training_is_reproducible(kernel):
     X, y = clouds(np.random.default_rng(0), per_class=30, n_classes=3, spread=2)
     settings = [f"svm.kernel={kernel}", "svm.max_books=40"]
-    votes = told(np.random.default_rng(1), y, 3, 1)
+    votes = informative_votes(np.random.default_rng(1), y, 3, 1)
     first, second = (machine(*settings, seed=4).fit(X, votes, y).scores(X, votes) for _ in range(2))
     assert np.array_equal(first, second)
 
 
-def test_a_sample_of_many_books_is_enough():
+def test_large_input_is_sampled():
     X, y = clouds(np.random.default_rng(0), per_class=60, n_classes=3)
     few = fitted(X, y, "svm.max_books=30", "svm.kernel=rbf", n_classes=3)
-    assert few.machine_.n_support_.sum() <= 30
+    assert few.estimator_.n_support_.sum() <= 30
     assert (few.decision(X).argmax(axis=1) == y).mean() > 0.95
 
 
 @given(counts=st.lists(st.integers(0, 4), min_size=2, max_size=5), seed=st.integers(0, 99))
-def test_the_smallest_sets_are_learned_from(counts, seed):
+def test_smallest_input_is_learned(counts, seed):
     if sum(count > 0 for count in counts) < 2:
         return
     rng = np.random.default_rng(seed)
     y = np.repeat(np.arange(len(counts)), counts)
     X = rng.normal(size=(len(y), 3)).astype(np.float32)
-    votes = told(rng, y, len(counts), 1)
+    votes = informative_votes(rng, y, len(counts), 1)
     scores = machine(seed=seed).fit(X, votes, y).scores(X, votes)
     assert scores.shape == (len(y), len(counts))
     assert np.isfinite(scores).all()
@@ -172,8 +173,8 @@ weighted = arrays(np.float64, (4, 3), elements=st.floats(-50, 50).map(lambda val
 
 
 @given(weighted, weighted, st.floats(0, 1))
-def test_the_answer_is_that_of_the_decision_and_the_share_of_the_vote(decision, vote, share):
-    scores = settled(decision, vote, vote_share=share)
+def test_preferred_category_has_the_highest_score(decision, vote, share):
+    scores = combine_scores(decision, vote, vote_share=share)
     ours, whole = decision + share * vote, decision + vote
     for book, answer in enumerate(scores.argmax(axis=1)):
         assert ours[book, answer] == ours[book].max()
@@ -184,11 +185,11 @@ def test_the_answer_is_that_of_the_decision_and_the_share_of_the_vote(decision, 
 
 
 @given(weighted, weighted)
-def test_with_the_whole_vote_nothing_is_settled_anew(decision, vote):
-    assert np.array_equal(settled(decision, vote, vote_share=1), decision + vote)
+def test_full_vote_share_changes_nothing(decision, vote):
+    assert np.array_equal(combine_scores(decision, vote, vote_share=1), decision + vote)
 
 
-def test_votes_that_know_only_the_large_category_have_no_say_in_the_answer():
+def test_majority_votes_get_no_share():
     y = np.repeat([0, 1, 2], [80, 10, 10])
     decision = np.eye(3)[y]
     large = np.tile([2.0, 0, 0], (100, 1))
@@ -196,7 +197,7 @@ def test_votes_that_know_only_the_large_category_have_no_say_in_the_answer():
     assert best_vote_share(decision, 8 * large, y) == 0
 
 
-def test_votes_that_tell_the_rare_categories_keep_their_say():
+def test_informative_votes_keep_their_share():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], [80, 10, 10])
     vote = np.eye(3)[y]
@@ -206,10 +207,10 @@ def test_votes_that_tell_the_rare_categories_keep_their_say():
     assert best_vote_share(np.empty((0, 3)), np.empty((0, 3)), np.empty(0, int)) == 1
 
 
-def test_scores_are_settled_with_the_share_asked_for():
+def test_scores_use_the_vote_share():
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=40, n_classes=3, spread=1.5)
-    votes = told(rng, y, 3, 1)
+    votes = informative_votes(rng, y, 3, 1)
     svm = machine().fit(X, votes, y)
     whole, none = svm.scores(X, votes), svm.scores(X, votes, vote_share=0)
     assert np.array_equal(none.argmax(axis=1), svm.decision(X).argmax(axis=1))

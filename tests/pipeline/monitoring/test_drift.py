@@ -1,4 +1,4 @@
-"""Drift is told from chance, and what is too little to tell is not told."""
+"""Drift detection."""
 
 import dataclasses
 
@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from classifier.pipeline.monitoring.drift import (
     MIN_BOOKS,
-    Reviewed,
-    agreement,
-    calibration,
+    ReviewOutcome,
     input_drift,
-    profile,
-    stability,
+    population_stability,
+    profile_catalogue,
+    review_agreement,
+    review_calibration,
 )
 from classifier.pipeline.records import Catalogue
 from tests.pipeline.catalogues import make_catalogue
@@ -34,37 +34,37 @@ def look(books=1000, **changed):
 
 
 def moved(**changed):
-    rows = input_drift(then=look(), new=look(200, **changed), every=look(1200))
+    rows = input_drift(then=look(), new=look(200, **changed), whole=look(1200))
     return [row["what"] for row in rows if row["moved"]]
 
 
 @given(counts, counts)
-def test_the_index_is_never_negative_symmetric_up_to_smoothing_and_zero_for_the_same(then, now):
-    found = stability(then, now)
-    assert found["index"] >= 0
-    assert found["index"] == pytest.approx(stability(now, then)["index"])
-    assert stability(then, then)["index"] == pytest.approx(0, abs=1e-12)
+def test_stability_index_is_symmetric_and_not_negative(then, now):
+    result = population_stability(then, now)
+    assert result["index"] >= 0
+    assert result["index"] == pytest.approx(population_stability(now, then)["index"])
+    assert population_stability(then, then)["index"] == pytest.approx(0, abs=1e-12)
 
 
-def test_the_index_of_two_shares_is_what_the_formula_gives():
-    found = stability({"yes": 500_000, "no": 500_000}, {"yes": 800_000, "no": 200_000})
+def test_stability_index_matches_the_formula():
+    result = population_stability({"yes": 500_000, "no": 500_000}, {"yes": 800_000, "no": 200_000})
     # (0.5 - 0.8) ln(0.5 / 0.8) + (0.5 - 0.2) ln(0.5 / 0.2)
-    assert found["index"] == pytest.approx(0.3 * np.log(4), abs=1e-4)
-    assert found["chance"] == pytest.approx(6.635 * 2e-6, rel=1e-3)  # of chi-square
+    assert result["index"] == pytest.approx(0.3 * np.log(4), abs=1e-4)
+    assert result["chance"] == pytest.approx(6.635 * 2e-6, rel=1e-3)  # of chi-square
 
 
-def test_chance_alone_seldom_exceeds_what_chance_is_said_to_bring():
+def test_chance_level_is_rarely_exceeded():
     rng = np.random.default_rng(0)
     share = np.array([0.6, 0.3, 0.1])
     over = 0
     for _ in range(500):
         then, now = (dict(zip("abc", rng.multinomial(n, share).tolist(), strict=True)) for n in (400, 150))
-        found = stability(then, now)
-        over += found["index"] > found["chance"]
+        result = population_stability(then, now)
+        over += result["index"] > result["chance"]
     assert over <= 15  # 5 expected
 
 
-def test_nothing_has_moved_where_nothing_has_changed():
+def test_unchanged_data_has_no_drift():
     assert moved() == []
 
 
@@ -78,55 +78,60 @@ def test_nothing_has_moved_where_nothing_has_changed():
         ({"confidence": 0.69}, "confidence"),
     ],
 )
-def test_what_has_moved_is_named_and_nothing_else(changed, what):
+def test_changed_part_is_the_only_one_moved(changed, what):
     assert moved(**changed) == [what]
 
 
-def test_a_new_book_need_not_have_been_lent_but_a_library_must_go_on_lending():
+def test_loans_are_compared_over_the_whole_catalogue():
     new = look(200, parts={"description": 200, "cover": 100, "audio": 0, "loans": 0})
     every = look(1200, parts={"description": 1200, "cover": 600, "audio": 0, "loans": 60})
-    rows = input_drift(then=look(), new=new, every=every)
+    rows = input_drift(then=look(), new=new, whole=every)
     assert [row["what"] for row in rows if row["moved"]] == ["loans"]
 
 
-def test_of_a_handful_of_new_books_nothing_is_said():
+def test_few_new_books_give_no_result():
     few = look(MIN_BOOKS - 1, languages={"fr": MIN_BOOKS - 1}, confidence=0.1)
-    rows = input_drift(then=look(), new=few, every=look(1049))
+    rows = input_drift(then=look(), new=few, whole=look(1049))
     assert [row["what"] for row in rows] == ["loans"]
 
 
-def test_a_profile_counts_what_books_have(trained, catalogue):
+def test_profile_counts_the_parts_of_books(trained, catalogue):
     books = [
         dataclasses.replace(book, language="en" if i % 3 else "zh") for i, book in enumerate(catalogue.books)
     ]
     books[0] = dataclasses.replace(books[0], title="zyxw vuts", description="", authors="", publisher="")
-    found = profile(
+    result = profile_catalogue(
         dataclasses.replace(catalogue, books=books), model=trained.model, confidence=np.array([0.5, 1.0])
     )
-    assert found["books"] == len(books)
-    assert found["languages"] == {"en": 40, "zh": 20}
-    assert found["parts"]["cover"] == sum(book.cover is not None for book in books)
-    assert found["parts"]["audio"] == sum(book.audio is not None for book in books)
-    assert found["confidence"] == 0.75
-    strange = profile(Catalogue(books=books[:1]), model=trained.model, confidence=np.empty(0))
+    assert result["books"] == len(books)
+    assert result["languages"] == {"en": 40, "zh": 20}
+    assert result["parts"]["cover"] == sum(book.cover is not None for book in books)
+    assert result["parts"]["audio"] == sum(book.audio is not None for book in books)
+    assert result["confidence"] == 0.75
+    strange = profile_catalogue(Catalogue(books=books[:1]), model=trained.model, confidence=np.empty(0))
     assert (strange["unknown_words"], strange["confidence"]) == (1.0, None)
-    assert 0 <= found["unknown_words"] < 0.5
-    empty = profile(Catalogue(books=[]), model=trained.model, confidence=np.empty(0))
+    assert 0 <= result["unknown_words"] < 0.5
+    empty = profile_catalogue(Catalogue(books=[]), model=trained.model, confidence=np.empty(0))
     assert (empty["books"], empty["unknown_words"]) == (0, None)
 
 
-def test_books_of_other_words_are_seen_as_such(trained, tmp_path):
-    alike = make_catalogue(tmp_path, books=30, seed=5, start=100, covers=False, audio=False)
+def test_unknown_words_are_detected(trained, tmp_path):
+    similar = make_catalogue(tmp_path, books=30, seed=5, start=100, covers=False, audio=False)
     strange = [
-        dataclasses.replace(book, title="qwrt psdf ghjk", description="zxcv bnml") for book in alike.books
+        dataclasses.replace(book, title="qwrt psdf ghjk", description="zxcv bnml") for book in similar.books
     ]
     model, none = trained.model, np.empty(0)
-    usual = profile(alike, model=model, confidence=none)["unknown_words"]
-    assert profile(Catalogue(books=strange), model=model, confidence=none)["unknown_words"] > usual + 0.3
+    usual = profile_catalogue(similar, model=model, confidence=none)["unknown_words"]
+    assert (
+        profile_catalogue(Catalogue(books=strange), model=model, confidence=none)["unknown_words"]
+        > usual + 0.3
+    )
 
 
 def reviews(n, right, sure):
-    return [Reviewed(suggested="a", chosen="a" if i < right else "b", probability=sure) for i in range(n)]
+    return [
+        ReviewOutcome(suggested="a", chosen="a" if i < right else "b", probability=sure) for i in range(n)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -139,9 +144,9 @@ def reviews(n, right, sure):
         (10_000, 7_600, False),  # more than chance, but too little to matter
     ],
 )
-def test_reviewers_disagree_where_they_do_so_more_than_promised_by_more_than_chance(n, right, low):
-    found = agreement(reviews(n, right, 0.8))
-    assert found == {
+def test_agreement_is_low_beyond_chance_only(n, right, low):
+    result = review_agreement(reviews(n, right, 0.8))
+    assert result == {
         "books": n,
         "agreed": pytest.approx(right / n),
         "promised": pytest.approx(0.8),
@@ -149,20 +154,20 @@ def test_reviewers_disagree_where_they_do_so_more_than_promised_by_more_than_cha
     }
 
 
-def test_unsure_suggestions_that_are_often_refused_are_no_disagreement():
-    assert not agreement(reviews(200, 60, 0.3))["low"]
+def test_low_confidence_rejections_are_expected():
+    assert not review_agreement(reviews(200, 60, 0.3))["low"]
 
 
 @pytest.mark.parametrize(("right", "off"), [(160, False), (195, True), (100, True)])
-def test_calibration_is_off_both_ways(right, off):
-    found = calibration(reviews(200, right, 0.8))
-    assert (found["books"], found["off"]) == (200, off)
-    assert found["error"] == pytest.approx(abs(right / 200 - 0.8))
-    (only,) = found["bins"]
+def test_calibration_is_off_in_both_directions(right, off):
+    result = review_calibration(reviews(200, right, 0.8))
+    assert (result["books"], result["off"]) == (200, off)
+    assert result["error"] == pytest.approx(abs(right / 200 - 0.8))
+    (only,) = result["bins"]
     assert (only["books"], only["accuracy"]) == (200, right / 200)
     assert only["confidence"] == pytest.approx(0.8)
 
 
-def test_without_reviews_nothing_is_claimed():
-    assert agreement([]) == {"books": 0, "agreed": None, "promised": None, "low": False}
-    assert not calibration([])["off"]
+def test_no_reviews_give_no_result():
+    assert review_agreement([]) == {"books": 0, "agreed": None, "promised": None, "low": False}
+    assert not review_calibration([])["off"]

@@ -1,4 +1,4 @@
-"""Whether the published statistics tell who took part: one who knows all that somebody had tries to guess.
+"""Membership inference against the published statistics, by an attacker who knows all titles of a borrower.
 
 References
 ----------
@@ -34,23 +34,23 @@ def published(had: list[np.ndarray], *, least: int) -> np.ndarray:
     )
     settings = Config().with_settings([f"recommend.min_borrowers={least}"]).recommend
     fitted = Recommender(settings=settings).fit(table, book_ids=ids, content={})
-    told = np.zeros((TITLES, TITLES), bool)
-    for links in (fitted.following_, fitted.alike_):
+    reported = np.zeros((TITLES, TITLES), bool)
+    for links in (fitted.next_titles_, fitted.similar_titles_):
         owner, other, parts = links.of(np.arange(TITLES))
-        some = parts[:, SOURCES.index("loans")] != 0
-        told[owner[some], other[some]] = True
-    return told | told.T
+        subset = parts[:, SOURCES.index("loans")] != 0
+        reported[owner[subset], other[subset]] = True
+    return reported | reported.T
 
 
 def area(*, least: int) -> float:
     """Return the area under the ROC curve of the guess; half of those asked about took no part."""
     had = histories()
-    told = published(had[TARGETS // 2 :], least=least)
-    known = [told[np.ix_(own, own)].sum() for own in had[:TARGETS]]
+    reported = published(had[TARGETS // 2 :], least=least)
+    known = [reported[np.ix_(own, own)].sum() for own in had[:TARGETS]]
     return float(roc_auc_score(np.arange(TARGETS) >= TARGETS // 2, known))
 
 
-def test_a_guess_at_who_took_part_is_near_chance_where_enough_must_share_a_pair():
+def test_membership_inference_is_near_chance():
     one, two, three, five = (area(least=least) for least in (1, 2, 3, 5))
     assert one > 0.95  # the attack does find who took part, where one is enough
     assert one > two > three > five
@@ -58,11 +58,11 @@ def test_a_guess_at_who_took_part_is_near_chance_where_enough_must_share_a_pair(
 
 
 @pytest.mark.parametrize("least", [2, 5])
-def test_a_pair_that_fewer_share_is_published_nowhere(least):
+def test_pairs_below_the_minimum_are_not_published(least):
     had = histories()
     share = np.zeros((TITLES, TITLES), int)
     for own in had:
         share[np.ix_(own, own)] += 1
-    told = published(had, least=least)
-    assert not told[share < least].any()
-    assert told.any()
+    reported = published(had, least=least)
+    assert not reported[share < least].any()
+    assert reported.any()

@@ -1,3 +1,5 @@
+"""Series and groups of titles."""
+
 import pytest
 
 from classifier.pipeline.recommender.series import groups_of, series_of
@@ -16,10 +18,10 @@ from classifier.pipeline.recommender.series import groups_of, series_of
         ("", ""),
     ],
 )
-def test_a_series_is_told_from_the_number_of_the_volume(title, series):
+def test_volume_number_gives_the_series(title, series):
     assert series_of(title) == series
 
 
-def test_a_title_is_grouped_by_its_authors_and_its_series():
+def test_title_is_grouped_by_author_and_series():
     assert groups_of(authors="Kishimoto", title="Naruto 3") == ["author:Kishimoto", "series:naruto"]
     assert groups_of(authors="", title="Emma") == []

@@ -1,4 +1,4 @@
-"""Stored models: the same afterwards, and nothing but what was stored."""
+"""Storing and loading of models."""
 
 import hashlib
 import json
@@ -46,13 +46,21 @@ def assert_same(one: TrainedModel, other: TrainedModel, catalogue: Catalogue) ->
     assert np.array_equal(one.correct, other.correct)
     blocks = one.extractor.transform(catalogue)
     assert np.array_equal(one.predict_proba(catalogue), other.predict_proba(catalogue))
-    assert np.array_equal(one.judged.predict_proba(blocks), other.judged.predict_proba(blocks))
-    assert (one.judged.uses_, one.serving.uses_) == (other.judged.uses_, other.serving.uses_)
-    votes = [model.judged.votes(model.judged.encode(blocks)) for model in (one, other)]
+    assert np.array_equal(
+        one.evaluation_classifier.predict_proba(blocks), other.evaluation_classifier.predict_proba(blocks)
+    )
+    assert (one.evaluation_classifier.modalities_used_, one.serving_classifier.modalities_used_) == (
+        other.evaluation_classifier.modalities_used_,
+        other.serving_classifier.modalities_used_,
+    )
+    votes = [
+        model.evaluation_classifier.votes(model.evaluation_classifier.encode(blocks))
+        for model in (one, other)
+    ]
     assert np.array_equal(*votes)
 
 
-def test_a_model_is_the_same_when_loaded_and_when_stored_again(trained, stored, catalogue, tmp_path):
+def test_model_survives_storage(trained, stored, catalogue, tmp_path):
     loaded = load_model(stored)
     assert_same(loaded, trained.model, catalogue)
     save_model(loaded, tmp_path / "v2")
@@ -72,15 +80,17 @@ def test_a_model_is_the_same_when_loaded_and_when_stored_again(trained, stored, 
         ["training.folds=2"],
     ],
 )
-def test_models_of_every_make_survive(catalogue, tmp_path, changes):
+def test_all_model_kinds_survive_storage(catalogue, tmp_path, changes):
     model = train(catalogue, config=TINY.with_settings(["network.epochs=2", *changes]), seed=1).model
     save_model(model, tmp_path / "v1")
     loaded = load_model(tmp_path / "v1")
     assert_same(loaded, model, catalogue)
-    assert (loaded.serving is loaded.judged) == (model.serving is model.judged)
+    assert (loaded.serving_classifier is loaded.evaluation_classifier) == (
+        model.serving_classifier is model.evaluation_classifier
+    )
 
 
-def test_two_categories_with_names_in_any_script_survive(catalogue, tmp_path):
+def test_category_names_in_any_script_survive(catalogue, tmp_path):
     names = {"cooking": "烹饪 “x”", "physics": "Économie\n", "history": "烹饪 “x”", None: None}
     two = relabelled(catalogue, [names[book.category] for book in catalogue.books])
     model = train(two, config=TINY.with_settings(["network.epochs=2"]), seed=1).model
@@ -89,26 +99,26 @@ def test_two_categories_with_names_in_any_script_survive(catalogue, tmp_path):
     assert_same(load_model(tmp_path / "v1"), model, catalogue)
 
 
-def test_a_loaded_model_suggests_categories_in_the_order_of_the_books(stored, catalogue):
+def test_loaded_model_suggests_in_book_order(stored, catalogue):
     model = load_model(stored)
-    found = model.suggest(catalogue, ranks=2)
-    assert [(s.book, s.rank) for s in found] == [
+    result = model.suggest(catalogue, ranks=2)
+    assert [(s.book, s.rank) for s in result] == [
         (book.id, rank) for book in catalogue.books for rank in (1, 2)
     ]
     best = model.predict_proba(catalogue)[5].argmax()
-    assert found[10] == Suggestion(
+    assert result[10] == Suggestion(
         book="b5", rank=1, category=model.classes[best], probability=model.predict_proba(catalogue)[5, best]
     )
     assert model.suggest(Catalogue(books=[], loans=catalogue.loans)) == []
 
 
-def test_a_model_is_data_only_each_file_with_its_hash(stored):
+def test_model_is_hashed_data(stored):
     assert sorted(file.name for file in stored.iterdir()) == sorted([*FILES, MANIFEST, UNCONFIRMED])
     hashes = {name: hashlib.sha256((stored / name).read_bytes()).hexdigest() for name in FILES}
     assert json.loads((stored / MANIFEST).read_bytes())["files"] == hashes
 
 
-def test_other_files_in_the_folder_are_not_read(copied, trained, catalogue):
+def test_other_files_are_ignored(copied, trained, catalogue):
     # File managers and backups leave some.
     (copied / ".DS_Store").write_bytes(b"\x00\x01")
     (copied / "notes.skops").write_text("no model")
@@ -120,7 +130,7 @@ ELSEWHERE = """
 import sys
 from pathlib import Path
 import numpy as np
-from classifier.pipeline.artifact import load_model
+from classifier.pipeline.storage.artifact import load_model
 from tests.pipeline.catalogues import make_catalogue
 model = load_model(Path(sys.argv[1]))
 np.save(sys.argv[3], model.predict_proba(make_catalogue(Path(sys.argv[2]))))
@@ -136,9 +146,7 @@ np.save(sys.argv[3], model.predict_proba(make_catalogue(Path(sys.argv[2]))))
     ],
     ids=["ASCII", "Turkish"],
 )
-def test_a_model_answers_the_same_in_another_process_with_another_locale_and_time_zone(
-    stored, trained, catalogue, tmp_path, place
-):
+def test_predictions_ignore_locale_and_time_zone(stored, trained, catalogue, tmp_path, place):
     root = Path(__file__).parents[3]
     answers = tmp_path / "answers.npy"
     subprocess.run(
@@ -151,11 +159,11 @@ def test_a_model_answers_the_same_in_another_process_with_another_locale_and_tim
 
 
 def tensors(model: TrainedModel) -> list[torch.Tensor]:
-    networks = [*model.serving.networks_, *model.judged.networks_]
+    networks = [*model.serving_classifier.networks_, *model.evaluation_classifier.networks_]
     return [tensor for network in networks for tensor in network.module_.state_dict().values()]
 
 
-def test_a_model_is_on_the_cpu_when_trained_and_when_loaded(trained, stored):
+def test_model_is_on_the_cpu(trained, stored):
     for model in (trained.model, load_model(stored)):
         assert {tensor.device.type for tensor in tensors(model)} == {"cpu"}
 
@@ -168,19 +176,19 @@ def test_loading_draws_no_random_numbers(stored):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_a_model_trained_on_a_gpu_answers_the_same_on_the_cpu(catalogue, tmp_path):
+def test_gpu_model_predicts_the_same_on_the_cpu(catalogue, tmp_path):
     model = train(catalogue, config=TINY, seed=3).model
     assert {tensor.device.type for tensor in tensors(model)} == {"cpu"}
     save_model(model, tmp_path / "v1")
     loaded = load_model(tmp_path / "v1")
     assert_same(loaded, model, catalogue)
     on_cpu = loaded.predict_proba(catalogue)
-    for network in loaded.serving.networks_:
+    for network in loaded.serving_classifier.networks_:
         network.to("cuda")
     np.testing.assert_allclose(loaded.predict_proba(catalogue), on_cpu, atol=1e-4)
 
 
-def test_a_stored_model_is_never_written_over(trained, copied):
+def test_stored_model_is_never_overwritten(trained, copied):
     before = {file.name: file.read_bytes() for file in copied.iterdir()}
     with pytest.raises(ArtifactError, match="There is a model in v1 already; a stored model never changes"):
         save_model(trained.model, copied)
@@ -188,7 +196,7 @@ def test_a_stored_model_is_never_written_over(trained, copied):
     assert list(copied.parent.iterdir()) == [copied]
 
 
-def test_an_empty_folder_is_in_the_way_too(trained, tmp_path):
+def test_empty_folder_blocks_writing(trained, tmp_path):
     (tmp_path / "v1").mkdir()
     with pytest.raises(ArtifactError):
         save_model(trained.model, tmp_path / "v1")
@@ -207,7 +215,7 @@ def files_no_larger_than(n_bytes: int):
 
 
 @pytest.mark.parametrize("n_bytes", [10, 20_000])
-def test_a_failure_while_writing_leaves_nothing_behind(trained, tmp_path, n_bytes):
+def test_failed_write_leaves_nothing(trained, tmp_path, n_bytes):
     with files_no_larger_than(n_bytes), pytest.raises(OSError, match="File too large"):
         save_model(trained.model, tmp_path / "models" / "v1")
     assert list((tmp_path / "models").iterdir()) == []

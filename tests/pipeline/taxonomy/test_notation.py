@@ -1,4 +1,4 @@
-"""Classes above a class: read off notations that are built so, and off no others."""
+"""Parent classes derived from notations."""
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ from classifier.pipeline.taxonomy.notation import implied_parents
         ("a/b/53", ["a/b/5", "a/b/53"]),
     ],
 )
-def test_each_digit_and_letter_is_a_level(notation, path):
+def test_each_character_is_a_level(notation, path):
     assert list(path_of(notation, implied_parents([notation]))) == path
 
 
@@ -50,7 +50,7 @@ def test_other_notations_imply_nothing(notation):
     assert implied_parents([f"local/{notation}"]) == {}
 
 
-def test_one_notation_of_another_form_tells_that_a_scheme_is_none_of_the_two():
+def test_one_foreign_notation_excludes_the_scheme():
     assert implied_parents(["local/53", "local/Fiction", "ddc/53"]) == {"ddc/53": "ddc/5"}
     assert implied_parents(["local/53", "local/O4"]) == {}
 
@@ -60,7 +60,7 @@ chinese = st.from_regex(r"[A-Z]{1,2}[0-9]{1,4}(\.[0-9]{1,3})?", fullmatch=True)
 
 
 @given(st.lists(dewey, max_size=9) | st.lists(chinese, max_size=9))
-def test_a_notation_begins_with_that_above_it_and_every_way_up_ends(notations):
+def test_parents_are_prefixes_and_end(notations):
     keys = [f"s/{notation}" for notation in notations]
     parents = implied_parents(keys)
     assert set(keys) <= set(parents)

@@ -1,4 +1,4 @@
-"""The search space: whatever the defaults are, they lie in it, and every point of it can be trained."""
+"""Search space: contains the defaults, and every point is valid."""
 
 import pytest
 from hypothesis import given
@@ -35,7 +35,7 @@ def points(draw):
     return config, {name: draw(values(distribution)) for name, distribution in space.items()}
 
 
-def test_structure_activation_regularisation_and_the_machine_are_searched():
+def test_structure_regularisation_and_svm_are_searched():
     assert set(search_space(Config())) == {
         "network.width",
         "network.hidden",
@@ -53,7 +53,7 @@ def test_structure_activation_regularisation_and_the_machine_are_searched():
     }
 
 
-def test_all_activations_fusions_and_kernels_are_searched():
+def test_all_choices_are_searched():
     space = search_space(Config())
     assert space["network.activation"].choices == ("gelu", "relu", "tanh", "silu")
     assert space["network.fusion"].choices == ("sum", "concat", "gated", "attention")
@@ -62,7 +62,7 @@ def test_all_activations_fusions_and_kernels_are_searched():
 
 
 @pytest.mark.parametrize("config", [Config(), OUTSIDE])
-def test_the_search_starts_inside_the_space_with_no_setting_changed(config):
+def test_starting_point_changes_no_setting(config):
     space = search_space(config)
     start = starting_point(config, space)
     assert start.keys() == space.keys()
@@ -71,27 +71,27 @@ def test_the_search_starts_inside_the_space_with_no_setting_changed(config):
     assert settings_at(start, config) == []
 
 
-def test_what_is_fixed_is_not_searched():
+def test_fixed_settings_are_not_searched():
     space = search_space(Config(), fixed=["svm.kernel", "network.hidden", "loans.factors"])
     assert set(search_space(Config())) - set(space) == {"svm.kernel", "network.hidden"}
     assert starting_point(Config(), space).keys() == space.keys()
 
 
 @given(points())
-def test_every_point_is_a_configuration_that_training_takes(drawn):
+def test_every_point_is_a_valid_configuration(drawn):
     config, point = drawn
     settings = settings_at(point, config)
-    found = config.with_settings(settings)
-    reached = starting_point(found, point)
+    result = config.with_settings(settings)
+    reached = starting_point(result, point)
     for name, value in point.items():
         assert reached[name] == (pytest.approx(value, rel=0.06) if isinstance(value, float) else value)
 
 
 @given(points())
-def test_settings_are_those_that_differ_from_where_the_search_starts(drawn):
+def test_settings_are_differences_from_the_start(drawn):
     config, point = drawn
     settings = settings_at(point, config)
-    found = config.with_settings(settings)
+    result = config.with_settings(settings)
     assert [setting.partition("=")[0] for setting in settings] == [
-        name for name in point if starting_point(found, point)[name] != starting_point(config, point)[name]
+        name for name in point if starting_point(result, point)[name] != starting_point(config, point)[name]
     ]

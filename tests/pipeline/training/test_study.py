@@ -1,4 +1,4 @@
-"""The study: interrupted, killed or at one go, it is the same search."""
+"""Hyperparameter search: interrupted, killed and resumed."""
 
 import fcntl
 import math
@@ -9,7 +9,7 @@ import pytest
 from classifier.pipeline.config import Config
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.training.search_space import search_space, starting_point
-from classifier.pipeline.training.study import StudyError, fingerprint, opened_study
+from classifier.pipeline.training.study import SearchError, fingerprint, open_search
 from tests.pipeline.catalogues import loan_table
 
 SPACE = search_space(Config())
@@ -17,7 +17,7 @@ START = starting_point(Config(), SPACE)
 
 
 def opened(folder, *, seed=1, fresh=False):
-    return opened_study(folder / "x.journal", space=SPACE, start=START, seed=seed, fresh=fresh)
+    return open_search(folder / "x.journal", space=SPACE, start=START, seed=seed, fresh=fresh)
 
 
 def easy(point, report):
@@ -38,7 +38,7 @@ def run(folder, *, trials, seed=1, fresh=False, objective=easy):
         return tried(study)
 
 
-def test_the_first_trial_is_where_the_search_starts(tmp_path):
+def test_first_trial_is_the_starting_point(tmp_path):
     with opened(tmp_path) as study:
         assert study.best is None
         study.run_trial(easy)
@@ -46,7 +46,7 @@ def test_the_first_trial_is_where_the_search_starts(tmp_path):
         assert study.best.value == START["svm.balance"] - START["network.dropout"]
 
 
-def test_better_points_are_found(tmp_path):
+def test_search_improves(tmp_path):
     with opened(tmp_path) as study:
         for _ in range(25):
             study.run_trial(easy)
@@ -54,27 +54,27 @@ def test_better_points_are_found(tmp_path):
         assert study.best.value == max(trial.value for trial in study.finished)
 
 
-def test_of_equal_points_the_first_is_best(tmp_path):
+def test_first_of_ties_is_best(tmp_path):
     with opened(tmp_path) as study:
         for _ in range(3):
             study.run_trial(lambda point, report: 0.0)
         assert study.best.params == START
 
 
-def test_a_search_gone_on_with_is_the_search_at_one_go(tmp_path):
+def test_resumed_search_equals_an_uninterrupted_one(tmp_path):
     parts, whole = tmp_path / "parts", tmp_path / "whole"
     run(parts, trials=3)
     run(parts, trials=4)
     assert run(parts, trials=14) == run(whole, trials=14)
 
 
-def test_another_seed_is_another_search(tmp_path):
+def test_other_seed_is_another_search(tmp_path):
     assert run(tmp_path / "1", trials=3, seed=1)[1:] != run(tmp_path / "2", trials=3, seed=2)[1:]
 
 
 @pytest.mark.parametrize("before", [0, 2])
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError])
-def test_an_interrupted_trial_is_run_again(tmp_path, before, interruption):
+def test_interrupted_trial_is_repeated(tmp_path, before, interruption):
     def interrupted(point, report):
         raise interruption
 
@@ -87,7 +87,7 @@ def test_an_interrupted_trial_is_run_again(tmp_path, before, interruption):
 
 
 @pytest.mark.parametrize("before", [0, 2])
-def test_the_trial_that_a_killed_run_left_is_run_again(tmp_path, before):
+def test_trial_of_a_killed_run_is_repeated(tmp_path, before):
     class Killed(BaseException):
         pass
 
@@ -104,7 +104,7 @@ def test_the_trial_that_a_killed_run_left_is_run_again(tmp_path, before):
     assert run(tmp_path / "parts", trials=4) == run(tmp_path / "whole", trials=4)
 
 
-def test_a_trial_that_fails_numerically_counts_and_the_search_goes_on(tmp_path):
+def test_numerical_failure_counts_as_a_trial(tmp_path):
     failures = iter([ValueError("NaN"), FloatingPointError("overflow"), RuntimeError("no memory")])
 
     def fragile(point, report):
@@ -121,26 +121,26 @@ def test_a_trial_that_fails_numerically_counts_and_the_search_goes_on(tmp_path):
         ]  # fmt: skip
 
 
-def test_a_search_whose_start_fails_is_refused_and_says_why(tmp_path):
+def test_failing_start_is_an_error(tmp_path):
     def fails(point, report):
         raise ValueError("Input X contains NaN.")
 
     with opened(tmp_path) as study:
-        with pytest.raises(StudyError) as caught:
+        with pytest.raises(SearchError) as caught:
             study.run_trial(fails)
-        assert caught.value.message == "Learning fails where the search starts: Input X contains NaN."
+        assert caught.value.message == "Training fails with the initial settings: Input X contains NaN."
         assert study.finished == []
 
 
-def test_trials_worse_than_half_of_five_are_given_up(tmp_path):
-    told = []
+def test_bad_trials_are_pruned(tmp_path):
+    reported = []
 
     def falling(point, report):
         """Each trial is worse than the one before."""
-        score = -float(len(told))
-        told.append(score)
+        score = -float(len(reported))
+        reported.append(score)
         report(score, 0)
-        told.append(math.nan)
+        reported.append(math.nan)
         return score
 
     with opened(tmp_path) as study:
@@ -150,10 +150,10 @@ def test_trials_worse_than_half_of_five_are_given_up(tmp_path):
         assert study.best.params == START
 
 
-def test_a_study_is_open_to_one_process_only(tmp_path):
+def test_search_is_open_to_one_process(tmp_path):
     with (
         opened(tmp_path) as study,
-        pytest.raises(StudyError, match="Another run is tuning on this library"),
+        pytest.raises(SearchError, match="Another tuning run is active"),
         opened(tmp_path, fresh=True),
     ):
         pass
@@ -163,12 +163,12 @@ def test_a_study_is_open_to_one_process_only(tmp_path):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free again
 
 
-def test_afresh_the_earlier_trials_are_forgotten(tmp_path):
+def test_fresh_discards_earlier_trials(tmp_path):
     run(tmp_path, trials=4)
     assert len(run(tmp_path, trials=2, fresh=True)) == 2
 
 
-def test_half_a_line_of_a_full_disk_is_left_out(tmp_path):
+def test_partial_line_is_dropped(tmp_path):
     whole = run(tmp_path, trials=3)
     with (tmp_path / "x.journal").open("ab") as file:
         file.write(b'{"op_code": 5, "wor')
@@ -176,13 +176,13 @@ def test_half_a_line_of_a_full_disk_is_left_out(tmp_path):
     assert run(tmp_path, trials=5)[:3] == whole
 
 
-def test_a_damaged_study_is_named_and_can_be_begun_anew(tmp_path):
+def test_damaged_file_is_named_and_replaceable(tmp_path):
     run(tmp_path, trials=2)
     file = tmp_path / "x.journal"
     file.write_bytes(file.read_bytes().replace(b"{", b"#", 3))
-    with pytest.raises(StudyError) as caught, opened(tmp_path):
+    with pytest.raises(SearchError) as caught, opened(tmp_path):
         pass
-    assert caught.value.message == f"{file} is damaged; begin anew with --fresh."
+    assert caught.value.message == f"{file} is damaged. Start over with --fresh."
     assert len(run(tmp_path, trials=2, fresh=True)) == 2
 
 
@@ -190,7 +190,7 @@ BOOKS = [BookRecord(id="a", title="one", category="x"), BookRecord(id="b", title
 LOANS = [("a", 0), ("b", 0), ("a", 1)]
 
 
-def test_the_same_library_has_the_same_fingerprint():
+def test_fingerprint_is_stable():
     one, same = (Catalogue(books=list(BOOKS), loans=loan_table(LOANS)) for _ in range(2))
     assert fingerprint(one, Config(), 1) == fingerprint(same, Config(), 1)
 
@@ -209,6 +209,6 @@ def test_the_same_library_has_the_same_fingerprint():
     ],
     ids=["a book less", "category", "title", "a loan less", "book lent", "borrower", "seed", "setting"],
 )
-def test_what_scores_depend_on_changes_the_fingerprint(books, loans, about):
+def test_fingerprint_covers_all_inputs(books, loans, about):
     before = fingerprint(Catalogue(books=BOOKS, loans=loan_table(LOANS)), Config(), 1)
     assert fingerprint(Catalogue(books=books, loans=loan_table(loans)), *about) != before

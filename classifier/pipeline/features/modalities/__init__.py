@@ -1,4 +1,4 @@
-"""The modalities: a line here and a file beside it is all that a new one needs."""
+"""Modalities. A new one needs a module here and a line in `REGISTRY`."""
 
 REGISTRY = {
     "text": "classifier.pipeline.features.modalities.text.TextModality",
@@ -7,4 +7,4 @@ REGISTRY = {
     "audio": "classifier.pipeline.features.modalities.audio.AudioModality",
     "sentence": "classifier.pipeline.features.modalities.sentence.SentenceModality",
 }
-"""Name to class, as dotted strings: a modality's libraries are imported when it is used."""
+"""Dotted class paths by name, so that a modality's libraries are imported on use only."""

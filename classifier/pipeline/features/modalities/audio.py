@@ -1,8 +1,7 @@
-"""Audio: what the book sounds like, in a sample of its audiobook or a spoken description.
+"""Audio modality: the start of an audiobook sample or of a spoken description.
 
-The start of a recording becomes a log-mel spectrogram: how loud each band of pitches is at each moment,
-the bands as wide as the ear hears differences. The fusion network learns a small network of its own on it.
-Levels count from the loudest moment down, so that a quiet recording looks like a loud one.
+The recording becomes a log-mel spectrogram, on which the fusion network trains a small network. Levels are
+relative to the loudest frame, so quiet recordings look like loud ones.
 
 References
 ----------
@@ -29,69 +28,71 @@ from classifier.pipeline.features.base import Block, BlockSpec, Modality, Tensor
 from classifier.pipeline.features.cache import content_key, source_key
 from classifier.pipeline.records import Bool, Catalogue, Float32
 
-_RATE = 16_000  # samples a second: keeps pitches up to 8 kHz, all of speech and most of music
-_WINDOW = 1024  # samples: 64 ms, in which two pitches 16 Hz apart can be told
-_HOP = 512  # samples from one moment to the next: 32 ms, shorter than a syllable
-_DECIBELS = 80  # below the loudest moment: beyond that is the noise of the recorder
-_SILENCE = (1e-4 * _WINDOW / 4) ** 2  # power of a tone three steps of a 16-bit recorder high
+_RATE = 16_000  # Hz: keeps frequencies up to 8 kHz, all of speech and most of music
+_WINDOW = 1024  # samples: 64 ms, a frequency resolution of 16 Hz
+_HOP = 512  # samples between frames: 32 ms, shorter than a syllable
+_DECIBELS = 80  # below the loudest frame; quieter is recorder noise
+_SILENCE = (1e-4 * _WINDOW / 4) ** 2  # power of a tone with an amplitude of three 16-bit steps
 _FORMATS = {"WAV", "WAVEX", "FLAC", "OGG"}
 _SUFFIXES = {".wav", ".flac", ".ogg"}
-_RATES = range(4_000, 192_001)  # what recorders write; a header that claims more would cost memory only
-_CHANNELS = 64
-_FILES = 512  # spectrograms held in memory at a time
-_MADE_BY = source_key(sys.modules[__name__], versions=(np.__version__, scipy.__version__))
-_READ_AT_ONCE = 32_768  # moments of all channels: a file may have more channels than are worth holding
+_RATES = range(4_000, 192_001)  # plausible rates; a header that claims more would only cost memory
+_MAX_CHANNELS = 64
+_CHUNK = 512  # spectrograms in memory at a time
+_SOURCE_KEY = source_key(sys.modules[__name__], versions=(np.__version__, scipy.__version__))
+_BLOCK_FRAMES = 32_768  # read per block, because a file may have many channels
 
 
 def read_recording(path: Path, *, seconds: int) -> Float32 | None:
-    """Return the start of a recording, its channels averaged, at 16,000 samples a second.
+    """Return the start of a recording as mono at 16 kHz.
 
     Parameters
     ----------
     path : Path
         WAV, FLAC or OGG.
     seconds : int
-        How much is read; what comes after costs neither time nor memory.
+        Duration read; the rest of the file costs neither time nor memory.
 
     Returns
     -------
     float32 array (n_samples,) or None
-        None if it cannot be read, or the package soundfile is not installed.
+        None if the file is unreadable or soundfile is not installed.
     """
     soundfile = _soundfile()
     if soundfile is None or path.suffix.lower() not in _SUFFIXES:
         return None
     try:
-        if not path.is_file():  # a pipe would be waited for
+        if not path.is_file():  # reading a pipe would block
             return None
         with soundfile.SoundFile(path) as file:
             rate = file.samplerate
-            if file.format not in _FORMATS or rate not in _RATES or file.channels > _CHANNELS:
+            if file.format not in _FORMATS or rate not in _RATES or file.channels > _MAX_CHANNELS:
                 return None
-            blocks = file.blocks(_READ_AT_ONCE, frames=seconds * rate, dtype="float32", always_2d=True)
+            blocks = file.blocks(_BLOCK_FRAMES, frames=seconds * rate, dtype="float32", always_2d=True)
             mono = np.concatenate([_in_range(block).mean(axis=1) for block in blocks])
-    except (soundfile.SoundFileError, OSError, ValueError):  # no audio, damaged, or no moment in it
+    except (soundfile.SoundFileError, OSError, ValueError):  # not audio, damaged, or empty
         return None
-    mono -= mono.mean()  # a constant offset is no sound
+    mono -= mono.mean()  # remove the DC offset
     common = gcd(rate, _RATE)
     return np.asarray(resample_poly(mono, _RATE // common, rate // common), np.float32)
 
 
 def mel_filters(bands: int) -> Float32:
-    """Return how much each band takes of each frequency of the transform, (bands, 513)."""
+    """Return the weight of each frequency in each mel band, (bands, 513)."""
     top = 2595 * np.log10(1 + _RATE / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)[:, None]  # Hz, as the ear spaces them
-    pitch = np.fft.rfftfreq(_WINDOW, 1 / _RATE)
-    rising = (pitch - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - pitch) / (edges[2:] - edges[1:-1])
+    edges = (
+        700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)[:, None]
+    )  # Hz, equally spaced on the mel scale
+    frequency = np.fft.rfftfreq(_WINDOW, 1 / _RATE)
+    rising = (frequency - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - frequency) / (edges[2:] - edges[1:-1])
     return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
-def log_mel(samples: Float32, *, filters: Float32, moments: int) -> np.ndarray[Any, Any] | None:
-    """Return the log-mel spectrogram of a recording, (bands, moments), uint8; None if it is silent.
+def log_mel(samples: Float32, *, filters: Float32, frames: int) -> np.ndarray[Any, Any] | None:
+    """Return the log-mel spectrogram of a recording, (bands, frames), uint8; None if silent.
 
-    255 is the loudest level in it and 0 is 80 dB or more below. One too short is repeated to the end:
-    silence would be taken for something heard.
+    255 is the loudest level, 0 is 80 dB or more below. Short recordings are repeated, because padding with
+    silence would be learned as a sound.
     """
     padded = np.pad(samples, (0, _WINDOW))
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]  # (n, _WINDOW), a view
@@ -101,11 +102,11 @@ def log_mel(samples: Float32, *, filters: Float32, moments: int) -> np.ndarray[A
         return None
     loudness = np.log10(np.maximum(mel / mel.max(), 10 ** (-_DECIBELS / 10))) * 10  # dB, -80 to 0
     levels = np.rint(255 * (1 + loudness / _DECIBELS)).astype(np.uint8)
-    return np.resize(levels, (moments, len(filters))).T
+    return np.resize(levels, (frames, len(filters))).T
 
 
 class AudioModality(Modality):
-    """Log-mel spectrogram of a recording's start."""
+    """Log-mel spectrogram of the start of a recording."""
 
     name = "audio"
     shows_nearest = True
@@ -122,15 +123,15 @@ class AudioModality(Modality):
         self.notes = ()
         if recordings and _soundfile() is None:
             self.notes = (
-                f"{recordings} books have a recording, and none was heard: the package soundfile is not "
+                f"{recordings} books have a recording, but none was read: the package soundfile is not "
                 "installed. Install it with: pip install soundfile",
             )
         return self
 
     @property
     def spec(self) -> BlockSpec:
-        moments = (self.settings.seconds * _RATE - _WINDOW) // _HOP + 1
-        return BlockSpec(kind="spectrum", shape=(self.settings.bands, moments))
+        frames = (self.settings.seconds * _RATE - _WINDOW) // _HOP + 1
+        return BlockSpec(kind="spectrum", shape=(self.settings.bands, frames))
 
     def transform(self, catalogue: Catalogue) -> Any:
         return self.block(catalogue).values
@@ -146,16 +147,16 @@ class AudioModality(Modality):
             for i, book in enumerate(catalogue.books)
             if book.audio is not None and (digest := _digest(book.audio))
         )
-        if (soundfile := _soundfile()) is None:  # what is not heard now must not be remembered as silent
+        if (soundfile := _soundfile()) is None:  # do not cache unread recordings as silent
             return Block(values=values, present=present, spec=self.spec)
         settings = f"{self.spec.shape} {soundfile.__version__} {soundfile.__libsndfile_version__}"
-        while part := list(islice(recordings, _FILES)):
-            heard = self.cache.remember(
-                keys=[content_key(_MADE_BY, settings, path.suffix, digest) for _, path, digest in part],
+        while part := list(islice(recordings, _CHUNK)):
+            spectrograms = self.cache.get_or_compute(
+                keys=[content_key(_SOURCE_KEY, settings, path.suffix, digest) for _, path, digest in part],
                 items=[path for _, path, _ in part],
-                make=self._heard,
+                compute=self._spectrograms,
             )
-            for (i, *_), levels in zip(part, heard, strict=True):
+            for (i, *_), levels in zip(part, spectrograms, strict=True):
                 if levels:
                     values[i], present[i] = np.frombuffer(levels, np.uint8), True
         return Block(values=values, present=present, spec=self.spec)
@@ -166,36 +167,36 @@ class AudioModality(Modality):
     def load_state(self, values: dict[str, Any], tensors: Tensors) -> Self:
         return self
 
-    def _heard(self, paths: Sequence[Path]) -> Iterable[bytes]:
-        """Return the levels of each recording; b"" of one that cannot be read or is silent."""
-        bands, moments = self.spec.shape
+    def _spectrograms(self, paths: Sequence[Path]) -> Iterable[bytes]:
+        """Yield the levels of each recording; b"" if unreadable or silent."""
+        bands, frames = self.spec.shape
         filters = mel_filters(bands)
         for path in paths:
             samples = read_recording(path, seconds=self.settings.seconds)
-            levels = None if samples is None else log_mel(samples, filters=filters, moments=moments)
+            levels = None if samples is None else log_mel(samples, filters=filters, frames=frames)
             yield b"" if levels is None else levels.tobytes()
 
 
 def _digest(path: Path) -> bytes:
-    """Return the SHA-256 of a file, read piece by piece; of one that cannot be read nothing."""
+    """Return the SHA-256 of a file; b"" if unreadable."""
     try:
         if not path.is_file():
             return b""
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
-    except (OSError, ValueError):  # ValueError: no path at all, such as one with a null byte
+    except (OSError, ValueError):  # ValueError: an invalid path, such as one with a null byte
         return b""
 
 
 def _soundfile() -> ModuleType | None:
-    """Return the package that reads recordings, or None: it comes with the extra `audio`."""
+    """Return soundfile, or None if the extra `audio` is not installed."""
     try:
         import soundfile
-    except (ImportError, OSError):  # OSError: the package is there, its C library is not
+    except (ImportError, OSError):  # OSError: the C library is missing
         return None
     return soundfile  # type: ignore[no-any-return]
 
 
 def _in_range(block: Float32) -> Float32:
-    """Return samples between -1 and 1; what is no number is silence."""
+    """Return samples clipped to -1 and 1; NaN and infinity become silence."""
     return np.clip(np.nan_to_num(block, nan=0, posinf=0, neginf=0), -1, 1)

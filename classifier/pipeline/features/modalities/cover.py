@@ -1,8 +1,8 @@
-"""Covers: what the book looks like.
+"""Cover modality.
 
-With a pretrained torchvision network, a cover becomes what the network sees in it before its last layer.
-Without one (the default: weights are a download), it becomes descriptors of its colours, layout and edges,
-or, on demand, a small picture that the fusion network learns a convolutional network of its own on.
+With a pretrained torchvision network, a cover becomes the input of the network's last layer. Without one (the
+default: weights are a download) it becomes descriptors of format, texture, colour, layout and edges, or
+optionally pixels, on which the fusion network trains a convolutional network.
 """
 
 import io
@@ -29,34 +29,34 @@ from classifier.pipeline.features.cache import content_key, source_key
 from classifier.pipeline.features.image_descriptors import HEIGHT, SIZE, WEIGHTS, WIDTH, describe
 from classifier.pipeline.records import Bool, Catalogue
 
-_BATCH = 64  # covers of 224 x 224 pixels through a pretrained network: about 1 GB at most
-_FILES = 512  # held in memory at a time
-_FARTHEST = 4  # standard deviations: a cover of a rare format must not outshout all that is said of it
-_MOST_BYTES = 50_000_000  # of a file: no cover needs them
+_BATCH = 64  # covers per pass of a pretrained network: at most about 1 GB
+_CHUNK = 512  # files in memory at a time
+_MAX_DEVIATIONS = 4  # clips descriptors, so that a rare format cannot dominate the others
+_MAX_FILE_BYTES = 50_000_000
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
-"""Each further format is a further parser for strangers' bytes (EPS would start Ghostscript)."""
-_MADE_BY = source_key(
+"""Every format is another parser for untrusted bytes (EPS would start Ghostscript)."""
+_SOURCE_KEY = source_key(
     sys.modules[__name__], image_descriptors, versions=(PIL.__version__, torchvision.__version__)
 )
-_WHEN_PRETRAINED: dict[str, dict[str, Any]] = {
+_PRETRAINED_OPTIONS: dict[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "transform_input": True, "init_weights": False},
     "inception_v3": {"transform_input": True, "init_weights": False},
 }
-"""Networks that are another one with pretrained weights than without, unless told."""
+"""Options of networks whose structure depends on whether pretrained weights are loaded."""
 
 
 def read_cover(content: bytes, *, size: tuple[int, int]) -> Image.Image | None:
-    """Return a cover as RGB of (width, height) `size`, or None if it cannot be read."""
+    """Return a cover as RGB of `size` (width, height), or None if unreadable."""
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            image.draft("RGB", (size[0] * 2, size[1] * 2))  # JPEG decodes to a smaller size at once
+            image.draft("RGB", (size[0] * 2, size[1] * 2))  # JPEG decodes at reduced size
             return image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
 
 
 class CoverModality(Modality):
-    """Descriptors of a cover, a pretrained network's features of it, or its pixels."""
+    """Descriptors of a cover, features of a pretrained network, or pixels."""
 
     name = "cover"
     shows_nearest = True
@@ -77,15 +77,15 @@ class CoverModality(Modality):
 
     def fit_block(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Block:
         self._load_pretrained()
-        if not self._described:
+        if not self._uses_descriptors:
             return self.block(catalogue)
-        found = self._block(catalogue, np.float32, self._descriptors)
+        block = self._block(catalogue, np.float32, self._descriptors)
         self.mean, self.scale = np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32)
-        if len(covers := found.values[found.present]):
-            spread = covers.std(axis=0, dtype=np.float64)  # in single precision it hangs on their order
+        if len(covers := block.values[block.present]):
+            spread = covers.std(axis=0, dtype=np.float64)  # float32 sums depend on the order of the books
             self.mean = covers.mean(axis=0, dtype=np.float64).astype(np.float32)
             self.scale = (1 / (spread + 1e-3)).astype(np.float32)
-        return self._standardised(found)
+        return self._standardised(block)
 
     def _load_pretrained(self) -> None:
         self.network, self.notes = None, ()
@@ -97,20 +97,20 @@ class CoverModality(Modality):
             except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
                 self.notes = (
                     f"The pretrained weights of {name} could not be loaded ({error}); covers are read "
-                    "without. Put the weights into TORCH_HOME/hub/checkpoints to use them.",
+                    "without them. Put the weights into TORCH_HOME/hub/checkpoints.",
                 )
                 return
             if not any(isinstance(module, nn.Linear) for module in network.modules()):
-                raise ConfigError(f"cover.pretrained: {name} has no linear layer to take features before.")
+                raise ConfigError(f"cover.pretrained: {name} has no linear layer.")
             self.network, self._weights = network, _fingerprint(network)
 
     @property
-    def _described(self) -> bool:
+    def _uses_descriptors(self) -> bool:
         return self.network is None and self.settings.features == "descriptors"
 
     @property
     def spec(self) -> BlockSpec:
-        if self._described:
+        if self._uses_descriptors:
             return BlockSpec(kind="vector", shape=(SIZE,))
         if self.network is None:
             return BlockSpec(kind="image", shape=(3, self.settings.height, self.settings.width))
@@ -123,13 +123,13 @@ class CoverModality(Modality):
         return self.block(catalogue).present
 
     def block(self, catalogue: Catalogue) -> Block:
-        if self._described:
+        if self._uses_descriptors:
             return self._standardised(self._block(catalogue, np.float32, self._descriptors))
         if self.network is None:
             size = f"{self.settings.width}x{self.settings.height}"
             return self._block(catalogue, np.uint8, self._pixels, settings=(size,))
         settings = (self.settings.pretrained, self._weights)
-        return self._block(catalogue, np.float32, self._seen, settings=settings)
+        return self._block(catalogue, np.float32, self._network_features, settings=settings)
 
     def state(self) -> tuple[dict[str, Any], Tensors]:
         if self.network is None:
@@ -140,47 +140,47 @@ class CoverModality(Modality):
     def load_state(self, values: dict[str, Any], tensors: Tensors) -> Self:
         self.network = None
         if name := values["network"]:
-            self.network = models.get_model(name, weights=None, **_WHEN_PRETRAINED.get(name, {})).eval()
+            self.network = models.get_model(name, weights=None, **_PRETRAINED_OPTIONS.get(name, {})).eval()
             self.network.load_state_dict({name: torch.from_numpy(a) for name, a in tensors.items()})
             self._weights = _fingerprint(self.network)
         else:
             self.mean, self.scale = tensors["mean"], tensors["scale"]
-            expected = (SIZE,) if self._described else (0,)
+            expected = (SIZE,) if self._uses_descriptors else (0,)
             if not self.mean.shape == self.scale.shape == expected:
-                raise ValueError("There is not one mean and one scale for each number of a descriptor.")
+                raise ValueError("mean and scale do not match the descriptors.")
         return self
 
     def _block(
         self,
         catalogue: Catalogue,
         kind: type[np.generic],
-        make: Callable[[Sequence[bytes]], Iterable[bytes]],
+        compute: Callable[[Sequence[bytes]], Iterable[bytes]],
         *,
         settings: tuple[str | bytes, ...] = (),
     ) -> Block:
-        """Return the rows that `make` gives of the covers' files; b"" of one that cannot be read."""
+        """Return the block of the rows that `compute` yields for cover files; b"" if unreadable."""
         values = np.zeros((len(catalogue.books), int(np.prod(self.spec.shape))), kind)
         present = np.zeros(len(catalogue.books), bool)
         covers = ((i, book.cover) for i, book in enumerate(catalogue.books) if book.cover is not None)
-        while part := list(islice(covers, _FILES)):
+        while part := list(islice(covers, _CHUNK)):
             files = [_content(path) for _, path in part]
-            made = self.cache.remember(
-                keys=[content_key(_MADE_BY, make.__name__, *settings, file) for file in files],
+            computed = self.cache.get_or_compute(
+                keys=[content_key(_SOURCE_KEY, compute.__name__, *settings, file) for file in files],
                 items=files,
-                make=make,
+                compute=compute,
             )
-            for (i, _), row in zip(part, made, strict=True):
+            for (i, _), row in zip(part, computed, strict=True):
                 if row:
                     values[i], present[i] = np.frombuffer(row, kind), True
         return Block(values=values, present=present, spec=self.spec)
 
     def _standardised(self, block: Block) -> Block:
-        values = ((block.values - self.mean) * self.scale).clip(-_FARTHEST, _FARTHEST) * WEIGHTS
+        values = ((block.values - self.mean) * self.scale).clip(-_MAX_DEVIATIONS, _MAX_DEVIATIONS) * WEIGHTS
         values *= block.present[:, None]
         return Block(values=values, present=block.present, spec=block.spec)
 
     def _descriptors(self, files: Sequence[bytes]) -> Iterable[bytes]:
-        """Return descriptors (d), float32, of each file."""
+        """Yield the descriptors of each file as bytes, float32 (d,)."""
         for start in range(0, len(files), _BATCH):
             part = files[start : start + _BATCH]
             images = [read_cover(file, size=(WIDTH, HEIGHT)) for file in part]
@@ -190,13 +190,13 @@ class CoverModality(Modality):
             yield from (next(described).tobytes() if image else b"" for image in images)
 
     def _pixels(self, files: Sequence[bytes]) -> Iterable[bytes]:
-        """Return uint8 pixels (3 * height * width), channels first, of each file."""
+        """Yield the pixels of each file as bytes, uint8 (3 * height * width), channels first."""
         for file in files:
             image = read_cover(file, size=(self.settings.width, self.settings.height))
             yield np.asarray(image).transpose(2, 0, 1).tobytes() if image else b""
 
-    def _seen(self, files: Sequence[bytes]) -> Iterable[bytes]:
-        """Return the network's features (d), float32, of each file."""
+    def _network_features(self, files: Sequence[bytes]) -> Iterable[bytes]:
+        """Yield the network's features of each file as bytes, float32 (d,)."""
         for start in range(0, len(files), _BATCH):
             images = [read_cover(file, size=(256, 384)) for file in files[start : start + _BATCH]]
             features = iter(self._features([image for image in images if image]))
@@ -208,29 +208,29 @@ class CoverModality(Modality):
         last = _last_linear(self.network)
         if not images:
             return np.empty((0, last.in_features), np.float32)
-        prepare = models.get_model_weights(self.settings.pretrained).DEFAULT.transforms()
-        seen: list[torch.Tensor] = []
-        hook = last.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+        transform = models.get_model_weights(self.settings.pretrained).DEFAULT.transforms()
+        captured: list[torch.Tensor] = []
+        hook = last.register_forward_pre_hook(lambda _module, inputs: captured.append(inputs[0]))
         try:
             with torch.inference_mode():
-                self.network(torch.stack([prepare(image) for image in images]))
+                self.network(torch.stack([transform(image) for image in images]))
         finally:
             hook.remove()
-        features: np.ndarray[Any, Any] = nn.functional.normalize(seen[0], dim=1).numpy()
+        features: np.ndarray[Any, Any] = nn.functional.normalize(captured[0], dim=1).numpy()
         return features * np.float32(np.sqrt(features.shape[1]))
 
 
 def _ratio(content: bytes) -> float:
-    """Return height over width of a cover that can be read."""
+    """Return height over width of a readable cover."""
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         return image.height / image.width
 
 
 def _content(path: Path) -> bytes:
-    """Return a file's bytes; none if it cannot be read, or is no cover by its size."""
+    """Return the bytes of a file; b"" if unreadable or too large."""
     try:
-        return path.read_bytes() if path.stat().st_size <= _MOST_BYTES else b""
-    except (OSError, ValueError):  # ValueError: no path at all, such as one with a null byte
+        return path.read_bytes() if path.stat().st_size <= _MAX_FILE_BYTES else b""
+    except (OSError, ValueError):  # ValueError: an invalid path, such as one with a null byte
         return b""
 
 

@@ -1,9 +1,8 @@
-"""Loans: a book is known by what its borrowers also borrowed.
+"""Loans modality: a book is described by what its borrowers also borrowed.
 
-The factors are those of latent semantic analysis with borrowers in the place of words: the singular
-vectors of the book-by-borrower matrix. What is kept is one row a book; a book that comes later is folded
-in through the borrowers it shares with known ones, so no key of a borrower is ever stored. Beside the
-factors stand the links: the titles that a book is most often borrowed with.
+The factors are those of latent semantic analysis with borrowers in place of words: singular vectors of the
+book-by-borrower matrix. Only one row per book is stored; later books are folded in through shared borrowers,
+so no borrower is ever stored. Links lead to the titles most often borrowed together with a book.
 
 References
 ----------
@@ -23,15 +22,15 @@ from classifier.pipeline.features.base import Block, BlockSpec, Modality, Tensor
 from classifier.pipeline.features.neighbours import nearest
 from classifier.pipeline.records import Bool, Catalogue, Float32, Int64, LoanTable
 
-_ROUNDING = 1e-4  # a shorter row is what rounding left of none, and must not be brought to full length
+_MIN_NORM = 1e-4  # a shorter row is rounding error and must not be scaled to unit length
 
 
 def book_borrower_matrix(loans: LoanTable) -> sp.csr_matrix:
-    """Return who borrowed what, (len(loans.book_ids), n_borrowers), float32, rows of unit length.
+    """Return the weighted loans, (len(loans.book_ids), n_borrowers), float32, rows of unit length.
 
-    A loan counts once a pair, and less the more its borrower borrows: someone who borrows everything
-    ties no two books together. A made-up borrower, of whom one pair of titles is left, counts as much as
-    those of whom all is known count for a pair on average; as readers of two titles they would drown them.
+    A pair counts once, and less the more titles the borrower had: someone who borrows everything links
+    nothing. A synthetic borrower (one remaining pair of titles) weighs as much per pair as identified
+    borrowers on average; weighted as a borrower of two titles it would dominate.
     """
     shape = (len(loans.book_ids), loans.n_borrowers)
     pairs = sp.csr_matrix((np.ones(len(loans), np.float32), (loans.book, loans.borrower)), shape=shape)
@@ -39,21 +38,21 @@ def book_borrower_matrix(loans: LoanTable) -> sp.csr_matrix:
     if not pairs.nnz:
         return pairs
     books_a_borrower = np.asarray(pairs.sum(axis=0)).ravel()
-    known = books_a_borrower[: loans.known]
-    if pairs_a_borrower := float(np.sum(known * (known - 1))):
-        books_a_borrower[len(known) :] = pairs_a_borrower / np.sum(np.maximum(known - 1, 0))
+    identified = books_a_borrower[: loans.first_synthetic]
+    if pairs_a_borrower := float(np.sum(identified * (identified - 1))):
+        books_a_borrower[len(identified) :] = pairs_a_borrower / np.sum(np.maximum(identified - 1, 0))
     return normalize(pairs @ sp.diags_array(1 / np.sqrt(np.maximum(books_a_borrower, 1)))).astype(np.float32)
 
 
 class LoansModality(Modality):
-    """Co-borrowing factors of a book."""
+    """Co-borrowing factors and links of a book."""
 
     name = "loans"
 
     def __init__(self, *, settings: LoansConfig) -> None:
         self.settings = settings
-        self.known: dict[str, int] = {}  # books with factors, in the order of `projection`
-        self.position: Int64 = np.zeros(0, np.int64)  # of those among the books at `fit`
+        self.known: dict[str, int] = {}  # row in `projection` of each book with factors
+        self.position: Int64 = np.zeros(0, np.int64)  # index of those among the books at `fit`
         self.n_books = 0  # at `fit`
         self.projection: Float32 = np.zeros((0, settings.factors), np.float32)  # (n_known, factors)
 
@@ -65,17 +64,21 @@ class LoansModality(Modality):
         matrix = book_borrower_matrix(catalogue.loans)
         rows = np.flatnonzero(np.diff(matrix.indptr))
         self.known = {catalogue.loans.book_ids[row]: i for i, row in enumerate(rows.tolist())}
-        at = {book.id: i for i, book in enumerate(catalogue.books)}
-        self.position = np.array([at.get(book, -1) for book in self.known], np.int64)
+        index = {book.id: i for i, book in enumerate(catalogue.books)}
+        self.position = np.array([index.get(book, -1) for book in self.known], np.int64)
         self.n_books = len(catalogue.books)
         self.projection = np.zeros((len(rows), self.settings.factors), np.float32)
         factors = min(self.settings.factors, len(rows) - 1, matrix.shape[1] - 1)
         if factors > 0:
-            left, values, _ = randomized_svd(
+            left_vectors, singular_values, _ = randomized_svd(
                 matrix[rows], factors, random_state=int(rng.integers(2**31)), n_iter=4
             )
-            solid = values > values[0] * 1e-5  # what is smaller is noise that the division would blow up
-            self.projection[:, :factors][:, solid] = left[:, solid] / values[solid]
+            significant = (
+                singular_values > singular_values[0] * 1e-5
+            )  # the division would amplify smaller ones, which are noise
+            self.projection[:, :factors][:, significant] = (
+                left_vectors[:, significant] / singular_values[significant]
+            )
         return self
 
     @property
@@ -83,13 +86,13 @@ class LoansModality(Modality):
         return BlockSpec(kind="vector", shape=(self.settings.factors,))
 
     def transform(self, catalogue: Catalogue) -> Float32:
-        return self._read(catalogue)[0]
+        return self._factors_and_links(catalogue)[0]
 
     def present(self, catalogue: Catalogue) -> Bool:
         return np.asarray(self.transform(catalogue).any(axis=1))
 
     def block(self, catalogue: Catalogue) -> Block:
-        values, links = self._read(catalogue)
+        values, links = self._factors_and_links(catalogue)
         return Block(values=values, present=np.asarray(values.any(axis=1)), spec=self.spec, links=links)
 
     def state(self) -> tuple[dict[str, Any], Tensors]:
@@ -101,14 +104,14 @@ class LoansModality(Modality):
         self.n_books = values["n_books"]
         self.projection, self.position = tensors["projection"], tensors["position"]
         if self.projection.shape != (len(self.known), self.settings.factors):
-            raise ValueError("There is not one row of factors for each book.")
+            raise ValueError("projection does not match the books.")
         if self.projection.dtype != np.float32 or self.position.dtype != np.int64:
-            raise TypeError("Factors or positions are no such numbers.")
+            raise TypeError("projection or position has another type.")
         if self.position.shape != (len(self.known),) or self.position.max(initial=-1) >= self.n_books:
-            raise ValueError("There is not one position for each book.")
+            raise ValueError("position does not match the books.")
         return self
 
-    def _read(self, catalogue: Catalogue) -> tuple[Float32, sp.csr_matrix]:
+    def _factors_and_links(self, catalogue: Catalogue) -> tuple[Float32, sp.csr_matrix]:
         """Return factors (n_books, factors) and links (n_books, n_books at `fit`)."""
         n = len(catalogue.books)
         features = np.zeros((n, self.settings.factors), np.float32)
@@ -117,66 +120,65 @@ class LoansModality(Modality):
         if folding is None or folding.projection is not self.projection:
             folding = catalogue.loans.memo[self] = self._folding(catalogue.loans)
         row_of = folding.row_of
-        asked = [(i, row_of[book.id]) for i, book in enumerate(catalogue.books) if book.id in row_of]
-        if not asked or not len(folding.borrowers):
+        pairs = [(i, row_of[book.id]) for i, book in enumerate(catalogue.books) if book.id in row_of]
+        if not pairs or not len(folding.borrowers):
             return features, links
-        at, wanted = map(np.array, zip(*asked, strict=True))
-        folded = folding.matrix[wanted] @ folding.borrowers
-        # Of length 1 at most: the share of the readers that factors know.
-        folded[np.linalg.norm(folded, axis=1) < _ROUNDING] = 0
-        features[at] = folded
-        # Directions matter, not how often a book is borrowed; sqrt(d) gives entries of about 1.
+        rows, titles = map(np.array, zip(*pairs, strict=True))
+        folded = folding.matrix[titles] @ folding.borrowers
+        # At most of length 1: the share of the borrowers that the factors cover.
+        folded[np.linalg.norm(folded, axis=1) < _MIN_NORM] = 0
+        features[rows] = folded
+        # Only the direction matters; sqrt(d) gives entries of about 1.
         features = np.asarray(normalize(features) * np.float32(np.sqrt(self.settings.factors)))
         near = nearest(
-            folding.matrix[wanted],
+            folding.matrix[titles],
             self.settings.neighbours,
             known=folding.known,
-            itself=folding.place[wanted],
+            self_index=folding.place[titles],
         ).tocoo()
-        links = sp.csr_matrix((near.data, (at[near.row], folding.position[near.col])), shape=links.shape)
+        links = sp.csr_matrix((near.data, (rows[near.row], folding.position[near.col])), shape=links.shape)
         return features, normalize(links, norm="l1", copy=False)
 
     def _folding(self, loans: LoanTable) -> "_Folding":
-        """Work out what books that come later are folded in through; without borrowers if none is known."""
+        """Precompute folding in; `borrowers` is empty if no title of the loans has factors."""
         matrix = book_borrower_matrix(loans)
         row_of = {book: row for row, book in enumerate(loans.book_ids)}
         pairs = [(row_of[book], known) for book, known in self.known.items() if book in row_of]
         rows, known = np.array(pairs, np.int64).reshape(-1, 2).T
         borrowers = matrix[rows].T @ self.projection[known] if pairs else self.projection[:0]
-        there = self.position[known] >= 0  # a book with loans may have been none of the books at `fit`
+        at_fit = self.position[known] >= 0  # books with loans need not be in the catalogue at `fit`
         place = np.full(matrix.shape[0], -1)
-        place[rows[there]] = np.arange(there.sum())
+        place[rows[at_fit]] = np.arange(at_fit.sum())
         return _Folding(
             projection=self.projection,
             matrix=matrix,
             row_of=row_of,
             borrowers=borrowers,
-            known=matrix[rows[there]].tocsc(),
-            position=self.position[known[there]],
+            known=matrix[rows[at_fit]].tocsc(),
+            position=self.position[known[at_fit]],
             place=place,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Folding:
-    """What a table of loans says to a fitted modality, whatever book it is asked about.
+    """What a fitted modality needs of a loan table, independent of the books.
 
     Attributes
     ----------
     projection : float array (n_known, factors)
-        What the modality had learned then.
+        Identifies the fit.
     matrix : CSR matrix (n_titles, n_borrowers)
         See `book_borrower_matrix`.
     row_of : dict of str to int
-        Row of each title.
+        Row of each title in `matrix`.
     borrowers : float array (n_borrowers, factors)
-        Empty where the loans are of no title that has factors.
     known : CSC matrix (n_known, n_borrowers)
         Rows of the titles that were among the books at `fit`.
     position : int array (n_known,)
-        Where they stood among them.
+        Their index among the books at `fit`.
     place : int array (n_titles,)
-        Where each title stands among the known; -1 where it does not.
+        Index of each title in `known`, or -1.
     """
 
     projection: Float32

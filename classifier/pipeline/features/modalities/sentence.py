@@ -1,9 +1,8 @@
-"""Sentences: what a pretrained encoder makes of title and description.
+"""Sentence modality: title and description encoded by a pretrained sentence encoder.
 
-Such an encoder has read far more than any library's catalogue, so it knows that "ocean" is close to "sea"
-in books that share no word. It is a download and takes long, so it is off until one is named:
-``sentence.model``, see SENTENCE.md. Of the encoder nothing is stored with a model but what tells it from
-another of the same name.
+Such an encoder knows from its training data that “ocean” is close to “sea”. It is a download and slow, so it
+is off until ``sentence.model`` names one; see SENTENCE.md. A stored model keeps only a fingerprint of the
+encoder.
 """
 
 import json
@@ -20,16 +19,16 @@ from classifier.pipeline.features.base import Block, BlockSpec, Modality, Tensor
 from classifier.pipeline.features.cache import content_key, source_key
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float32
 from classifier.pipeline.text import html
-from classifier.pipeline.text.html import without_markup
+from classifier.pipeline.text.html import strip_markup
 
-_MADE_BY = source_key(sys.modules[__name__], html)
+_SOURCE_KEY = source_key(sys.modules[__name__], html)
 _PROBE = "An introduction to the history of science, 1500 to 1900. 科学史入门。"
-_ALIKE = 0.02  # a number of the probe's vector may differ by, on another machine; of another encoder all do
-_CHUNK = 512  # texts encoded before they are kept: some seconds' work, which is all that a stop can lose
+_TOLERANCE = 0.02  # of the probe's vector between machines; another encoder differs everywhere
+_CHUNK = 512  # texts per cache write: an interrupted run loses a few seconds of work
 
 
 class EncoderError(PipelineError):
-    """The sentence encoder is not there, or another one is in its place."""
+    """The sentence encoder is missing or has been replaced by another."""
 
 
 class SentenceModality(Modality):
@@ -41,7 +40,7 @@ class SentenceModality(Modality):
         self.settings = settings
         self.model = ""
         self.fingerprint = ""
-        self.probe: Float32 = np.empty(0, np.float32)  # (d,), what the encoder makes of `_PROBE`
+        self.probe: Float32 = np.empty(0, np.float32)  # (d,), vector of `_PROBE`
         self._encoder: Any = None
 
     @classmethod
@@ -77,16 +76,16 @@ class SentenceModality(Modality):
         values = np.zeros((len(texts), len(self.probe)), np.float32)
         rows = np.flatnonzero(present)
         for start in range(0, len(rows), _CHUNK):
-            self.progress("reading sentences", start, len(rows))
+            self.progress("computing text embeddings", start, len(rows))
             part = rows[start : start + _CHUNK]
-            found = self.cache.remember(
+            vectors = self.cache.get_or_compute(
                 keys=[self._key(texts[row]) for row in part],
                 items=[texts[row] for row in part],
-                make=self._encode,
+                compute=self._encode,
             )
-            values[part] = [np.frombuffer(vector, np.float16) for vector in found]
+            values[part] = [np.frombuffer(vector, np.float16) for vector in vectors]
         if len(rows):
-            self.progress("reading sentences", len(rows), len(rows))
+            self.progress("computing text embeddings", len(rows), len(rows))
         # Vectors have unit length; sqrt(d) gives entries of about 1.
         return Block(values=values * np.float32(np.sqrt(len(self.probe))), present=present, spec=self.spec)
 
@@ -96,22 +95,22 @@ class SentenceModality(Modality):
     def load_state(self, values: dict[str, Any], tensors: Tensors) -> Self:
         self.model, self.fingerprint = values["model"], values["fingerprint"]
         self.probe = tensors["probe"]
-        self._encoder = None  # loaded when the first text has to be read that is in no cache
+        self._encoder = None  # loaded with the first uncached text
         return self
 
     def _texts(self, catalogue: Catalogue) -> list[str]:
-        """Return what is encoded of each book; nothing without an encoder."""
+        """Return the text to encode of each book; empty without an encoder."""
         return [_text(book) if self.model else "" for book in catalogue.books]
 
     def _key(self, text: str) -> bytes:
-        # The probe stands for what the weights do not say: how vectors of words become one of the text.
-        return content_key(_MADE_BY, self.fingerprint, self.probe.tobytes(), text)
+        # The probe captures what the weights do not: how word vectors are pooled.
+        return content_key(_SOURCE_KEY, self.fingerprint, self.probe.tobytes(), text)
 
     def _encode(self, texts: Sequence[str]) -> Iterable[bytes]:
-        """Return the vectors of texts in half precision: what is cut off is less than a batch changes."""
+        """Return the vectors of texts in half precision; batching changes them more than rounding."""
         if self._encoder is None:
-            self._encoder = self._the_same()
-        # In an order of their own, so that the order of the books changes nothing.
+            self._encoder = self._matching_encoder()
+        # Sorted, so that vectors do not depend on the order of the books.
         ordered = sorted(texts, key=lambda text: (len(text), text))
         vectors = self._vectors(ordered).astype(np.float16)
         by_text = {text: vector.tobytes() for text, vector in zip(ordered, vectors, strict=True)}
@@ -124,23 +123,23 @@ class SentenceModality(Modality):
         )
         return np.asarray(vectors, np.float32)
 
-    def _the_same(self) -> Any:
-        """Return the encoder that `fit` saw, or refuse to go on with another."""
+    def _matching_encoder(self) -> Any:
+        """Return the encoder that `fit` used, or raise if it is another."""
         try:
             encoder = self._encoder = _load(self.model)
         except EncoderError as error:
             raise EncoderError(
-                f"This model reads books with a sentence encoder. {error.message} Put it back, or train "
-                "again with another or none (sentence.model).",
+                f"This model needs its sentence encoder. {error.message} Put it back, or train "
+                "again with another one or none (sentence.model).",
                 encoder=self.model,
             ) from error
         probe = self._vectors([_PROBE])[0]
-        same = probe.shape == self.probe.shape and np.allclose(probe, self.probe, atol=_ALIKE)
+        same = probe.shape == self.probe.shape and np.allclose(probe, self.probe, atol=_TOLERANCE)
         if not same or _fingerprint(encoder) != self.fingerprint:
             self._encoder = None
             raise EncoderError(
-                f"The sentence encoder {self.model} is another one than this model was trained with. Put "
-                "back the one it was, or train again.",
+                f"The sentence encoder {self.model} is not the one this model was trained with. Put "
+                "the original back, or train again.",
                 encoder=self.model,
             )
         return encoder
@@ -158,22 +157,22 @@ def _load(model: str) -> Any:
     folder = Path(model).expanduser()
     if not folder.is_dir() and (folder.is_absolute() or model.startswith((".", "~"))):
         raise EncoderError(f"There is no folder {model} with a sentence encoder.")
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # it would be drawn into ours
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # it would garble our own
     try:
         return SentenceTransformer(
             str(folder) if folder.is_dir() else model,
             trust_remote_code=False,
-            # Weights in any other format are a pickle.
+            # Other formats are pickles.
             model_kwargs={"use_safetensors": True},
         )
     except Exception as error:
-        # The loaders answer to what is missing or damaged with whatever they stumble over.
+        # The loaders raise all kinds of errors for missing or damaged files.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise EncoderError(f"The sentence encoder {model} could not be loaded ({reason}).") from error
 
 
 def _fingerprint(encoder: Any) -> str:
-    """Return a hash of the encoder's weights and vocabulary, whatever files they came in."""
+    """Return a hash of the encoder's weights and vocabulary, independent of the file format."""
     weights = sorted(
         content_key(str(tuple(tensor.shape)), tensor.cpu().float().numpy().tobytes())
         for tensor in encoder.state_dict().values()
@@ -183,6 +182,6 @@ def _fingerprint(encoder: Any) -> str:
 
 
 def _text(book: BookRecord) -> str:
-    """Return what is encoded; the encoder itself cuts off what is too long for it."""
+    """Return the text to encode; the encoder truncates it."""
     fields = (book.title, book.subtitle, book.description)
-    return "\n".join(filter(None, (" ".join(without_markup(field).split()) for field in fields)))
+    return "\n".join(filter(None, (" ".join(strip_markup(field).split()) for field in fields)))

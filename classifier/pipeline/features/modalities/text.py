@@ -1,12 +1,11 @@
-"""Text: what title, authors, publisher and description say.
+"""Text modality: title, authors, publisher and description.
 
-A book becomes groups of TF-IDF weighted terms: words of every field, words of the title once more (a title
-names the subject, a description also praises), two words in a row, character n-grams of the title and of
-the names, beginnings and ends of the description's words, whole author names, and the whole publisher name.
-Which field a term stands in is evidence.
+A book becomes groups of TF-IDF weighted terms: words of every field, title words once more (a title states
+the subject, a description also advertises), word pairs, character n-grams of title and names, prefixes and
+suffixes of description words, whole author names, and the whole publisher name. The field of a term is
+evidence.
 
-The words of a book are cached; what follows is arithmetic on counts. The pieces of a word are made once
-for all books that have it.
+The tokenized books are cached; the rest is arithmetic on counts. N-grams are computed once per distinct word.
 """
 
 import re
@@ -25,16 +24,23 @@ from classifier.pipeline.features.base import Block, BlockSpec, Modality, Tensor
 from classifier.pipeline.features.cache import content_key, source_key
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64, Int32
 from classifier.pipeline.text import html, stopwords, tokenization
-from classifier.pipeline.text.term_matrix import Counting, Numbering, Pieces, Rows, Source, pairs
-from classifier.pipeline.text.terms import TermGroups, Words, credited
-from classifier.pipeline.text.tokenization import clean, grams, stems, words
+from classifier.pipeline.text.term_matrix import (
+    CsrRows,
+    Ngrams,
+    TermMatrixBuilder,
+    TermPositions,
+    Vocabulary,
+    word_pairs,
+)
+from classifier.pipeline.text.terms import TermGroups, WordCredits, credit_words
+from classifier.pipeline.text.tokenization import affixes, char_ngrams, normalize, tokenize
 
 _WEIGHTS = {
     "word": 1.5, "title": 0.7, "pair": 1.0, "title gram": 1.0, "name gram": 0.8, "stem": 1.0,
     "author": 0.7, "publisher": 0.7,
 }  # fmt: skip
-"""Length of each group's row: names are strong evidence but drown a description at full length."""
-_COUNTED_BY = (
+"""Length of each group's row: names are strong evidence but at full length they drown a description."""
+_GROUPS_OF_SOURCE = (
     ("word", "title", "title gram"),
     ("word", "name gram"),
     ("word", "name gram"),
@@ -44,19 +50,19 @@ _COUNTED_BY = (
     ("author",),
     ("publisher",),
 )
-"""Groups of columns that count the words of title, authors, publisher and description, the pairs of title and
-description, and the whole names of authors and publisher."""
+"""Column groups that count each source: words of title, authors, publisher and description; word pairs of
+title and description; whole names of authors and publisher."""
 _NAMES = re.compile(r"[;、/|&]| and ")
-_MADE_BY = source_key(
+_SOURCE_KEY = source_key(
     sys.modules[__name__],
     tokenization,
     html,
     stopwords,
     versions=(jieba.__version__, unicodedata.unidata_version),
 )
-_UTF8 = ("utf-8", "surrogatepass")  # a catalogue may hold half a character
-_BATCH = 2000  # books whose words are held as strings at a time
-_WORTH_CACHING = 16  # reading fewer books from a file takes longer than cutting their words
+_UTF8 = ("utf-8", "surrogatepass")  # a catalogue may contain lone surrogates
+_BATCH = 2000  # books whose words are in memory as strings at a time
+_MIN_CACHED = 16  # tokenizing fewer books is faster than reading the cache
 
 
 class TextModality(Modality):
@@ -77,10 +83,10 @@ class TextModality(Modality):
         return self
 
     def fit_block(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Block:
-        read = self._read(catalogue, least=self.settings.min_books)
-        every = np.arange(sum(map(len, read.terms.values())), dtype=np.int32)
-        counts = read.counting(every).matrix(every, shape=(len(catalogue.books), len(every)))
-        return self._block(self.groups.fit(counts, read.terms))
+        terms = self._extract(catalogue, min_count=self.settings.min_books)
+        columns = np.arange(sum(map(len, terms.by_group.values())), dtype=np.int32)
+        counts = terms.matrix_builder(columns).matrix(columns, shape=(len(catalogue.books), len(columns)))
+        return self._block(self.groups.fit(counts, terms.by_group))
 
     @property
     def spec(self) -> BlockSpec:
@@ -88,7 +94,7 @@ class TextModality(Modality):
 
     @property
     def terms(self) -> list[str]:
-        """The name of each column, ``group:term``."""
+        """Return the name of each column, ``group:term``."""
         return [f"{name}:{term}" for name, index in self.groups.index.items() for term in index]
 
     def transform(self, catalogue: Catalogue) -> sp.csr_matrix:
@@ -98,27 +104,27 @@ class TextModality(Modality):
         return self.block(catalogue).present
 
     def block(self, catalogue: Catalogue) -> Block:
-        read = self._read(catalogue)
-        columns = self.groups.columns(read.terms)
-        counts = read.counting(columns).matrix(columns, shape=(len(catalogue.books), len(self.groups)))
-        return self._block(self.groups.weighed(counts))
+        terms = self._extract(catalogue)
+        columns = self.groups.columns(terms.by_group)
+        counts = terms.matrix_builder(columns).matrix(columns, shape=(len(catalogue.books), len(self.groups)))
+        return self._block(self.groups.weigh(counts))
 
-    def block_and_words(self, catalogue: Catalogue) -> tuple[Block, Words]:
-        read = self._read(catalogue)
-        columns = self.groups.columns(read.terms)
-        counting = read.counting(columns)
-        counts = counting.matrix(columns, shape=(len(catalogue.books), len(self.groups)))
-        words = credited(counts, read.sources, counting, columns)
-        return self._block(self.groups.weighed(counts)), words
+    def block_and_words(self, catalogue: Catalogue) -> tuple[Block, WordCredits]:
+        terms = self._extract(catalogue)
+        columns = self.groups.columns(terms.by_group)
+        builder = terms.matrix_builder(columns)
+        counts = builder.matrix(columns, shape=(len(catalogue.books), len(self.groups)))
+        words = credit_words(counts, terms.sources, builder, columns)
+        return self._block(self.groups.weigh(counts)), words
 
     def unknown_words(self, books: Sequence[BookRecord]) -> Float64:
-        """Return the share of each book's words that are no term, (n_books,); NaN of one without words."""
-        known = self.groups.index["word"]
+        """Return the share of each book's words outside the vocabulary, (n_books,); NaN without words."""
+        vocabulary = self.groups.index["word"]
         shares = np.full(len(books), np.nan)
-        for row, cut in enumerate(self._cut(books)):
-            *of_fields, _names = cut.split("\n")
-            if found := " ".join(of_fields).split():
-                shares[row] = np.mean([word not in known for word in found])
+        for row, line in enumerate(self._tokenized(books)):
+            *fields, _names = line.split("\n")
+            if words := " ".join(fields).split():
+                shares[row] = np.mean([word not in vocabulary for word in words])
         return shares
 
     def state(self) -> tuple[dict[str, Any], Tensors]:
@@ -132,77 +138,77 @@ class TextModality(Modality):
         return self
 
     def _block(self, values: sp.csr_matrix) -> Block:
-        # Text without a known term says as little as none: mark-up only, say, or a language new here.
+        # Text without a known term carries no information: markup only, or an unknown language.
         return Block(values=values, present=np.diff(values.indptr) > 0, spec=self.spec)
 
-    def _read(self, catalogue: Catalogue, *, least: int = 1) -> "_Read":
-        """Find the words of each field, pairs that come `least` times, pieces of words, and whole names."""
-        numbering = Numbering()
-        fields = [Rows(numbering) for _ in range(4)]
-        author, publisher = Rows(Numbering()), Rows(Numbering())
-        for cut in self._cut(catalogue.books):
-            *of_fields, whole_names = cut.split("\n")
-            for rows, text in zip(fields, of_fields, strict=True):
+    def _extract(self, catalogue: Catalogue, *, min_count: int = 1) -> "_Terms":
+        """Return the terms of each field, frequent pairs, n-grams, and whole names."""
+        vocabulary = Vocabulary()
+        fields = [CsrRows(vocabulary) for _ in range(4)]
+        author, publisher = CsrRows(Vocabulary()), CsrRows(Vocabulary())
+        for line in self._tokenized(catalogue.books):
+            *line_fields, names = line.split("\n")
+            for rows, text in zip(fields, line_fields, strict=True):
                 rows.append(text.split())
-            author.append(filter(None, whole_names.split("\t")))
-            publisher.append(filter(None, [of_fields[2]]))
-        terms = list(numbering)
-        pair_terms, (title_pairs, description_pairs) = pairs([fields[0], fields[3]], least=least)
-        title, authors, publisher_words, description = (rows.found() for rows in fields)
-        smallest, largest = self.settings.gram_min, self.settings.gram_max
-        return _Read(
+            author.append(filter(None, names.split("\t")))
+            publisher.append(filter(None, [line_fields[2]]))
+        terms = list(vocabulary)
+        pair_terms, (title_pairs, description_pairs) = word_pairs([fields[0], fields[3]], min_count=min_count)
+        title, authors, publisher_words, description = (rows.coordinates() for rows in fields)
+        min_n, max_n = self.settings.gram_min, self.settings.gram_max
+        return _Terms(
             sources=[
-                Source("title", terms, *title),
-                Source("authors", terms, *authors),
-                Source("publisher", terms, *publisher_words),
-                Source("description", terms, *description),
-                Source("title", pair_terms, *title_pairs),
-                Source("description", pair_terms, *description_pairs),
-                Source("authors", list(author.numbering), *author.found()),
-                Source("publisher", list(publisher.numbering), *publisher.found()),
+                TermPositions("title", terms, *title),
+                TermPositions("authors", terms, *authors),
+                TermPositions("publisher", terms, *publisher_words),
+                TermPositions("description", terms, *description),
+                TermPositions("title", pair_terms, *title_pairs),
+                TermPositions("description", pair_terms, *description_pairs),
+                TermPositions("authors", list(author.vocabulary), *author.coordinates()),
+                TermPositions("publisher", list(publisher.vocabulary), *publisher.coordinates()),
             ],
-            grams=_pieces(
+            grams=_ngrams(
                 terms,
                 [title[1], authors[1], publisher_words[1]],
-                lambda word: grams(word, smallest=smallest, largest=largest),
+                lambda word: char_ngrams(word, min_n=min_n, max_n=max_n),
             ),
-            stems=_pieces(terms, [description[1]], stems),
+            stems=_ngrams(terms, [description[1]], affixes),
         )
 
-    def _cut(self, books: Sequence[BookRecord]) -> Iterator[str]:
-        """Yield `_cut_book` of each book, from the cache where it is worth it."""
-        if len(books) < _WORTH_CACHING:
-            yield from map(_cut_book, books)
+    def _tokenized(self, books: Sequence[BookRecord]) -> Iterator[str]:
+        """Yield `_tokenize_book` of each book, cached for larger batches."""
+        if len(books) < _MIN_CACHED:
+            yield from map(_tokenize_book, books)
             return
         for start in range(0, len(books), _BATCH):
             part = books[start : start + _BATCH]
-            found = self.cache.remember(
+            cached = self.cache.get_or_compute(
                 keys=list(map(_key, part)),
                 items=part,
-                make=lambda missing: (_cut_book(book).encode(*_UTF8) for book in missing),
+                compute=lambda missing: (_tokenize_book(book).encode(*_UTF8) for book in missing),
             )
-            yield from (cut.decode(*_UTF8) for cut in found)
+            yield from (line.decode(*_UTF8) for line in cached)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """What stands in books.
+class _Terms:
+    """Terms of books.
 
     Attributes
     ----------
-    sources : list of Source
-        As many as `_COUNTED_BY`, in the same order.
-    grams, stems : Pieces
+    sources : list of TermPositions
+        In the order of `_GROUPS_OF_SOURCE`.
+    grams, stems : Ngrams
         Of each word.
     """
 
-    sources: list[Source]
-    grams: Pieces
-    stems: Pieces
+    sources: list[TermPositions]
+    grams: Ngrams
+    stems: Ngrams
 
     @property
-    def terms(self) -> dict[str, list[str]]:
-        """What each group of columns may have."""
+    def by_group(self) -> dict[str, list[str]]:
+        """Return the possible terms of each column group."""
         words, pair, author, publisher = (self.sources[i].terms for i in (0, 4, 6, 7))
         return {
             "word": words,
@@ -215,46 +221,51 @@ class _Read:
             "publisher": publisher,
         }
 
-    def counting(self, columns: Int32) -> Counting:
-        """Return what of all `terms` counts what stands in books.
+    def matrix_builder(self, columns: Int32) -> TermMatrixBuilder:
+        """Return the builder of the matrix that counts all terms.
 
         Parameters
         ----------
         columns : int32 array (n_terms,)
-            Below 0 of those that count nothing.
+            Below 0 for terms that are not counted.
         """
-        pieces = {"title gram": self.grams, "name gram": self.grams, "stem": self.stems}
+        ngrams = {"title gram": self.grams, "name gram": self.grams, "stem": self.stems}
         first, start = {}, 0
-        for name, terms in self.terms.items():
+        for name, terms in self.by_group.items():
             first[name], start = start, start + len(terms)
         parts = [
-            (number, first[group], pieces.get(group))
-            for number, groups in enumerate(_COUNTED_BY)
+            (number, first[group], ngrams.get(group))
+            for number, groups in enumerate(_GROUPS_OF_SOURCE)
             for group in groups
         ]
-        return Counting.of(self.sources, parts, known=columns >= 0)
+        return TermMatrixBuilder.from_sources(self.sources, parts, kept=columns >= 0)
 
 
-def _pieces(terms: list[str], found: Sequence[Int32], cut: Callable[[str], list[str]]) -> Pieces:
-    """Return the pieces of each word; none of one that stands nowhere."""
+def _ngrams(terms: list[str], occurrences: Sequence[Int32], split: Callable[[str], list[str]]) -> Ngrams:
+    """Return the n-grams of each word that occurs."""
     used = np.zeros(len(terms), bool)
-    for numbers in found:
+    for numbers in occurrences:
         used[numbers] = True
-    rows = Rows(Numbering())
+    rows = CsrRows(Vocabulary())
     for term, is_used in zip(terms, used.tolist(), strict=True):
-        rows.append(cut(term) if is_used else ())
-    whole, piece = rows.found()
-    return Pieces(list(rows.numbering), whole, piece)
+        rows.append(split(term) if is_used else ())
+    term_index, ngram_index = rows.coordinates()
+    return Ngrams(list(rows.vocabulary), term_index, ngram_index)
 
 
-def _cut_book(book: BookRecord) -> str:
-    """Return a line of words for each of title, authors, publisher and description, and a line of names."""
-    # A Chinese comma divides names, a Latin one stands inside them; cleaning makes them one.
-    authors = clean(book.authors.replace("，", ";"))
-    fields = (clean(f"{book.title} {book.subtitle}"), authors, clean(book.publisher), clean(book.description))
+def _tokenize_book(book: BookRecord) -> str:
+    """Return one line of words each for title, authors, publisher and description, and one of names."""
+    # A Chinese comma separates names, a Latin one is part of a name; normalising merges the two.
+    authors = normalize(book.authors.replace("，", ";"))
+    fields = (
+        normalize(f"{book.title} {book.subtitle}"),
+        authors,
+        normalize(book.publisher),
+        normalize(book.description),
+    )
     names = (" ".join(name.split()) for name in _NAMES.split(authors))
-    return "\n".join([*(" ".join(words(field)) for field in fields), "\t".join(names)])
+    return "\n".join([*(" ".join(tokenize(field)) for field in fields), "\t".join(names)])
 
 
 def _key(book: BookRecord) -> bytes:
-    return content_key(_MADE_BY, book.title, book.subtitle, book.authors, book.publisher, book.description)
+    return content_key(_SOURCE_KEY, book.title, book.subtitle, book.authors, book.publisher, book.description)

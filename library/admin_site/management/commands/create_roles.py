@@ -1,4 +1,4 @@
-"""``manage.py create_roles``: make the groups of the roles."""
+"""``manage.py create_roles``: create the groups of the roles."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from library.console import Progress
 
 class Command(BaseCommand):
     help = (
-        "Make the groups administrators, librarians, circulation desk, analysts and catalogue clients with "
-        "their permissions (library/admin_site/ROLES.md); run again, it adds what is missing."
+        "Create the groups administrators, librarians, circulation desk, analysts and catalogue clients with "
+        "their permissions (library/admin_site/ROLES.md). Run again, it adds missing permissions."
     )
     example = "manage.py create_roles"
 

@@ -1,25 +1,25 @@
 "use strict";
-/* Draws each <figure data-chart="id"> from the JSON script element with that id (library/admin_site/widgets/charts.py makes it,
-   templates/admin_site/chart.html holds both) when it is nearly in sight: a page of statistics has many, and whoever came
-   for the first is not to wait for the last. The library that draws is fetched for the first of them. Each figure then
-   gets the event "chart:drawn". Without this file the figure still has its table. */
+/* Draw each <figure data-chart="id"> from the JSON script element with that id (created by
+   library/admin_site/widgets/charts.py, rendered by templates/admin_site/chart.html) just before it comes into view, so
+   that the first chart of a page does not wait for the last. The first one loads the chart library. Each figure then
+   gets the event "chart:drawn". Without this script the figure still has its table. */
 
 (() => {
-  // Okabe, M., Ito, K. (2008). Color universal design. In an order in which the first stand out best from the
-  // ground; black and white are the text's own colour.
+  // Okabe, M., Ito, K. (2008). Color universal design. Ordered so that the first colours contrast best with the
+  // background; black and white are the colours of the text.
   const LIGHT = { series: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#1f2937", "#56b4e9", "#f0e442"],
     text: "#1f2937", lines: "#d1d5db", low: "#e8f1f8", high: "#00405f", ground: "#ffffff" };
   const DARK = { series: ["#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#f3f4f6", "#d55e00", "#0072b2"],
     text: "#e5e7eb", lines: "#4b5563", low: "#12303f", high: "#b9e3fb", ground: "#111827" };
-  // Colour is never all that tells lines apart.
+  // Lines differ in more than colour.
   const SYMBOLS = ["circle", "rect", "triangle", "diamond", "roundRect", "pin", "arrow", "emptyCircle"];
-  const MANY = 18; // labels, from which on zooming helps
+  const MIN_ZOOM_LABELS = 18; // fewer labels need no zooming
   const language = document.documentElement.lang || "en";
   const drawn = [];
-  const waiting = new Map(); // of each figure not drawn yet, what draws it
+  const waiting = new Map(); // the drawing steps of each figure not drawn yet
 
   const isDark = () => document.documentElement.classList.contains("dark");
-  const formats = new Map(); // a phone takes a while to look one up
+  const formats = new Map(); // creating one is slow on a phone
   const numbers = (decimals) => {
     if (!formats.has(decimals)) {
       formats.set(decimals, new Intl.NumberFormat(language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
@@ -32,7 +32,7 @@
     const withUnit = (value) => (chart.unit ? `${number(value)} ${chart.unit}` : number(value));
     const axis = { axisLabel: { color: colours.text, hideOverlap: true }, nameTextStyle: { color: colours.text },
       axisLine: { lineStyle: { color: colours.lines } }, splitLine: { lineStyle: { color: colours.lines } } };
-    // No two marks between which the numbers, as they are rounded, do not differ.
+    // No two ticks with the same rounded number.
     const values = { ...axis, type: "value", name: chart.unit, minInterval: 10 ** -chart.decimals,
       axisLabel: { ...axis.axisLabel, formatter: number } };
     const across = { nameLocation: "middle", nameGap: 30 };
@@ -42,29 +42,29 @@
       animation: false, aria: { enabled: true, label: { description: chart.description } }, color: colours.series,
       textStyle: { color: colours.text, fontFamily: "inherit" }, legend: { show: false },
       grid: { left: 12, right: 24, top: 36, bottom: 36, containLabel: true },
-      // Rich text is drawn, not written as HTML, so that no style in a page is needed.
+      // Rich text is drawn on the canvas; HTML would need inline styles.
       tooltip: { renderMode: "richText", confine: true, valueFormatter: withUnit, backgroundColor: colours.ground,
         borderColor: colours.lines, textStyle: { color: colours.text } },
     };
     const kinds = { line: lines, bar: bars, heatmap: fields, scatter: points };
-    const made = kinds[chart.kind](chart, { colours, base, axis, across, values, labels, number, withUnit });
-    return zooms(chart) ? made : { ...made, dataZoom: [] };
+    const option = kinds[chart.kind](chart, { colours, base, axis, across, values, labels, number, withUnit });
+    return zooms(chart) ? option : { ...option, dataZoom: [] };
   }
 
   function lines(chart, { base, values, labels, colours }) {
-    const series = chart.series.flatMap((one, place) => {
+    const series = chart.series.flatMap((row, place) => {
       const colour = colours.series[place % colours.series.length];
-      const line = { type: "line", name: one.name, data: one.values, color: colour, connectNulls: false,
-        symbol: SYMBOLS[place % SYMBOLS.length], symbolSize: 6, showSymbol: chart.labels.length <= 2 * MANY,
-        lineStyle: { width: 2, type: one.dashed ? "dashed" : "solid" } };
-      if (!one.low.length) return [line];
-      // A band is two lines stacked, of which only what is between them is filled.
-      const edge = { type: "line", name: one.name, stack: `band-${place}`, symbol: "none", color: colour, silent: true,
+      const line = { type: "line", name: row.name, data: row.values, color: colour, connectNulls: false,
+        symbol: SYMBOLS[place % SYMBOLS.length], symbolSize: 6, showSymbol: chart.labels.length <= 2 * MIN_ZOOM_LABELS,
+        lineStyle: { width: 2, type: row.dashed ? "dashed" : "solid" } };
+      if (!row.low.length) return [line];
+      // A band is two stacked lines with only the area between them filled.
+      const edge = { type: "line", name: row.name, stack: `band-${place}`, symbol: "none", color: colour, silent: true,
         lineStyle: { opacity: 0 }, tooltip: { show: false }, stackStrategy: "all" };
-      const height = one.high.map((high, at) => (high === null ? null : high - one.low[at]));
-      return [line, { ...edge, data: one.low }, { ...edge, data: height, areaStyle: { opacity: 0.2 } }];
+      const height = row.high.map((high, at) => (high === null ? null : high - row.low[at]));
+      return [line, { ...edge, data: row.low }, { ...edge, data: height, areaStyle: { opacity: 0.2 } }];
     });
-    // The first and the last stay within the drawing.
+    // Keep the first and last label within the drawing.
     const ends = { showMinLabel: true, showMaxLabel: true, alignMinLabel: "left", alignMaxLabel: "right" };
     const below = { ...labels, boundaryGap: false, axisLabel: { ...labels.axisLabel, ...ends } };
     return { ...base, xAxis: below, yAxis: values, series,
@@ -72,9 +72,9 @@
   }
 
   function bars(chart, { base, across, values, labels, colours }) {
-    const series = chart.series.map((one, place) => ({ type: "bar", name: one.name, data: one.values,
+    const series = chart.series.map((row, place) => ({ type: "bar", name: row.name, data: row.values,
       stack: chart.stacked ? "all" : undefined, barMaxWidth: 36, color: colours.series[place % colours.series.length] }));
-    // The first bar is on top, as in the table.
+    // First bar on top, as in the table.
     const axes = chart.horizontal
       ? { xAxis: { ...values, ...across }, yAxis: { ...labels, inverse: true, axisLabel: { color: colours.text, width: 240, overflow: "truncate" } } }
       : { xAxis: labels, yAxis: values };
@@ -86,11 +86,11 @@
 
   function fields(chart, { base, labels, colours, axis, number, withUnit }) {
     const data = chart.series.flatMap((row, y) => row.values.flatMap((value, x) => (value === null ? [] : [[x, y, value]])));
-    const found = data.map((field) => field[2]);
+    const numbersShown = data.map((field) => field[2]);
     return { ...base, xAxis: labels, grid: { ...base.grid, right: 90 },
       yAxis: { ...axis, type: "category", data: chart.series.map((row) => row.name), inverse: true, splitLine: { show: false } },
-      visualMap: { min: Math.min(0, ...found), max: Math.max(...found), calculable: false, right: 0, top: "middle",
-        inRange: { color: [colours.low, colours.high] }, textStyle: { color: colours.text }, text: [number(Math.max(...found)), number(Math.min(0, ...found))] },
+      visualMap: { min: Math.min(0, ...numbersShown), max: Math.max(...numbersShown), calculable: false, right: 0, top: "middle",
+        inRange: { color: [colours.low, colours.high] }, textStyle: { color: colours.text }, text: [number(Math.max(...numbersShown)), number(Math.min(0, ...numbersShown))] },
       tooltip: { ...base.tooltip, formatter: ({ value }) => `${chart.labels[value[0]]}, ${chart.series[value[1]].name}: ${withUnit(value[2])}` },
       dataZoom: ["xAxisIndex", "yAxisIndex"].map((axis) => ({ type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false, [axis]: 0 })),
       series: [{ type: "heatmap", name: chart.title, data, itemStyle: { borderColor: colours.ground, borderWidth: 1 } }] };
@@ -105,7 +105,7 @@
       series: [{ type: "scatter", name: chart.title, data, symbolSize: 9, color: colours.series[0], itemStyle: { opacity: 0.75 } }] };
   }
 
-  /** Points of a map: what is near is alike, and the axes mean nothing. */
+  /** Points of a map: near points are similar, and the axes have no meaning. */
   function groupsOfPoints(chart, data, { base, values, colours }) {
     const bare = { ...values, name: "", scale: true, minInterval: 0, axisLabel: { show: false }, axisTick: { show: false } };
     const series = namesOf(chart).map((name, place) => ({ type: "scatter", name, symbolSize: 8, itemStyle: { opacity: 0.8 },
@@ -116,9 +116,9 @@
       tooltip: { ...base.tooltip, formatter: ({ name, seriesName }) => `${name}\n${seriesName}` } };
   }
 
-  const namesOf = (chart) => (chart.groups.length ? [...new Set(chart.groups)].sort() : chart.series.map((one) => one.name));
+  const namesOf = (chart) => (chart.groups.length ? [...new Set(chart.groups)].sort() : chart.series.map((row) => row.name));
 
-  /** A button for each series: the canvas itself cannot be reached by keyboard. */
+  /** A button for each series, because the canvas is not accessible by keyboard. */
   function keys(figure, chart) {
     if (chart.kind === "heatmap" || (chart.kind === "scatter" && !chart.groups.length) || chart.series.length < 2) return;
     const group = figure.querySelector(".chart-keys");
@@ -133,7 +133,7 @@
       mark.setAttribute("d", "M0 6H24");
       mark.setAttribute("stroke-width", chart.kind === "bar" ? "12" : "3");
       if (chart.groups.length) {
-        // As the points are: the first are round, those for which no colour is left have corners.
+        // As the points: round first, and with corners once the colours are used up.
         mark.setAttribute("d", "M12 6h.01");
         mark.setAttribute("stroke-width", "11");
         mark.setAttribute("stroke-linecap", place < LIGHT.series.length ? "round" : "square");
@@ -156,7 +156,7 @@
     });
   }
 
-  const zooms = (chart) => chart.labels.length >= MANY && (chart.kind !== "scatter" || chart.groups.length);
+  const zooms = (chart) => chart.labels.length >= MIN_ZOOM_LABELS && (chart.kind !== "scatter" || chart.groups.length);
 
   function zooming(figure, chart, view) {
     if (!zooms(chart)) return;
@@ -173,7 +173,7 @@
       const step = steps[event.target.dataset.zoom];
       if (!step) return;
       const [from, to] = step();
-      view.getOption().dataZoom.forEach((_one, dataZoomIndex) => {
+      view.getOption().dataZoom.forEach((_zoom, dataZoomIndex) => {
         view.dispatchAction({ type: "dataZoom", dataZoomIndex, start: Math.max(0, from), end: Math.min(100, to) });
       });
     });
@@ -182,7 +182,7 @@
   const placeOf = (figure) => figure.querySelector(".chart-drawing");
   const viewOf = (figure) => window.echarts?.getInstanceByDom(placeOf(figure));
 
-  /** Give a figure all the room that it will take, so that nothing jumps when it is drawn. */
+  /** Reserve the space of a figure, so that nothing moves when it is drawn. */
   function prepare(figure) {
     const place = placeOf(figure);
     if (!place) return; // nothing to draw
@@ -194,7 +194,7 @@
     waiting.set(figure, drawing(figure, place, chart));
   }
 
-  /** Draw a figure step by step: between them whoever waits for the page has a turn. */
+  /** Draw a figure in steps, between which the page can respond. */
   function* drawing(figure, place, chart) {
     numbers(chart.decimals);
     yield;
@@ -206,9 +206,9 @@
     };
     if (chart.links.length) view.on("click", ({ data }) => { if (data?.link) location.assign(data.link); });
     zooming(figure, chart, view);
-    paint(isDark() ? DARK : LIGHT, { lazyUpdate: true }); // put together now, drawn with the next frame
+    paint(isDark() ? DARK : LIGHT, { lazyUpdate: true }); // computed now, drawn with the next frame
     waiting.delete(figure);
-    // What was left out before it was drawn stays out.
+    // Series hidden before the drawing stay hidden.
     figure.querySelectorAll('.chart-keys [aria-pressed="false"]').forEach(({ textContent: name }) => {
       view.dispatchAction({ type: "legendUnSelect", name });
     });
@@ -219,11 +219,11 @@
     figure.dispatchEvent(new Event("chart:drawn"));
   }
 
-  /** Fetch what draws; its address stands in the page, as a script that browsers leave alone. */
-  let fetching = null;
-  const fetched = () => (fetching ??= new Promise((done) => {
+  /** Load the chart library; a script element that browsers ignore holds its URL. */
+  let loading = null;
+  const loadLibrary = () => (loading ??= new Promise((done) => {
     const script = document.createElement("script");
-    script.src = document.querySelector('script[type="text/later"]').src;
+    script.src = document.querySelector('script[type="text/lazy"]').src;
     script.addEventListener("load", done);
     document.head.append(script);
   }));
@@ -234,10 +234,10 @@
 
   const figures = document.querySelectorAll("figure[data-chart]");
   figures.forEach(prepare);
-  // One after the other: all at once would keep a phone busy.
+  // One at a time: all at once would block a phone.
   const pause = () => new Promise((done) => { setTimeout(done); });
   async function draw(figure) {
-    await fetched();
+    await loadLibrary();
     do await pause();
     while (waiting.has(figure) && !waiting.get(figure).next().done);
   }
@@ -245,13 +245,13 @@
   const sight = new IntersectionObserver((entries) => {
     entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => {
       sight.unobserve(target);
-      // One that fails keeps none of the others from being drawn.
+      // A figure that fails must not block the others.
       before = before.then(() => draw(target)).catch(reportError);
     });
   }, { rootMargin: "100px" });
   waiting.forEach((_draw, figure) => sight.observe(figure));
   new MutationObserver(repaint).observe(document.documentElement, { attributeFilter: ["class"] });
-  // Paper is white, narrower than a screen, and can't be clicked.
+  // Paper is white, narrower than a screen, and not clickable.
   let opened = [];
   window.addEventListener("beforeprint", () => {
     if (window.echarts) waiting.forEach((steps) => { while (!steps.next().done); });

@@ -1,4 +1,4 @@
-"""``manage.py refresh_statistics``: what the hourly task does."""
+"""``manage.py refresh_statistics``: update the summary tables, as the hourly job does."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from library.console import Progress
 
 class Command(BaseCommand):
     help = (
-        "Count anew for the statistics those days whose events have changed. Runs every hour by itself; may "
-        "be stopped and run again at any time, and changes nothing where nothing has changed."
+        "Update the statistics: count the days whose events have changed. A job does this every hour. You "
+        "can stop and repeat the command at any time."
     )
     example = "manage.py refresh_statistics"
 
@@ -21,6 +21,6 @@ class Command(BaseCommand):
 
     def show(self, result: dict[str, Any]) -> None:
         self.stdout.write(
-            f"{result['days']} days and {result['titles']} titles were counted anew; "
-            f"{result['events']} events are counted in all."
+            f"Counted {result['days']} days and {result['titles']} titles. "
+            f"The statistics cover {result['events']} events."
         )

@@ -12,9 +12,9 @@ from library.console import ImportCommand, Progress
 class Command(ImportCommand):
     help = (
         "Import books from a CSV file: id, title, subtitle, authors, publisher, year, language, isbn, "
-        "description, category, cover, audio. The id is the control number; a known one is updated, a new "
-        "one gets a copy with its control number as barcode. A column left out of the file leaves its values "
-        "alone, a blank cell clears its value, but never a category. " + ImportCommand.rules
+        "description, category, cover, audio. The id is the control number. An existing book is updated, a "
+        "new one gets a copy with its control number as barcode. A missing column leaves its values "
+        "unchanged. A blank cell clears its value, but never a category. " + ImportCommand.rules
     )
     example = "manage.py import_books books.csv.gz --covers covers/"
 
@@ -24,14 +24,14 @@ class Command(ImportCommand):
             "--covers",
             type=Path,
             metavar="DIR",
-            help="folder of the cover files (default: the folder covers beside FILE, if there is one)",
+            help="folder of the cover files (default: the folder covers beside FILE, if it exists)",
         )
         parser.add_argument(
             "--audio",
             type=Path,
             metavar="DIR",
             help="folder of the recordings: WAV, FLAC or OGG (default: the folder audio beside FILE, "
-            "if there is one)",
+            "if it exists)",
         )
         parser.add_argument(
             "--scheme", default="local", help="scheme of the categories (default: %(default)s)"
@@ -39,7 +39,7 @@ class Command(ImportCommand):
         parser.add_argument(
             "--overwrite-categories",
             action="store_true",
-            help="replace categories that a librarian set, too; without it they are never overwritten",
+            help="also replace categories that a librarian set; by default they are never overwritten",
         )
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from library.console import ImportCommand, Progress
 
 class Command(ImportCommand):
     help = (
-        "Import categories from a CSV file: notation, label_en, label_zh, parent. A known notation is "
-        "updated; the parent is a notation too, and may come later in the file. " + ImportCommand.rules
+        "Import categories from a CSV file: notation, label_en, label_zh, parent. An existing category is "
+        "updated. The parent is a notation too, and may come later in the file. " + ImportCommand.rules
     )
     example = "manage.py import_categories categories.csv --scheme ddc"
 

@@ -1,4 +1,4 @@
-"""``manage.py rebuild_search``: what books are found by, made anew."""
+"""``manage.py rebuild_search``."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from library.console import Progress
 
 class Command(BaseCommand):
     help = (
-        "Make the search index of all books anew, while searching goes on: after rows were written past the "
-        "library, by loaddata or SQL."
+        "Rebuild the search index of all books, while searches continue. Run it after loaddata or SQL has "
+        "written books."
     )
     example = "manage.py rebuild_search"
 

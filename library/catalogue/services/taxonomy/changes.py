@@ -1,9 +1,10 @@
-"""Changes of the classification scheme: made in one transaction, and undone.
+"""Apply and undo changes of the classification scheme, each in one transaction.
 
-What asks for one calls `classifier.services.taxonomy.changes`, which does this and lets suggestions follow.
+Callers use `classifier.services.taxonomy.changes`, which calls this module and then updates the suggestions.
 
-Locks: the tables of books and of categories, in this order, as who files a book takes them. A change is rare
-and takes seconds, and moves whole shelves: rows locked one by one would miss the book that is being filed.
+Locks: the tables of books and categories, in this order, which is also the order in which filing a book locks
+them. A change is rare, takes seconds and moves whole shelves; locks on single rows would miss a book that is
+being filed.
 """
 
 from collections import defaultdict
@@ -17,214 +18,215 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from library.catalogue.models import Book, Category, RefiledBook, TaxonomyChange
-from library.catalogue.services.taxonomy.planning import Plan, Target, above, parents, plan
+from library.catalogue.services.taxonomy.planning import Plan, Target, plan
 from library.catalogue.services.taxonomy.requests import (
-    Opinion,
+    TaxonomyChangeRequest,
     TaxonomyConflictError,
-    Wish,
+    TextClassifier,
     as_parameters,
-    named_in,
+    categories_named_in,
 )
-from library.db import KEYS_A_QUERY, batches
-from library.tabular import longest
+from library.db import KEYS_PER_QUERY, batches
+from library.tabular import max_length
 
-_KEPT = ("parent_id", "retired_at", "replaced_by_id")
-_ROWS = 2000  # a statement
+_FIELDS = ("parent_id", "retired_at", "replaced_by_id")
+_ROWS_PER_STATEMENT = 2000
 
 
 def lock_tables(*tables: type[models.Model]) -> None:
-    """Let nobody write to some tables until the transaction ends, and wait for who is at it."""
+    """Block writes to the tables until the transaction ends, after waiting for current writers."""
     if connection.vendor == "postgresql":
         names = ", ".join(connection.ops.quote_name(table._meta.db_table) for table in tables)
         with connection.cursor() as cursor:
-            # EXCLUSIVE: readers go on. SQLite lets one write at a time anyway.
+            # EXCLUSIVE does not block reads. SQLite allows one writer at a time anyway.
             cursor.execute(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
 
 
 @transaction.atomic
 def apply(
-    *, wish: Wish, now: datetime, user: User | None = None, opinion: Opinion | None = None
+    *,
+    change_request: TaxonomyChangeRequest,
+    now: datetime,
+    user: User | None = None,
+    text_classifier: TextClassifier | None = None,
 ) -> TaxonomyChange:
     """Merge, split, retire or move categories.
 
     Parameters
     ----------
-    wish : Merge, Split, Retire or Move
-    now : datetime
-    user : user, optional
-        Who does it.
-    opinion : callable, optional
-        Who is asked where a split says `Rule.NEAREST`.
-
-    Returns
-    -------
-    TaxonomyChange
+    text_classifier : callable, optional
+        Required by a split with `Rule.NEAREST`.
 
     Raises
     ------
     TaxonomyError, TaxonomyConflictError
-        As `plan`; nothing is changed then.
+        See `plan`; nothing is changed.
     """
     lock_tables(Book, Category)
-    made = plan(wish=wish, now=now, opinion=opinion)
-    fresh = {
+    planned = plan(change_request=change_request, now=now, text_classifier=text_classifier)
+    created = {
         child.notation: Category.objects.create(
-            scheme=made.category.scheme,
+            scheme=planned.category.scheme,
             notation=child.notation,
             label_en=child.label_en,
             label_zh=child.label_zh,
-            parent=made.category,
+            parent=planned.category,
         ).pk
-        for child in made.new
+        for child in planned.new
     }
-    touched = Category.objects.filter(pk__in=made.fields.keys() - set(made.reopened)).order_by("pk")
+    touched = Category.objects.filter(pk__in=planned.fields.keys() - set(planned.reopened)).order_by("pk")
     change = TaxonomyChange.objects.create(
-        kind=made.kind,
-        category=made.category,
-        words=f"{made.source} → {made.target}"[: longest(TaxonomyChange, "words")],
-        parameters=as_parameters(wish),
-        before=[_as_json(row) for row in touched.values("id", *_KEPT)],
-        made=[*fresh.values(), *made.reopened],
-        books=len(made.refilings),
-        undecided=len(made.undecided),
-        made_at=now,
-        made_by=user,
+        kind=planned.kind,
+        category=planned.category,
+        summary=f"{planned.source} → {planned.target}"[: max_length(TaxonomyChange, "summary")],
+        parameters=as_parameters(change_request),
+        before=[_as_json(row) for row in touched.values("id", *_FIELDS)],
+        created_categories=[*created.values(), *planned.reopened],
+        books=len(planned.refilings),
+        undecided=len(planned.undecided),
+        created_at=now,
+        created_by=user,
     )
-    for key, fields in made.fields.items():
+    for key, fields in planned.fields.items():
         Category.objects.filter(pk=key).update(**fields)
-    _refile(change, made, fresh)
+    _refile(change, planned, created)
     return change
 
 
 @transaction.atomic
 def undo(*, change: TaxonomyChange, now: datetime, user: User | None = None) -> TaxonomyChange:
-    """Take a change back: categories and books are what they were before.
+    """Undo a change: restore its categories and books.
 
-    Books that were filed otherwise since stay where they are. A category that a split made is retired, and
-    stays open where books or categories have come to it since.
-
-    Parameters
-    ----------
-    change : TaxonomyChange
-    now : datetime
-    user : user, optional
-        Who undoes it.
+    Books that have been refiled since the change stay where they are. A category that a split created is
+    retired, but stays open if it has gained books or children since.
 
     Returns
     -------
     TaxonomyChange
-        ``kept`` says how many books stayed.
+        ``kept`` is the number of books that stayed.
 
     Raises
     ------
     TaxonomyConflictError
-        If it is undone already, or a later change rests on it, which is named.
+        If it is undone already or a later change depends on it; the message names that change.
     """
     lock_tables(Book, Category)
     change = (
         TaxonomyChange.objects.select_for_update(of=("self",)).select_related("category").get(pk=change.pk)
     )
     if change.undone_at:
-        raise TaxonomyConflictError(_("%s is undone already.") % change)
-    _refuse_if_built_upon(change)
+        raise TaxonomyConflictError(_("%s is already undone.") % change)
+    _refuse_if_dependent(change)
     _refuse_if_deleted(change)
     for row in change.before:
-        fields = {name: row[name] for name in _KEPT}
+        fields = {name: row[name] for name in _FIELDS}
         if fields["retired_at"]:
             fields["retired_at"] = parse_datetime(fields["retired_at"])
         Category.objects.filter(pk=row["id"]).update(**fields)
+    _refuse_if_circular(change)
     change.kept = _refile_back(change)
-    left = Category.objects.filter(pk__in=change.made, books=None)
-    for made in left.exclude(pk__in=_parents_of_open()):
-        Category.objects.filter(pk=made.pk).update(retired_at=now, replaced_by=change.category_id)
+    empty = Category.objects.filter(pk__in=change.created_categories, books=None)
+    for category in empty.exclude(pk__in=_parents_of_open()):
+        Category.objects.filter(pk=category.pk).update(retired_at=now, replaced_by=change.category_id)
     change.undone_at, change.undone_by = now, user
     change.save(update_fields=["kept", "undone_at", "undone_by"])
     return change
 
 
-def _refile(change: TaxonomyChange, made: Plan, fresh: dict[str, int]) -> None:
+def _refile(change: TaxonomyChange, planned: Plan, created: dict[str, int]) -> None:
     def key(target: Target) -> int | None:
-        return fresh[target] if isinstance(target, str) else target
+        return created[target] if isinstance(target, str) else target
 
     RefiledBook.objects.bulk_create(
         (
             RefiledBook(
                 change=change,
-                book_id=one.book,
-                from_category_id=one.from_category,
-                from_source=one.from_source,
-                to_category_id=key(one.to),
-                to_source=one.to_source,
+                book_id=refiling.book,
+                from_category_id=refiling.from_category,
+                from_source=refiling.from_source,
+                to_category_id=key(refiling.to),
+                to_source=refiling.to_source,
             )
-            for one in made.refilings
+            for refiling in planned.refilings
         ),
-        batch_size=_ROWS,
+        batch_size=_ROWS_PER_STATEMENT,
     )
-    _file((one.book, key(one.to), one.to_source) for one in made.refilings)
+    _file((refiling.book, key(refiling.to), refiling.to_source) for refiling in planned.refilings)
 
 
 def _refile_back(change: TaxonomyChange) -> int:
-    """Put the books back that are still as the change left them; return how many are not."""
-    left_so = change.refiled.filter(
+    """Restore the books that are still as the change left them; return the number of the others."""
+    unchanged = change.refiled.filter(
         models.Q(book__category=models.F("to_category")) | models.Q(book__category=None, to_category=None),
         book__category_source=models.F("to_source"),
     )
-    back = list(left_so.order_by("book").values_list("book", "from_category", "from_source"))
+    back = list(unchanged.order_by("book").values_list("book", "from_category", "from_source"))
     _file(back)
     return change.refiled.count() - len(back)
 
 
 def _file(books: Iterable[tuple[int, int | None, str]]) -> None:
-    together: dict[tuple[int | None, str], list[int]] = defaultdict(list)
+    by_filing: dict[tuple[int | None, str], list[int]] = defaultdict(list)
     for book, category, source in books:
-        together[category, source].append(book)
-    for (category, source), keys in together.items():
-        for some in batches(keys, KEYS_A_QUERY):
-            Book.objects.filter(pk__in=some).update(category=category, category_source=source)
+        by_filing[category, source].append(book)
+    for (category, source), keys in by_filing.items():
+        for batch in batches(keys, KEYS_PER_QUERY):
+            Book.objects.filter(pk__in=batch).update(category=category, category_source=source)
 
 
-def _refuse_if_built_upon(change: TaxonomyChange) -> None:
-    """Refuse to undo what a later change, not undone itself, has changed again or rests on."""
-    later = TaxonomyChange.objects.filter(pk__gt=change.pk, undone_at=None).order_by("-pk")
-    blocking = (
-        later.filter(refiled__book__in=change.refiled.values("book")).first()
-        or next((one for one in later if _rests_on(one, change)), None)
-        or (later.first() if _makes_circle(change) else None)
+def _refuse_if_dependent(change: TaxonomyChange) -> None:
+    """Refuse to undo a change if a later one, not undone itself, changed the same rows or depends on it."""
+    later = _later_changes(change)
+    blocking = later.filter(refiled__book__in=change.refiled.values("book")).first() or next(
+        (other for other in later if _depends_on(other, change)), None
     )
-    if blocking is None:
-        return
-    facts = {
+    if blocking is not None:
+        raise _conflict(change, blocking)
+
+
+def _refuse_if_circular(change: TaxonomyChange) -> None:
+    """Refuse an undo whose restored parents make a circle with those that later changes set."""
+    restored = {row["id"] for row in change.before}
+    # A tree query starts at the roots, so it does not reach a circle or what is below one.
+    reached = Category.tree.order_siblings_by("id").with_tree_fields().filter(pk__in=restored)
+    if len(reached) < len(restored) and (blocking := _later_changes(change).first()):
+        raise _conflict(change, blocking)
+
+
+def _later_changes(change: TaxonomyChange) -> models.QuerySet[TaxonomyChange]:
+    return TaxonomyChange.objects.filter(pk__gt=change.pk, undone_at=None).order_by("-pk")
+
+
+def _conflict(change: TaxonomyChange, blocking: TaxonomyChange) -> TaxonomyConflictError:
+    values = {
         "change": change,
         "later": blocking,
         "kind": blocking.get_kind_display(),
         "category": blocking.category,
     }
-    raise TaxonomyConflictError(
-        _("%(change)s cannot be undone: %(later)s (%(kind)s, %(category)s) rests on it. Undo that first.")
-        % facts,
+    return TaxonomyConflictError(
+        _(
+            "%(change)s cannot be undone because %(later)s (%(kind)s, %(category)s) depends on "
+            "it. Undo that change first."
+        )
+        % values,
         later=blocking.pk,
     )
 
 
-def _rests_on(later: TaxonomyChange, change: TaxonomyChange) -> bool:
-    used = {change.category_id, *change.made}
+def _depends_on(later: TaxonomyChange, change: TaxonomyChange) -> bool:
+    used = {change.category_id, *change.created_categories}
     for row in change.before:
         used |= {row["id"], row["parent_id"]}
     touched = {row["id"] for row in later.before}
-    return bool(touched & used or named_in(later.parameters) & set(change.made))
-
-
-def _makes_circle(change: TaxonomyChange) -> bool:
-    tree = parents() | {row["id"]: row["parent_id"] for row in change.before}
-    paths = (above(row["id"], tree) for row in change.before)
-    return any(tree.get(path[-1]) is not None for path in paths)
+    return bool(touched & used or categories_named_in(later.parameters) & set(change.created_categories))
 
 
 def _refuse_if_deleted(change: TaxonomyChange) -> None:
     needed = {row["parent_id"] for row in change.before} - {None}
     if needed - set(Category.objects.filter(pk__in=needed).values_list("pk", flat=True)):
         raise TaxonomyConflictError(
-            _("%s cannot be undone: the category that stood above was deleted since.") % change
+            _("%s cannot be undone: the previous parent category has been deleted.") % change
         )
 
 

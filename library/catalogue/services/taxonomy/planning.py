@@ -1,9 +1,9 @@
-"""What a change of the classification scheme would do, row by row; nothing is written here.
+"""Plan changes of the classification scheme, row by row, without writing.
 
-The preview shows a plan and the change carries one out, so what is done is what was shown.
+The preview shows a plan and the change executes one, so the result is what was shown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,29 +11,30 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from library.catalogue.models import Book, Category, TaxonomyChange
+from library.catalogue.selectors.categories import descendants
 from library.catalogue.services.taxonomy.requests import (
     BooksTo,
     Child,
     Merge,
     Move,
-    Opinion,
     Retire,
     Split,
+    TaxonomyChangeRequest,
     TaxonomyConflictError,
     TaxonomyError,
-    Wish,
+    TextClassifier,
 )
-from library.catalogue.services.taxonomy.splitting import assigned, checked_children
+from library.catalogue.services.taxonomy.splitting import assign_books, validate_children
 
 Kind = TaxonomyChange.Kind
 _NOWHERE = "–"
 Target = int | str | None
-"""A category: its key, or its notation while it is yet to be made; None is none."""
+"""A category: its key, or its notation if the change creates it; None: no category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refiling:
-    """One book, from where to where."""
+    """The move of one book from a category to another."""
 
     book: int
     from_category: int
@@ -44,24 +45,22 @@ class Refiling:
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What a change would do.
+    """The effects of a change.
 
     Attributes
     ----------
-    kind : str
     category : Category
-        What it is about; of a merge, the one that stays.
+        The changed category; for a merge, the category that remains.
     source, target : str
-        From what to what, in names of categories.
+        Names of categories.
     fields : dict of int to dict
-        By category: the fields that change.
+        The fields that change, by primary key of the category.
     new : list of Child
-        Categories to be made.
+        Categories to create.
     reopened : list of int
-        Categories that an undone split had made, and that are made again.
-    refilings : list of Refiling
+        Categories that an undone split had created and this one reopens.
     undecided : list of str
-        Control numbers of the books that the rule of a split leaves where they are.
+        Control numbers of the books that the rule of a split leaves in place.
     """
 
     kind: Kind
@@ -75,117 +74,109 @@ class Plan:
     undecided: list[str] = field(default_factory=list)
 
 
-def plan(*, wish: Wish, now: datetime, opinion: Opinion | None = None) -> Plan:
-    """Say what a change would do.
+def plan(
+    *, change_request: TaxonomyChangeRequest, now: datetime, text_classifier: TextClassifier | None = None
+) -> Plan:
+    """Return the plan of a change.
 
     Parameters
     ----------
-    wish : Merge, Split, Retire or Move
-    now : datetime
-    opinion : callable, optional
-        Who is asked where a split says `Rule.NEAREST`.
+    text_classifier : callable, optional
+        Required by a split with `Rule.NEAREST`.
 
     Raises
     ------
     TaxonomyError
-        If what is asked for cannot be.
+        If the request is invalid.
     TaxonomyConflictError
-        If a category that it names is retired.
+        If a requested category is retired.
     """
-    if isinstance(wish, Merge):
-        return _merge(wish, now)
-    if isinstance(wish, Retire):
-        return _retire(wish, now)
-    if isinstance(wish, Move):
-        return _move(wish)
-    return _split(wish, opinion)
-
-
-def parents() -> dict[int, int | None]:
-    """Return what stands above each category."""
-    return dict(Category.objects.values_list("pk", "parent_id"))
-
-
-def above(category: int | None, tree: Mapping[int, int | None]) -> list[int]:
-    """Return a category and all above it, the nearest first; in a circle, each once."""
-    path: list[int] = []
-    while category is not None and category not in path:
-        path.append(category)
-        category = tree.get(category)
-    return path
+    if isinstance(change_request, Merge):
+        return _merge(change_request, now)
+    if isinstance(change_request, Retire):
+        return _retire(change_request, now)
+    if isinstance(change_request, Move):
+        return _move(change_request)
+    return _split(change_request, text_classifier)
 
 
 def open_category(pk: int) -> Category:
-    """Return a category that can be chosen.
+    """Return an open category.
 
     Raises
     ------
     TaxonomyError
-        If it is not there.
+        If there is no such category.
     TaxonomyConflictError
         If it is retired.
     """
     category = Category.objects.filter(pk=pk).select_related("parent").first()
     if category is None:
-        raise TaxonomyError(_("There is no category %s. Reload the page.") % pk, category=pk)
+        raise TaxonomyError(_("Category %s does not exist. Reload the page.") % pk, category=pk)
     if category.retired_at:
         raise TaxonomyConflictError(
-            _("%(category)s was retired on %(day)s. Choose another, or undo that change first.")
+            _(
+                "%(category)s was retired on %(day)s. Choose another category, or undo the category "
+                "change first."
+            )
             % {"category": category, "day": f"{category.retired_at:%Y-%m-%d}"},
             category=pk,
         )
     return category
 
 
-def _merge(wish: Merge, now: datetime) -> Plan:
-    into = open_category(wish.into)
-    sources = list(dict.fromkeys(wish.sources))
+def _merge(change_request: Merge, now: datetime) -> Plan:
+    into = open_category(change_request.into)
+    sources = list(dict.fromkeys(change_request.sources))
     if not sources:
-        raise TaxonomyError(_("Name at least one category to merge into %s.") % into)
+        raise TaxonomyError(_("Choose at least one category to merge into %s.") % into)
     if into.pk in sources:
-        raise TaxonomyError(_("%s cannot be merged into itself. Choose another target.") % into)
+        raise TaxonomyError(_("%s cannot be merged into itself. Choose another target category.") % into)
     names = [str(open_category(source)) for source in sources]
-    made = Plan(kind=Kind.MERGE, category=into, source=", ".join(names), target=str(into))
-    tree = parents()
-    if over := [pk for pk in above(into.pk, tree) if pk in sources]:
-        # It takes the place of the highest of those above it that go.
-        made.fields[into.pk] = {"parent_id": tree[over[-1]]}
+    planned = Plan(kind=Kind.MERGE, category=into, source=", ".join(names), target=str(into))
+    merged_ancestors = Category.tree.order_siblings_by("id").ancestors(into).filter(pk__in=sources)
+    if (highest := merged_ancestors.first()) is not None:
+        # The target takes the place of the highest of its ancestors that are merged into it.
+        planned.fields[into.pk] = {"parent_id": highest.parent_id}
     for child in _open_children(sources):
         if child not in sources and child != into.pk:
-            made.fields[child] = {"parent_id": into.pk}
+            planned.fields[child] = {"parent_id": into.pk}
     for source in sources:
-        made.fields[source] = {"retired_at": now, "replaced_by_id": into.pk}
-    made.refilings = _all_books(sources, into.pk)
-    return made
+        planned.fields[source] = {"retired_at": now, "replaced_by_id": into.pk}
+    planned.refilings = _all_books(sources, into.pk)
+    return planned
 
 
-def _retire(wish: Retire, now: datetime) -> Plan:
-    category = open_category(wish.category)
-    if wish.books_to not in BooksTo.values:
-        raise TaxonomyError(_("There is no place “%s” for the books.") % wish.books_to)
-    to = category.parent_id if wish.books_to == BooksTo.PARENT else None
-    if wish.books_to == BooksTo.PARENT and to is None:
+def _retire(change_request: Retire, now: datetime) -> Plan:
+    category = open_category(change_request.category)
+    if change_request.books_to not in BooksTo.values:
+        raise TaxonomyError(_("“%s” is not a valid destination for the books.") % change_request.books_to)
+    to = category.parent_id if change_request.books_to == BooksTo.PARENT else None
+    if change_request.books_to == BooksTo.PARENT and to is None:
         raise TaxonomyError(
-            _("%s has no category above it. Let its books go to no category, or merge it into another.")
+            _("%s has no parent category. Move its books to no category, or merge it into another category.")
             % category
         )
     target = str(category.parent) if to is not None else _NOWHERE
-    made = Plan(kind=Kind.RETIRE, category=category, source=str(category), target=target)
+    planned = Plan(kind=Kind.RETIRE, category=category, source=str(category), target=target)
     for child in _open_children([category.pk]):
-        made.fields[child] = {"parent_id": category.parent_id}
-    made.fields[category.pk] = {"retired_at": now, "replaced_by_id": to}
-    made.refilings = _all_books([category.pk], to)
-    return made
+        planned.fields[child] = {"parent_id": category.parent_id}
+    planned.fields[category.pk] = {"retired_at": now, "replaced_by_id": to}
+    planned.refilings = _all_books([category.pk], to)
+    return planned
 
 
-def _move(wish: Move) -> Plan:
-    category = open_category(wish.category)
-    parent = open_category(wish.parent) if wish.parent is not None else None
-    if wish.parent == category.parent_id:
-        raise TaxonomyError(_("%s stands there already.") % category)
-    if category.pk in above(wish.parent, parents()):
+def _move(change_request: Move) -> Plan:
+    category = open_category(change_request.category)
+    parent = open_category(change_request.parent) if change_request.parent is not None else None
+    if change_request.parent == category.parent_id:
+        raise TaxonomyError(_("%s is already there. Choose another parent category.") % category)
+    if parent is not None and parent.pk in descendants(category=category.pk):
         raise TaxonomyError(
-            _("%(category)s would stand above itself: %(parent)s is below it. Choose another place.")
+            _(
+                "Cannot move %(category)s under %(parent)s, because this would create a loop. Choose "
+                "another parent category."
+            )
             % {"category": category, "parent": parent}
         )
     return Plan(
@@ -193,32 +184,35 @@ def _move(wish: Move) -> Plan:
         category=category,
         source=f"{category}: {category.parent or _NOWHERE}",
         target=str(parent or _NOWHERE),
-        fields={category.pk: {"parent_id": wish.parent}},
+        fields={category.pk: {"parent_id": change_request.parent}},
     )
 
 
-def _split(wish: Split, opinion: Opinion | None) -> Plan:
-    category = open_category(wish.category)
-    there = checked_children(wish, category)
-    target = ", ".join(child.notation for child in wish.children)
-    made = Plan(kind=Kind.SPLIT, category=category, source=str(category), target=target)
+def _split(change_request: Split, text_classifier: TextClassifier | None) -> Plan:
+    category = open_category(change_request.category)
+    existing = validate_children(change_request, category)
+    target = ", ".join(child.notation for child in change_request.children)
+    planned = Plan(kind=Kind.SPLIT, category=category, source=str(category), target=target)
     targets: list[Target] = []
-    for child in wish.children:
-        known = there.get(child.notation)
-        targets.append(known.pk if known else child.notation)
-        if known is None:
-            made.new.append(child)
-        elif known.retired_at:
-            made.reopened.append(known.pk)
-            labels = {name: getattr(child, name) or getattr(known, name) for name in ("label_en", "label_zh")}
-            made.fields[known.pk] = {
+    for child in change_request.children:
+        existing_child = existing.get(child.notation)
+        targets.append(existing_child.pk if existing_child else child.notation)
+        if existing_child is None:
+            planned.new.append(child)
+        elif existing_child.retired_at:
+            planned.reopened.append(existing_child.pk)
+            labels = {
+                name: getattr(child, name) or getattr(existing_child, name)
+                for name in ("label_en", "label_zh")
+            }
+            planned.fields[existing_child.pk] = {
                 "retired_at": None, "replaced_by_id": None, "parent_id": category.pk, **labels
             }  # fmt: skip
-    for book, number, source in assigned(wish, category, opinion):
+    for book, number, source in assign_books(change_request, category, text_classifier):
         if number is None:
-            made.undecided.append(book.control_number)
+            planned.undecided.append(book.control_number)
         else:
-            made.refilings.append(
+            planned.refilings.append(
                 Refiling(
                     book=book.pk,
                     from_category=category.pk,
@@ -227,7 +221,7 @@ def _split(wish: Split, opinion: Opinion | None) -> Plan:
                     to_source=source,
                 )
             )
-    return made
+    return planned
 
 
 def _open_children(categories: Iterable[int]) -> list[int]:
@@ -238,7 +232,8 @@ def _open_children(categories: Iterable[int]) -> list[int]:
 def _all_books(categories: Iterable[int], to: int | None) -> list[Refiling]:
     rows = Book.objects.filter(category__in=categories).order_by("pk")
     return [
-        # A person says that the one is the other: what was trusted before still is.
+        # A person decided that both categories are the same: the source of each filing stays as trusted as
+        # before.
         Refiling(
             book=book,
             from_category=category,

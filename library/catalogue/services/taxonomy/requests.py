@@ -1,4 +1,4 @@
-"""What may be asked of the classification scheme, as a person says it; categories are primary keys."""
+"""Requests to change the classification scheme; categories are primary keys."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,37 +11,31 @@ from library.errors import ConflictError, LibraryError
 
 
 class TaxonomyError(LibraryError):
-    """A change of the classification scheme that cannot be made as it was asked for."""
+    """The requested change of the classification scheme is invalid."""
 
 
 class TaxonomyConflictError(ConflictError):
-    """A change of the classification scheme that cannot be made, or undone, as things stand now."""
+    """The classification scheme does not allow this change, or its undoing, in its present state."""
 
 
 class BooksTo(models.TextChoices):
-    """Where the books of a retired category go."""
+    """The destination of a retired category's books."""
 
-    PARENT = "parent", _("to the category above")
-    UNFILED = "unfiled", _("to no category")
+    PARENT = "parent", _("To the parent category")
+    UNFILED = "unfiled", _("To no category")
 
 
 class Rule(models.TextChoices):
-    """How the books of a split category find their new one."""
+    """The rule that assigns the books of a split category."""
 
-    BOOKS = "books", _("those I list")
-    WORDS = "words", _("by words in title and description")
-    NEAREST = "nearest", _("like the books I list, judged by their texts")
+    BOOKS = "books", _("Books I list")
+    WORDS = "words", _("Books with certain words in the title or description")
+    NEAREST = "nearest", _("Books similar in text to those I list")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """Categories into another: what was filed under them is filed under that one.
-
-    Attributes
-    ----------
-    sources : tuple of int
-    into : int
-    """
+    """Merge categories into another, which takes over their books."""
 
     sources: tuple[int, ...]
     into: int
@@ -49,16 +43,16 @@ class Merge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """A category that books of a split one go to; made below it where there is none of that notation.
+    """A category that takes books of a split one; created below it unless its notation exists.
 
     Attributes
     ----------
-    notation, label_en, label_zh : str
-        The labels are for a new one.
+    label_en, label_zh : str
+        Used for a new category.
     books : tuple of str
-        Control numbers: with `Rule.BOOKS` all that go there, with `Rule.NEAREST` examples.
+        Control numbers. With `Rule.BOOKS`: all books to assign. With `Rule.NEAREST`: examples.
     words : tuple of str
-        With `Rule.WORDS`: a book goes where most of its category's words stand in it.
+        With `Rule.WORDS`: a book goes to the child most of whose words it contains.
     """
 
     notation: str
@@ -70,12 +64,10 @@ class Child:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Books of a category into narrower ones; what the rule does not decide stays where it is.
+    """Split a category: assign its books to narrower ones. Undecided books stay.
 
     Attributes
     ----------
-    category : int
-    children : tuple of Child
     rule : str
         One of `Rule`.
     """
@@ -87,11 +79,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retire:
-    """A category given up.
+    """Retire a category.
 
     Attributes
     ----------
-    category : int
     books_to : str
         One of `BooksTo`.
     """
@@ -102,30 +93,27 @@ class Retire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A category below another, with all below it; None is the top.
-
-    Attributes
-    ----------
-    category : int
-    parent : int or None
-    """
+    """Move a category with its descendants below another; a `parent` of None makes it a top category."""
 
     category: int
     parent: int | None
 
 
-Wish = Merge | Split | Retire | Move
-Opinion = Callable[[Sequence[str], Sequence[int]], Sequence[int]]
-"""``opinion(texts, told)``: the child of each text; of those that `told` knows (0 and up), that one; -1 where
-it cannot say. Asked for `Rule.NEAREST`."""
+TaxonomyChangeRequest = Merge | Split | Retire | Move
+TextClassifier = Callable[[Sequence[str], Sequence[int]], Sequence[int]]
+"""``classifier(texts, labels)`` returns the child of each text, or -1 if undecided.
+
+``labels`` gives the children that are known already, which it returns unchanged; -1: unknown. `Rule.NEAREST`
+uses it.
+"""
 
 
-def as_parameters(wish: Wish) -> dict[str, Any]:
-    """Return a wish as JSON-serialisable values."""
-    return asdict(wish)
+def as_parameters(change_request: TaxonomyChangeRequest) -> dict[str, Any]:
+    """Return a request as JSON-serialisable values."""
+    return asdict(change_request)
 
 
-def named_in(parameters: Mapping[str, Any]) -> set[int]:
-    """Return the keys of the categories that kept parameters name, but for the children of a split."""
-    found = {parameters.get(name) for name in ("into", "category", "parent")}
-    return {key for key in [*found, *parameters.get("sources", ())] if key is not None}
+def categories_named_in(parameters: Mapping[str, Any]) -> set[int]:
+    """Return the keys of the categories that stored parameters name, except the children of a split."""
+    named = {parameters.get(name) for name in ("into", "category", "parent")}
+    return {key for key in [*named, *parameters.get("sources", ())] if key is not None}

@@ -1,4 +1,4 @@
-"""Which of the narrower categories each book of a split one goes to."""
+"""Assign the books of a split category to narrower ones."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,114 +8,129 @@ from django.utils.translation import gettext as _
 from library.catalogue.models import Book, Category, TaxonomyChange
 from library.catalogue.services.taxonomy.requests import (
     Child,
-    Opinion,
     Rule,
     Split,
     TaxonomyConflictError,
     TaxonomyError,
+    TextClassifier,
 )
-from library.tabular import longest
+from library.tabular import max_length
 
 Assigned = tuple[Book, int | None, str]
-"""A book, the number of its child (None: undecided), and the source of its category then."""
-_SHOWN = 5
-"""Control numbers named in a sentence: the rest would hide what is wrong."""
+"""A book, the index of its child (None: undecided), and the source of its new category."""
+_MAX_NUMBERS_SHOWN = 5
+"""Control numbers in an error message: more would hide the error."""
 _CJK = re.compile(r"[\u3400-\u9fff]")
 
 
-def checked_children(wish: Split, category: Category) -> dict[str, Category]:
-    """Return those of the children that are there already, by notation.
+def validate_children(change_request: Split, category: Category) -> dict[str, Category]:
+    """Return the children that exist already, by notation.
 
-    One that is retired is among them only if a split made it that was undone: it may be made again.
+    A retired one is allowed only if it was created by a split that was undone; it can be reopened.
 
     Raises
     ------
     TaxonomyError, TaxonomyConflictError
-        If the children are none, come twice, or cannot be.
+        If there are no children, or one is repeated or invalid.
     """
-    if wish.rule not in Rule.values:
-        raise TaxonomyError(_("There is no rule “%s” to split by.") % wish.rule)
-    notations = [child.notation for child in wish.children]
-    least = 2 if wish.rule == Rule.NEAREST else 1
-    if len(notations) < least:
-        raise TaxonomyError(_("Name at least %d categories to split into.") % least)
+    if change_request.rule not in Rule.values:
+        raise TaxonomyError(_("“%s” is not a valid split rule.") % change_request.rule)
+    notations = [child.notation for child in change_request.children]
+    min_children = 2 if change_request.rule == Rule.NEAREST else 1
+    if len(notations) < min_children:
+        raise TaxonomyError(
+            _("Too few target categories for the split (minimum %d). Add another one.") % min_children
+        )
     for number, notation in enumerate(notations, start=1):
-        if not notation or notation != notation.strip() or len(notation) > longest(Category, "notation"):
+        if not notation or notation != notation.strip() or len(notation) > max_length(Category, "notation"):
             raise TaxonomyError(_("New category %d needs a notation of 1 to 200 characters.") % number)
         if notation == category.notation or notations.count(notation) > 1:
             raise TaxonomyError(
-                _("The notation “%s” comes twice. What stays behind keeps the old one.") % notation
+                _(
+                    "The notation “%s” is used more than once. Give each new category its own notation; "
+                    "the original category keeps its notation."
+                )
+                % notation
             )
-    there = {
-        one.notation: one for one in Category.objects.filter(scheme=category.scheme, notation__in=notations)
+    existing = {
+        child.notation: child
+        for child in Category.objects.filter(scheme=category.scheme, notation__in=notations)
     }
     undone = TaxonomyChange.objects.filter(kind=TaxonomyChange.Kind.SPLIT, undone_at__isnull=False)
-    made_before = {key for made in undone.values_list("made", flat=True) for key in made}
-    for one in there.values():
-        # One that was merged away since says so by another day than its split's undoing.
-        if one.retired_at and not (
-            one.pk in made_before and undone.filter(undone_at=one.retired_at).exists()
+    reopenable = {key for keys in undone.values_list("created_categories", flat=True) for key in keys}
+    for child in existing.values():
+        # A later merge would have retired it at another time than the undoing of its split.
+        if child.retired_at and not (
+            child.pk in reopenable and undone.filter(undone_at=child.retired_at).exists()
         ):
             raise TaxonomyConflictError(
-                _("%(category)s was retired on %(day)s. Choose another, or undo that change first.")
-                % {"category": one, "day": f"{one.retired_at:%Y-%m-%d}"}
+                _(
+                    "%(category)s was retired on %(day)s. Choose another category, or undo the category "
+                    "change first."
+                )
+                % {"category": child, "day": f"{child.retired_at:%Y-%m-%d}"}
             )
-    return there
+    return existing
 
 
-def assigned(wish: Split, category: Category, opinion: Opinion | None) -> Iterator[Assigned]:
-    """Yield every book of the category with the child that the rule finds for it.
+def assign_books(
+    change_request: Split, category: Category, text_classifier: TextClassifier | None
+) -> Iterator[Assigned]:
+    """Yield every book of the category with the child that the rule assigns.
 
-    A book that a person listed is filed by that person. What stands in for the words that a person chose is
-    filed as before. What the texts of other books say is a guess, and is filed as one: the model does not
+    Books that a person listed get the source "librarian". Books assigned by words keep their source. Books
+    assigned by text similarity get the source "model", because the assignment is a guess: the model does not
     learn from it.
 
     Raises
     ------
     TaxonomyError
-        If the rule lacks what it goes by.
+        If the request lacks what the rule needs.
     """
     books = list(
         Book.objects.filter(category=category)
         .order_by("control_number")
         .only("control_number", "title", "subtitle", "description", "category_source")
     )
-    if wish.rule == Rule.WORDS:
-        yield from _by_words(wish.children, books)
+    if change_request.rule == Rule.WORDS:
+        yield from _by_words(change_request.children, books)
         return
-    listed = _listed(wish.children, {book.control_number for book in books}, category)
-    told = [listed.get(book.control_number, -1) for book in books]
-    guessed: Sequence[int] = told
-    if wish.rule == Rule.NEAREST:
-        if opinion is None:
-            raise TaxonomyError(_("Nobody is there to judge the texts. Choose another rule."))
-        guessed = opinion([text_of(book) for book in books], told)
-    for book, known, child in zip(books, told, guessed, strict=True):
-        if known >= 0:
-            yield book, known, Book.CategorySource.LIBRARIAN.value
+    listed = _listed(change_request.children, {book.control_number for book in books}, category)
+    labels = [listed.get(book.control_number, -1) for book in books]
+    guessed: Sequence[int] = labels
+    if change_request.rule == Rule.NEAREST:
+        if text_classifier is None:
+            raise TaxonomyError(_("No text classifier is available. Choose another rule."))
+        guessed = text_classifier([book_text(book) for book in books], labels)
+    for book, label, child in zip(books, labels, guessed, strict=True):
+        if label >= 0:
+            yield book, label, Book.CategorySource.LIBRARIAN.value
         elif child >= 0:
             yield book, child, Book.CategorySource.MODEL.value
         else:
             yield book, None, book.category_source
 
 
-def text_of(book: Book) -> str:
-    """Return what the rules read of a book."""
+def book_text(book: Book) -> str:
+    """Return the text of a book that the rules read."""
     return "\n".join(filter(None, [book.title, book.subtitle, book.description]))
 
 
-def _listed(children: Sequence[Child], there: set[str], category: Category) -> dict[str, int]:
+def _listed(children: Sequence[Child], in_category: set[str], category: Category) -> dict[str, int]:
     listed: dict[str, int] = {}
     for number, child in enumerate(children):
         if not child.books:
             raise TaxonomyError(_("List at least one book for %s.") % child.notation)
-        if foreign := [book for book in child.books if book not in there]:
+        if foreign := [book for book in child.books if book not in in_category]:
             raise TaxonomyError(
-                _("Not filed under %(category)s: %(books)s. Take them off the list of %(child)s.")
-                % {"category": category, "books": _some(foreign), "child": child.notation}
+                _("Books not filed under %(category)s: %(books)s. Remove them from the list of %(child)s.")
+                % {"category": category, "books": _listing(foreign), "child": child.notation}
             )
         if twice := [book for book in child.books if book in listed and listed[book] != number]:
-            raise TaxonomyError(_("Listed for two categories: %s. Decide for one.") % _some(twice))
+            raise TaxonomyError(
+                _("Books listed for more than one category: %s. List each book for one category only.")
+                % _listing(twice)
+            )
         listed |= dict.fromkeys(child.books, number)
     return listed
 
@@ -124,22 +139,21 @@ def _by_words(children: Sequence[Child], books: Sequence[Book]) -> Iterator[Assi
     patterns = []
     for child in children:
         if not any(word.strip() for word in child.words):
-            raise TaxonomyError(_("Give at least one word for %s.") % child.notation)
+            raise TaxonomyError(_("Enter at least one word for %s.") % child.notation)
         patterns.append([_pattern(word.strip().casefold()) for word in child.words if word.strip()])
     for book in books:
-        text = text_of(book).casefold()
-        found = [sum(bool(pattern.search(text)) for pattern in of_child) for of_child in patterns]
-        most = max(found)
-        # As many words of two say nothing.
-        decided = most and found.count(most) == 1
-        yield book, found.index(most) if decided else None, book.category_source
+        text = book_text(book).casefold()
+        scores = [sum(bool(pattern.search(text)) for pattern in of_child) for of_child in patterns]
+        best = max(scores)
+        decided = best and scores.count(best) == 1  # a tie decides nothing
+        yield book, scores.index(best) if decided else None, book.category_source
 
 
 def _pattern(word: str) -> re.Pattern[str]:
-    """Match a word as a whole; in Chinese, where words stand together, anywhere."""
+    """Match a whole word; in Chinese, which has no spaces between words, match anywhere."""
     return re.compile(re.escape(word) if _CJK.search(word) else rf"(?<!\w){re.escape(word)}(?!\w)")
 
 
-def _some(numbers: Sequence[str]) -> str:
-    more = len(numbers) - _SHOWN
-    return ", ".join(numbers[:_SHOWN]) + (_(" and %d more") % more if more > 0 else "")
+def _listing(numbers: Sequence[str]) -> str:
+    more = len(numbers) - _MAX_NUMBERS_SHOWN
+    return ", ".join(numbers[:_MAX_NUMBERS_SHOWN]) + (_(" and %d more") % more if more > 0 else "")

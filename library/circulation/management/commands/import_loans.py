@@ -1,4 +1,4 @@
-"""``manage.py import_loans FILE``."""
+"""``manage.py import_loans FILE``: import loans from CSV."""
 
 from typing import Any
 
@@ -10,13 +10,14 @@ from library.console import ImportCommand, Progress
 
 class Command(ImportCommand):
     help = (
-        "Import loans from a CSV file: borrower, book, borrowed_at and, if known, returned_at, due_at, "
-        "renewals. Dates are ISO 8601, without a time zone in the library's own. A borrower not known is "
-        "made; the same borrower, book and borrowed_at are one loan. A blank returned_at means still on "
-        "loan; loans of a book that overlap go to different copies, made where there are too few. Without "
-        "a column returned_at the file is a history of checkouts: each loan counts as returned when it "
-        "was due or when the book was next lent, whichever was first, and the last of a book stays open "
-        "until it is due. A loan is due after 28 days unless due_at says otherwise. " + ImportCommand.rules
+        "Import loans from a CSV file: borrower, book, borrowed_at and optionally returned_at, due_at, "
+        "renewals. Dates are ISO 8601; without an offset they are in the time zone of the library. Missing "
+        "borrowers are created. Rows with the same borrower, book and borrowed_at are one loan. A blank "
+        "returned_at means still on loan. Overlapping loans of a book go to different copies; missing copies "
+        "are created. A file without the column returned_at is a checkout history: each loan counts as "
+        "returned when it was due or when the book was next checked out, whichever was first, and the last "
+        "loan of a book stays open until it is due. A loan without due_at is due after 28 days. "
+        + ImportCommand.rules
     )
     example = "manage.py import_loans loans.csv.gz"
 

@@ -1,4 +1,4 @@
-"""Notices to borrowers: claimed, composed, sent or left to be printed."""
+"""Notices to borrowers: claim, compose, and send or queue for printing."""
 
 from library.circulation.services.notices.delivery import MailServerError, mark_printed, send_notices
 from library.circulation.services.notices.rendering import Letter, letters_to_print

@@ -1,10 +1,10 @@
-"""Telling borrowers: at least once, and once unless the server crashes between the mail and the mark.
+"""Send notices at least once; duplicates occur only after a crash between sending and recording.
 
-A row is claimed before its mail goes out and marked when it has, each in a transaction of its own. No two
-workers send the same, for the database keeps a loan's notice of a kind and a due date unique. After a crash
-in between, nobody knows whether the mail went: a run an hour later or more sends it again under the same
-Message-ID, so that a mail server can drop the duplicate. The other choice, never to send again, would leave
-borrowers untold who then pay for it.
+A notice is claimed before its mail is sent and marked afterwards, in two transactions. A unique constraint on
+loan, kind and due date keeps two workers from sending the same notice. After a crash between the two, it is
+unknown whether the mail was sent: a run at least an hour later sends it again with the same Message-ID, so
+that a mail server can drop the duplicate. Never sending again would let borrowers pay fines without a
+warning.
 """
 
 import logging
@@ -27,17 +27,17 @@ from library.errors import LibraryError
 
 logger = logging.getLogger(__name__)
 
-#: What a mail server does not take the third time it will not take the fourth: then a letter is printed.
-MOST_ATTEMPTS = 3
+#: After this many failed attempts the notice is printed instead.
+MAX_ATTEMPTS = 3
 
 
 class MailServerError(LibraryError):
-    """The mail server does not answer at all."""
+    """The mail server cannot be reached."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did, in notices; what it names is keys, so that it may be logged."""
+    """Counts of a run, in notices; it contains keys only, so it may be logged."""
 
     sent: int = 0
     messages: int = 0
@@ -48,26 +48,22 @@ class Outcome:
 
 
 def send_notices(*, now: datetime) -> dict[str, Any]:
-    """Tell borrowers what they are to be told by now and have not been.
+    """Send the notices that are due and not yet sent.
 
-    Safe to run at any time, again, and by several at once. An address that is refused for good, and a
-    borrower without one, puts the notice on the list to print; any other failure is tried again by a later
-    run.
-
-    Parameters
-    ----------
-    now : datetime
+    Safe to run at any time, repeatedly and concurrently. A notice goes to the list to print if the borrower
+    has no e-mail address or the mail server rejects it permanently; after any other failure, a later run
+    retries.
 
     Returns
     -------
     dict
-        The numbers of notices `sent` (in `messages`), `to_print`, `to_retry` and `dropped` (no longer so),
-        and `problems`: a borrower's key and the mail server's code each.
+        Numbers of notices `sent` (in `messages`), `to_print`, `to_retry` and `dropped` (no longer true), and
+        `problems`, each with the borrower's key and the mail server's code.
 
     Raises
     ------
     MailServerError
-        Where there is no mail server; what is not sent stays due.
+        If the mail server cannot be reached; unsent notices stay due.
     """
     outcome = Outcome()
     with _MailServer(outcome) as server:
@@ -79,13 +75,13 @@ def send_notices(*, now: datetime) -> dict[str, Any]:
 
 
 def mark_printed(*, notices: Collection[Notice], now: datetime) -> int:
-    """Record that letters were printed; return of how many notices, less those that were printed before."""
+    """Mark notices as printed; return the number that were not yet printed."""
     rows = Notice.objects.filter(pk__in=[notice.pk for notice in notices], state=Notice.State.TO_PRINT)
     return rows.update(state=Notice.State.PRINTED, sent_at=now)
 
 
 class _MailServer:
-    """A connection that is opened when needed and again after a failure."""
+    """A connection opened on demand and reopened after a failure."""
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome
@@ -106,8 +102,8 @@ class _MailServer:
             self._connection.open()
         except OSError as error:
             text = _(
-                "The mail server does not answer (%(error)s): check EMAIL_URL. %(sent)s notices were sent; "
-                "the others go out with the next run."
+                "Cannot connect to the mail server (%(error)s): check EMAIL_URL. Notices sent: "
+                "%(sent)s; the rest will be sent on the next run."
             )
             values = {"error": _code(error), "sent": self._outcome.sent}
             raise MailServerError(text % values, **asdict(self._outcome)) from error
@@ -122,7 +118,7 @@ class _MailServer:
         try:
             self._connection.send_messages([message])
         except OSError:
-            # Whatever state it is in: the next message gets a new one.
+            # The state of the connection is unknown: the next message gets a new one.
             self._connection.close()
             raise
 
@@ -130,7 +126,7 @@ class _MailServer:
 def _deliver(message_id: str, server: _MailServer, outcome: Outcome, now: datetime) -> None:
     claimed = list(with_borrowers(Notice.objects.filter(message_id=message_id, state=Notice.State.CLAIMED)))
     notices = [notice for notice in claimed if is_still_due(notice=notice)]
-    outcome.dropped += _mark([each for each in claimed if each not in notices], Notice.State.DROPPED)
+    outcome.dropped += _mark([notice for notice in claimed if notice not in notices], Notice.State.DROPPED)
     if not notices:
         return
     letter = compose(notices=notices)
@@ -139,11 +135,11 @@ def _deliver(message_id: str, server: _MailServer, outcome: Outcome, now: dateti
         return
     try:
         server.send(letter, message_id)
-    except (OSError, ValueError) as error:  # ValueError: what can stand in no header
+    except (OSError, ValueError) as error:  # ValueError: a value not allowed in a header
         problem = _code(error)
         logger.warning("A notice to borrower %s was not sent: %s", letter.borrower.pk, problem)
         outcome.problems.append({"borrower": letter.borrower.pk, "problem": problem})
-        if _is_for_good(error) or notices[0].attempts >= MOST_ATTEMPTS:
+        if _is_permanent(error) or notices[0].attempts >= MAX_ATTEMPTS:
             outcome.to_print += _mark(notices, Notice.State.TO_PRINT, problem=problem)
         else:
             outcome.to_retry += _mark(notices, Notice.State.CLAIMED, problem=problem)
@@ -167,11 +163,11 @@ def _smtp_codes(error: Exception) -> list[int]:
     return []
 
 
-def _is_for_good(error: Exception) -> bool:
+def _is_permanent(error: Exception) -> bool:
     codes = _smtp_codes(error)
     return isinstance(error, ValueError) or (bool(codes) and all(500 <= code < 600 for code in codes))
 
 
 def _code(error: Exception) -> str:
-    """Return what went wrong in a word: the mail server's sentence may repeat the address."""
+    """Return the error as a code; the mail server's message may repeat the e-mail address."""
     return " ".join(map(str, _smtp_codes(error))) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Who sends which message: decided by the database, before anything is sent."""
+"""Claim messages in the database before they are sent, so that only one worker sends each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,11 +12,11 @@ from django.db.models import F, Q
 from library.circulation.models import Notice
 from library.circulation.selectors.notices import DueNotice, due_notices
 
-#: How long a message may be on its way. Whoever claimed it and has not said since that it is sent has
-#: crashed; longer than the mail server may take to answer (EMAIL_TIMEOUT), by far.
+#: A worker that has not recorded the result by then has crashed. Much longer than the mail server may take
+#: (EMAIL_TIMEOUT).
 LEASE = timedelta(hours=1)
 
-#: Called, it claims one message and returns its id; None if another worker has it.
+#: Claims one message when called and returns its id; None if another worker has it.
 Claim = Callable[[], str | None]
 
 _TOPICS = {
@@ -28,39 +28,39 @@ _TOPICS = {
 
 
 def topic_of(*, kind: str) -> str:
-    """Return which message a notice goes into: a borrower's overdue loans stand in one."""
+    """Return the topic of a notice; all notices of a borrower on one topic share a message."""
     return _TOPICS[Notice.Kind(kind)]
 
 
 def claims(*, now: datetime) -> Iterator[Claim]:
-    """Yield what is to be sent, a message at a time: first what was left unsent, then what is new."""
-    left = Q(state=Notice.State.CLAIMED, claimed_at__lte=now - LEASE)
-    messages = Notice.objects.filter(left).order_by("claimed_at", "message_id")
+    """Yield the claims of messages to send: first unfinished ones, then new ones."""
+    unfinished = Q(state=Notice.State.CLAIMED, claimed_at__lte=now - LEASE)
+    messages = Notice.objects.filter(unfinished).order_by("claimed_at", "message_id")
     for message_id, claimed_at in list(messages.values_list("message_id", "claimed_at").distinct()):
         yield partial(_claim_again, message_id, claimed_at, now)
 
     def message(due: DueNotice) -> tuple[int, str]:
         return due.borrower_id, topic_of(kind=due.kind)
 
-    # Each worker in the same order, so that two wait for each other's rows and not round in a circle.
-    found = sorted(due_notices(now=now), key=lambda due: (message(due), due.loan_id or due.hold_id or 0))
-    for _key, together in groupby(found, key=message):
-        yield partial(_claim, tuple(together), now)
+    # The same order in each worker, so that workers wait for each other's rows without a deadlock.
+    notices = sorted(due_notices(now=now), key=lambda due: (message(due), due.loan_id or due.hold_id or 0))
+    for _key, group in groupby(notices, key=message):
+        yield partial(_claim, tuple(group), now)
 
 
 def _claim(due: Sequence[DueNotice], now: datetime) -> str | None:
-    """Write the rows under an id of our own; those that another worker wrote first stay that worker's."""
+    """Insert rows under a new message id; rows that another worker inserted first stay with that worker."""
     message_id = _new_message_id()
     rows = [
         Notice(
-            loan_id=each.loan_id,
-            hold_id=each.hold_id,
-            kind=each.kind,
-            occasion=each.occasion,
+            loan_id=notice.loan_id,
+            hold_id=notice.hold_id,
+            kind=notice.kind,
+            occasion=notice.occasion,
             message_id=message_id,
             claimed_at=now,
         )
-        for each in due
+        for notice in due
     ]
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
     return message_id if Notice.objects.filter(message_id=message_id).exists() else None
@@ -72,5 +72,5 @@ def _claim_again(message_id: str, claimed_at: datetime, now: datetime) -> str | 
 
 
 def _new_message_id() -> str:
-    # The domain of the sender: the name of the machine is nobody's business.
+    # The domain of the sender: the host name must not leak.
     return f"<{uuid4()}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2].strip('<> ')}>"

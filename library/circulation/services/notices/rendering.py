@@ -1,4 +1,4 @@
-"""The words of a notice; nowhere else in circulation is a borrower's personal data read."""
+"""Render notices; the only module of circulation that reads personal data of borrowers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from library.people.models import Borrower
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What one borrower is told at one time."""
+    """A message to one borrower."""
 
     borrower: Borrower
     subject: str
@@ -27,27 +27,23 @@ class Letter:
 
 
 def with_borrowers(rows: QuerySet[Notice]) -> QuerySet[Notice]:
-    """Return notices with all that a letter names, in the order in which it does."""
+    """Return notices with everything that a letter names, in the order of the letter."""
     return rows.select_related(
         "loan__copy__book", "loan__borrower", "hold__book", "hold__pickup_branch", "hold__borrower"
     ).order_by("message_id", "occasion", "pk")
 
 
 def compose(*, notices: Sequence[Notice]) -> Letter:
-    """Return the letter of a message, in the language of the setting NOTICE_LANGUAGE.
+    """Return the letter of a message, in NOTICE_LANGUAGE.
 
     Parameters
     ----------
-    notices : sequence of Notice
-        Of one borrower and one topic, at least one.
-
-    Returns
-    -------
-    Letter
+    notices
+        At least one, all of one borrower and one topic.
     """
     borrower = notices[0].borrower
     if borrower is None:
-        raise ValueError("A notice of a forgotten loan has nobody to be told.")
+        raise ValueError("A notice of an anonymised loan has no recipient.")
     language = settings.NOTICE_LANGUAGE
     context = {
         "library": settings.LIBRARY_NAME,
@@ -63,18 +59,18 @@ def compose(*, notices: Sequence[Notice]) -> Letter:
 
 
 def letters_to_print() -> Iterator[Letter]:
-    """Yield the letters that could not be e-mailed, the oldest message's notices together."""
+    """Yield the letters to print, one per message."""
     rows = with_borrowers(Notice.objects.filter(state=Notice.State.TO_PRINT))
     for _message, notices in groupby(rows, key=lambda notice: notice.message_id):
-        if known := [notice for notice in notices if notice.borrower]:
-            yield compose(notices=known)
+        if addressed := [notice for notice in notices if notice.borrower]:
+            yield compose(notices=addressed)
 
 
 def _line(notice: Notice) -> dict[str, object]:
     if loan := notice.loan:
         return {"title": loan.copy.book.title, "day": library_date(at=notice.occasion)}
     hold = notice.hold
-    assert hold is not None  # a constraint of the database's
+    assert hold is not None  # guaranteed by a database constraint
     return {
         "title": hold.book.title,
         "branch": hold.pickup_branch,

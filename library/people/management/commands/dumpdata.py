@@ -1,4 +1,4 @@
-"""``manage.py dumpdata``: Django's own, written down, as it gives borrowers' data in plain text."""
+"""``manage.py dumpdata``: Django's command, audited because it writes personal data in plain text."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from library.people.services.audit import system_user, write_entry
 
 class Command(DjangoCommand):
     def handle(self, *app_labels: Any, **options: Any) -> None:
-        # First, so that nothing is given without its entry.
+        # The entry first, so that no data leaves without it.
         write_entry(
             user=system_user(),
             action=AuditEntry.Action.EXPORTED,
             path=" ".join(("manage.py dumpdata", *app_labels)),
             now=timezone.now(),
         )
-        # Each kind of database has an index of its own, which rebuild_search makes after loaddata.
+        # The search index differs between databases; rebuild_search creates it after loaddata.
         options["exclude"] = [*options["exclude"], "catalogue.SearchEntry"]
         super().handle(*app_labels, **options)

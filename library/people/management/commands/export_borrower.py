@@ -1,4 +1,4 @@
-"""``manage.py export_borrower``: all that is kept of one borrower, as JSON."""
+"""``manage.py export_borrower``: export everything stored about one borrower as JSON."""
 
 import json
 import os
@@ -23,14 +23,16 @@ class OutputError(LibraryError):
 
 class Command(BaseCommand):
     help = (
-        "Print everything that is kept of one borrower as JSON: what to answer who asks “what do you hold "
-        "about me”. The log of who looked says that it was exported."
+        "Print everything stored about one borrower as JSON, to answer a data subject access request. The "
+        "export is recorded in the audit log."
     )
     example = "manage.py export_borrower P1234 --output P1234.json"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("card", help="the borrower's card number")
-        parser.add_argument("--output", type=Path, help="a new file, for its owner's eyes only; else printed")
+        parser.add_argument(
+            "--output", type=Path, help="write to a new file that only its owner can read; default: print"
+        )
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
@@ -47,7 +49,7 @@ class Command(BaseCommand):
         )
         if (output := options["output"]) is None:
             return exported
-        write_private(output, json.dumps(exported, ensure_ascii=False, indent=2))
+        write_private_file(output, json.dumps(exported, ensure_ascii=False, indent=2))
         return {"file": str(output)}
 
     def show(self, result: dict[str, Any]) -> None:
@@ -57,12 +59,12 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(result, ensure_ascii=False, indent=2))
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private_file(path: Path, text: str) -> None:
     """Write a new file that only its owner can read."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        text = _("%(file)s cannot be written (%(error)s): name a new file in a folder that is there.")
+        text = _("Cannot write %(file)s (%(error)s). Specify a new file in an existing folder.")
         raise OutputError(text % {"file": path, "error": error.strerror}) from error
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text + "\n")

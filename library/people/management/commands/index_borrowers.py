@@ -1,4 +1,4 @@
-"""``manage.py index_borrowers``: what borrowers are found by, made anew."""
+"""``manage.py index_borrowers``: rebuild the search index of borrowers."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from library.people.services.key_check import rebuild_index
 
 class Command(BaseCommand):
     help = (
-        "Make the search terms of all borrowers anew: after BORROWER_INDEX_KEY was lost or replaced, or rows "
-        "were written past the library."
+        "Rebuild the search terms of all borrowers, after BORROWER_INDEX_KEY was lost or replaced, or after "
+        "borrowers were written to the database directly."
     )
     example = "manage.py index_borrowers"
-    #: The check says that the index key is another one, which is what this mends.
+    #: The check would refuse a new index key, which this command is there to accept.
     requires_system_checks = []
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:

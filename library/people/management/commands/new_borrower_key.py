@@ -1,4 +1,4 @@
-"""``manage.py new_borrower_key``: a key to put into BORROWER_KEYS."""
+"""``manage.py new_borrower_key``: print a new key for BORROWER_KEYS."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from library.people.encryption.keys import new_key
 
 class Command(BaseCommand):
     help = (
-        "Print a new random key for borrowers' personal data. Put it first into BORROWER_KEYS, or as the "
-        "first line into the file of BORROWER_KEYS_FILE, keep a copy in a safe place, and run "
-        "rotate_borrower_keys. Nothing is stored."
+        "Print a new random key for borrowers' personal data. Put it first in BORROWER_KEYS, or in the first "
+        "line of the file named by BORROWER_KEYS_FILE, keep a copy in a safe place, and run "
+        "rotate_borrower_keys. The command stores nothing."
     )
     example = "manage.py new_borrower_key"
-    #: Where keys are missing, this is the way to get one.
+    #: The check would refuse missing keys, which this command is there to create.
     requires_system_checks = []
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:

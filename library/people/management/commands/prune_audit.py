@@ -1,4 +1,4 @@
-"""``manage.py prune_audit``: the audit log's oldest entries go."""
+"""``manage.py prune_audit``: delete audit entries past their retention period."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from library.people.services.audit import prune_audit
 
 class Command(BaseCommand):
     help = (
-        "Remove the entries of the audit log that are older than AUDIT_MONTHS (24 unless set; 0 keeps all). "
-        "That it was done is written into the log. A task does the same once a month."
+        "Delete the entries of the audit log that are older than AUDIT_MONTHS (default 24; 0 keeps all), and "
+        "add an entry about it. A task does the same once a month."
     )
     example = "manage.py prune_audit"
 

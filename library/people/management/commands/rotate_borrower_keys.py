@@ -1,4 +1,4 @@
-"""``manage.py rotate_borrower_keys``: from old keys to the new one."""
+"""``manage.py rotate_borrower_keys``: re-encrypt personal data with the newest key."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from library.people.services.key_rotation import rotate_keys
 
 class Command(BaseCommand):
     help = (
-        "Re-encrypt borrowers' personal data with the first of BORROWER_KEYS. The library may be in use "
-        "meanwhile; stopped, the command goes on where it was when run again. How to replace a key, step by "
-        "step: library/people/PRIVACY.md."
+        "Re-encrypt borrowers' personal data with the first of BORROWER_KEYS. The library can stay in use. "
+        "An interrupted run continues when the command is run again. For how to replace a key step by step, "
+        "see library/people/PRIVACY.md."
     )
     example = "manage.py rotate_borrower_keys"
 

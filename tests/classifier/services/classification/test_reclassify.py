@@ -7,14 +7,15 @@ from math import nextafter
 
 import pytest
 
-from classifier.errors import ClassifierError, NoModelError, SettingError
-from classifier.models import ModelVersion, Reclassification, Suggestion
+from classifier.errors import NoModelError, SettingError
+from classifier.models import Batch, ModelVersion, Suggestion
 from classifier.pipeline.model import TrainedModel
 from classifier.selectors.records import catalogue
-from classifier.services.classification import chunks
 from classifier.services.classification.reclassify import classify
 from classifier.services.registry.versions import active_version, load_version
+from classifier.services.runs.context import JobContext
 from library.catalogue.models import Book, Category
+from library.errors import LibraryError
 from tests.classifier.full_disk import full_after
 from tests.classifier.libraries import CATEGORISED, UNCATEGORISED, WORDS
 from tests.classifier.serving_process import trained_library
@@ -24,9 +25,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def truth(data_folder, kept_versions) -> dict[str, str]:
+def truth(data_folder, version_cache) -> dict[str, str]:
     """A library with a trained version; which notation fits which uncategorised book."""
-    return trained_library(kept_versions)
+    return trained_library(version_cache)
 
 
 def suggestions():
@@ -37,10 +38,10 @@ def suggestions():
     return {number: [row[1:] for row in ranked] for number, ranked in groupby(rows, key=lambda row: row[0])}
 
 
-def test_each_uncategorised_book_gets_three_ranks_and_the_first_is_right(truth):
-    result = classify(now=NOW)
+def test_uncategorised_books_get_three_suggestions(truth):
+    result = classify(JobContext(now=NOW))
     version = ModelVersion.objects.get()
-    batch = Reclassification.objects.get()
+    batch = Batch.objects.get()
     assert (batch.state, batch.complete, batch.chunks.count()) == ("applied", True, 0)
     assert result == {
         "batch": batch.pk,
@@ -64,96 +65,96 @@ def test_each_uncategorised_book_gets_three_ranks_and_the_first_is_right(truth):
     assert set(Suggestion.objects.values_list("model_version", "created_at")) == {(version.pk, NOW)}
 
 
-def test_all_books_are_classified_when_asked_for(truth):
-    assert classify(now=NOW, include_categorised=True)["books"] == CATEGORISED + UNCATEGORISED
+def test_include_categorised(truth):
+    assert classify(JobContext(now=NOW), include_categorised=True)["books"] == CATEGORISED + UNCATEGORISED
     assert set(suggestions()) == set(Book.objects.values_list("control_number", flat=True))
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])
-def test_what_a_book_gets_hangs_not_on_its_batch(truth, batch, monkeypatch):
-    classify(now=NOW)
-    together = suggestions()
-    monkeypatch.setattr(chunks, "LARGEST", batch)
-    classify(now=NOW, afresh=True)
-    apart = suggestions()
-    assert apart.keys() == together.keys()
-    for number, ranked in apart.items():
-        assert [row[:2] for row in ranked] == [row[:2] for row in together[number]]
-        assert [row[2] for row in ranked] == pytest.approx([row[2] for row in together[number]], abs=1e-5)
+def test_suggestions_do_not_depend_on_the_chunk_size(truth, batch, monkeypatch):
+    classify(JobContext(now=NOW))
+    unchunked = suggestions()
+    monkeypatch.setattr("classifier.services.classification.batches.lifecycle.MAX_CHUNK", batch)
+    classify(JobContext(now=NOW), include_unchanged=True)
+    chunked = suggestions()
+    assert chunked.keys() == unchunked.keys()
+    for number, ranked in chunked.items():
+        assert [row[:2] for row in ranked] == [row[:2] for row in unchunked[number]]
+        assert [row[2] for row in ranked] == pytest.approx([row[2] for row in unchunked[number]], abs=1e-5)
 
 
 def test_classifying_again_replaces_and_does_not_add(truth):
-    classify(now=NOW)
+    classify(JobContext(now=NOW))
     before, keys = suggestions(), set(Suggestion.objects.values_list("pk", flat=True))
     later = NOW + timedelta(days=1)
-    classify(now=later, afresh=True)
+    classify(JobContext(now=later), include_unchanged=True)
     assert suggestions() == before
     assert keys.isdisjoint(Suggestion.objects.values_list("pk", flat=True))
     assert set(Suggestion.objects.values_list("created_at", flat=True)) == {later}
 
 
-def test_suggestions_of_books_not_classified_this_time_stay(truth):
-    classify(now=NOW, include_categorised=True)
-    classify(now=NOW + timedelta(days=1), afresh=True)
+def test_other_suggestions_stay(truth):
+    classify(JobContext(now=NOW), include_categorised=True)
+    classify(JobContext(now=NOW + timedelta(days=1)), include_unchanged=True)
     assert Suggestion.objects.filter(created_at=NOW).count() == 3 * CATEGORISED
     assert Suggestion.objects.count() == 3 * (CATEGORISED + UNCATEGORISED)
 
 
 def test_no_book_is_changed(truth):
     before = list(Book.objects.order_by("pk").values())
-    classify(now=NOW, include_categorised=True)
+    classify(JobContext(now=NOW), include_categorised=True)
     assert list(Book.objects.order_by("pk").values()) == before
 
 
-def test_a_category_deleted_since_training_is_left_out_without_a_gap(truth):
+def test_deleted_category_leaves_no_gap(truth):
     other = Category.objects.get(notation="HIS")
     Book.objects.filter(category__notation="AST").update(category=other)
     Category.objects.get(notation="AST").delete()
-    result = classify(now=NOW)
+    result = classify(JobContext(now=NOW))
     assert result["suggestions"] == 2 * UNCATEGORISED
     for ranked in suggestions().values():
         assert [rank for rank, _, _ in ranked] == [1, 2]
         assert {notation for _, notation, _ in ranked} == {"COO", "HIS"}
 
 
-def test_a_book_deleted_meanwhile_is_left_out(truth):
+def test_book_deleted_during_the_run_is_skipped(truth):
     make_book(control_number="short-lived", title="star comet")
 
     def delete_one(phase, done, total):
         Book.objects.filter(control_number="short-lived").delete()
 
-    assert classify(now=NOW, progress=delete_one)["suggestions"] == 3 * UNCATEGORISED
+    assert classify(JobContext(now=NOW, progress=delete_one))["suggestions"] == 3 * UNCATEGORISED
     assert suggestions().keys() == truth.keys()
 
 
-def test_a_book_of_which_nothing_is_known_gets_suggestions_too(truth):
+def test_empty_book_gets_suggestions(truth):
     make_book(control_number="bare", title="-")
-    classify(now=NOW)
+    classify(JobContext(now=NOW))
     assert [rank for rank, _, _ in suggestions()["bare"]] == [1, 2, 3]
 
 
 def test_with_nothing_to_classify_nothing_happens(truth):
     Book.objects.filter(category=None).update(category=Category.objects.first(), category_source="imported")
-    result = classify(now=NOW)
+    result = classify(JobContext(now=NOW))
     assert (result["books"], result["suggestions"]) == (0, 0)
 
 
-def test_without_a_version_there_is_nothing_to_classify_with():
+def test_no_version_names_the_command():
     make_book()
     with pytest.raises(NoModelError, match=r"manage\.py train"):
-        classify(now=NOW)
+        classify(JobContext(now=NOW))
 
 
 def test_the_queries_do_not_grow_with_the_books(truth, django_assert_num_queries):
     # SQLite takes 999 values a statement, so 153 rows of 8 columns are two inserts.
     for options, queries in (({}, 50), ({"include_categorised": True}, 51)):
         with django_assert_num_queries(queries):
-            classify(now=NOW, afresh=True, **options)
+            classify(JobContext(now=NOW), include_unchanged=True, **options)
 
 
 def test_the_file_holds_what_the_rows_hold(truth, tmp_path):
     file = tmp_path / "suggestions.csv"
-    assert classify(now=NOW, output=file)["output"] == str(file)
+    assert classify(JobContext(now=NOW), output=file)["output"] == str(file)
     version = ModelVersion.objects.get().name
     expected = io.StringIO(newline="")
     writer = csv.writer(expected)
@@ -167,26 +168,26 @@ def test_the_file_holds_what_the_rows_hold(truth, tmp_path):
     assert file.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_file_in_a_folder_that_is_not_there_is_refused_by_name(truth, tmp_path):
+def test_missing_output_folder_is_named(truth, tmp_path):
     file = tmp_path / "nowhere" / "suggestions.csv"
-    with pytest.raises(ClassifierError) as caught:
-        classify(now=NOW, output=file)
+    with pytest.raises(LibraryError) as caught:
+        classify(JobContext(now=NOW), output=file)
     assert caught.value.message == f"{file} cannot be written: No such file or directory."
 
 
 def test_a_folder_is_not_overwritten_by_a_file(truth, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
-    with pytest.raises(ClassifierError, match=f"{folder} cannot be written: Is a directory"):
-        classify(now=NOW, output=folder)
+    with pytest.raises(LibraryError, match=f"{folder} cannot be written: Is a directory"):
+        classify(JobContext(now=NOW), output=folder)
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_a_full_disk_leaves_the_file_of_last_time(truth, tmp_path):
     file = tmp_path / "suggestions.csv"
     file.write_text("last time")
-    with full_after(100), pytest.raises(ClassifierError, match=r"csv cannot be written: File too large"):
-        classify(now=NOW, output=file)
+    with full_after(100), pytest.raises(LibraryError, match=r"csv cannot be written: File too large"):
+        classify(JobContext(now=NOW), output=file)
     assert file.read_text() == "last time"
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -194,7 +195,7 @@ def test_a_full_disk_leaves_the_file_of_last_time(truth, tmp_path):
 @pytest.fixture
 def surest(truth):
     """The first guesses' probabilities by control number, the lowest first."""
-    classify(now=NOW)
+    classify(JobContext(now=NOW))
     found = {number: ranked[0][2] for number, ranked in suggestions().items()}
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
@@ -204,10 +205,10 @@ def with_threshold(monkeypatch, threshold):
     monkeypatch.setattr(TrainedModel, "threshold", lambda self, *, precision: threshold)
 
 
-def test_below_the_threshold_all_ranks_of_a_book_are_guesses(surest, monkeypatch):
+def test_below_the_threshold_all_ranks_are_abstained(surest, monkeypatch):
     (least, second), *_ = pairwise(surest)
     with_threshold(monkeypatch, surest[second])
-    result = classify(now=NOW, afresh=True)
+    result = classify(JobContext(now=NOW), include_unchanged=True)
     assert (result["books"], result["abstained"]) == (UNCATEGORISED, 1)
     abstained = Suggestion.objects.filter(abstained=True).order_by("rank")
     assert list(abstained.values_list("book__control_number", "rank")) == [
@@ -218,60 +219,63 @@ def test_below_the_threshold_all_ranks_of_a_book_are_guesses(surest, monkeypatch
 def test_a_probability_at_the_threshold_is_enough(surest, monkeypatch):
     least = min(surest.values())
     with_threshold(monkeypatch, least)
-    assert classify(now=NOW, afresh=True)["abstained"] == 0
+    assert classify(JobContext(now=NOW), include_unchanged=True)["abstained"] == 0
     with_threshold(monkeypatch, nextafter(least, 1))
-    assert classify(now=NOW, afresh=True)["abstained"] == 1
+    assert classify(JobContext(now=NOW), include_unchanged=True)["abstained"] == 1
 
 
-def test_where_no_probability_reaches_the_precision_everything_is_a_guess(surest, monkeypatch):
+def test_unreachable_precision_abstains_always(surest, monkeypatch):
     with_threshold(monkeypatch, float("inf"))
-    result = classify(now=NOW, afresh=True)
+    result = classify(JobContext(now=NOW), include_unchanged=True)
     assert (result["abstained"], result["threshold"]) == (UNCATEGORISED, None)
     assert not Suggestion.objects.filter(abstained=False).exists()
 
 
-def test_the_threshold_is_that_of_the_precision_asked_for_else_of_the_setting(truth, monkeypatch, settings):
+def test_precision_parameter_and_setting(truth, monkeypatch, settings):
     monkeypatch.setattr(TrainedModel, "threshold", lambda self, *, precision: precision / 2)
     settings.SUGGESTION_PRECISION = 0.8
-    assert (classify(now=NOW)["precision"], classify(now=NOW)["threshold"]) == (0.8, 0.4)
-    assert classify(now=NOW, precision=0.6)["threshold"] == 0.3
+    assert (classify(JobContext(now=NOW))["precision"], classify(JobContext(now=NOW))["threshold"]) == (
+        0.8,
+        0.4,
+    )
+    assert classify(JobContext(now=NOW), precision=0.6)["threshold"] == 0.3
 
 
 @pytest.mark.parametrize("precision", [0, 1, -0.5, 1.5, float("nan")])
-def test_a_precision_that_is_no_share_is_refused_before_anything_is_done(precision):
+def test_invalid_precision(precision):
     with pytest.raises(SettingError, match=r"The precision is .*; it must be above 0 and below 1\."):
-        classify(now=NOW, precision=precision)
+        classify(JobContext(now=NOW), precision=precision)
 
 
-def test_each_suggestion_is_kept_with_the_evidence_the_model_gives(truth):
-    classify(now=NOW)
+def test_evidence_is_stored(truth):
+    classify(JobContext(now=NOW))
     model = load_version(version=active_version())
     rows = Suggestion.objects.order_by("book__control_number", "rank")
     books = Book.objects.filter(category=None).order_by("control_number")
     expected = model.explain(catalogue(books))
-    assert [row.evidence for row in rows] == [as_json(s.evidence) for s in expected]
+    assert [row.evidence for row in rows] == [as_json(s.evidence.to_json()) for s in expected]
     for row in rows:
-        assert set(row.evidence["shares"]) <= {"text", "loans"}
-        total = row.evidence["baseline"] + sum(row.evidence["shares"].values())
-        assert total == pytest.approx(row.evidence["decision"], abs=3e-4)
+        assert set(row.evidence["contributions"]) <= {"text", "loans"}
+        total = row.evidence["baseline"] + sum(row.evidence["contributions"].values())
+        assert total == pytest.approx(row.evidence["score"], abs=3e-4)
 
 
 def as_json(evidence):
     return json.loads(json.dumps(evidence))
 
 
-def test_the_words_named_for_the_right_category_are_its_own(truth):
-    classify(now=NOW)
+def test_evidence_words_belong_to_the_category(truth):
+    classify(JobContext(now=NOW))
     for row in Suggestion.objects.filter(rank=1).select_related("category", "book"):
         named = [word for _field, word, _gain in row.evidence["terms"]["for"]]
         assert named
         assert set(named) <= set(WORDS[row.category.notation].split())
 
 
-def test_a_run_cut_off_keeps_whole_books_old_or_new(truth, monkeypatch, tmp_path):
-    classify(now=NOW)
+def test_interrupted_run_keeps_whole_books(truth, monkeypatch, tmp_path):
+    classify(JobContext(now=NOW))
     later = NOW + timedelta(days=1)
-    monkeypatch.setattr(chunks, "LARGEST", 2)
+    monkeypatch.setattr("classifier.services.classification.batches.lifecycle.MAX_CHUNK", 2)
     file = tmp_path / "suggestions.csv"
     file.write_text("last time")
 
@@ -280,16 +284,16 @@ def test_a_run_cut_off_keeps_whole_books_old_or_new(truth, monkeypatch, tmp_path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        classify(now=later, afresh=True, output=file, progress=cut_off)
-    made = Suggestion.objects.order_by("book__control_number", "rank").values_list("created_at", flat=True)
-    assert list(made) == [later] * 12 + [NOW] * 3 * (UNCATEGORISED - 4)
+        classify(JobContext(now=later, progress=cut_off), include_unchanged=True, output=file)
+    created = Suggestion.objects.order_by("book__control_number", "rank").values_list("created_at", flat=True)
+    assert list(created) == [later] * 12 + [NOW] * 3 * (UNCATEGORISED - 4)
     assert file.read_text() == "last time"
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".suggestions")] == []
 
 
-def test_with_nothing_to_classify_the_file_has_its_header_only(truth, tmp_path):
+def test_file_without_books_has_a_header(truth, tmp_path):
     Book.objects.filter(category=None).update(category=Category.objects.first(), category_source="imported")
     file = tmp_path / "suggestions.csv"
-    result = classify(now=NOW, output=file)
+    result = classify(JobContext(now=NOW), output=file)
     assert (result["books"], result["abstained"]) == (0, 0)
     assert file.read_text() == "book,rank,category,probability,model_version,abstained\n"

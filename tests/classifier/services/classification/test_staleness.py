@@ -1,4 +1,4 @@
-"""Which books are classified again: those that would be read otherwise now, and no other."""
+"""Staleness: changed books are classified again, and no others."""
 
 from datetime import timedelta
 
@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.models import ModelVersion, Reading, Suggestion
+from classifier.models import BookFingerprint, ModelVersion, Suggestion
 from classifier.pipeline.records import LoanTable
 from classifier.services.classification import staleness
 from classifier.services.classification.reclassify import classify
 from classifier.services.classification.staleness import neighbourhoods
 from classifier.services.registry.promotion import promote
+from classifier.services.runs.context import JobContext
 from classifier.services.training.training import train
 from library.catalogue.models import Book
 from library.circulation.models import Loan
@@ -24,16 +25,16 @@ LATER = NOW + timedelta(days=1)
 
 
 @pytest.fixture
-def classified(db, data_folder, kept_versions):
+def classified(db, data_folder, version_cache):
     """A library in which every book has been classified once."""
-    trained_library(kept_versions)
-    classify(now=NOW, include_categorised=True)
+    trained_library(version_cache)
+    classify(JobContext(now=NOW), include_categorised=True)
 
 
 def again():
     """Classify what is stale; return which books that were, and check that no other was touched."""
     before = {row["id"]: row for row in Suggestion.objects.values()}
-    classify(now=LATER, include_categorised=True)
+    classify(JobContext(now=LATER), include_categorised=True)
     fresh = set(Suggestion.objects.filter(created_at=LATER).values_list("book__control_number", flat=True))
     left = Suggestion.objects.exclude(book__control_number__in=fresh)
     assert all(before[row["id"]] == row for row in left.values())
@@ -64,7 +65,7 @@ def test_a_changed_book_is_classified_again(classified, field):
     assert again() == {book.control_number}
 
 
-def test_another_picture_under_the_same_name_is_a_change(classified, data_folder):
+def test_changed_cover_file_is_stale(classified, data_folder):
     book = Book.objects.last()
     Book.objects.filter(pk=book.pk).update(cover="covers/x.png")
     again()
@@ -75,7 +76,7 @@ def test_another_picture_under_the_same_name_is_a_change(classified, data_folder
 
 
 @pytest.mark.parametrize("field", ["isbn", "category"])
-def test_what_is_not_read_is_no_change(classified, field):
+def test_unread_fields_do_not_matter(classified, field):
     other = Book.objects.exclude(category=None).first().category
     value = {"isbn": "9780000000002", "category": other}[field]
     more = {"category_source": "librarian"} if field == "category" else {}
@@ -83,13 +84,13 @@ def test_what_is_not_read_is_no_change(classified, field):
     assert again() == set()
 
 
-def test_a_new_book_and_one_that_lost_its_suggestions_are_classified(classified):
+def test_new_book_and_deleted_suggestions_are_stale(classified):
     make_book(control_number="new", title="star comet")
     Suggestion.objects.filter(book__control_number="b003").delete()
     assert again() == {"new", "b003"}
 
 
-def test_a_loan_makes_stale_what_its_borrower_borrowed_and_nothing_else(classified):
+def test_loan_makes_the_borrowers_books_stale(classified):
     loan = Loan.objects.first()
     new = make_book(control_number="new", title="star comet")
     again()
@@ -97,24 +98,24 @@ def test_a_loan_makes_stale_what_its_borrower_borrowed_and_nothing_else(classifi
     touched = set(
         Loan.objects.filter(borrower=loan.borrower).values_list("copy__book__control_number", flat=True)
     )
-    made = make_loan(book=new, borrower=loan.borrower, returned_at=NOW)
+    loan_of_new = make_loan(book=new, borrower=loan.borrower, returned_at=NOW)
     assert again() == touched | {"new"}
-    # Borrowed again by the same, nothing is new to the model.
+    # A second loan to the same borrower changes nothing.
     Suggestion.objects.update(created_at=NOW)
-    make_loan(copy=made.copy, borrower=loan.borrower, returned_at=LATER, borrowed_at=NOW)
+    make_loan(copy=loan_of_new.copy, borrower=loan.borrower, returned_at=LATER, borrowed_at=NOW)
     assert again() == set()
-    Loan.objects.filter(copy=made.copy).delete()
+    Loan.objects.filter(copy=loan_of_new.copy).delete()
     assert again() == touched | {"new"}
 
 
-def test_who_borrows_everything_ties_nothing_together(classified, monkeypatch):
-    monkeypatch.setattr(staleness, "BUSY", 5)
+def test_busy_borrower_connects_no_titles(classified, monkeypatch):
+    monkeypatch.setattr(staleness, "MAX_TITLES", 5)
     again()
     Suggestion.objects.update(created_at=NOW)
     busy = Loan.objects.first().borrower
     lent = set(Loan.objects.filter(borrower=busy).values_list("copy__book__control_number", flat=True))
     assert len(lent) == 5
-    # The sixth title makes a busy reader; a seventh changes nothing for the others any more.
+    # The sixth title makes a busy borrower; a seventh no longer changes the others.
     make_loan(book=make_book(control_number="sixth"), borrower=busy, returned_at=NOW)
     assert again() == lent | {"sixth"}
     Suggestion.objects.update(created_at=NOW)
@@ -123,12 +124,12 @@ def test_who_borrows_everything_ties_nothing_together(classified, monkeypatch):
 
 
 def test_another_version_makes_all_stale(classified):
-    train(now=LATER, settings=QUICK, seed=1)
+    train(JobContext(now=LATER), settings=QUICK, seed=1)
     promote(version=ModelVersion.objects.get(seed=1), now=NOW)
     assert len(again()) == Book.objects.count()
 
 
-def test_for_the_books_chosen_the_answers_are_those_of_a_full_run(classified):
+def test_incremental_equals_full_classification(classified):
     Book.objects.filter(control_number__in=["b048", "b050"]).update(
         title="soup bread oven", description="soup"
     )
@@ -140,13 +141,13 @@ def test_for_the_books_chosen_the_answers_are_those_of_a_full_run(classified):
     assert {"b048", "b049", "b050"} <= chosen
     assert len(chosen) < Book.objects.count()
     incremental = answers(chosen)
-    classify(now=LATER, include_categorised=True, afresh=True)
+    classify(JobContext(now=LATER), include_categorised=True, include_unchanged=True)
     assert answers(chosen) == near(incremental)
 
 
 def test_another_precision_is_another_question(classified):
-    assert classify(now=LATER, precision=0.5)["books"] == UNCATEGORISED
-    assert Reading.objects.count() == Book.objects.count()
+    assert classify(JobContext(now=LATER), precision=0.5)["books"] == UNCATEGORISED
+    assert BookFingerprint.objects.count() == Book.objects.count()
 
 
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=15)
@@ -174,7 +175,7 @@ def around(pairs):
 
 
 @given(before=PAIRS, after=PAIRS)
-def test_neighbourhoods_are_equal_where_the_same_was_borrowed_by_the_same_company(before, after):
+def test_neighbourhoods_are_equal_for_equal_loans(before, after):
     first, second = neighbourhoods(table(before)), neighbourhoods(table(after))
     was, is_now = around(before), around(after)
     assert first.keys() == was.keys()

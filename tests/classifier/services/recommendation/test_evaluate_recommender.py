@@ -3,7 +3,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from classifier.models import Recommendation, TitleLinks
+from classifier.models import ItemNeighbours, Recommendation
 from classifier.services.recommendation.evaluation import evaluate_recommender
 from library.circulation.models import Loan
 from tests.classifier.libraries import make_library
@@ -11,7 +11,7 @@ from tests.classifier.libraries import make_library
 pytestmark = pytest.mark.django_db
 
 
-def test_the_recommender_is_measured_beside_popularity_and_nothing_is_written(capsys):
+def test_backtest_has_a_popularity_baseline(capsys):
     make_library()
     call_command("evaluate_recommender", "--json", "--share", "0.7")
     found = json.loads(capsys.readouterr().out)
@@ -22,7 +22,7 @@ def test_the_recommender_is_measured_beside_popularity_and_nothing_is_written(ca
     assert new["borrowers"] == known["borrowers"] + cold["borrowers"] > 0
     assert 0 < found["shown"]["ours"]["coverage"] <= 1
     assert not Recommendation.objects.exists()
-    assert not TitleLinks.objects.exists()
+    assert not ItemNeighbours.objects.exists()
     call_command("evaluate_recommender", "--share", "0.7")
     table = capsys.readouterr().out
     assert f"{new['ndcg']:.4f}" in table

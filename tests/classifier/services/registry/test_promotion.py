@@ -1,4 +1,4 @@
-"""Which version classifies: promoted, rolled back, pinned, by many at once and across processes."""
+"""Promotion, rollback and pinning, concurrently and across processes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from classifier.errors import DamagedModelError, NoModelError, PromotionRefusedError
-from classifier.models import Alarm, ModelVersion
+from classifier.models import Alert, ModelVersion
 from classifier.services.registry.promotion import pin, promote, rollback
 from classifier.services.registry.storage import folder_of
-from tests.classifier.factories import make_alarm, make_stored_version, make_version
+from tests.classifier.factories import make_alert, make_stored_version, make_version
 from tests.databases import both_databases, in_thread
 from tests.factories import NOW
 
@@ -25,7 +25,7 @@ def named(*names):
 
 
 @both_databases
-def test_promoting_puts_the_active_one_aside_and_remembers_it(database):
+def test_promotion_records_the_previous_version(database):
     first, second = named("a", "b")
     promote(version=first, now=NOW)
     promoted = promote(version=second, now=LATER)
@@ -42,12 +42,12 @@ def test_each_rollback_goes_one_further_back():
     assert rollback(now=LATER).name == "a"
     with pytest.raises(NoModelError) as caught:
         rollback(now=LATER)
-    assert caught.value.message == "There is no version before a whose files are still there."
+    assert caught.value.message == "Cannot roll back: no version before a has usable files."
     assert states() == {"a": "active", "b": "retired", "c": "retired"}
 
 
 @pytest.mark.django_db
-def test_versions_promoted_by_turns_are_each_others_predecessor():
+def test_alternating_promotions_alternate_rollbacks():
     a, b = named("a", "b")
     for version in (a, b, a):
         promote(version=version, now=NOW)
@@ -55,7 +55,7 @@ def test_versions_promoted_by_turns_are_each_others_predecessor():
 
 
 @pytest.mark.django_db
-def test_a_rollback_passes_over_what_was_pruned_or_is_damaged():
+def test_rollback_skips_pruned_and_damaged_versions():
     for version in named("a", "b", "c", "d"):
         promote(version=version, now=NOW)
     (folder_of(name="c") / "model.json").write_text("other")
@@ -64,14 +64,14 @@ def test_a_rollback_passes_over_what_was_pruned_or_is_damaged():
 
 
 @pytest.mark.django_db
-def test_without_an_active_version_there_is_nothing_to_roll_back():
+def test_rollback_without_an_active_version():
     make_stored_version()
     with pytest.raises(NoModelError, match="nothing to roll back"):
         rollback(now=NOW)
 
 
 @pytest.mark.django_db
-def test_what_cannot_be_loaded_is_not_promoted_and_what_was_active_stays():
+def test_damaged_version_is_not_promoted():
     active, damaged = named("a", "b")
     promote(version=active, now=NOW)
     (folder_of(name="b") / "model.json").write_text("other")
@@ -83,30 +83,30 @@ def test_what_cannot_be_loaded_is_not_promoted_and_what_was_active_stays():
     with pytest.raises(PromotionRefusedError) as caught:
         promote(version=make_version(name="c", pruned_at=NOW), now=NOW)
     assert caught.value.message == (
-        "The files of c were deleted on 2024-06-01. Choose another, or train again."
+        "The files of c were deleted on 2024-06-01. Choose another version, or train again."
     )
     assert states() == {"a": "active", "b": "candidate", "c": "candidate"}
 
 
 @pytest.mark.django_db
-def test_where_no_version_is_ever_to_take_over_one_can_still_go_back(settings):
+def test_rollback_works_with_promotion_never(settings):
     for version in named("a", "b"):
         promote(version=version, now=NOW)
     settings.PROMOTION = "never"
-    with pytest.raises(PromotionRefusedError, match="PROMOTION is “never”"):
+    with pytest.raises(PromotionRefusedError, match="PROMOTION is set to “never”"):
         promote(version=ModelVersion.objects.get(name="a"), now=NOW)
     assert rollback(now=NOW).name == "a"
 
 
 @pytest.mark.django_db
-def test_a_promotion_clears_the_alarm_about_the_damaged_one():
-    make_alarm()
+def test_promotion_clears_the_alert():
+    make_alert()
     promote(version=make_stored_version(), now=LATER)
-    assert Alarm.objects.get().cleared_at == LATER
+    assert Alert.objects.get().cleared_at == LATER
 
 
 @pytest.mark.django_db
-def test_pinning_is_taken_back_and_comes_too_late_for_what_is_deleted():
+def test_pinning_and_unpinning():
     version = make_stored_version()
     assert pin(version=version, pinned=True).pinned
     assert not pin(version=version, pinned=False).pinned
@@ -115,7 +115,7 @@ def test_pinning_is_taken_back_and_comes_too_late_for_what_is_deleted():
 
 
 @both_databases
-def test_of_many_promoted_at_once_one_is_active_and_the_chain_is_whole(database):
+def test_concurrent_promotions_keep_the_chain(database):
     versions = named(*"abcdefgh")
     with ThreadPoolExecutor(8) as threads:
         works = [

@@ -1,4 +1,4 @@
-"""Old versions lose their files by a rule that spares what may still be wanted; rubbish is cleared safely."""
+"""Pruning of old versions, and clean-up of leftovers."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +20,8 @@ from classifier.pipeline.storage.sealed_directory import (
 )
 from classifier.services.registry import storage
 from classifier.services.registry.promotion import promote, rollback
-from classifier.services.registry.pruning import prune, to_prune
-from classifier.services.registry.storage import folder_of, tidy
+from classifier.services.registry.pruning import prunable, prune
+from classifier.services.registry.storage import clean_up, folder_of
 from tests.classifier.factories import make_run, make_stored_version, make_version
 from tests.databases import both_databases, in_thread
 from tests.factories import NOW
@@ -38,7 +38,7 @@ ages = st.lists(
 
 
 @given(rows=ages, active=st.integers(0, 14), previous=st.integers(0, 14), keep=st.integers(0, 14))
-def test_the_active_one_what_it_replaced_and_the_pinned_ones_are_never_pruned(rows, active, previous, keep):
+def test_protected_versions_are_kept(rows, active, previous, keep):
     versions = [
         ModelVersion(
             pk=pk,
@@ -51,7 +51,7 @@ def test_the_active_one_what_it_replaced_and_the_pinned_ones_are_never_pruned(ro
         )
         for pk, (state, pinned, gone, days) in enumerate(rows)
     ]
-    old = to_prune(versions=versions, keep=keep)
+    old = prunable(versions=versions, keep=keep)
     for version in old:
         assert not any([version.active, version.pinned, version.pruned_at])
         assert active >= len(rows) or version.pk != previous
@@ -68,7 +68,7 @@ def files():
 
 @both_databases
 def test_files_go_and_figures_stay(database, settings):
-    settings.VERSIONS_KEPT = 1
+    settings.MODEL_VERSIONS_TO_KEEP = 1
     for number in range(5):
         version = make_stored_version(name=f"v{number}", created_at=NOW + timedelta(days=number))
         if number in (1, 2):
@@ -83,7 +83,7 @@ def test_files_go_and_figures_stay(database, settings):
 
 
 @both_databases
-def test_beside_promotions_pruning_leaves_the_active_one_its_files(database):
+def test_pruning_and_promotion_at_once(database):
     versions = [make_stored_version(created_at=NOW + timedelta(days=day)) for day in range(6)]
 
     def try_to_promote(version):
@@ -108,24 +108,24 @@ def test_beside_promotions_pruning_leaves_the_active_one_its_files(database):
 
 
 @pytest.mark.django_db
-def test_a_directory_that_is_being_read_is_left_until_it_is_not():
+def test_directory_in_use_is_kept():
     version = make_stored_version(name="v0")
     with locked(folder_of(name="v0"), fcntl.LOCK_SH):
         assert prune(now=NOW, keep=0) == ["v0"]
         assert files() == ["v0"]
-    tidy()
+    clean_up()
     assert files() == []
     version.refresh_from_db()
     assert version.pruned_at == NOW
 
 
 @pytest.mark.django_db
-def test_what_killed_processes_left_is_cleared_and_what_is_being_written_is_not(settings):
+def test_leftovers_are_deleted_and_writers_left_alone(settings):
     for name in (".new-dead", ".old-20240101-000000-abcd", f"{UNFINISHED}alive"):
         (settings.MODELS_DIR / name).mkdir(parents=True)
         (settings.MODELS_DIR / name / "model.json").write_text("{}")
     with locked(settings.MODELS_DIR / f"{UNFINISHED}alive", fcntl.LOCK_EX):
-        tidy()
+        clean_up()
         assert files() == [".new-alive"]
 
 
@@ -136,15 +136,15 @@ def unconfirmed(name, **fields):
 
 
 @pytest.mark.django_db
-def test_what_was_stored_and_never_kept_goes_and_what_was_committed_stays():
+def test_uncommitted_version_is_deleted():
     unconfirmed("no-row")
     unconfirmed("undecided", state="candidate")
     unconfirmed("trained", trained_by=make_run(status="succeeded"))
     unconfirmed("active", state="active", activated_at=NOW)
     with locked(folder_of(name="no-row"), fcntl.LOCK_SH):  # its maker is alive
-        tidy()
+        clean_up()
         assert files() == ["active", "no-row", "trained"]
-    tidy()
+    clean_up()
     assert files() == ["active", "trained"]
     assert set(ModelVersion.objects.values_list("name", flat=True)) == {"active", "trained"}
     for name in files():
@@ -152,19 +152,19 @@ def test_what_was_stored_and_never_kept_goes_and_what_was_committed_stays():
 
 
 @pytest.mark.django_db
-def test_while_it_is_kept_nobody_clears_a_new_directory_away():
+def test_new_directory_is_locked():
     unconfirmed("new")
     with storage.confirmed(name="new"):
-        tidy()
+        clean_up()
         make_version(name="new")
-        tidy()
+        clean_up()
         assert ModelVersion.objects.exists()
     assert sorted(file.name for file in folder_of(name="new").iterdir()) == ["manifest.json", "model.json"]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("state", "left"), [("candidate", []), ("active", ["new"])])
-def test_a_commit_whose_answer_is_lost_has_been_made_all_the_same(state, left):
+def test_lost_commit_response_keeps_the_version(state, left):
     unconfirmed("new")
 
     def commit_and_hear_nothing():
@@ -178,9 +178,9 @@ def test_a_commit_whose_answer_is_lost_has_been_made_all_the_same(state, left):
 
 
 @pytest.mark.django_db
-def test_a_directory_without_a_row_is_given_a_week_and_one_of_peoples_own_for_ever(settings):
+def test_orphan_is_deleted_after_a_week(settings):
     orphan = "20240101-000000-abcd"
-    for name in (orphan, "kept by hand"):
+    for name in (orphan, "private folder"):
         folder = settings.MODELS_DIR / name
         folder.mkdir(parents=True)
         (folder / "manifest.json").write_text("{}")
@@ -189,15 +189,15 @@ def test_a_directory_without_a_row_is_given_a_week_and_one_of_peoples_own_for_ev
     def aged(days):
         os.utime(mark, (mark.stat().st_mtime - days * 86_400,) * 2)
 
-    tidy()
+    clean_up()
     aged(6)
-    tidy()
-    assert files() == [orphan, "kept by hand"]
+    clean_up()
+    assert files() == [orphan, "private folder"]
     version = make_version(name=orphan)  # the newer database is back
-    tidy()
+    clean_up()
     assert not mark.exists()
     version.delete()
-    tidy()
+    clean_up()
     aged(8)
-    tidy()
-    assert files() == ["kept by hand"]
+    clean_up()
+    assert files() == ["private folder"]

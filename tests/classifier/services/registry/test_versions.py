@@ -11,8 +11,9 @@ from classifier.services.registry.versions import (
     folder_of,
     load_serving,
     load_version,
-    version_named,
+    version_by_name,
 )
+from classifier.services.runs.context import JobContext
 from classifier.services.training.training import train
 from tests.classifier.factories import make_version
 from tests.classifier.libraries import QUICK, make_library
@@ -43,22 +44,22 @@ def test_the_database_refuses_versions_that_cannot_be(database, wrong):
 
 
 @pytest.mark.django_db
-def test_without_an_active_version_the_way_out_is_named():
+def test_no_active_version_names_the_command():
     with pytest.raises(NoModelError) as caught:
         active_version()
-    assert caught.value.message == "There is no trained model yet. Train one first: manage.py train"
+    assert caught.value.message == "No trained model is available. Train one first: manage.py train"
     make_version(name="old", pruned_at=NOW)
     make_version(name="new")
     with pytest.raises(NoModelError) as caught:
         active_version()
-    assert caught.value.message == ("No version of the model is active. Promote one: manage.py promote new")
+    assert caught.value.message == ("No model version is active. Promote one: manage.py promote_model new")
 
 
 @pytest.mark.django_db
 def test_a_version_is_found_by_its_name():
     make_version(name="other")
     version = make_version(name="wanted")
-    assert version_named("wanted") == version
+    assert version_by_name("wanted") == version
 
 
 @pytest.mark.django_db
@@ -66,26 +67,26 @@ def test_an_unknown_name_lists_the_five_newest():
     for name in "abcdefg":
         make_version(name=name)
     with pytest.raises(NoModelError) as caught:
-        version_named("x")
+        version_by_name("x")
     assert caught.value.message == "There is no model version x. Newest: g, f, e, d, c."
 
 
 @pytest.mark.django_db
 def test_an_unknown_name_with_nothing_trained_says_so():
     with pytest.raises(NoModelError) as caught:
-        version_named("x")
-    assert caught.value.message == "There is no model version x. Newest: none yet."
+        version_by_name("x")
+    assert caught.value.message == "There is no model version x. Newest: none."
 
 
 @pytest.mark.django_db
-def test_a_process_reads_a_version_once(data_folder, kept_versions):
-    trained_library(kept_versions)
+def test_a_process_reads_a_version_once(data_folder, version_cache):
+    trained_library(version_cache)
     assert load_version(version=active_version()) is load_version(version=active_version())
 
 
 @pytest.mark.django_db
-def test_a_version_without_its_files_is_named_with_the_way_out(data_folder, kept_versions):
-    trained_library(kept_versions)
+def test_missing_files_are_named(data_folder, version_cache):
+    trained_library(version_cache)
     name = active_version().name
     shutil.rmtree(folder_of(name=name))
     with pytest.raises(ClassifierError) as caught:
@@ -96,11 +97,11 @@ def test_a_version_without_its_files_is_named_with_the_way_out(data_folder, kept
 
 
 @pytest.mark.django_db
-def test_a_process_that_has_classified_notices_a_promotion_and_a_rollback():
+def test_running_process_follows_promotion_and_rollback():
     make_library()
-    first = train(now=NOW, settings=QUICK)["version"]
+    first = train(JobContext(now=NOW), settings=QUICK)["version"]
     assert load_serving(now=NOW)[0].name == first
-    second = train(now=NOW, settings=QUICK, seed=1)["version"]
+    second = train(JobContext(now=NOW), settings=QUICK, seed=1)["version"]
     version, model = load_serving(now=NOW)
     assert (version.name, model.seed) == (second, 1)
     rollback(now=NOW)  # as another process would

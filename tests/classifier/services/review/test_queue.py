@@ -1,4 +1,4 @@
-"""Who gets which book to review, and nobody the same one at once."""
+"""Review queue: every book is assigned to one reviewer at a time."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -10,10 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from classifier.models import ReviewItem
-from classifier.selectors.reviews import ReviewFilters, review_figures, waiting_items
-from classifier.services.review.queue import MAX_AT_ONCE, next_for, release
-from classifier.services.review.verdicts import accept_suggestion, correct_category, judge
-from tests.classifier.factories import make_item, make_review, make_suggestion
+from classifier.selectors.reviews import ReviewFilters, review_statistics, waiting_items
+from classifier.services.review.queue import MAX_BOOKS, next_for, release
+from classifier.services.review.verdicts import accept_suggestion, record_verdict
+from tests.classifier.factories import file_book, make_item, make_review, make_suggestion
 from tests.databases import both_databases, in_thread
 from tests.factories import NOW, make_book, make_branch, make_category, make_copy
 
@@ -40,12 +40,12 @@ def books(reviewer, now=NOW, n=1, **filters):
 
 
 def test_the_next_book_is_the_first_that_nobody_has(anna, ben):
-    second, first = make_item(place=2).book, make_item(place=1).book
+    second, first = make_item(position=2).book, make_item(position=1).book
     assert books(anna) == [first]
     assert books(ben) == [second]
 
 
-def test_asked_again_the_same_books_come_back_and_the_clock_runs_on(anna):
+def test_second_call_returns_the_same_books(anna):
     make_item()
     make_item()
     before = next_for(reviewer=anna, now=NOW, n=2)
@@ -63,7 +63,7 @@ def test_a_lock_runs_out(anna, ben):
     assert ReviewItem.objects.get().locked_at == AFTER
 
 
-def test_what_was_locked_and_is_not_wanted_any_more_is_given_back(anna, ben):
+def test_other_locks_are_released(anna, ben):
     german, french = (make_item(book=make_suggestion(book=make_book(language=x)).book) for x in ("de", "fr"))
     assert books(anna, language="de") == [german.book]
     assert books(anna, language="fr") == [french.book]
@@ -73,55 +73,55 @@ def test_what_was_locked_and_is_not_wanted_any_more_is_given_back(anna, ben):
 
 
 def test_no_more_than_a_page_is_locked_at_once(anna):
-    for _ in range(MAX_AT_ONCE + 1):
+    for _ in range(MAX_BOOKS + 1):
         make_item()
-    assert len(books(anna, n=1000)) == MAX_AT_ONCE
+    assert len(books(anna, n=1000)) == MAX_BOOKS
     assert len(books(anna, n=0)) == 1
 
 
-def test_books_are_chosen_by_branch_language_category_and_reason(anna):
+def test_filters(anna):
     branch, category = make_branch(code="east"), make_category()
     chosen = make_book(language="de")
     make_suggestion(book=chosen, category=category)
-    make_item(book=chosen, disagree=True, place=2)
+    make_item(book=chosen, conflicting=True, position=2)
     make_copy(book=chosen, branch=branch)
     make_copy(book=chosen, branch=branch)
-    other = make_item(place=1, unsure=True).book
+    other = make_item(position=1, low_confidence=True).book
     make_copy(book=other, branch=make_branch())
     make_suggestion(book=other, category=category, rank=2)
     for filters in (
         {"branch": "east"},
         {"language": "de"},
         {"category": category.pk},
-        {"reason": "disagree"},
-        {"branch": "east", "language": "de", "category": category.pk, "reason": "disagree"},
+        {"reason": "conflicting"},
+        {"branch": "east", "language": "de", "category": category.pk, "reason": "conflicting"},
     ):
         assert books(anna, n=5, **filters) == [chosen], filters
-    assert books(anna, n=5, branch="east", reason="unsure") == []
+    assert books(anna, n=5, branch="east", reason="low_confidence") == []
 
 
-def test_a_book_that_was_put_off_comes_after_the_others_and_for_others_at_its_place(anna, ben):
-    first, second = make_item(place=1), make_item(place=2)
-    judge(suggestion=suggestion_of(anna, first), verdict="unknown", reviewer=anna, now=NOW)
+def test_deferred_book_comes_last_for_its_reviewer(anna, ben):
+    first, second = make_item(position=1), make_item(position=2)
+    record_verdict(suggestion=suggestion_of(anna, first), verdict="unknown", reviewer=anna, now=NOW)
     assert books(anna, n=2) == [second.book, first.book]
     release(reviewer=anna)
     assert books(ben) == [first.book]
 
 
-def test_a_book_with_a_rejected_suggestion_comes_later_until_the_order_is_a_new_one(anna):
-    first, second = make_item(place=1), make_item(place=2)
+def test_rejected_book_comes_later_until_the_next_order(anna):
+    first, second = make_item(position=1), make_item(position=2)
     make_suggestion(book=first.book, rank=2)
-    judge(suggestion=suggestion_of(anna, first), verdict="reject", reviewer=anna, now=NOW)
+    record_verdict(suggestion=suggestion_of(anna, first), verdict="reject", reviewer=anna, now=NOW)
     assert books(anna, n=2) == [second.book, first.book]
     ReviewItem.objects.update(ordered_at=NOW + timedelta(days=1))
     assert books(anna, n=2) == [first.book, second.book]
 
 
-def test_what_is_reviewed_or_filed_elsewhere_waits_no_more(anna, ben):
+def test_reviewed_and_filed_books_leave_the_queue(anna, ben):
     items = [make_item() for _ in range(3)]
-    judge(suggestion=suggestion_of(anna, items[0]), verdict="accept", reviewer=anna, now=NOW)
+    record_verdict(suggestion=suggestion_of(anna, items[0]), verdict="accept", reviewer=anna, now=NOW)
     accept_suggestion(suggestion=items[1].book.suggestions.get(), reviewer=ben, now=NOW)
-    correct_category(book=items[2].book, category=make_category())
+    file_book(book=items[2].book, category=make_category())
     assert books(anna) == []
     assert waiting_items().count() == 0
 
@@ -132,13 +132,16 @@ def suggestion_of(reviewer, item):
     return item.book.suggestions.get(rank=1).pk
 
 
-def test_the_next_books_take_the_same_queries_however_many_wait(anna):
+def test_query_count_is_constant(anna):
     def queries():
         with CaptureQueriesContext(
             connection,
         ) as captured:
             next_for(
-                reviewer=anna, now=NOW, n=5, filters=ReviewFilters(branch="x", language="", reason="unsure")
+                reviewer=anna,
+                now=NOW,
+                n=5,
+                filters=ReviewFilters(branch="x", language="", reason="low_confidence"),
             )
             next_for(reviewer=anna, now=NOW, n=5)
         return len(captured)
@@ -147,7 +150,7 @@ def test_the_next_books_take_the_same_queries_however_many_wait(anna):
     few = queries()
     for _ in range(8):
         make_review()
-        make_item(unsure=True)
+        make_item(low_confidence=True)
     # The second page with rows fills up at once: there is no need to look among those put off.
     assert queries() <= few
     assert few <= 24
@@ -156,18 +159,18 @@ def test_the_next_books_take_the_same_queries_however_many_wait(anna):
 def test_figures_count_and_name_nobody(anna):
     make_review()
     make_review(verdict="unknown", withdrawn_at=NOW)
-    make_item(unsure=True, borrowed=True)
-    make_item(unsure=True, reviewed_at=NOW)
-    assert review_figures() == {
+    make_item(low_confidence=True, high_demand=True)
+    make_item(low_confidence=True, reviewed_at=NOW)
+    assert review_statistics() == {
         "reviewed": 1,
         "verdicts": {"accept": 0, "correct": 0, "reject": 1, "unknown": 0},
         "waiting": 1,
-        "reasons": {"unsure": 1, "disagree": 0, "borrowed": 1, "unlike": 0},
+        "reasons": {"low_confidence": 1, "conflicting": 0, "high_demand": 1, "unfamiliar": 0},
     }
 
 
 @both_databases
-def test_sixteen_reviewers_at_once_never_get_the_same_book(database):
+def test_concurrent_reviewers_get_different_books(database):
     reviewers = make_reviewers(REVIEWERS)
     for _ in range(3 * REVIEWERS):
         make_item()
@@ -178,7 +181,9 @@ def test_sixteen_reviewers_at_once_never_get_the_same_book(database):
         got = []
         for _ in range(3):
             (item,) = next_for(reviewer=reviewer, now=NOW)
-            judge(suggestion=item.book.suggestions.get().pk, verdict="accept", reviewer=reviewer, now=NOW)
+            record_verdict(
+                suggestion=item.book.suggestions.get().pk, verdict="accept", reviewer=reviewer, now=NOW
+            )
             got.append(item.pk)
         return got
 

@@ -10,57 +10,25 @@ from classifier.models import Review, ReviewItem, Suggestion
 from classifier.selectors.reviews import rejected
 from classifier.services.review.queue import next_for
 from classifier.services.review.verdicts import (
-    NothingToUndoError,
-    NotYoursError,
+    NotAssignedError,
     ReviewError,
     SuggestionReplacedError,
     accept_suggestion,
-    clear_rejections,
-    correct_category,
-    judge,
+    record_verdict,
     undo_last,
 )
 from library.catalogue.models import Book
-from tests.classifier.factories import make_item, make_review, make_suggestion, make_version
+from tests.classifier.factories import make_review, make_suggestion
+from tests.classifier.review_state import state
 from tests.databases import on_postgresql
 from tests.factories import NOW, make_book, make_category
-from tests.logins import make_reader
+from tests.logins import make_user_without_permissions
 
 LATER = NOW + timedelta(seconds=40)
 
 
-@pytest.fixture
-def reviewer(db):
-    return make_reader()
-
-
-@pytest.fixture
-def best(reviewer):
-    """The best of three suggestions for a book that the reviewer has locked."""
-    book, version = make_book(title="Optics"), make_version()
-    best, *_ = [
-        make_suggestion(
-            book=book, rank=rank, probability=sure, model_version=version, evidence={"rank": rank}
-        )
-        for rank, sure in ((1, 0.6), (2, 0.3), (3, 0.1))
-    ]
-    make_item(book=book)
-    next_for(reviewer=reviewer, now=NOW)
-    return best
-
-
-def state(book):
-    """What a review may change."""
-    book.refresh_from_db()
-    rows = book.suggestions.order_by("rank").values_list(
-        "rank", "category", "probability", "abstained", "evidence"
-    )
-    filed = book.category_id, book.category_source, book.review_item.reviewed_at
-    return filed, [(*row[:2], round(row[2], 9), *row[3:]) for row in rows]
-
-
 @pytest.mark.django_db
-def test_accepting_files_the_book_as_the_librarians_decision(reviewer):
+def test_acceptance_is_the_librarians_decision(reviewer):
     suggestion = make_suggestion()
     returned = accept_suggestion(suggestion=suggestion, reviewer=reviewer, now=NOW)
     book = Book.objects.get()
@@ -69,7 +37,7 @@ def test_accepting_files_the_book_as_the_librarians_decision(reviewer):
 
 
 @pytest.mark.django_db
-def test_accepting_replaces_a_category_that_a_model_set(reviewer):
+def test_acceptance_replaces_the_models_category(reviewer):
     book = make_book(category=make_category(), category_source="model")
     suggestion = make_suggestion(book=book)
     accept_suggestion(suggestion=suggestion, reviewer=reviewer, now=NOW)
@@ -78,7 +46,7 @@ def test_accepting_replaces_a_category_that_a_model_set(reviewer):
 
 
 @pytest.mark.django_db
-def test_a_replaced_suggestion_is_refused_and_the_book_stays(reviewer):
+def test_replaced_suggestion_is_refused(reviewer):
     suggestion = make_suggestion()
     Suggestion.objects.all().delete()
     with pytest.raises(SuggestionReplacedError) as caught:
@@ -87,27 +55,17 @@ def test_a_replaced_suggestion_is_refused_and_the_book_stays(reviewer):
     assert Book.objects.get().category_source == "none"
 
 
-@pytest.mark.django_db
-def test_correcting_keeps_what_others_changed_meanwhile():
-    book = make_book(title="Old")
+def test_correction_keeps_other_fields(best, reviewer):
     Book.objects.update(title="New")
     category = make_category()
-    correct_category(book=book, category=category)
-    book.refresh_from_db()
+    record_verdict(suggestion=best.pk, verdict="correct", category=category, reviewer=reviewer, now=NOW)
+    book = Book.objects.get()
     assert (book.title, book.category, book.category_source) == ("New", category, "librarian")
 
 
-@pytest.mark.django_db
-def test_clearing_a_category_leaves_no_source():
-    book = make_book(category=make_category())
-    correct_category(book=book, category=None)
-    book.refresh_from_db()
-    assert (book.category, book.category_source) == (None, "none")
-
-
 @on_postgresql
-def test_a_run_that_replaces_the_suggestion_wins_over_a_waiting_acceptance(database):
-    suggestion, reviewer = make_suggestion(), make_reader()
+def test_run_wins_over_a_waiting_acceptance(database):
+    suggestion, reviewer = make_suggestion(), make_user_without_permissions()
     refused = []
 
     def accept():
@@ -136,8 +94,8 @@ def waits_for_lock():
         return cursor.fetchone()[0]
 
 
-def test_accepting_writes_down_who_said_what_of_which_suggestion(best, reviewer):
-    review = judge(suggestion=best.pk, verdict="accept", reviewer=reviewer, now=LATER, note="seen")
+def test_review_has_reviewer_and_suggestion(best, reviewer):
+    review = record_verdict(suggestion=best.pk, verdict="accept", reviewer=reviewer, now=LATER, note="seen")
     assert Review.objects.values().get() == {
         "id": review.pk,
         "book_id": best.book_id,
@@ -150,7 +108,7 @@ def test_accepting_writes_down_who_said_what_of_which_suggestion(best, reviewer)
         "category_before_id": None,
         "source_before": "none",
         "reviewer_id": reviewer.pk,
-        "at": LATER,
+        "created_at": LATER,
         "seconds": 40,
         "note": "seen",
         "withdrawn_at": None,
@@ -158,21 +116,23 @@ def test_accepting_writes_down_who_said_what_of_which_suggestion(best, reviewer)
     assert state(best.book)[0] == (best.category_id, "librarian", LATER)
 
 
-def test_correcting_files_the_book_under_another_category(best, reviewer):
+def test_correction_files_elsewhere(best, reviewer):
     other = make_category()
-    review = judge(suggestion=best.pk, verdict="correct", category=other, reviewer=reviewer, now=LATER)
+    review = record_verdict(
+        suggestion=best.pk, verdict="correct", category=other, reviewer=reviewer, now=LATER
+    )
     assert (review.suggested, review.category) == (best.category, other)
     assert state(best.book)[0] == (other.pk, "librarian", LATER)
 
 
-def test_a_correction_to_what_was_suggested_is_an_acceptance(best, reviewer):
+def test_correction_to_the_suggestion_is_an_acceptance(best, reviewer):
     same = {"category": best.category, "reviewer": reviewer, "now": LATER}
-    assert judge(suggestion=best.pk, verdict="correct", **same).verdict == "accept"
+    assert record_verdict(suggestion=best.pk, verdict="correct", **same).verdict == "accept"
 
 
-def test_rejecting_leaves_the_other_suggestions_as_sure_as_they_are_without_it(best, reviewer):
+def test_rejection_renormalises_the_others(best, reviewer):
     others = list(best.book.suggestions.order_by("rank")[1:])
-    judge(suggestion=best.pk, verdict="reject", reviewer=reviewer, now=LATER)
+    record_verdict(suggestion=best.pk, verdict="reject", reviewer=reviewer, now=LATER)
     filed, rows = state(best.book)
     assert filed == (None, "none", None)
     assert [row[:3] for row in rows] == [(1, others[0].category_id, 0.75), (2, others[1].category_id, 0.25)]
@@ -180,90 +140,34 @@ def test_rejecting_leaves_the_other_suggestions_as_sure_as_they_are_without_it(b
     assert rejected() == {best.book.control_number: [key]}
 
 
-def test_a_book_of_which_every_suggestion_is_rejected_waits_no_more(best, reviewer):
+def test_book_without_suggestions_leaves_the_queue(best, reviewer):
     for suggestion in list(best.book.suggestions.order_by("rank")):
         next_for(reviewer=reviewer, now=NOW)
-        judge(suggestion=suggestion.pk, verdict="reject", reviewer=reviewer, now=LATER)
+        record_verdict(suggestion=suggestion.pk, verdict="reject", reviewer=reviewer, now=LATER)
     assert state(best.book) == ((None, "none", LATER), [])
     assert next_for(reviewer=reviewer, now=LATER) == []
 
 
-def test_a_rejected_category_that_a_model_had_set_is_taken_away(best, reviewer):
+def test_rejection_clears_the_models_category(best, reviewer):
     Book.objects.update(category=best.category, category_source="model")
-    judge(suggestion=best.pk, verdict="reject", reviewer=reviewer, now=LATER)
+    record_verdict(suggestion=best.pk, verdict="reject", reviewer=reviewer, now=LATER)
     assert state(best.book)[0] == (None, "none", None)
     undo_last(reviewer=reviewer, now=LATER)
     assert state(best.book)[0] == (best.category_id, "model", None)
 
 
-def test_not_knowing_changes_nothing_and_gives_the_book_back(best, reviewer):
+def test_unknown_verdict_releases_the_book(best, reviewer):
     before = state(best.book)
-    judge(suggestion=best.pk, verdict="unknown", reviewer=reviewer, now=LATER)
+    record_verdict(suggestion=best.pk, verdict="unknown", reviewer=reviewer, now=LATER)
     assert state(best.book) == before
     assert ReviewItem.objects.get().locked_by is None
     assert rejected() == {}
 
 
-@pytest.mark.parametrize("verdict", ["accept", "correct", "reject", "unknown"])
-def test_undoing_a_review_leaves_everything_as_it_was(best, reviewer, verdict):
-    before = state(best.book)
-    category = make_category() if verdict == "correct" else None
-    review = judge(suggestion=best.pk, verdict=verdict, category=category, reviewer=reviewer, now=LATER)
-    undone = undo_last(reviewer=reviewer, now=LATER)
-    assert (undone, undone.withdrawn_at) == (review, LATER)
-    assert state(best.book) == before
-    assert rejected() == {}
-    (item,) = next_for(reviewer=reviewer, now=LATER)
-    assert item.book == best.book
-
-
-def test_an_acceptance_is_undone_to_the_category_before(best, reviewer):
-    imported = make_category()
-    Book.objects.update(category=imported, category_source="imported")
-    accept_suggestion(suggestion=best, reviewer=reviewer, now=LATER)
-    undo_last(reviewer=reviewer, now=LATER)
-    assert state(best.book)[0] == (imported.pk, "imported", None)
-
-
-def test_reviews_are_undone_one_after_the_other_and_only_ones_own(best, reviewer):
-    judge(suggestion=best.pk, verdict="unknown", reviewer=reviewer, now=LATER)
-    make_review(at=LATER)
-    first = make_review(reviewer=reviewer, verdict="unknown")
-    assert undo_last(reviewer=reviewer, now=LATER).book == best.book
-    assert undo_last(reviewer=reviewer, now=LATER) == first
-    with pytest.raises(NothingToUndoError, match="no review"):
-        undo_last(reviewer=reviewer, now=LATER)
-
-
-def test_what_was_filed_in_another_way_since_is_not_undone(best, reviewer):
-    judge(suggestion=best.pk, verdict="accept", reviewer=reviewer, now=LATER)
-    other = make_category()
-    correct_category(book=best.book, category=other)
-    with pytest.raises(NothingToUndoError, match="Optics was filed in another way since"):
-        undo_last(reviewer=reviewer, now=LATER)
-    assert Book.objects.get().category == other
-
-
-def test_a_rejection_of_an_older_versions_suggestion_is_undone_without_it(best, reviewer):
-    judge(suggestion=best.pk, verdict="reject", reviewer=reviewer, now=LATER)
-    Suggestion.objects.all().delete()
-    newer = make_suggestion(book=best.book)
-    undo_last(reviewer=reviewer, now=LATER)
-    assert list(Suggestion.objects.all()) == [newer]
-    assert rejected() == {}
-
-
-def test_a_rejection_that_is_cleared_counts_no_more(best, reviewer):
-    judge(suggestion=best.pk, verdict="reject", reviewer=reviewer, now=LATER)
-    assert clear_rejections(book=best.book, now=LATER) == 1
-    assert clear_rejections(book=best.book, now=LATER) == 0
-    assert rejected() == {}
-
-
 def test_a_verdict_sent_twice_counts_once(best, reviewer):
     for _ in range(2):
-        with pytest.raises(NotYoursError) if Review.objects.exists() else nullcontext():
-            judge(suggestion=best.pk, verdict="accept", reviewer=reviewer, now=LATER)
+        with pytest.raises(NotAssignedError) if Review.objects.exists() else nullcontext():
+            record_verdict(suggestion=best.pk, verdict="accept", reviewer=reviewer, now=LATER)
     assert Review.objects.count() == 1
 
 
@@ -271,29 +175,29 @@ def test_what_another_has_locked_since_is_not_judged(best, reviewer):
     after = NOW + timedelta(minutes=16)
     other = User.objects.create_user("other")
     assert [item.book for item in next_for(reviewer=other, now=after)] == [best.book]
-    with pytest.raises(NotYoursError) as caught:
-        judge(suggestion=best.pk, verdict="accept", reviewer=reviewer, now=after)
+    with pytest.raises(NotAssignedError) as caught:
+        record_verdict(suggestion=best.pk, verdict="accept", reviewer=reviewer, now=after)
     assert caught.value.extra == {"book": best.book_id}
     assert not Review.objects.exists()
 
 
-def test_a_verdict_after_the_lock_ran_out_counts_if_nobody_took_the_book(best, reviewer):
+def test_verdict_after_an_expired_lock(best, reviewer):
     after = NOW + timedelta(minutes=16)
-    assert judge(suggestion=best.pk, verdict="accept", reviewer=reviewer, now=after).seconds is None
+    assert record_verdict(suggestion=best.pk, verdict="accept", reviewer=reviewer, now=after).seconds is None
 
 
 @pytest.mark.parametrize(
     ("verdict", "has_category", "message"),
     [
-        ("correct", False, "names the right category"),
-        ("accept", True, "name none"),
-        ("perhaps", False, "no verdict “perhaps”"),
+        ("correct", False, "must name the correct category"),
+        ("accept", True, "other verdicts must not name one"),
+        ("perhaps", False, "Unknown verdict “perhaps”"),
     ],
 )
 def test_a_verdict_says_all_and_no_more(best, reviewer, verdict, has_category, message):
     category = make_category() if has_category else None
     with pytest.raises(ReviewError, match=message):
-        judge(suggestion=best.pk, verdict=verdict, category=category, reviewer=reviewer, now=LATER)
+        record_verdict(suggestion=best.pk, verdict=verdict, category=category, reviewer=reviewer, now=LATER)
 
 
 @pytest.mark.django_db
@@ -306,7 +210,7 @@ def test_a_verdict_says_all_and_no_more(best, reviewer, verdict, has_category, m
         {"verdict": "reject", "category": "other"},
     ],
 )
-def test_the_database_takes_no_review_that_contradicts_itself(wrong):
+def test_contradictory_review_is_refused_by_the_database(wrong):
     if "category" in wrong:
         wrong = wrong | {"category": make_category()}
     with pytest.raises(IntegrityError):
@@ -314,7 +218,7 @@ def test_the_database_takes_no_review_that_contradicts_itself(wrong):
 
 
 @pytest.mark.django_db
-def test_the_database_takes_one_standing_rejection_of_a_category_for_a_book():
+def test_one_rejection_per_book_and_category():
     suggestion = make_suggestion()
     make_review(suggestion=suggestion, withdrawn_at=NOW)
     make_review(suggestion=suggestion)

@@ -1,223 +1,261 @@
-"""The process that holds the model, run in this one."""
+"""The model server, run in this process."""
 
 import os
-import socket
 import stat
-import struct
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.connection import Listener
 
 import pytest
 
-from classifier.errors import ClassifierError, NoModelError, ServingError
+from classifier.errors import ServingError
 from classifier.models import ModelVersion
-from classifier.services.serving import client
-from classifier.services.serving import server as model_server
-from classifier.services.serving.client import ask, connected, receive, send, socket_path, take_lock
-from classifier.services.serving.loaded_model import Holding
-from classifier.services.serving.server import FRESH, IDLE, ModelServer, serve
-from tests.classifier.factories import make_version
+from classifier.services.serving import autostart, client
+from classifier.services.serving import server as server_module
+from classifier.services.serving.batching import Request, RequestQueue
+from classifier.services.serving.client import connect, receive, request, send, socket_address, socket_path
+from classifier.services.serving.loaded_model import LoadedModel
+from classifier.services.serving.server import MAX_AGE, RETRY_AFTER, ModelServer, serve
+from tests.classifier.factories import make_stored_version, make_version
 from tests.classifier.libraries import WORDS
-from tests.classifier.serving_process import serving
+from tests.classifier.serving_process import running_server
 from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def holding(trained):
-    return Holding.of_today().with_loans()
+def loaded(trained):
+    return LoadedModel.current()
 
 
-def question(*words, **more):
+@contextmanager
+def started(server):
+    """Run a server in a thread until it stops."""
+    server.bind()
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join()
+
+
+def books_message(*titles, **more):
     empty = dict.fromkeys(("subtitle", "authors", "publisher", "language"), "")
     books = [
         {"id": None, "title": title, "year": None, "description": "", "cover": None, "audio": None} | empty
-        for title in words
+        for title in titles
     ]
     return {"books": books, "ranks": 1, "evidence": False, "rejected": {}, "current": {}} | more
 
 
-def named(answer):
-    return [ranked[0]["category"] for ranked in answer["books"]]
+def first_categories(response):
+    return [ranking[0]["category"] for ranking in response["books"]]
 
 
-def test_questions_at_once_get_their_own_answers_and_one_that_fails_spoils_no_other(holding):
-    wrong = question("Orbit")
+def test_failing_request_fails_alone(loaded):
+    wrong = books_message("Orbit")
     wrong["books"][0]["authors"] = 7
-    asked = {f"local/{notation}": question(words) for notation, words in WORDS.items()} | {
-        "two": question(WORDS["COO"], WORDS["AST"], evidence=True, ranks=2),
-        "merged": question(WORDS["AST"], current={"local/AST": "local/HIS"}),
+    messages = {f"local/{notation}": books_message(words) for notation, words in WORDS.items()} | {
+        "two": books_message(WORDS["COO"], WORDS["AST"], evidence=True, ranks=2),
+        "merged": books_message(WORDS["AST"], current={"local/AST": "local/HIS"}),
         "wrong": wrong,
     }
-    with serving(), ThreadPoolExecutor(24) as threads:
-        told = [(name, threads.submit(ask, asked[name])) for name in list(asked) * 4]
-        for name, answer in told:
+    with running_server(), ThreadPoolExecutor(24) as threads:
+        responses = [(name, threads.submit(request, messages[name])) for name in list(messages) * 4]
+        for name, response in responses:
             if name == "wrong":
                 with pytest.raises(ServingError, match="The model failed"):
-                    answer.result()
+                    response.result()
             elif name == "two":
-                assert named(answer.result()) == ["local/COO", "local/AST"]
-                assert [len(ranked) for ranked in answer.result()["books"]] == [2, 2]
+                assert first_categories(response.result()) == ["local/COO", "local/AST"]
+                assert [len(ranking) for ranking in response.result()["books"]] == [2, 2]
             else:
-                assert named(answer.result()) == ["local/HIS" if name == "merged" else name]
-    assert answer.exception() is not None
+                assert first_categories(response.result()) == ["local/HIS" if name == "merged" else name]
 
 
-def test_books_of_the_catalogue_wait_for_the_loans_and_others_do_not(holding):
-    known = question(WORDS["AST"])
-    known["books"][0]["id"] = "b000"
-    server = ModelServer(holding=replace(holding, loans=None))
-    server.look = lambda: None
-    server.bind()
-    with ThreadPoolExecutor(2) as threads:
-        running = threads.submit(server.serve)
-        waiting = threads.submit(ask, known)
-        assert named(ask(question(WORDS["COO"]))) == ["local/COO"]
-        assert not waiting.done()
-        server.read_loans()
-        assert named(waiting.result()) == ["local/AST"]
-        server.end()
-        running.result()
+def test_requests_with_the_same_options_form_a_batch(loaded):
+    queue = RequestQueue()
+    catalogued = books_message("Orbit") | {"books": [books_message("Orbit")["books"][0] | {"id": "b000"}]}
+    other_ranks = books_message("Soup", ranks=2)
+    for message in (books_message("Orbit"), books_message("Soup"), catalogued, catalogued, other_ranks):
+        queue.put(Request(message=message, books=list(server_module._records(message, client.folder()))))
+    # The same book twice, and another number of ranks, come later.
+    assert [len(queue.next_batch()) for _ in range(3)] == [3, 1, 1]
 
 
-def test_what_waits_is_answered_together_but_for_what_does_not_fit(holding):
-    server = ModelServer(holding=holding)
-    known = question("Orbit") | {"books": [question("Orbit")["books"][0] | {"id": "b000"}]}
-    kinds = [question("Orbit"), question("Soup"), known, known, question("Soup", ranks=2)]
-    for each in kinds:
-        books = list(model_server._records(each, client.folder()))
-        server._waiting.put(model_server._Asked(question=each, books=books))
-    sizes = [len(server._next()) for _ in range(3)]
-    # One book twice, and another number of ranks, come after.
-    assert sizes == [3, 1, 1]
-
-
-def test_the_socket_is_closed_to_others_and_nothing_else_is_left(holding, data_folder):
-    with serving():
+def test_socket_is_private_and_removed(loaded, data_folder):
+    with running_server():
         assert stat.S_IMODE(socket_path().stat().st_mode) == 0o600
         assert stat.S_IMODE(socket_path().parent.stat().st_mode) == 0o700
-    assert {path.name for path in (data_folder / "serving").iterdir()} == {"lock"}
+    assert list((data_folder / "serving").iterdir()) == []
 
 
-def test_a_path_too_long_for_a_socket_is_reached_all_the_same(holding, settings, data_folder):
+def test_path_too_long_for_a_socket(loaded, settings, data_folder):
     settings.DATA_DIR = data_folder / ("long" * 30)
-    with serving():
+    with running_server():
         assert len(os.fsencode(socket_path())) > 107
-        assert named(ask(question(WORDS["AST"]))) == ["local/AST"]
+        assert first_categories(request(books_message(WORDS["AST"]))) == ["local/AST"]
 
 
-@pytest.mark.parametrize("sent", [struct.pack("!I", 1 << 31) + b"{}", b"\0\0", b"\0\0\0\x05no", b""])
-def test_what_is_no_question_is_hung_up_on_and_the_next_is_answered(holding, sent):
-    with serving():
-        with connected(timeout=5) as connection:
-            connection.sendall(sent)
-            connection.shutdown(socket.SHUT_WR)
-            assert connection.recv(1) == b""
-        assert named(ask(question(WORDS["COO"]))) == ["local/COO"]
+@pytest.mark.parametrize("sent", [b"no", b""])
+def test_invalid_message_is_dropped(loaded, sent):
+    with running_server():
+        with connect() as connection:
+            connection.send_bytes(sent)
+            with pytest.raises((EOFError, OSError)):
+                connection.recv_bytes()
+        assert first_categories(request(books_message(WORDS["COO"]))) == ["local/COO"]
 
 
-def test_an_answer_that_breaks_off_is_asked_for_again_but_not_for_ever(data_folder):
-    listener = socket.socket(socket.AF_UNIX)
-    with client.address(socket_path()) as where:
-        listener.bind(where)
-    listener.listen()
+def test_oversized_message_is_dropped(loaded, monkeypatch):
+    with running_server():
+        monkeypatch.setattr(client, "MAX_BYTES", 10)
+        with connect() as connection:
+            connection.send_bytes(b"x" * 11)
+            with pytest.raises((EOFError, OSError)):
+                connection.recv_bytes()
 
-    heard = []
 
-    def hang_up():
-        for _try in range(client.TRIES):
-            connection, _from = listener.accept()
-            with connection, connection.makefile("rwb") as stream:
-                heard.append(receive(stream))
+def test_request_is_sent_again_a_few_times(data_folder):
+    received = []
 
-    with listener, ThreadPoolExecutor(1) as threads:
-        done = threads.submit(hang_up)
-        with pytest.raises(ServingError):
-            ask(question("Orbit"))
+    def hang_up(listener):
+        for _attempt in range(client.MAX_ATTEMPTS):
+            with listener.accept() as connection:
+                received.append(receive(connection))
+
+    with socket_address() as address, Listener(address, "AF_UNIX") as listener, ThreadPoolExecutor(1) as pool:
+        done = pool.submit(hang_up, listener)
+        with pytest.raises(ServingError, match="not ready yet"):
+            request(books_message("Orbit"))
         done.result()
-    assert heard == [question("Orbit")] * client.TRIES
+    assert received == [books_message("Orbit")] * client.MAX_ATTEMPTS
 
 
-def test_it_ends_when_nobody_asks_and_leaves_the_place_to_another(holding):
+def test_messages_keep_their_content(data_folder):
+    with (
+        socket_address() as address,
+        Listener(address, "AF_UNIX") as listener,
+        connect() as near,
+        listener.accept() as far,
+    ):
+        send(near, {"title": "第一本书", "year": None})
+        assert receive(far) == {"title": "第一本书", "year": None}
+
+
+def test_without_a_server_the_error_says_so_at_once(data_folder):
+    began = time.monotonic()
+    with pytest.raises(ServingError, match=r"not running. Start it with manage\.py serve_model"):
+        request(books_message("Orbit"))
+    assert time.monotonic() - began < 5
+
+
+def test_stale_socket_of_a_killed_server_is_replaced(loaded):
+    socket_path().touch()
+    with running_server():
+        assert first_categories(request(books_message(WORDS["AST"]))) == ["local/AST"]
+
+
+def test_second_server_is_refused(data_folder, monkeypatch):
+    with server_module._single_server(), pytest.raises(ServingError, match="already running"):
+        serve()
+
+
+def test_idle_server_stops(loaded):
     now = 0.0
-    server = ModelServer(holding=holding, clock=lambda: now)
+    server = ModelServer(loaded=loaded, idle=60, clock=lambda: now)
     server.bind()
-    now = IDLE - 1
+    now = 60
     server.look()
-    assert (server.ending.is_set(), socket_path().exists()) == (False, True)
-    now = IDLE + 1
+    assert not server.stopping.is_set()
+    now = 61
     server.look()
-    assert (server.ending.is_set(), socket_path().exists()) == (True, False)
-    server.serve()  # at its end at once
+    assert server.stopping.is_set()
+    server.serve()  # returns at once
+    assert not socket_path().exists()
 
 
-def test_who_was_replaced_ends_and_leaves_the_socket_alone(holding):
-    first, second = ModelServer(holding=holding), ModelServer(holding=holding)
-    first.bind()
-    second.bind()
-    first.look()
-    second.look()
-    assert (first.ending.is_set(), second.ending.is_set()) == (True, False)
-    first.end()
-    assert socket_path().exists()
-    first.serve()
-    second.end()
-    second.serve()
-
-
-def test_another_is_started_for_another_version_and_for_loans_of_an_hour_ago(holding, monkeypatch):
-    started = []
-    monkeypatch.setattr(client, "start", lambda **how: started.append(how))
+def test_without_a_limit_an_idle_server_stays(loaded):
     now = 0.0
-    server = ModelServer(holding=holding, clock=lambda: now)
-    server.bind()
+    server = ModelServer(loaded=loaded, clock=lambda: now)
+    now = 1e6
     server.look()
-    assert started == []
+    assert not server.stopping.is_set()
+
+
+def test_model_is_reloaded_for_another_version_and_hourly(loaded, monkeypatch):
+    now = 0.0
+    loads = []
+
+    def current():
+        loads.append(now)
+        return replace(loaded, active=ModelVersion.objects.get(state="active").name)
+
+    monkeypatch.setattr(LoadedModel, "current", current)
+    server = ModelServer(loaded=loaded, clock=lambda: now)
+    server.look()
+    assert loads == []
     ModelVersion.objects.update(state="retired")
-    server.look()  # nothing is active: what there is serves on
-    assert started == []
+    server.look()  # none is active: the one in memory stays
+    assert (loads, server.loaded) == ([], loaded)
     make_version(state="active", activated_at=NOW)
     server.look()
-    server.look()  # not once more, before that one can have come
-    assert started == [{"replacing": True}]
-    old = ModelServer(holding=replace(holding, active=ModelVersion.objects.get(state="active").name),
-                      clock=lambda: now)  # fmt: skip
-    old.bind()
-    now = FRESH + 1
-    old._asked_at = now
-    old.look()
-    assert len(started) == 2
-    for ended in (server, old):
-        ended.end()
-        ended.serve()
+    server.look()
+    assert len(loads) == 1
+    assert server.loaded.active == ModelVersion.objects.get(state="active").name
+    now = MAX_AGE + 1
+    server.look()
+    assert loads == [0, now]
 
 
-def test_while_one_is_starting_no_other_is_started(data_folder):
-    lock = take_lock()
-    assert take_lock() is None
-    client.start()
-    assert not (data_folder / "serving" / "log").exists()
-    with pytest.raises(ServingError, match="just starting"):
-        serve(lock=None)
-    os.close(lock)
+def test_damaged_version_is_reported_and_retried(data_folder, monkeypatch):
+    now = 0.0
+    version = make_stored_version(state="active", activated_at=NOW)
+    server = ModelServer(clock=lambda: now)
+    look, server.look = server.look, lambda: None
+    with started(server):
+        look()
+        with pytest.raises(ServingError, match=f"Train again or restore {version.name}"):
+            request(books_message("Orbit"))
+        loads = []
+        monkeypatch.setattr(LoadedModel, "current", lambda: loads.append(now))
+        look()
+        assert loads == []
+        now = RETRY_AFTER + 1
+        look()
+        assert loads == [now]
 
 
-def test_why_none_can_start_is_told_to_who_asks(data_folder):
-    with pytest.raises(NoModelError):
-        serve(lock=None)
-    with pytest.raises(ClassifierError, match="There is no trained model yet"):
-        ask(question("Orbit"))
+def test_autostart_setting(data_folder, settings, monkeypatch):
+    settings.MODEL_SERVER_AUTOSTART = True
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    starts = []
+    monkeypatch.setattr(autostart, "start", lambda *, log: starts.append(log))
+    with pytest.raises(ServingError, match="not ready yet"):
+        request(books_message("Orbit"))
+    assert set(starts) == {data_folder / "serving" / "log"}
 
 
-def test_what_keeps_it_from_being_started_is_told(data_folder):
-    (data_folder / "serving").write_text("no folder")
-    with pytest.raises(ServingError, match=r"cannot be started: .*serving"):
-        ask(question("Orbit"))
+def test_failed_start_is_not_repeated_at_once(data_folder, settings, monkeypatch):
+    monkeypatch.setattr(autostart, "_process", None)
+    monkeypatch.setattr(autostart.sys, "executable", "/bin/false")
+    log = client.folder() / "log"
+    autostart.start(log=log)
+    autostart._process.wait()
+    with pytest.raises(ServingError, match="could not be started"):
+        autostart.start(log=log)
+    monkeypatch.setattr(autostart, "RETRY_AFTER", 0)
+    autostart.start(log=log)
+    autostart._process.wait()
 
 
-def test_messages_are_what_was_sent():
-    near, far = socket.socketpair()
-    with near, far, near.makefile("rwb") as one, far.makefile("rwb") as other:
-        send(one, {"title": "第一本书", "year": None})
-        assert receive(other) == {"title": "第一本书", "year": None}
+def test_unusable_folder_is_reported(data_folder):
+    (data_folder / "serving").write_text("not a folder")
+    with pytest.raises(ServingError, match=r"not running"):
+        request(books_message("Orbit"))

@@ -1,20 +1,21 @@
-"""The weekly look for drift: figures kept, findings in words, alarms raised and cleared."""
+"""Weekly drift check: metrics, findings and alerts."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
-from classifier.messages import spoken
-from classifier.models import Alarm, DriftReport, ModelVersion, Suggestion
+from classifier.messages import render
+from classifier.models import Alert, DriftReport, ModelVersion, Suggestion
 from classifier.services.classification.reclassify import classify
 from classifier.services.registry.versions import load_version
 from classifier.services.review.verdicts import accept_suggestion
-from classifier.services.training.drift import look_for_drift, reviewed_suggestions
+from classifier.services.runs.context import JobContext
+from classifier.services.training.drift import check_drift, reviewed_suggestions
 from classifier.services.training.training import train
-from classifier.tasks import look_for_drift as task
+from classifier.tasks import check_drift as task
 from library.catalogue.models import Book, Category
-from tests.classifier.factories import make_alarm, make_review, make_suggestion
+from tests.classifier.factories import make_alert, make_review, make_suggestion
 from tests.classifier.libraries import QUICK, make_library
 from tests.factories import NOW, make_book
 from tests.logins import desk, make_librarian
@@ -26,66 +27,66 @@ AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def version(monkeypatch):
-    """A version trained on a small library; fewer books than usual are enough to tell."""
+    """A version trained on a small library, with a lower minimum of books."""
     monkeypatch.setattr("classifier.pipeline.monitoring.drift.MIN_BOOKS", 5)
     monkeypatch.setattr("classifier.services.training.drift.MIN_BOOKS", 5)
     make_library()
     Book.objects.update(created_at=AGO, language="en")
-    train(now=AGO + timedelta(days=1), settings=QUICK)
+    train(JobContext(now=AGO + timedelta(days=1)), settings=QUICK)
     return ModelVersion.objects.get()
 
 
-def words(report):
-    return [spoken(finding) for finding in report.findings]
+def findings(report):
+    return [render(finding) for finding in report.findings]
 
 
-def test_with_nothing_new_nothing_is_said_but_that(version):
-    make_alarm(kind="books", about="cover")
-    report = look_for_drift(now=NOW)
-    assert (report.version, report.made_at, report.alarms) == (version, NOW, 0)
-    assert words(report) == [
-        f"0 books have come since {version.name} was trained; from 5 on, they are compared with those it "
-        "learned from.",
-        f"0 suggestions of {version.name} have been reviewed; from 5 on, they are compared with "
-        "what it promised.",
+def test_no_new_books(version):
+    make_alert(kind="books", about="cover")
+    report = check_drift(now=NOW)
+    assert (report.version, report.created_at, report.alerts) == (version, NOW, 0)
+    assert findings(report) == [
+        f"0 books have been added since {version.name} was trained. At least 5 are needed to compare them "
+        "with the earlier books.",
+        f"0 suggestions of {version.name} have been reviewed. At least 5 are needed to compare them with its "
+        "confidence.",
     ]
-    assert Alarm.objects.get().cleared_at == NOW
+    assert Alert.objects.get().cleared_at == NOW
 
 
-def test_books_in_another_language_and_other_words_raise_alarms_in_words(version):
+def test_new_language_and_words_raise_alerts(version):
     for number in range(40):
         make_book(title=f"qwrt{number} psdf{number}", language="eo")
-    report = look_for_drift(now=timezone.now())
-    alarms = {alarm.about: alarm.words for alarm in Alarm.objects.filter(kind="books", cleared_at=None)}
-    assert alarms["languages"] == (
-        f"The books that have come since {version.name} was trained are in other languages: en 100% → 0%, "
-        "eo 0% → 100%. It has seen too few such books to know them. Categorise some of them, and train again."
+    report = check_drift(now=timezone.now())
+    alerts = {alert.about: alert.text for alert in Alert.objects.filter(kind="books", cleared_at=None)}
+    assert alerts["languages"] == (
+        f"The books added since {version.name} was trained have a different language mix: en 100% → 0%, "
+        "eo 0% → 100%. Categorise some of them, then train again."
     )
-    assert alarms["unknown_words"].startswith("100% of the words in new books are unknown to ")
-    assert alarms["description"] == (
-        f"Of the books that have come since {version.name} was trained, 0% have a description; of those it "
-        "learned from, 100% do. If this is meant, train again; if not, look at how books are imported."
+    assert alerts["unknown_words"].startswith("100% of the words in new books are unknown to ")
+    assert alerts["description"] == (
+        f"0% of the books added since {version.name} was trained have a description, compared with 100% of "
+        "the earlier books. Train again if this is intended; otherwise check the imports."
     )
-    assert alarms["loans"].endswith("If loans are missing, import them; if not, train again.")
-    assert report.alarms == len(alarms)
+    assert alerts["loans"].endswith("Import missing loans, or train again.")
+    assert report.alerts == len(alerts)
     page = desk(make_librarian()).get(f"/admin/classifier/driftreport/{report.pk}/change/").content.decode()
-    for shown in ("<svg", "0% → 100%", "unknown words", alarms["unknown_words"][:40]):
+    for shown in ("<svg", "0% → 100%", "unknown words", alerts["unknown_words"][:40]):
         assert shown in page
 
 
 def suggested(version):
-    classify(now=NOW)
+    classify(JobContext(now=NOW))
     return list(Suggestion.objects.filter(rank=1, model_version=version).order_by("book"))
 
 
-def test_what_librarians_made_of_suggestions_are_the_reviews(version):
+def test_first_verdict_per_book_counts(version):
     reviewer = make_librarian()
     first, second, third, fourth, *_ = suggested(version)
     accept_suggestion(suggestion=first, reviewer=reviewer, now=NOW)
     other = make_suggestion(book=second.book, rank=9, model_version=version)
     accept_suggestion(suggestion=other, reviewer=reviewer, now=NOW)
-    make_review(suggestion=third, at=NOW)
-    make_review(suggestion=third, verdict="accept", category=third.category, at=NOW)  # its second word
+    make_review(suggestion=third, created_at=NOW)
+    make_review(suggestion=third, verdict="accept", category=third.category, created_at=NOW)  # second
     make_review(suggestion=fourth, verdict="unknown")
     make_review(suggestion=fourth, withdrawn_at=NOW)
     learned = make_suggestion(book=Book.objects.get(control_number="b000"), rank=9, model_version=version)
@@ -100,7 +101,7 @@ def test_what_librarians_made_of_suggestions_are_the_reviews(version):
     ]
 
 
-def test_who_corrected_to_what_the_category_has_become_since_agrees(version):
+def test_correction_to_a_merged_category_agrees(version):
     first, *_ = suggested(version)
     merged = first.category
     into = Category.objects.exclude(pk=merged.pk).first()
@@ -112,22 +113,22 @@ def test_who_corrected_to_what_the_category_has_become_since_agrees(version):
     assert after.suggested == after.chosen == f"local/{into.notation}"
 
 
-def test_reviewers_who_disagree_raise_two_alarms(version):
+def test_reviewers_who_disagree_raise_two_alerts(version):
     rows = suggested(version)
     for row in rows:
         make_review(suggestion=row, probability=0.9)
-    look_for_drift(now=NOW)
-    found = {alarm.kind: alarm.words for alarm in Alarm.objects.all()}
+    check_drift(now=NOW)
+    found = {alert.kind: alert.text for alert in Alert.objects.all()}
     assert found["agreement"] == (
-        f"Reviewers took 0% of the first suggestions of {version.name}, of which it was 90% sure (6 books). "
-        "Look at which categories they chose instead, and train again."
+        f"Reviewers accepted 0% of the first suggestions of {version.name}, although its mean confidence was "
+        "90% (6 books). Check which categories they chose instead, then train again."
     )
     assert found["calibration"].startswith(
-        f"On 6 reviewed books the probabilities of {version.name} are off by 0.90"
+        f"The calibration error of {version.name} on 6 reviewed books is 0.90; chance alone accounts for"
     )
 
 
-def test_the_task_does_nothing_before_anything_is_trained():
+def test_task_without_a_version_does_nothing():
     task()
     assert not DriftReport.objects.exists()
 

@@ -1,4 +1,4 @@
-"""``manage.py tune`` and its service: the library's books in, a line to train with out, nothing changed."""
+"""``manage.py tune`` and its service."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from classifier.errors import ClassifierError, SettingError
 from classifier.management.commands.tune import _verdict
 from classifier.models import ModelVersion
 from classifier.pipeline.fusion.classifier import FusionClassifier
+from classifier.services.runs.context import JobContext
 from classifier.services.training.training import MAX_SEED, train
 from classifier.services.training.tuning import tune
 from tests.classifier.full_disk import full_after
@@ -65,23 +66,23 @@ def test_the_line_printed_trains_what_was_measured(run, data_folder):
     )
     assert result["settings"] != []
     settings = [word for flag, word in pairwise(command) if flag == "--set"]
-    fused = train(now=NOW, seed=1, settings=settings)["metrics"]["fused"]
+    fused = train(JobContext(now=NOW), seed=1, settings=settings)["metrics"]["fused"]
     assert result["best"] == pytest.approx(fused | {"search_macro_f1": result["best"]["search_macro_f1"]})
 
 
-def test_people_read_a_table_what_was_tried_and_what_it_brought(run):
+def test_table_of_a_search(run):
     make_library()
     code, said, error = run("--trials", 4, "--seed", 1, *SETTINGS)
     assert (code, error) == (0, "")
     assert said.startswith("On 11 held-out books that the search has not seen")
     for row in ("defaults", "best found"):
         assert f"│ {row} " in said
-    assert "\n4 trials, 4 of them in this run; 0 given up early, 0 failed.\n" in said
+    assert "\n4 trials, 4 of them in this run; 0 stopped early, 0 failed.\n" in said
     assert "\nBest found against defaults: macro-F1 " in said
     assert said.splitlines()[-1].startswith("To use it: manage.py train --seed 1 --set network.epochs=2 ")
 
 
-def test_where_nothing_is_better_nothing_is_recommended(run):
+def test_no_better_settings(run):
     make_library()
     _, said, _ = run("--trials", 1, *SETTINGS)
     assert said.endswith("\nNo trial was better than the defaults.\n")
@@ -95,7 +96,7 @@ def test_where_nothing_is_better_nothing_is_recommended(run):
         (10, 30, 0.002, "p = 0.002). That is worse by more than chance: keep the defaults."),
     ],
 )
-def test_a_difference_is_told_from_chance(won, lost, p_value, says):
+def test_significance_of_the_gain(won, lost, p_value, says):
     gain = {"macro_f1": 0.0123, "accuracy": -0.5, "won": won, "lost": lost, "p_value": p_value}
     assert _verdict({"settings": ["svm.C=1"], "gain": gain}) == (
         "Best found against defaults: macro-F1 +0.012, accuracy -0.500; "
@@ -103,28 +104,33 @@ def test_a_difference_is_told_from_chance(won, lost, p_value, says):
     )
 
 
-def test_a_later_run_goes_on_and_fresh_begins_anew(data_folder):
+def test_later_run_continues_and_fresh_restarts(data_folder):
     make_library()
-    assert tune(trials=1, settings=QUICK)["trials"]["new"] == 1
-    assert tune(trials=2, settings=QUICK)["trials"] == {"finished": 2, "pruned": 0, "failed": 0, "new": 1}
+    assert tune(JobContext(now=NOW), trials=1, settings=QUICK)["trials"]["new"] == 1
+    assert tune(JobContext(now=NOW), trials=2, settings=QUICK)["trials"] == {
+        "finished": 2,
+        "pruned": 0,
+        "failed": 0,
+        "new": 1,
+    }
     assert len(searches(data_folder)) == 1
-    assert tune(trials=1, settings=QUICK, fresh=True)["trials"]["new"] == 1
+    assert tune(JobContext(now=NOW), trials=1, settings=QUICK, fresh=True)["trials"]["new"] == 1
 
 
-def test_a_changed_library_another_seed_and_other_settings_are_searched_anew(data_folder):
+def test_changed_input_starts_a_new_search(data_folder):
     make_library()
-    tune(trials=1, settings=QUICK)
-    tune(trials=1, settings=QUICK, seed=1)
-    tune(trials=1, settings=[*QUICK, "svm.C=1"])
+    tune(JobContext(now=NOW), trials=1, settings=QUICK)
+    tune(JobContext(now=NOW), trials=1, settings=QUICK, seed=1)
+    tune(JobContext(now=NOW), trials=1, settings=[*QUICK, "svm.C=1"])
     make_book(title="New")
-    assert tune(trials=1, settings=QUICK)["trials"]["new"] == 1
+    assert tune(JobContext(now=NOW), trials=1, settings=QUICK)["trials"]["new"] == 1
     assert len(searches(data_folder)) == 4
 
 
 def test_settings_given_are_fixed():
     make_library()
     given = [*QUICK, "svm.kernel=rbf", " network.hidden = 8"]
-    result = tune(trials=3, settings=given)
+    result = tune(JobContext(now=NOW), trials=3, settings=given)
     assert not {"svm.kernel", "network.hidden", "network.width"} & {
         setting.partition("=")[0] for setting in result["settings"]
     }
@@ -137,7 +143,7 @@ def test_settings_given_are_fixed():
         (["--trials", "0"], "0 trials search nothing; it must be 1 or more."),
         (["--trials", "x"], "argument --trials: invalid int value: 'x'"),
         (["--timeout", "0"], "The time is 0 seconds; it must be above 0."),
-        (["--timeout", "nan"], "The parameter timeout of a run “tune” cannot be NaN."),
+        (["--timeout", "nan"], "Invalid value for parameter timeout of a “tune” job: NaN."),
         (["--seed", "-1"], f"The seed is -1; it must be from 0 to {MAX_SEED}."),
         (["--set", "network.widht=1"], "There is no setting “network.widht”."),
         (["--set", "network.width=0"], "network.width must be above 0 and finite; it is 0."),
@@ -169,9 +175,7 @@ def test_time_that_is_up_at_once_ends_with_1(run):
     make_library()
     code, said, error = run("--timeout", "1e-9", *SETTINGS)
     assert (code, said) == (1, "")
-    assert error == (
-        "CommandError: In 1e-09 seconds not even the defaults were tried; give the search more time.\n"
-    )
+    assert error == ("CommandError: The defaults were not finished within 1e-09 seconds. Allow more time.\n")
 
 
 def test_without_optuna_it_is_said_how_to_install_it(run, monkeypatch, data_folder):
@@ -185,35 +189,37 @@ def test_without_optuna_it_is_said_how_to_install_it(run, monkeypatch, data_fold
     assert searches(data_folder) == []
 
 
-def test_interrupted_before_anything_was_found_it_says_how_to_go_on(run, monkeypatch):
+def test_interrupt_says_how_to_continue(run, monkeypatch):
     def pressed(*args, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FusionClassifier, "fit", pressed)
     make_library()
     assert run(*SETTINGS) == (
-        130, "", "CommandError: Interrupted. Finished trials are kept; start again to go on.\n",
-    )  # fmt: skip
+        130,
+        "",
+        "CommandError: Interrupted. Finished trials are stored; run the command again to continue.\n",
+    )
 
 
-def test_a_folder_that_cannot_be_made_is_named(data_folder):
+def test_unusable_folder_is_named(data_folder):
     make_library()
     (data_folder / "tuning").write_text("in the way")
     with pytest.raises(ClassifierError, match=r"The search cannot be kept in .*/tuning: .*File exists"):
-        tune(trials=1, settings=QUICK)
+        tune(JobContext(now=NOW), trials=1, settings=QUICK)
 
 
-def test_a_full_disk_is_told_and_the_search_goes_on_later(data_folder):
+def test_search_continues_after_a_full_disk(data_folder):
     make_library()
-    tune(trials=1, settings=QUICK)
+    tune(JobContext(now=NOW), trials=1, settings=QUICK)
     (file,) = searches(data_folder)
     with full_after(file.stat().st_size + 100), pytest.raises(ClassifierError, match="File too large"):
-        tune(trials=3, settings=QUICK)
-    assert tune(trials=2, settings=QUICK)["trials"]["new"] == 1
+        tune(JobContext(now=NOW), trials=3, settings=QUICK)
+    assert tune(JobContext(now=NOW), trials=2, settings=QUICK)["trials"]["new"] == 1
 
 
-def test_the_largest_seed_is_taken_and_a_larger_one_refused():
+def test_seed_limit():
     make_library()
-    assert tune(trials=1, seed=MAX_SEED, settings=QUICK)["seed"] == MAX_SEED
+    assert tune(JobContext(now=NOW), trials=1, seed=MAX_SEED, settings=QUICK)["seed"] == MAX_SEED
     with pytest.raises(SettingError, match="The seed is 4294967296"):
-        tune(trials=1, seed=MAX_SEED + 1, settings=QUICK)
+        tune(JobContext(now=NOW), trials=1, seed=MAX_SEED + 1, settings=QUICK)

@@ -16,21 +16,21 @@ BOOKS = "/admin/catalogue/book/"
 
 
 def form(**changes):
-    """What the browser sends from a book's page."""
+    """Return the form fields of a book page."""
     fields = {"title": "Optics", "control_number": "9"}
     for prefix in ("copies", "suggestions"):
         fields |= {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
     return fields | changes
 
 
-def test_a_book_is_added_with_a_copy():
+def test_book_is_added_with_a_copy():
     changes = {"copies-TOTAL_FORMS": 1, "copies-0-barcode": "K9"}
-    answer = desk(make_librarian()).post(f"{BOOKS}add/", form(**changes))
-    assert answer.status_code == 302
+    response = desk(make_librarian()).post(f"{BOOKS}add/", form(**changes))
+    assert response.status_code == 302
     assert Copy.objects.get().book == Book.objects.get(category_source="none")
 
 
-def test_a_book_added_with_a_category_has_it_from_the_librarian():
+def test_new_book_has_category_source_librarian():
     category = make_category()
     desk(make_librarian()).post(f"{BOOKS}add/", form(category=category.pk))
     book = Book.objects.get()
@@ -38,7 +38,7 @@ def test_a_book_added_with_a_category_has_it_from_the_librarian():
 
 
 @pytest.mark.parametrize(("choice", "source"), [("same", "imported"), ("other", "librarian"), ("", "none")])
-def test_only_a_changed_category_becomes_the_librarians(choice, source):
+def test_only_a_changed_category_gets_source_librarian(choice, source):
     same, other = make_category(), make_category()
     book = make_book(category=same, category_source="imported")
     category = {"same": same.pk, "other": other.pk}.get(choice, "")
@@ -48,14 +48,14 @@ def test_only_a_changed_category_becomes_the_librarians(choice, source):
 
 
 @pytest.mark.parametrize("suffix", RECORDINGS)
-def test_a_recording_is_kept_whole_under_a_name_of_ours_and_as_what_it_is(suffix, data_folder):
+def test_recording_is_stored_unchanged_under_its_digest(suffix, data_folder):
     content = RECORDINGS[suffix]
     upload = SimpleUploadedFile("Anna Chen reads.mp3", content)
-    answer = desk(make_librarian()).post(f"{BOOKS}add/", form(audio=upload))
-    assert answer.status_code == 302
+    response = desk(make_librarian()).post(f"{BOOKS}add/", form(audio=upload))
+    assert response.status_code == 302
     audio = Book.objects.get().audio
-    with audio.open() as kept:
-        assert kept.read() == content
+    with audio.open() as file:
+        assert file.read() == content
     assert audio.name == f"audio/{hashlib.sha256(content).hexdigest()}{suffix}"
     assert [path.name for path in (data_folder / "media").rglob("*.*")] == [audio.name.removeprefix("audio/")]
 
@@ -63,30 +63,42 @@ def test_a_recording_is_kept_whole_under_a_name_of_ours_and_as_what_it_is(suffix
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.mp3", b"ID3\x04 an mp3", "This is no WAV, FLAC or OGG file."),
-        ("a.wav", b"<script>alert(1)</script>", "This is no WAV, FLAC or OGG file."),
-        ("a.wav", b"RIFF\0\0\0\0AVI LIST", "This is no WAV, FLAC or OGG file."),
+        (
+            "a.mp3",
+            b"ID3\x04 an mp3",
+            "The recording is not a WAV, FLAC or OGG file. Upload one of these formats.",
+        ),
+        (
+            "a.wav",
+            b"<script>alert(1)</script>",
+            "The recording is not a WAV, FLAC or OGG file. Upload one of these formats.",
+        ),
+        (
+            "a.wav",
+            b"RIFF\0\0\0\0AVI LIST",
+            "The recording is not a WAV, FLAC or OGG file. Upload one of these formats.",
+        ),
         ("a.ogg", b"", "The submitted file is empty."),
-        ("a.flac", b"fLaC" + bytes(100), "The recording is larger than 50 MB."),
+        ("a.flac", b"fLaC" + bytes(100), "The recording is larger than 50 MB. Upload a smaller file."),
     ],
 )
-def test_what_is_no_recording_is_refused_with_a_sentence(monkeypatch, data_folder, name, content, message):
-    monkeypatch.setattr("library.catalogue.admin.books.MOST_BYTES", 90)
-    answer = desk(make_librarian()).post(f"{BOOKS}add/", form(audio=SimpleUploadedFile(name, content)))
-    assert any(message in error for error in answer.context["adminform"].form.errors["audio"])
+def test_invalid_recording_is_refused(monkeypatch, data_folder, name, content, message):
+    monkeypatch.setattr("library.catalogue.admin.books.MAX_BYTES", 90)
+    response = desk(make_librarian()).post(f"{BOOKS}add/", form(audio=SimpleUploadedFile(name, content)))
+    assert any(message in error for error in response.context["adminform"].form.errors["audio"])
     assert not Book.objects.exists()
     assert not (data_folder / "media").exists()
 
 
-def test_a_refusal_speaks_chinese():
+def test_refusal_is_translated():
     client = desk(make_librarian(), headers={"accept-language": "zh-hans"})
-    answer = client.post(f"{BOOKS}add/", form(audio=SimpleUploadedFile("a.wav", b"no sound")))
-    assert "这不是 WAV、FLAC 或 OGG 文件。" in answer.content.decode()
+    response = client.post(f"{BOOKS}add/", form(audio=SimpleUploadedFile("a.wav", b"no sound")))
+    assert "录音不是 WAV、FLAC 或 OGG 文件。请上传这些格式之一。" in response.content.decode()
     with translation.override("zh-hans"):
         assert str(Book._meta.get_field("audio").help_text).startswith("有声书片段")
 
 
-def test_a_book_whose_recording_has_gone_can_still_be_saved_and_the_recording_cleared():
+def test_book_with_missing_recording_can_be_saved():
     book = make_book(audio="audio/gone.wav")
     client = desk(make_librarian())
     assert client.post(f"{BOOKS}{book.pk}/change/", form()).status_code == 302
@@ -97,7 +109,7 @@ def test_a_book_whose_recording_has_gone_can_still_be_saved_and_the_recording_cl
     assert book.audio.name == ""
 
 
-def test_when_a_book_was_made_is_told_once_it_is():
+def test_creation_time_is_shown_for_saved_books():
     client = desk(make_librarian())
     assert "DatabaseDefault" not in client.get(f"{BOOKS}add/").content.decode()
     book = make_book()
@@ -105,7 +117,7 @@ def test_when_a_book_was_made_is_told_once_it_is():
     assert "Feb. 3, 2001" in client.get(f"{BOOKS}{book.pk}/change/").content.decode()
 
 
-def test_the_list_shows_a_cover_only_where_there_is_one():
+def test_list_shows_existing_covers():
     make_book(cover="covers/a.png")
     make_book()
     page = desk(make_librarian()).get(BOOKS).content.decode()
@@ -130,15 +142,15 @@ def test_books_are_filtered_by_year_and_source():
     assert "Optics" not in page
 
 
-def test_a_category_counts_its_books():
+def test_category_list_counts_books():
     category = make_category(notation="535")
     make_book(category=category)
     make_book(category=category)
-    answer = desk(make_librarian()).get("/admin/catalogue/category/")
-    assert [row.number_of_books for row in answer.context["cl"].result_list] == [2]
+    response = desk(make_librarian()).get("/admin/catalogue/category/")
+    assert [row.number_of_books for row in response.context["cl"].result_list] == [2]
 
 
-def test_a_book_whose_copies_were_lent_cannot_be_deleted():
+def test_book_with_loans_cannot_be_deleted():
     copy = make_copy()
     make_loan(copy=copy)
     desk(make_librarian()).post(f"{BOOKS}{copy.book_id}/delete/", {"post": "yes"})

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from library.catalogue.importing.categories import import_categories
 from library.catalogue.models import Category
 from library.tabular import ImportRefusedError, UnusableFileError
-from tests.databases import both_databases, undone
+from tests.databases import both_databases, rolled_back
 from tests.factories import make_category
 from tests.files import write_csv
 
@@ -16,7 +16,7 @@ def counts(report):
     return report.created, report.updated, report.unchanged, report.skipped
 
 
-def found(report):
+def problems(report):
     return [(problem.row, problem.column, problem.message) for problem in report.problems]
 
 
@@ -25,7 +25,7 @@ def parents():
 
 
 @both_databases
-def test_categories_are_made_with_parents_named_before_they_come(database, tmp_path):
+def test_parents_may_follow_their_children(database, tmp_path):
     rows = [("535", "Optics", "光学", "53"), ("53", "Physics", "物理学", "5"), ("5", "Science", "", "")]
     path = write_csv(tmp_path / "categories.csv", HEADER, *rows)
     report = import_categories(path=path)
@@ -42,7 +42,7 @@ def test_categories_are_made_with_parents_named_before_they_come(database, tmp_p
 
 
 @both_databases
-def test_a_known_category_is_updated_and_its_missing_columns_left(database, tmp_path):
+def test_existing_category_is_updated(database, tmp_path):
     science = make_category(notation="5", label_en="Science")
     make_category(notation="53", label_en="Phisics", label_zh="物理学", parent=science)
     path = write_csv(tmp_path / "categories.csv", "notation,label_en", ("53", "Physics"), ("5", "Science"))
@@ -58,16 +58,16 @@ def test_a_known_category_is_updated_and_its_missing_columns_left(database, tmp_
 
 
 @pytest.mark.django_db
-def test_schemes_are_kept_apart(tmp_path):
+def test_schemes_are_separate(tmp_path):
     make_category(notation="5", scheme="local")
     path = write_csv(tmp_path / "categories.csv", HEADER, ("53", "", "", "5"))
     report = import_categories(path=path, scheme="ddc")
-    assert found(report) == [(2, "parent", 'No category "5"; left out.')]
+    assert problems(report) == [(2, "parent", 'Category "5" does not exist. The value is skipped.')]
     assert Category.objects.get(scheme="ddc").notation == "53"
 
 
 @both_databases
-def test_faults_are_named_and_good_rows_kept(database, tmp_path):
+def test_bad_rows_are_reported_and_good_rows_imported(database, tmp_path):
     path = write_csv(
         tmp_path / "categories.csv",
         HEADER,
@@ -79,11 +79,11 @@ def test_faults_are_named_and_good_rows_kept(database, tmp_path):
     )
     report = import_categories(path=path)
     assert counts(report) == (2, 0, 0, 2)
-    assert found(report) == [
-        (3, "notation", "No notation. The row is left out."),
-        (4, "notation", f'"{"2" * 59}…" is longer than 200 characters. The row is left out.'),
-        (5, "label_en", "201 characters; cut to 200."),
-        (6, "notation", '"1" is on line 2 already; this line is the one that counts.'),
+    assert problems(report) == [
+        (3, "notation", "Missing notation. Row skipped."),
+        (4, "notation", f'"{"2" * 59}…" is longer than 200 characters. Row skipped.'),
+        (5, "label_en", "The text has 201 characters. It is truncated to 200."),
+        (6, "notation", '"1" duplicates line 2. This line will be used.'),
     ]
     assert set(Category.objects.values_list("notation", "label_en", "parent__notation")) == {
         ("1", "Uno", None),
@@ -92,7 +92,7 @@ def test_faults_are_named_and_good_rows_kept(database, tmp_path):
 
 
 @both_databases
-def test_parents_that_lead_round_in_a_circle_are_left_out(database, tmp_path):
+def test_parents_that_make_a_circle_are_skipped(database, tmp_path):
     rows = [
         ("a", "", "", "b"),
         ("b", "", "", "c"),
@@ -102,33 +102,33 @@ def test_parents_that_lead_round_in_a_circle_are_left_out(database, tmp_path):
     ]
     path = write_csv(tmp_path / "categories.csv", HEADER, *rows)
     report = import_categories(path=path)
-    assert [(row, column) for row, column, _ in found(report)] == [(n, "parent") for n in (2, 3, 4, 6)]
-    assert "The category would stand above itself" in report.problems[0].message
+    assert [(row, column) for row, column, _ in problems(report)] == [(n, "parent") for n in (2, 3, 4, 6)]
+    assert "This parent would create a loop" in report.problems[0].message
     assert parents() == {"a": None, "b": None, "c": None, "d": "a", "e": None}
 
 
 @pytest.mark.django_db
-def test_a_circle_closed_by_the_file_leaves_what_was_there(tmp_path):
+def test_circle_closed_by_the_file_is_skipped(tmp_path):
     top = make_category(notation="a")
     make_category(notation="b", parent=top)
     path = write_csv(tmp_path / "categories.csv", HEADER, ("a", "", "", "b"))
     report = import_categories(path=path)
-    assert [(row, column) for row, column, _ in found(report)] == [(2, "parent")]
+    assert [(row, column) for row, column, _ in problems(report)] == [(2, "parent")]
     assert parents() == {"a": None, "b": "a"}
 
 
 @pytest.mark.django_db
-def test_a_circle_that_was_there_before_is_no_fault_of_the_file(tmp_path):
+def test_existing_circle_is_not_reported(tmp_path):
     first = make_category(notation="a")
     second = make_category(notation="b", parent=first)
     Category.objects.filter(pk=first.pk).update(parent=second)
     path = write_csv(tmp_path / "categories.csv", HEADER, ("c", "", "", "a"), ("d", "", "", "d"))
-    assert [(row, column) for row, column, _ in found(import_categories(path=path))] == [(3, "parent")]
+    assert [(row, column) for row, column, _ in problems(import_categories(path=path))] == [(3, "parent")]
     assert parents() == {"a": "b", "b": "a", "c": "a", "d": None}
 
 
 @both_databases
-def test_strictly_any_problem_keeps_nothing(database, tmp_path):
+def test_strict_import_keeps_nothing(database, tmp_path):
     path = write_csv(tmp_path / "categories.csv", HEADER, ("1", "", "", ""), ("2", "", "", "9"))
     with pytest.raises(ImportRefusedError, match=r"categories\.csv has 1 problem\."):
         import_categories(path=path, strict=True)
@@ -136,15 +136,15 @@ def test_strictly_any_problem_keeps_nothing(database, tmp_path):
 
 
 @pytest.mark.django_db
-def test_a_dry_run_keeps_nothing(tmp_path):
+def test_dry_run_imports_nothing(tmp_path):
     path = write_csv(tmp_path / "categories.csv", HEADER, ("1", "", "", ""))
     assert counts(import_categories(path=path, dry_run=True)) == (1, 0, 0, 0)
     assert Category.objects.count() == 0
 
 
 @pytest.mark.django_db
-def test_a_file_without_notations_is_refused(tmp_path):
-    with pytest.raises(UnusableFileError, match="no column notation"):
+def test_file_without_notation_column_is_refused(tmp_path):
+    with pytest.raises(UnusableFileError, match="required columns are missing: notation"):
         import_categories(path=write_csv(tmp_path / "categories.csv", "label_en", ("Optics",)))
 
 
@@ -152,16 +152,16 @@ def test_a_file_without_notations_is_refused(tmp_path):
 @settings(max_examples=50)
 @given(
     before=st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("abcdef")),
-    said=st.lists(
+    rows=st.lists(
         st.tuples(st.sampled_from("abcdef"), st.sampled_from(["", *"abcdef"])), unique_by=lambda r: r[0]
     ),
 )
-def test_no_file_makes_a_category_stand_above_itself(tmp_path_factory, before, said):
+def test_no_file_creates_a_circle(tmp_path_factory, before, rows):
     path = tmp_path_factory.mktemp("circles") / "categories.csv"
-    with undone():
+    with rolled_back():
         write_csv(path, "notation,parent", *before.items())
         import_categories(path=path)
-        write_csv(path, "notation,parent", *said)
+        write_csv(path, "notation,parent", *rows)
         import_categories(path=path)
         above = parents()
         for start in above:

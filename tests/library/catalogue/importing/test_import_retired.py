@@ -1,4 +1,4 @@
-"""Files that name categories that were given up."""
+"""Imports of files that name retired categories."""
 
 import pytest
 from django.utils import translation
@@ -19,12 +19,12 @@ def changes():
     """Category a merged into b, and c retired."""
     a, b, c = (make_category(notation=notation) for notation in "abc")
     return [
-        apply(wish=Merge(sources=(a.pk,), into=b.pk), now=NOW),
-        apply(wish=Retire(category=c.pk, books_to="unfiled"), now=NOW),
+        apply(change_request=Merge(sources=(a.pk,), into=b.pk), now=NOW),
+        apply(change_request=Retire(category=c.pk, books_to="unfiled"), now=NOW),
     ]
 
 
-def test_books_of_a_merged_category_go_to_the_other_and_of_a_retired_one_to_none(changes, tmp_path):
+def test_books_follow_merged_categories(changes, tmp_path):
     rows = [("1", "One", "a"), ("2", "Two", "a"), ("3", "Three", "c"), ("4", "Four", "b")]
     path = write_csv(tmp_path / "books.csv", "id,title,category", *rows)
     report = import_books(path=path, now=NOW)
@@ -32,14 +32,16 @@ def test_books_of_a_merged_category_go_to_the_other_and_of_a_retired_one_to_none
         "1": "b", "2": "b", "3": None, "4": "b",
     }  # fmt: skip
     assert report.warnings == [
-        '"a" was given up: 2 books that the file has there were taken for the category in its place. '
-        "Name that one in the file."
+        (
+            'Category "a" has been replaced: 2 books in the file were filed under its '
+            "replacement. Update the file."
+        )
     ]
     (problem,) = report.problems
     assert (problem.row, problem.column) == (4, "category")
     assert problem.message == (
-        '"c" was retired and no category is in its place; left out. Name another category, or undo the '
-        "taxonomy change."
+        'Category "c" was retired without a replacement; the value is skipped. Use another '
+        "category, or undo the category change."
     )
     assert import_books(path=path, now=NOW).unchanged == 4
     for change in reversed(changes):
@@ -48,21 +50,25 @@ def test_books_of_a_merged_category_go_to_the_other_and_of_a_retired_one_to_none
     assert Book.objects.get(control_number="3").category.notation == "c"
 
 
-def test_a_file_of_categories_leaves_retired_ones_alone(changes, tmp_path):
+def test_retired_categories_are_not_imported(changes, tmp_path):
     rows = [("a", "again", ""), ("d", "new", "c"), ("e", "new", "b")]
     path = write_csv(tmp_path / "categories.csv", "notation,label_en,parent", *rows)
     report = import_categories(path=path)
     assert (report.created, report.skipped) == (2, 1)
     assert [(problem.row, problem.column, problem.message) for problem in report.problems] == [
-        (2, "notation", '"a" was retired. Undo the taxonomy change to have it back. The row is left out.'),
-        (3, "parent", '"c" was retired; left out.'),
+        (
+            2,
+            "notation",
+            'Category "a" has been retired. To restore it, undo the category change. Row skipped.',
+        ),
+        (3, "parent", 'Category "c" has been retired. The value is skipped.'),
     ]
     assert dict(Category.objects.filter(notation__in="ade").values_list("notation", "parent__notation")) == {
         "a": None, "d": None, "e": "b",
     }  # fmt: skip
 
 
-def test_in_chinese_the_faults_of_categories_are_told_in_chinese(changes, tmp_path):
+def test_category_problems_are_translated(changes, tmp_path):
     rows = [
         ("a", "", ""),
         ("", "No", ""),
@@ -76,18 +82,18 @@ def test_in_chinese_the_faults_of_categories_are_told_in_chinese(changes, tmp_pa
     with translation.override("zh-hans"):
         report = import_categories(path=path)
     assert [(problem.row, problem.message) for problem in report.problems] == [
-        (2, '"a" 已停用。如需恢复，请撤销该分类法变更。 该行已略去。'),
-        (3, "缺少分类号。 该行已略去。"),
-        (4, f'"{"2" * 59}…" 超过 200 个字符。 该行已略去。'),
-        (5, '"c" 已停用；已略去。'),
-        (5, "共 201 个字符；已截至 200 个。"),
-        (7, '该类目将成为自己的上级类目："f"；已略去。'),
-        (8, '"e" 已出现在第 6 行；以本行为准。'),
-        (8, '没有类目 "9"；已略去。'),
+        (2, '类目 "a" 已停用。如需恢复，请撤销该类目变更。 已跳过该行。'),
+        (3, "缺少分类号。 已跳过该行。"),
+        (4, f'"{"2" * 59}…" 超过 200 个字符。 已跳过该行。'),
+        (5, '类目 "c" 已停用，已跳过该值。'),
+        (5, "文本共 201 个字符，已截断为 200 个字符。"),
+        (7, '该上级类目会形成循环："f"，已跳过该值。'),
+        (8, '"e" 与第 6 行重复，以本行为准。'),
+        (8, '类目 "9" 不存在，已跳过该值。'),
     ]
 
 
-def test_in_chinese_an_empty_file_is_told_in_chinese(tmp_path):
+def test_empty_file_warning_is_translated(tmp_path):
     path = write_csv(tmp_path / "categories.csv", "notation")
     with translation.override("zh-hans"):
         assert import_categories(path=path).warnings == ["categories.csv 没有数据行。"]

@@ -27,7 +27,7 @@ def kept_files(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", RECORDINGS)
-def test_a_recording_is_kept_as_it_came_with_the_suffix_of_what_it_is(store, tmp_path, suffix):
+def test_recording_is_stored_unchanged_with_its_suffix(store, tmp_path, suffix):
     (tmp_path / "in" / "sample.dat").write_bytes(RECORDINGS[suffix])
     kept = store("sample.dat")
     assert kept.is_new
@@ -35,7 +35,7 @@ def test_a_recording_is_kept_as_it_came_with_the_suffix_of_what_it_is(store, tmp
     assert (tmp_path / "media" / kept.name).read_bytes() == RECORDINGS[suffix]
 
 
-def test_a_recording_that_is_known_is_not_written_again(store, tmp_path):
+def test_stored_recording_is_not_written_again(store, tmp_path):
     write_recording(tmp_path / "in" / "a.wav")
     first = store("a.wav")
     (path,) = kept_files(tmp_path)
@@ -45,7 +45,7 @@ def test_a_recording_that_is_known_is_not_written_again(store, tmp_path):
     assert [(kept, kept.stat().st_mtime) for kept in kept_files(tmp_path)] == [(path, 1)]
 
 
-def test_a_dry_run_writes_nothing(store, tmp_path):
+def test_dry_run_writes_nothing(store, tmp_path):
     write_recording(tmp_path / "in" / "a.wav")
     assert store("a.wav", dry_run=True).is_new
     assert not (tmp_path / "media").exists()
@@ -55,14 +55,14 @@ def test_a_dry_run_writes_nothing(store, tmp_path):
     ("content", "message"),
     [
         (b"", "The recording is an empty file."),
-        (b"ID3\x04 an mp3", "The recording is of no kind that is kept: WAV, FLAC, OGG."),
-        (b"RIFF\0\0\0\0AVI LIST", "The recording is of no kind that is kept: WAV, FLAC, OGG."),
-        (b"RIFF", "The recording is of no kind that is kept: WAV, FLAC, OGG."),
-        (b"fLaC" + bytes(100), "The recording has 104 bytes; 90 are the most."),
+        (b"ID3\x04 an mp3", "The recording is not a WAV, FLAC or OGG file."),
+        (b"RIFF\0\0\0\0AVI LIST", "The recording is not a WAV, FLAC or OGG file."),
+        (b"RIFF", "The recording is not a WAV, FLAC or OGG file."),
+        (b"fLaC" + bytes(100), "The recording has 104 bytes; the limit is 90."),
     ],
 )
-def test_what_is_no_recording_is_refused(store, tmp_path, monkeypatch, content, message):
-    monkeypatch.setattr("library.catalogue.media.audio.MOST_BYTES", 90)
+def test_invalid_recording_is_refused(store, tmp_path, monkeypatch, content, message):
+    monkeypatch.setattr("library.catalogue.media.audio.MAX_BYTES", 90)
     (tmp_path / "in" / "a.wav").write_bytes(content)
     with pytest.raises(FileRefusedError) as error:
         store("a.wav")
@@ -71,14 +71,14 @@ def test_what_is_no_recording_is_refused(store, tmp_path, monkeypatch, content, 
 
 
 @pytest.mark.parametrize("name", ["../secret.wav", "/etc/passwd", "link.wav"])
-def test_nothing_outside_the_folder_is_kept(store, tmp_path, name):
+def test_file_outside_the_folder_is_refused(store, tmp_path, name):
     write_recording(tmp_path / "secret.wav")
     (tmp_path / "in" / "link.wav").symlink_to(tmp_path / "secret.wav")
-    with pytest.raises(FileRefusedError, match="The recording lies outside the recordings folder"):
+    with pytest.raises(FileRefusedError, match="The recording is outside the recordings folder"):
         store(name)
 
 
 @given(st.binary(max_size=12))
-def test_only_what_begins_like_a_recording_is_one(head):
+def test_recording_is_recognised_by_its_first_bytes(head):
     begins = head[:4] in (b"fLaC", b"OggS") or (head[:4] == b"RIFF" and head[8:] == b"WAVE")
     assert (recording_suffix(head=head) is not None) == begins

@@ -1,4 +1,4 @@
-"""What the schema says of the catalogue."""
+"""The OpenAPI schema of the catalogue."""
 
 import re
 
@@ -21,20 +21,22 @@ def contents(operation):
     return [content for body in bodies for content in body.get("content", {}).values()]
 
 
-def test_every_operation_has_an_example_a_schema_and_a_word(operations):
+def test_every_operation_has_example_schema_and_description(operations):
     assert len(operations) == 26
     without = [
         name
         for name, operation in operations.items()
-        if not any(found.get("examples") for found in contents(operation) + operation.get("parameters", []))
+        if not any(
+            parameter.get("examples") for parameter in contents(operation) + operation.get("parameters", [])
+        )
         or not all("schema" in content for content in contents(operation))
         or not operation.get("description")
     ]
     assert without == []
 
 
-def test_the_list_of_books_says_what_it_takes(operations):
-    parameters = {found["name"] for found in operations["get /api/v1/books/"]["parameters"]}
+def test_book_list_documents_its_parameters(operations):
+    parameters = {parameter["name"] for parameter in operations["get /api/v1/books/"]["parameters"]}
     assert parameters == {
         *("search", "fields", "format", "ordering", "page", "page_size", "pagination", "cursor"),
         *("category", "notation", "uncategorised", "year_min", "year_max", "has_cover", "branch"),

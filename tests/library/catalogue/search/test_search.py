@@ -1,4 +1,4 @@
-"""What is typed into the search box, and the books it finds, in both databases."""
+"""Search queries and their results, in both databases."""
 
 import json
 import random
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from library.catalogue.importing.books import import_books
 from library.catalogue.models import Book, SearchEntry
-from library.catalogue.search import MOST_HITS, in_order, matching, ranked
-from library.catalogue.search.tokenizer import folded
+from library.catalogue.search import MAX_HITS, in_order, matching, ranked
+from library.catalogue.search.tokenizer import fold
 from library.catalogue.services import CategoryRetiredError, index_books, rebuild_search, save_book
 from tests.conftest import default_database
-from tests.databases import both_databases, undone
+from tests.databases import both_databases, rolled_back
 from tests.factories import NOW, make_book, make_category
 from tests.files import write_csv
 from tests.logins import desk, make_librarian
@@ -24,29 +24,28 @@ from tests.logins import desk, make_librarian
 
 def titles(text, books=None):
     books = Book.objects.all() if books is None else books
-    found = in_order(books=books, keys=ranked(books=books, text=text))
-    return [book.title for book in found]
+    return [book.title for book in in_order(books=books, keys=ranked(books=books, text=text))]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("typed", "found"),
+    ("text", "expected"),
     [
-        # The whole title, then in a row, then scattered; of equals the shorter first.
+        # The whole title, then in sequence, then anywhere; of equal ranks the shorter title first.
         ("art", ["Art", "A History of Art", "A History of the Art of Maps", "Articles of Faith"]),
         ("history of art", ["A History of Art", "A History of the Art of Maps"]),
         ("art history", ["A History of Art", "A History of the Art of Maps"]),
-        # As you type: the last word may be unfinished, but not one that a space follows.
+        # Search as you type: the last word is a prefix unless a space follows it.
         ("hist", ["Historical Maps", "A History of Art", "A History of the Art of Maps"]),
         ("hist ", []),
         ("hist art", []),
         ("a", ["A History of Art", "A History of the Art of Maps"]),
-        # Title above authors above the rest.
+        # Title before authors before other fields.
         ("newton", ["Newton", "Newton at Sea", "Optics", "Waves"]),
         ("optics newton", ["Optics"]),
         ("sea waves", ["Waves"]),
         ("sea optics", []),
-        # Case and accents, and letters that are typed without them.
+        # Case, accents and special letters.
         ("EMILE ZOLA", ["L'été"]),
         ("ete", ["L'été"]),
         ("kierkegard", []),
@@ -55,7 +54,7 @@ def titles(text, books=None):
         ("ｓｔｒａｓｓｅ", ["Die Straße"]),
     ],
 )
-def test_books_are_found_the_best_first(typed, found):
+def test_best_matches_come_first(text, expected):
     make_book(title="A History of the Art of Maps")
     make_book(title="A History of Art")
     make_book(title="Art")
@@ -68,22 +67,22 @@ def test_books_are_found_the_best_first(typed, found):
     make_book(title="L'été", authors="Émile Zola")
     make_book(title="Either/Or", authors="Søren Kierkegaard")
     make_book(title="Die Straße")
-    assert titles(typed) == found
+    assert titles(text) == expected
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("typed", "found"),
+    ("text", "expected"),
     [
-        # As a word above a part of another word; simplified and traditional alike.
+        # A word before a part of another word; simplified and traditional characters are equal.
         ("中国", ["中国", "中国历史", "中国古代历史", "發展中國家"]),
         ("中國", ["中国", "中国历史", "中国古代历史", "發展中國家"]),
         ("国家", ["發展中國家"]),
-        # In a row above apart.
+        # In sequence before apart.
         ("中国历史", ["中国历史", "中国古代历史"]),
         ("中国的历史", ["中国历史", "中国古代历史"]),
         ("历史中国", ["中国历史", "中国古代历史"]),
-        # One character, wherever it stands; two that are not together are not a pair.
+        # One character anywhere; two separate characters are not a pair.
         ("学", ["圖書館學"]),
         ("书学", []),
         ("图书馆", ["圖書館學"]),
@@ -94,33 +93,33 @@ def test_books_are_found_the_best_first(typed, found):
         ("岛国", ["發展中國家"]),
     ],
 )
-def test_chinese_is_found_by_words_and_by_characters(typed, found):
+def test_chinese_is_searched_by_words_and_characters(text, expected):
     make_book(title="發展中國家", description="論島國。")
     make_book(title="中国古代历史")
     make_book(title="中国历史")
     make_book(title="中国")
     make_book(title="圖書館學", authors="王小波")
     make_book(title="Python编程入门")
-    assert titles(typed) == found
+    assert titles(text) == expected
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "typed",
+    "text",
     [
         *("9787111407010", "978-7-111-40701-0", "7111407016", "7-111-40701-6", "97871114", "978-7-111"),
         *("ocm-123/45", "OCM12345", "ocm-123"),
     ],
 )
-def test_a_book_is_found_by_its_numbers(typed):
+def test_book_is_found_by_its_numbers(text):
     make_book(title="Another", isbn="9780306406157", control_number="B9")
     make_book(title="Algorithms", isbn="9787111407010", control_number="ocm-123/45")
-    assert titles(typed) == ["Algorithms"]
-    assert [book.title for book in matching(books=Book.objects.all(), text=typed)] == ["Algorithms"]
+    assert titles(text) == ["Algorithms"]
+    assert [book.title for book in matching(books=Book.objects.all(), text=text)] == ["Algorithms"]
 
 
 @pytest.mark.django_db
-def test_only_books_that_may_be_found_are():
+def test_search_is_limited_to_the_queryset():
     make_book(title="Optics", language="en")
     make_book(title="Optics", language="de")
     assert titles("optics", Book.objects.filter(language="de")) == ["Optics"]
@@ -130,18 +129,18 @@ def test_only_books_that_may_be_found_are():
 
 
 @both_databases
-def test_a_search_for_what_many_have_ends_and_gives_the_whole_title_first(database):
-    books = [Book(control_number=f"C{n}", title=f"On history, part {n}") for n in range(MOST_HITS + 50)]
+def test_search_for_common_words_ranks_the_whole_title_first(database):
+    books = [Book(control_number=f"C{n}", title=f"On history, part {n}") for n in range(MAX_HITS + 50)]
     Book.objects.bulk_create([*books, Book(control_number="X", title="History", description="z")])
     index_books(pks=Book.objects.values_list("pk", flat=True))
     keys = ranked(books=Book.objects.all(), text="history")
-    assert len(keys) == len(set(keys)) == MOST_HITS
+    assert len(keys) == len(set(keys)) == MAX_HITS
     assert Book.objects.get(pk=keys[0]).title == "History"
-    assert matching(books=Book.objects.all(), text="history").count() == MOST_HITS + 51
+    assert matching(books=Book.objects.all(), text="history").count() == MAX_HITS + 51
 
 
 @both_databases
-def test_the_index_follows_the_catalogue(database):
+def test_index_follows_the_catalogue(database):
     book = make_book(title="Optics")
     book.title = "Waves"
     save_book(book=book)
@@ -155,7 +154,7 @@ def test_the_index_follows_the_catalogue(database):
 
 
 @both_databases
-def test_what_is_refused_is_not_found_either(database):
+def test_refused_book_is_not_indexed(database):
     with pytest.raises(CategoryRetiredError):
         make_book(title="Optics", category=make_category(retired_at=NOW))
     assert titles("optics") == []
@@ -163,7 +162,7 @@ def test_what_is_refused_is_not_found_either(database):
 
 
 @both_databases
-def test_an_import_fills_the_index(database, tmp_path):
+def test_import_fills_the_index(database, tmp_path):
     make_book(control_number="1", title="Optics", authors="Newton")
     file = write_csv(tmp_path / "a.csv", "id,title", ("1", "Waves"), ("2", "Tides"))
     import_books(path=file, dry_run=True, now=NOW)
@@ -173,7 +172,7 @@ def test_an_import_fills_the_index(database, tmp_path):
 
 
 @pytest.mark.django_db
-def test_the_admin_keeps_the_index_and_searches_by_it():
+def test_admin_updates_and_uses_the_index():
     client = desk(make_librarian())
     for other in ("Opticks and other things", "Bridges"):
         make_book(title=other, description="Opticks")
@@ -182,18 +181,18 @@ def test_the_admin_keeps_the_index_and_searches_by_it():
     assert client.post("/admin/catalogue/book/add/", form).status_code == 302
 
     def listed(**query):
-        found = client.get("/admin/catalogue/book/", {"q": "opticks", **query}).context["cl"].result_list
-        return [book.title for book in found]
+        page = client.get("/admin/catalogue/book/", {"q": "opticks", **query})
+        return [book.title for book in page.context["cl"].result_list]
 
     assert listed() == ["Opticks", "Opticks and other things", "Bridges"]
-    assert listed(o="2") == ["Bridges", "Opticks", "Opticks and other things"]  # as the title's head says
+    assert listed(o="2") == ["Bridges", "Opticks", "Opticks and other things"]  # sorted by the title column
     term = {"app_label": "catalogue", "model_name": "copy", "field_name": "book", "term": "opti"}
     suggested = client.get("/admin/autocomplete/", term).json()["results"]
     assert [row["text"] for row in suggested] == ["Opticks", "Opticks and other things", "Bridges"]
 
 
 @both_databases
-def test_the_index_is_made_anew(database, capsys):
+def test_index_is_rebuilt(database, capsys):
     make_book(title="Optics")
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM catalogue_searchentry")
@@ -204,14 +203,14 @@ def test_the_index_is_made_anew(database, capsys):
 
 
 @both_databases
-def test_a_dump_has_the_books_and_not_the_index(database, capsys):
+def test_dump_excludes_the_index(database, capsys):
     make_book(title="Optics")
     call_command("dumpdata", "catalogue")
     assert [row["model"] for row in json.loads(capsys.readouterr().out)] == ["catalogue.book"]
 
 
 @pytest.mark.django_db
-def test_what_no_book_has_an_entry_for_is_forgotten():
+def test_orphaned_entries_are_deleted():
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO catalogue_searchentry (rowid, title) VALUES (99, 'gone')")
     rebuild_search()
@@ -225,34 +224,34 @@ WORDS = [
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_both_databases_give_the_same_hits_in_the_same_order(seed, sqlite, postgresql, django_db_blocker):
+def test_both_databases_rank_alike(seed, sqlite, postgresql, django_db_blocker):
     rng = random.Random(seed)
 
-    def some(most):
-        return rng.choice(["", " "]).join(rng.choices(WORDS, k=rng.randint(1, most)))
+    def words(limit):
+        return rng.choice(["", " "]).join(rng.choices(WORDS, k=rng.randint(1, limit)))
 
     books = [
-        {"id": n, "control_number": f"B{n}", "title": some(4), "authors": some(2), "description": some(12)}
+        {"id": n, "control_number": f"B{n}", "title": words(4), "authors": words(2), "description": words(12)}
         for n in range(1, 201)
     ]
-    queries = [some(3) for _ in range(60)]
-    found = {}
+    queries = [words(3) for _ in range(60)]
+    results = {}
     for config in (sqlite, postgresql):
-        with django_db_blocker.unblock(), default_database(config), undone():
+        with django_db_blocker.unblock(), default_database(config), rolled_back():
             Book.objects.bulk_create(Book(**book) for book in books)
             index_books(pks=[book["id"] for book in books])
-            found[connection.vendor] = {
+            results[connection.vendor] = {
                 query: (
                     ranked(books=Book.objects.all(), text=query),
                     sorted(matching(books=Book.objects.all(), text=query).values_list("pk", flat=True)),
                 )
                 for query in queries
             }
-    assert found["sqlite"] == found["postgresql"]
-    assert len([1 for keys, _all in found["sqlite"].values() if len(keys) > 1]) > 20
+    assert results["sqlite"] == results["postgresql"]
+    assert len([1 for keys, _all in results["sqlite"].values() if len(keys) > 1]) > 20
 
 
-#: What has a meaning in the languages of the two databases, and what is no character at all.
+#: Text with a meaning in the query languages of both databases, and invalid characters.
 SYNTAX = (
     st.text(alphabet=st.sampled_from("\"'*:&|!()<->{}^+-\\%_;,.\0\n 光学ab1" + "AND OR NOT NEAR title"))
     | st.text()
@@ -260,25 +259,25 @@ SYNTAX = (
 
 
 @both_databases
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example is undone
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example is rolled back
 @given(text=SYNTAX)
-def test_whatever_is_typed_is_looked_for_and_nothing_else(database, text):
-    with undone():
+def test_any_text_is_a_valid_query(database, text):
+    with rolled_back():
         make_book(title="Optics")
         keys = ranked(books=Book.objects.all(), text=text)
-        every = set(matching(books=Book.objects.all(), text=text).values_list("pk", flat=True))
-    assert set(keys) == every
+        matches = set(matching(books=Book.objects.all(), text=text).values_list("pk", flat=True))
+    assert set(keys) == matches
 
 
 @both_databases
 @pytest.mark.parametrize("text", ["a" * 100_000, "光" * 100_000, "a b " * 50_000, "1" * 5_000, "\0" * 9])
-def test_what_is_much_too_long_is_looked_for_as_far_as_it_makes_sense(database, text):
+def test_long_query_is_truncated(database, text):
     make_book(title="Optics")
     assert ranked(books=Book.objects.all(), text=text) == []
 
 
 @both_databases
-def test_a_book_may_say_as_much_as_its_fields_take(database):
+def test_full_fields_are_indexed(database):
     letters = random.Random(0).choices(string.ascii_lowercase + "光学图书馆", k=1_000)
     long = "".join(letters)
     make_book(
@@ -291,5 +290,5 @@ def test_a_book_may_say_as_much_as_its_fields_take(database):
 
 
 @given(text=st.text())
-def test_folding_folds_once_and_for_all(text):
-    assert folded(folded(text)) == folded(text)
+def test_folding_is_idempotent(text):
+    assert fold(fold(text)) == fold(text)

@@ -2,22 +2,22 @@ import pytest
 
 from library.circulation.models import Loan
 from tests.factories import NOW, make_borrower, make_copy, make_loan
-from tests.logins import api, make_librarian, make_reader
-from tests.problems import faults
+from tests.logins import api, make_librarian, make_user_without_permissions
+from tests.problems import errors_by_place
 
 pytestmark = pytest.mark.django_db
 
 LOANS = "/api/v1/loans/"
 
 
-def test_a_librarian_lends_a_copy():
+def test_librarian_checks_out_a_copy():
     copy, borrower = make_copy(), make_borrower()
-    asked = {"barcode": copy.barcode, "card_number": borrower.card_number}
-    answer = api(make_librarian()).post(LOANS, asked, format="json")
-    assert answer.status_code == 201
+    data = {"barcode": copy.barcode, "card_number": borrower.card_number}
+    response = api(make_librarian()).post(LOANS, data, format="json")
+    assert response.status_code == 201
     loan = Loan.objects.get()
     assert (loan.copy, loan.borrower, loan.returned_at) == (copy, borrower, None)
-    assert answer.json() == {
+    assert response.json() == {
         "id": loan.pk,
         "copy": copy.pk,
         "barcode": copy.barcode,
@@ -39,52 +39,52 @@ def test_a_librarian_lends_a_copy():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"copy": "lent"}, "This copy is already on loan."),
-        ({"returned_at": "2024-05-01T12:00:00Z"}, "A copy cannot be returned before it was borrowed."),
-        ({"due_at": "2024-05-01T12:00:00Z"}, "A loan cannot be due before it was made."),
+        ({"copy": "on loan"}, "This copy is already checked out."),
+        ({"returned_at": "2024-05-01T12:00:00Z"}, "A copy cannot be returned before it was checked out."),
+        ({"due_at": "2024-05-01T12:00:00Z"}, "The due date cannot be before the checkout date."),
     ],
 )
-def test_a_loan_that_cannot_be_is_refused_with_the_reason(changes, message):
-    lent, loan = make_loan().copy, make_loan()
-    changes = {name: lent.pk if value == "lent" else value for name, value in changes.items()}
-    answer = api(make_librarian()).patch(f"{LOANS}{loan.pk}/", changes, format="json")
-    assert answer.status_code == 400
-    assert faults(answer.json()) == {"": [message]}
+def test_invalid_loan_is_rejected_with_the_reason(changes, message):
+    copy, loan = make_loan().copy, make_loan()
+    changes = {name: copy.pk if value == "on loan" else value for name, value in changes.items()}
+    response = api(make_librarian()).patch(f"{LOANS}{loan.pk}/", changes, format="json")
+    assert response.status_code == 400
+    assert errors_by_place(response.json()) == {"": [message]}
 
 
-def test_a_librarian_takes_a_copy_back():
+def test_librarian_checks_in_a_copy():
     loan = make_loan()
-    answer = api(make_librarian()).patch(f"{LOANS}{loan.pk}/", {"returned_at": NOW}, format="json")
-    assert answer.status_code == 200
+    response = api(make_librarian()).patch(f"{LOANS}{loan.pk}/", {"returned_at": NOW}, format="json")
+    assert response.status_code == 200
     loan.refresh_from_db()
     assert loan.returned_at == NOW
     assert loan.copy.status == "available"
 
 
-def test_a_returned_loan_cannot_be_opened_again_while_the_copy_is_out():
+def test_returned_loan_cannot_be_reopened_while_the_copy_is_on_loan():
     returned = make_loan(returned_at=NOW)
     make_loan(copy=returned.copy, borrowed_at=NOW)
-    answer = api(make_librarian()).patch(f"{LOANS}{returned.pk}/", {"returned_at": None}, format="json")
-    assert faults(answer.json()) == {"": ["This copy is already on loan."]}
+    response = api(make_librarian()).patch(f"{LOANS}{returned.pk}/", {"returned_at": None}, format="json")
+    assert errors_by_place(response.json()) == {"": ["This copy is already checked out."]}
 
 
 @pytest.mark.parametrize("name", ["borrower", "copy", "book"])
-def test_loans_are_filtered_by(name):
+def test_loans_filter(name):
     loan = make_loan()
     make_loan()
     key = {"borrower": loan.borrower_id, "copy": loan.copy_id, "book": loan.copy.book_id}[name]
-    answer = api(make_librarian()).get(f"{LOANS}?{name}={key}")
-    assert [row["id"] for row in answer.json()["results"]] == [loan.pk]
+    response = api(make_librarian()).get(f"{LOANS}?{name}={key}")
+    assert [row["id"] for row in response.json()["results"]] == [loan.pk]
 
 
-def test_open_loans_are_found():
+def test_open_loans_filter():
     make_loan(returned_at=NOW)
     out = make_loan()
-    answer = api(make_librarian()).get(f"{LOANS}?open=true")
-    assert [row["id"] for row in answer.json()["results"]] == [out.pk]
+    response = api(make_librarian()).get(f"{LOANS}?open=true")
+    assert [row["id"] for row in response.json()["results"]] == [out.pk]
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options", "post"])
-def test_a_reader_sees_no_loans(method):
+def test_user_without_permission_sees_no_loans(method):
     make_loan()
-    assert getattr(api(make_reader()), method)(LOANS).status_code == 403
+    assert getattr(api(make_user_without_permissions()), method)(LOANS).status_code == 403

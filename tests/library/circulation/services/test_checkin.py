@@ -34,7 +34,7 @@ def kinds():
 
 
 @both_databases
-def test_a_copy_comes_back_and_is_shelved(database):
+def test_returned_copy_is_shelved(database):
     make_policy()
     loan = lend(make_copy())
     result = checkin(copy=loan.copy, branch=None, now=NOW + DAY)
@@ -46,14 +46,14 @@ def test_a_copy_comes_back_and_is_shelved(database):
 
 
 @pytest.mark.django_db
-def test_a_copy_that_was_not_out_is_routed_and_no_return_is_counted():
+def test_copy_not_on_loan_is_routed_without_event():
     copy = make_copy()
     result = checkin(copy=copy, branch=None, now=NOW)
     assert (result.loan, result.action, status(copy), kinds()) == (None, Action.SHELVE, "available", [])
 
 
 @pytest.mark.django_db
-def test_a_copy_that_comes_back_elsewhere_is_sent_home_and_shelved_there():
+def test_copy_returned_elsewhere_is_sent_home():
     home, away = make_branch(), make_branch()
     loan = lend(make_copy(branch=home), branch=home)
     result = checkin(copy=loan.copy, branch=away, now=NOW)
@@ -63,7 +63,7 @@ def test_a_copy_that_comes_back_elsewhere_is_sent_home_and_shelved_there():
 
 
 @both_databases
-def test_the_first_who_waits_gets_the_copy(database):
+def test_first_hold_gets_the_copy(database):
     make_policy()
     loan = lend(make_copy())
     first, _second = hold_on(loan.copy.book), hold_on(loan.copy.book)
@@ -76,7 +76,7 @@ def test_the_first_who_waits_gets_the_copy(database):
 
 
 @pytest.mark.django_db
-def test_only_its_borrower_gets_a_copy_off_the_hold_shelf():
+def test_copy_on_hold_shelf_is_reserved():
     loan = lend(make_copy())
     hold, other = hold_on(loan.copy.book), hold_on(loan.copy.book)
     checkin(copy=loan.copy, branch=None, now=NOW)
@@ -89,23 +89,23 @@ def test_only_its_borrower_gets_a_copy_off_the_hold_shelf():
 
 
 @pytest.mark.django_db
-def test_a_copy_is_sent_to_where_it_is_fetched_and_to_nobody_else_on_the_way():
+def test_copy_is_sent_to_the_pickup_branch():
     here, there = make_branch(), make_branch()
     book = make_book()
-    one, other = lend(make_copy(book=book)), lend(make_copy(book=book))
+    first, second = lend(make_copy(book=book)), lend(make_copy(book=book))
     hold = hold_on(book, there)
-    result = checkin(copy=one.copy, branch=here, now=NOW)
+    result = checkin(copy=first.copy, branch=here, now=NOW)
     assert (result.action, result.hold, result.destination) == (Action.SEND, hold, there)
     hold.refresh_from_db()
-    assert (hold.status, hold.copy, status(one.copy)) == ("waiting", one.copy, "in_transit")
-    assert checkin(copy=other.copy, branch=here, now=NOW).action == Action.SHELVE
+    assert (hold.status, hold.copy, status(first.copy)) == ("waiting", first.copy, "in_transit")
+    assert checkin(copy=second.copy, branch=here, now=NOW).action == Action.SHELVE
     assert "hold_ready" not in kinds()
-    result = checkin(copy=one.copy, branch=there, now=NOW + DAY)
+    result = checkin(copy=first.copy, branch=there, now=NOW + DAY)
     assert (result.action, result.hold.status) == (Action.HOLD_SHELF, "ready")
 
 
 @pytest.mark.django_db
-def test_checking_in_a_copy_of_the_hold_shelf_changes_nothing():
+def test_checkin_of_copy_on_hold_shelf_changes_nothing():
     loan = lend(make_copy())
     hold = hold_on(loan.copy.book)
     checkin(copy=loan.copy, branch=None, now=NOW)
@@ -120,7 +120,7 @@ def test_checking_in_a_copy_of_the_hold_shelf_changes_nothing():
 
 
 @pytest.mark.django_db
-def test_who_takes_another_copy_leaves_the_one_set_aside_to_the_next():
+def test_checkout_of_another_copy_frees_the_set_aside_one():
     book = make_book()
     one, other = make_copy(book=book), make_copy(book=book)
     loan = lend(one)
@@ -133,14 +133,14 @@ def test_who_takes_another_copy_leaves_the_one_set_aside_to_the_next():
 
 
 @pytest.mark.django_db
-def test_a_withdrawn_copy_is_not_taken_back():
+def test_withdrawn_copy_is_refused():
     with pytest.raises(CirculationRefused) as caught:
         checkin(copy=make_copy(status="withdrawn"), branch=None, now=NOW)
     assert caught.value.codes == ("withdrawn",)
 
 
 @pytest.mark.django_db
-def test_nothing_comes_back_before_it_went():
+def test_return_before_checkout_is_refused():
     loan = lend(make_copy())
     with pytest.raises(CirculationRefused) as caught:
         checkin(copy=loan.copy, branch=None, now=NOW - DAY)
@@ -148,18 +148,18 @@ def test_nothing_comes_back_before_it_went():
 
 
 @pytest.mark.django_db
-def test_a_loan_of_an_import_ends_without_a_fine():
+def test_imported_loan_has_no_fine():
     loan = make_loan(due_at=NOW - timedelta(days=5))
     make_policy(fine_per_day=1, fine_cap=10)
     assert checkin(copy=loan.copy, branch=None, now=NOW).fine == Decimal(0)
 
 
 @pytest.mark.django_db
-def test_a_checkin_takes_the_same_queries_however_long_the_queue(django_assert_num_queries):
+def test_checkin_has_constant_query_count(django_assert_num_queries):
     loan = lend(make_copy())
     for _ in range(10):
         hold_on(loan.copy.book)
-    # Two of a savepoint, one whether the borrower forgets at return; locks of copy with book, queue and loan;
-    # whose the first hold is; loan, event, hold, event, copy.
+    # Two for a savepoint; whether the loan is anonymised at return; locks of copy with book, queue and loan;
+    # the borrower of the first hold; loan, event, hold, event, copy.
     with django_assert_num_queries(12):
         checkin(copy=loan.copy, branch=None, now=NOW)

@@ -31,7 +31,7 @@ def lend(copy, borrower=None, branch=None, now=NOW):
 
 
 def refusal(copy, borrower=None):
-    """Return the codes of the refusal, having seen that nothing was written."""
+    """Return the codes of the refusal; check that nothing was written."""
     events = LoanEvent.objects.count()
     before = Copy.objects.values().get(pk=copy.pk)
     loans = Loan.objects.count()
@@ -43,7 +43,7 @@ def refusal(copy, borrower=None):
 
 
 @both_databases
-def test_a_copy_is_lent_by_the_terms_of_the_rule(database):
+def test_checkout_copies_the_policy_terms(database):
     branch, item_type, category = make_branch(), make_item_type(), make_borrower_category()
     make_policy(
         branch=branch,
@@ -64,7 +64,7 @@ def test_a_copy_is_lent_by_the_terms_of_the_rule(database):
     copy.refresh_from_db()
     assert (copy.status, copy.checkouts, copy.last_seen_at) == ("on_loan", 1, NOW)
     event = LoanEvent.objects.get()
-    assert (event.kind, event.at, event.copy, event.book, event.branch) == (
+    assert (event.kind, event.occurred_at, event.copy, event.book, event.branch) == (
         "checkout",
         NOW,
         copy,
@@ -80,7 +80,7 @@ def test_a_copy_is_lent_by_the_terms_of_the_rule(database):
 
 
 @pytest.mark.django_db
-def test_a_change_of_the_rule_changes_no_loan_already_made():
+def test_policy_change_does_not_affect_existing_loans():
     loan = lend(make_copy())
     make_policy(renewals_allowed=0, fine_per_day=1, fine_cap=9)
     loan.refresh_from_db()
@@ -88,7 +88,7 @@ def test_a_change_of_the_rule_changes_no_loan_already_made():
 
 
 @pytest.mark.django_db
-def test_a_blocked_borrower_gets_nothing_and_is_told_why():
+def test_blocked_borrower_is_refused_with_the_reason():
     borrower = make_borrower(blocked="card reported stolen")
     with pytest.raises(CirculationRefused) as caught:
         lend(make_copy(), borrower)
@@ -100,10 +100,10 @@ def test_a_blocked_borrower_gets_nothing_and_is_told_why():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("owed", "codes"), [("10.00", None), ("10.01", ("overdue_fines",))])
-def test_who_owes_more_than_the_limit_gets_nothing(owed, codes, settings):
+def test_fine_limit_blocks_checkout(owed, codes, settings):
     settings.FINE_LIMIT = Decimal(10)
     borrower = make_borrower()
-    FineEntry.objects.create(borrower=borrower, kind="charge", amount=Decimal(owed), at=NOW)
+    FineEntry.objects.create(borrower=borrower, kind="charge", amount=Decimal(owed), created_at=NOW)
     copy = make_copy()
     if codes:
         assert refusal(copy, borrower) == codes
@@ -112,7 +112,7 @@ def test_who_owes_more_than_the_limit_gets_nothing(owed, codes, settings):
 
 
 @pytest.mark.django_db
-def test_the_most_loans_are_reached():
+def test_loan_limit_blocks_checkout():
     make_policy(max_loans=1)
     borrower = make_borrower()
     lend(make_copy(), borrower)
@@ -122,7 +122,7 @@ def test_the_most_loans_are_reached():
 
 
 @pytest.mark.django_db
-def test_the_limit_of_an_item_type_counts_the_loans_of_that_type():
+def test_item_type_limit_counts_only_that_type():
     films = make_item_type()
     make_policy(item_type=films, max_loans=1)
     borrower = make_borrower()
@@ -132,7 +132,7 @@ def test_the_limit_of_an_item_type_counts_the_loans_of_that_type():
 
 
 @pytest.mark.django_db
-def test_a_copy_that_is_out_is_refused_whoever_asks():
+def test_copy_on_loan_is_refused():
     copy, borrower = make_copy(), make_borrower()
     lend(copy, borrower)
     assert refusal(copy) == ("already_on_loan",)
@@ -140,24 +140,24 @@ def test_a_copy_that_is_out_is_refused_whoever_asks():
 
 
 @pytest.mark.django_db
-def test_an_open_loan_is_believed_though_the_copy_seems_to_be_there():
+def test_open_loan_overrides_the_copy_status():
     loan = make_loan()
     assert loan.copy.status == "available"
     assert refusal(loan.copy) == ("already_on_loan",)
 
 
 @pytest.mark.django_db
-def test_a_copy_that_cannot_be_at_hand_is_refused():
+def test_unavailable_copy_is_refused():
     assert refusal(withdraw(copy=make_copy(), now=NOW)) == ("withdrawn",)
     assert refusal(mark_lost(copy=make_copy(), now=NOW)) == ("not_available",)
     assert refusal(make_copy(status="in_transit")) == ("not_available",)
 
 
 @pytest.mark.django_db
-def test_every_reason_is_told_at_once():
+def test_all_reasons_are_reported_at_once():
     make_policy(max_loans=0)
     borrower = make_borrower(blocked="moved away")
-    FineEntry.objects.create(borrower=borrower, kind="charge", amount=11, at=NOW)
+    FineEntry.objects.create(borrower=borrower, kind="charge", amount=11, created_at=NOW)
     assert refusal(make_copy(status="withdrawn"), borrower) == (
         "blocked",
         "overdue_fines",
@@ -167,7 +167,7 @@ def test_every_reason_is_told_at_once():
 
 
 @pytest.mark.django_db
-def test_without_any_rule_nothing_is_lent():
+def test_checkout_without_policy_fails():
     make_policy().delete()
     copy = make_copy(item_type=make_item_type(name="Film"))
     with pytest.raises(NoPolicyError, match="item type Film") as caught:
@@ -176,7 +176,7 @@ def test_without_any_rule_nothing_is_lent():
 
 
 @pytest.mark.django_db
-def test_the_copies_on_the_shelf_belong_to_those_who_wait():
+def test_waiting_holds_reserve_copies_on_the_shelf():
     book = make_book()
     first, second = make_copy(book=book), make_copy(book=book)
     waiting = make_borrower()
@@ -195,7 +195,7 @@ def test_the_copies_on_the_shelf_belong_to_those_who_wait():
 
 
 @pytest.mark.django_db
-def test_who_waits_further_back_does_not_overtake():
+def test_later_hold_does_not_overtake():
     book = make_book()
     copy = make_copy(book=book)
     first, second = make_borrower(), make_borrower()
@@ -206,7 +206,7 @@ def test_who_waits_further_back_does_not_overtake():
 
 
 @pytest.mark.django_db
-def test_a_suspended_hold_keeps_nothing_until_its_day():
+def test_suspended_hold_reserves_nothing():
     book = make_book()
     copy = make_copy(book=book)
     hold = place_hold(book=book, borrower=make_borrower(), pickup_branch=None, now=NOW)
@@ -217,13 +217,13 @@ def test_a_suspended_hold_keeps_nothing_until_its_day():
 
 
 @pytest.mark.django_db
-def test_a_checkout_takes_the_same_queries_however_long_the_queue(django_assert_num_queries):
+def test_checkout_has_constant_query_count(django_assert_num_queries):
     book = make_book()
     copy, borrower = make_copy(book=book), make_borrower()
     for _ in range(10):
         make_copy(book=book)
         place_hold(book=book, borrower=make_borrower(), pickup_branch=None, now=NOW)
-    # A savepoint and its release, locks of borrower, copy with book, and queue; rule, loans, debts, shelf,
-    # closed days; copy, loan, event.
+    # A savepoint and its release; locks of borrower, copy with book, and queue; policy, loans, balance,
+    # shelf, closed days; copy, loan, event.
     with django_assert_num_queries(13):
         lend(copy, borrower)

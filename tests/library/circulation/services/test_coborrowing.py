@@ -1,4 +1,4 @@
-"""Pairs of titles kept when it is forgotten who had them, against a memory that forgets nothing."""
+"""Co-borrowed pairs kept by anonymising, checked against a model that keeps everything."""
 
 from datetime import timedelta
 from itertools import combinations
@@ -11,139 +11,141 @@ from hypothesis import strategies as st
 
 from library.circulation.models import CoBorrowing, Loan
 from library.circulation.services import coborrowing
-from library.circulation.services.anonymisation import cut_loans
-from tests.databases import both_databases, undone
+from library.circulation.services.anonymisation import unlink_loans
+from tests.databases import both_databases, rolled_back
 from tests.factories import NOW, make_book, make_borrower, make_copy, make_loan
 
 pytestmark = pytest.mark.django_db
 
-LEAST = 2
+MIN_BORROWERS = 2
 
 
 @pytest.fixture(autouse=True)
-def least(settings):
-    settings.CO_BORROWING_MIN = LEAST
+def min_borrowers(settings):
+    settings.CO_BORROWING_MIN = MIN_BORROWERS
 
 
-def had(borrower, *books):
-    """Loans of the books, returned."""
+def borrow(borrower, *books):
+    """Create returned loans of the books."""
     return [make_loan(copy=make_copy(book=book), borrower=borrower, returned_at=NOW) for book in books]
 
 
-def forget(*loans):
-    """Forget who had loans of one borrower."""
+def anonymise(*loans):
+    """Anonymise loans of one borrower."""
     loans = [Loan.objects.select_related("copy").get(pk=loan.pk) for loan in loans]
-    often = coborrowing.pairs_often_had(titles={loan.copy.book_id for loan in loans})
-    return cut_loans(
-        loans=[loan.pk for loan in loans], borrowers=sorted({loan.borrower_id for loan in loans}), often=often
+    frequent = coborrowing.frequent_pairs(titles={loan.copy.book_id for loan in loans})
+    return unlink_loans(
+        loans=[loan.pk for loan in loans],
+        borrowers=sorted({loan.borrower_id for loan in loans}),
+        frequent=frequent,
     )
 
 
-def kept():
+def stored_counts():
     return {(row.book_id, row.other_id): row.count for row in CoBorrowing.objects.all()}
 
 
-def test_a_pair_that_too_few_had_is_lost():
-    first, second = had(make_borrower(), make_book(), make_book())
-    assert forget(first) == coborrowing.PairReport(kept=0, lost=1)
-    forget(second)
-    assert kept() == {}
+def test_rare_pair_is_lost():
+    first, second = borrow(make_borrower(), make_book(), make_book())
+    assert anonymise(first) == coborrowing.PairReport(kept=0, lost=1)
+    anonymise(second)
+    assert stored_counts() == {}
 
 
-def test_a_pair_that_enough_had_is_counted_as_each_of_them_is_forgotten():
+def test_frequent_pair_is_counted_per_anonymised_borrower():
     one, other = make_book(), make_book()
-    loans = [had(make_borrower(), one, other) for _ in range(3)]
+    loans = [borrow(make_borrower(), one, other) for _ in range(3)]
     counts = []
     for first, second in loans:
-        forget(first)
-        counts.append(kept())
-        forget(second)
-        assert kept() == counts[-1]
+        anonymise(first)
+        counts.append(stored_counts())
+        anonymise(second)
+        assert stored_counts() == counts[-1]
     pair = (one.pk, other.pk)
     assert counts == [{pair: 1}, {pair: 2}, {pair: 3}]
 
 
-def test_one_of_the_titles_had_twice_ends_the_pair_only_with_its_last_loan():
+def test_pair_ends_with_the_last_loan_of_a_title():
     one, other = make_book(), make_book()
-    had(make_borrower(), one, other)
-    first, second, third = had(make_borrower(), one, one, other)
-    forget(first)
-    assert kept() == {}
-    forget(second)
-    assert kept() == {(one.pk, other.pk): 1}
-    forget(third)
-    assert kept() == {(one.pk, other.pk): 1}
+    borrow(make_borrower(), one, other)
+    first, second, third = borrow(make_borrower(), one, one, other)
+    anonymise(first)
+    assert stored_counts() == {}
+    anonymise(second)
+    assert stored_counts() == {(one.pk, other.pk): 1}
+    anonymise(third)
+    assert stored_counts() == {(one.pk, other.pk): 1}
 
 
-def test_a_reader_who_comes_back_for_forgotten_titles_is_not_counted_again():
+def test_returning_borrower_is_not_counted_again():
     one, other = make_book(), make_book()
-    for _ in range(LEAST):
-        had(make_borrower(), one, other)
-    reader = make_borrower()
-    forget(*had(reader, one, other))
-    assert kept() == {(one.pk, other.pk): 1}
-    forget(*had(reader, one, other))
-    assert kept() == {(one.pk, other.pk): 1}
+    for _ in range(MIN_BORROWERS):
+        borrow(make_borrower(), one, other)
+    borrower = make_borrower()
+    anonymise(*borrow(borrower, one, other))
+    assert stored_counts() == {(one.pk, other.pk): 1}
+    anonymise(*borrow(borrower, one, other))
+    assert stored_counts() == {(one.pk, other.pk): 1}
 
 
-def test_a_reader_counted_before_does_not_make_up_the_numbers_for_another():
+def test_borrower_is_not_counted_as_identified_and_anonymised():
     one, other = make_book(), make_book()
-    companion, reader = make_borrower(), make_borrower()
-    had(companion, one, other)
-    forget(*had(reader, one, other))
-    assert kept() == {(one.pk, other.pk): 1}
-    had(reader, one, other)
+    companion, borrower = make_borrower(), make_borrower()
+    borrow(companion, one, other)
+    anonymise(*borrow(borrower, one, other))
+    assert stored_counts() == {(one.pk, other.pk): 1}
+    borrow(borrower, one, other)
     Loan.objects.filter(borrower=companion).delete()
     coborrowing.drop_rare_pairs()
-    assert kept() == {}  # one reader is left, known and forgotten at once
+    assert stored_counts() == {}  # the remaining borrower is identified and anonymised at once
 
 
-def test_the_lower_key_comes_first_whatever_was_borrowed_first():
+def test_pair_keys_are_in_order():
     one, other = make_book(), make_book()
-    had(make_borrower(), other, one)
-    forget(*had(make_borrower(), other, one))
-    assert kept() == {(one.pk, other.pk): 1}
+    borrow(make_borrower(), other, one)
+    anonymise(*borrow(make_borrower(), other, one))
+    assert stored_counts() == {(one.pk, other.pk): 1}
 
 
-def test_of_who_had_very_many_titles_the_last_ones_count(monkeypatch):
-    monkeypatch.setattr(coborrowing, "TITLES_A_BORROWER", 2)
+def test_only_the_last_titles_of_a_borrower_count(monkeypatch):
+    monkeypatch.setattr(coborrowing, "TITLES_PER_BORROWER", 2)
     books = [make_book() for _ in range(3)]
     loans = []
-    for reader in [make_borrower() for _ in range(LEAST)]:
+    for borrower in [make_borrower() for _ in range(MIN_BORROWERS)]:
         for months, book in enumerate(books, start=1):
             borrowed_at = NOW - timedelta(days=300 - 30 * months)
             copy = make_copy(book=book)
-            loans.append(make_loan(copy=copy, borrower=reader, borrowed_at=borrowed_at, returned_at=NOW))
-    forget(*loans)
-    assert kept() == {(books[1].pk, books[2].pk): LEAST}
+            loans.append(make_loan(copy=copy, borrower=borrower, borrowed_at=borrowed_at, returned_at=NOW))
+    anonymise(*loans)
+    assert stored_counts() == {(books[1].pk, books[2].pk): MIN_BORROWERS}
 
 
-def test_blocks_of_titles_together_have_each_pair_once(monkeypatch):
-    monkeypatch.setattr(coborrowing, "_BLOCK", 2)
+def test_blocks_yield_each_pair_once(monkeypatch):
+    monkeypatch.setattr(coborrowing, "_BLOCK_SIZE", 2)
     rng = np.random.default_rng(1)
     titles = 9
     had_by = [set(rng.choice(titles, size=rng.integers(1, titles), replace=False).tolist()) for _ in range(8)]
     borrower = np.concatenate([np.full(len(had), i) for i, had in enumerate(had_by)])
     title = np.concatenate([np.array(sorted(had), np.int64) for had in had_by])
-    for asked in ([0, 3, 8], range(titles), []):
-        mask = np.isin(np.arange(titles), list(asked))
-        found = [
+    for wanted in ([0, 3, 8], range(titles), []):
+        mask = np.isin(np.arange(titles), list(wanted))
+        pairs = [
             (*pair, number)
-            for block in coborrowing.pairs_had(borrower=borrower, title=title, asked=mask)
+            for block in coborrowing.pair_counts(borrower=borrower, title=title, wanted=mask)
             for *pair, number in zip(*(column.tolist() for column in block), strict=True)
         ]
-        assert sorted(found) == [
+        assert sorted(pairs) == [
             (one, other, number)
             for one, other in combinations(range(titles), 2)
-            if (one in asked or other in asked) and (number := sum({one, other} <= had for had in had_by))
+            if (one in wanted or other in wanted) and (number := sum({one, other} <= had for had in had_by))
         ]
 
 
-class Memory:
-    """Who had what, forgetting nothing; whom each pair was counted of."""
+class Model:
+    """All loans with their borrowers, and the borrowers counted for each pair."""
 
     def __init__(self):
-        self.loans = {}  # by key: [borrower, book, known, counts]
+        self.loans = {}  # by key: [borrower, book, is identified, counts]
         self.marked = set()
         self.counted = {}
 
@@ -152,11 +154,13 @@ class Memory:
 
     def pairs(self, borrower):
         books = {
-            book for who, book, known, counts in self.loans.values() if who == borrower and known and counts
+            book
+            for person, book, identified, counts in self.loans.values()
+            if person == borrower and identified and counts
         }
         return set(combinations(sorted(books), 2))
 
-    def forget(self, keys):
+    def anonymise(self, keys):
         borrowers = {self.loans[key][0] for key in keys}
         before = {who: self.pairs(who) for who in {loan[0] for loan in self.loans.values()}}
         for key in keys:
@@ -167,7 +171,7 @@ class Memory:
             ended = {who for who in having & borrowers if pair not in self.pairs(who)}
             counted = self.counted.setdefault(pair, set())
             assert not ended & counted, "nobody is counted twice"
-            if len(having | counted) >= LEAST:
+            if len(having | counted) >= MIN_BORROWERS:
                 counted |= ended
 
 
@@ -176,34 +180,34 @@ class Memory:
     steps=st.lists(
         st.one_of(
             st.tuples(st.just("borrow"), st.integers(0, 3), st.integers(0, 3)),
-            st.tuples(st.just("forget"), st.sets(st.integers(0, 30), min_size=1, max_size=4)),
+            st.tuples(st.just("anonymise"), st.sets(st.integers(0, 30), min_size=1, max_size=4)),
         ),
         max_size=30,
     )
 )
-def test_in_whatever_order_loans_are_forgotten_each_borrower_counts_once_for_a_pair_and_only_among_enough(
+def test_any_order_counts_each_borrower_once_per_frequent_pair(
     steps,
 ):
-    with undone():
-        memory = Memory()
+    with rolled_back():
+        model = Model()
         borrowers, books = [make_borrower() for _ in range(4)], [make_book() for _ in range(4)]
         loans = []
-        for step, *about in steps:
+        for step, *details in steps:
             if step == "borrow":
-                who, what = about
-                loans += had(borrowers[who], books[what])
-                memory.borrow(len(loans) - 1, borrowers[who].pk, books[what].pk)
+                who, what = details
+                loans += borrow(borrowers[who], books[what])
+                model.borrow(len(loans) - 1, borrowers[who].pk, books[what].pk)
                 continue
-            known = [key for key in sorted(about[0]) if key < len(loans) and memory.loans[key][2]]
-            if known:
-                forget(*(loans[key] for key in known))
-                memory.forget(known)
-            assert kept() == {pair: len(who) for pair, who in memory.counted.items() if who}
+            keys = [key for key in sorted(details[0]) if key < len(loans) and model.loans[key][2]]
+            if keys:
+                anonymise(*(loans[key] for key in keys))
+                model.anonymise(keys)
+            assert stored_counts() == {pair: len(who) for pair, who in model.counted.items() if who}
 
 
 @both_databases
-def test_counts_add_up_on_either_database(database):
+def test_counts_add_up_on_both_databases(database):
     one, other = make_book(), make_book()
-    for loans in [had(make_borrower(), one, other) for _ in range(3)]:
-        forget(*loans)
-    assert kept() == {(one.pk, other.pk): 3}
+    for loans in [borrow(make_borrower(), one, other) for _ in range(3)]:
+        anonymise(*loans)
+    assert stored_counts() == {(one.pk, other.pk): 3}

@@ -1,4 +1,4 @@
-"""Many at once at the desk: one winner each time, the others refused, nothing lost."""
+"""Concurrent desk operations: one succeeds, the others are refused, nothing is lost."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,7 +17,7 @@ THREADS = 64
 
 
 def outcomes(works):
-    """Run all at once, each on its own connection; return what each gave, or the codes of its refusal."""
+    """Run all concurrently, each on its own connection; return results or codes of refusals."""
 
     def attempt(work):
         try:
@@ -31,41 +31,41 @@ def outcomes(works):
 
 
 @both_databases
-def test_one_of_many_borrowers_gets_the_last_copy(database):
+def test_last_copy_goes_to_one_borrower(database):
     make_policy()
     copy = make_copy()
     borrowers = [make_borrower() for _ in range(THREADS)]
-    given = outcomes([lambda b=b: checkout(copy=copy, borrower=b, branch=None, now=NOW) for b in borrowers])
-    assert sum(isinstance(each, Loan) for each in given) == 1
-    assert given.count(("already_on_loan",)) == THREADS - 1
+    results = outcomes([lambda b=b: checkout(copy=copy, borrower=b, branch=None, now=NOW) for b in borrowers])
+    assert sum(isinstance(result, Loan) for result in results) == 1
+    assert results.count(("already_on_loan",)) == THREADS - 1
     copy.refresh_from_db()
     assert (copy.status, copy.checkouts) == ("on_loan", 1)
     assert LoanEvent.objects.count() == Loan.objects.count() == 1
 
 
 @both_databases
-def test_the_same_hold_is_placed_once(database):
+def test_same_hold_is_placed_once(database):
     make_policy()
     book, borrower = make_copy().book, make_borrower()
-    given = outcomes(
+    results = outcomes(
         [lambda: place_hold(book=book, borrower=borrower, pickup_branch=None, now=NOW)] * THREADS
     )
-    assert given.count(("hold_exists",)) == THREADS - 1
+    assert results.count(("hold_exists",)) == THREADS - 1
     assert LoanEvent.objects.count() == Hold.objects.count() == 1
 
 
 @both_databases
-def test_the_last_renewal_is_given_once(database):
+def test_last_renewal_is_granted_once(database):
     make_policy(renewals_allowed=1)
     loan = checkout(copy=make_copy(), borrower=make_borrower(), branch=None, now=NOW)
-    given = outcomes([lambda: renew(loan=loan, now=NOW)] * THREADS)
-    assert given.count(("renewals_exhausted",)) == THREADS - 1
+    results = outcomes([lambda: renew(loan=loan, now=NOW)] * THREADS)
+    assert results.count(("renewals_exhausted",)) == THREADS - 1
     loan.refresh_from_db()
     assert (loan.renewals, Copy.objects.get().renewals) == (1, 1)
 
 
 @both_databases
-def test_no_two_wait_for_each_other_when_all_do_everything_with_one_title(database):
+def test_concurrent_operations_do_not_deadlock(database):
     make_policy(max_loans=100, holds_allowed=100, renewals_allowed=100)
     book = make_book()
     copies = [make_copy(book=book) for _ in range(3)]
@@ -86,8 +86,8 @@ def test_no_two_wait_for_each_other_when_all_do_everything_with_one_title(databa
         )
     ]
     outcomes(works)
-    out = set(Loan.objects.filter(returned_at=None).values_list("copy", flat=True))
-    assert out == set(Copy.objects.filter(status="on_loan").values_list("pk", flat=True))
+    on_loan = set(Loan.objects.filter(returned_at=None).values_list("copy", flat=True))
+    assert on_loan == set(Copy.objects.filter(status="on_loan").values_list("pk", flat=True))
     ready = Hold.objects.filter(status="ready").values_list("copy", flat=True)
     assert set(ready) == set(Copy.objects.filter(status="on_hold_shelf").values_list("pk", flat=True))
     events = LoanEvent.objects.values_list("kind", flat=True)

@@ -1,4 +1,4 @@
-"""The process is killed at every statement: all of an operation is there, or nothing."""
+"""Kill the process at every statement: an operation is complete or has no effect."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -11,31 +11,31 @@ from library.catalogue.models import Copy
 from library.circulation.models import FineEntry, Hold, Loan, LoanEvent
 from tests.databases import both_databases
 from tests.factories import NOW, make_borrower, make_copy, make_loan, make_policy
-from tests.library.circulation.crash_child import keep_longer, kill_at, lend, take_back
+from tests.library.circulation.crash_child import kill_at, run_checkin, run_checkout, run_renewal
 
-LATE = {"borrowed_at": NOW - timedelta(days=30), "due_at": NOW - timedelta(days=2)}
+OVERDUE = {"borrowed_at": NOW - timedelta(days=30), "due_at": NOW - timedelta(days=2)}
 TERMS = {"renewals_allowed": 2, "renewal_days": 28, "fine_per_day": 1, "grace_days": 0, "fine_cap": 9}
 FINE = [("charge", Decimal(2))]
 
 
 def held_copy():
-    """Return a copy on the shelf and a borrower who waits for its title."""
+    """Return a copy on the shelf and a borrower with a hold on its title."""
     copy, borrower = make_copy(), make_borrower()
     Hold.objects.create(book=copy.book, borrower=borrower, position=1, placed_at=NOW)
     return copy, borrower
 
 
-def late_loan(*, wanted):
-    """Return a copy that is out and late, and who has it; with another borrower waiting if it is wanted."""
+def overdue_copy(*, on_hold):
+    """Return an overdue copy and its borrower; with `on_hold`, another borrower waits for the title."""
     copy, borrower = make_copy(status="on_loan", checkouts=1), make_borrower()
-    make_loan(copy=copy, borrower=borrower, **LATE, **TERMS)
-    if wanted:
+    make_loan(copy=copy, borrower=borrower, **OVERDUE, **TERMS)
+    if on_hold:
         Hold.objects.create(book=copy.book, borrower=make_borrower(), position=1, placed_at=NOW)
     return copy, borrower
 
 
-def told(copy):
-    """Return all that the database says of a copy: its state, loans, holds, fines and events."""
+def state_of(copy):
+    """Return the state, loans, holds, fines and events of a copy."""
     loans = Loan.objects.filter(copy=copy).order_by("pk")
     return (
         Copy.objects.values_list("status", "checkouts", "renewals").get(pk=copy.pk),
@@ -46,10 +46,10 @@ def told(copy):
     )
 
 
-#: By name: what is done, what it begins with, and what is told before and after of a copy.
+#: By name: the operation, its setup, and the state of the copy before and after.
 OPERATIONS = {
     "checkout": (
-        lend,
+        run_checkout,
         held_copy,
         lambda copy: (("available", 0, 0), [], [("waiting", None)], [], []),
         lambda copy: (
@@ -61,8 +61,8 @@ OPERATIONS = {
         ),
     ),
     "checkin": (
-        take_back,
-        lambda: late_loan(wanted=True),
+        run_checkin,
+        lambda: overdue_copy(on_hold=True),
         lambda copy: (("on_loan", 1, 0), [(None, 0, "2024-05-30")], [("waiting", None)], [], []),
         lambda copy: (
             ("on_hold_shelf", 1, 0),
@@ -73,8 +73,8 @@ OPERATIONS = {
         ),
     ),
     "renewal": (
-        keep_longer,
-        lambda: late_loan(wanted=False),
+        run_renewal,
+        lambda: overdue_copy(on_hold=False),
         lambda copy: (("on_loan", 1, 0), [(None, 0, "2024-05-30")], [], [], []),
         lambda copy: (("on_loan", 1, 1), [(None, 1, "2024-06-29")], [], FINE, ["fine_charged", "renewal"]),
     ),
@@ -82,17 +82,17 @@ OPERATIONS = {
 
 
 def assert_sound(copy):
-    """What holds whatever happened: constraints, the copy's state by its loans, and no lock left."""
+    """Check constraints, the status of the copy against its loans, and that no lock is left."""
     connection.check_constraints()
     copy.refresh_from_db()
-    is_out = Loan.objects.filter(copy=copy, returned_at=None).exists()
-    assert (copy.status == "on_loan") == is_out
+    is_on_loan = Loan.objects.filter(copy=copy, returned_at=None).exists()
+    assert (copy.status == "on_loan") == is_on_loan
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA integrity_check")
             assert cursor.fetchall() == [("ok",)]
             return
-        # Of clients alone: the server's own autovacuum may look at a table at any moment.
+        # Only locks of clients: autovacuum may lock a table at any moment.
         cursor.execute(
             "SELECT relation::regclass FROM pg_locks JOIN pg_stat_activity USING (pid)"
             " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
@@ -103,29 +103,29 @@ def assert_sound(copy):
 
 @both_databases
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_killed_at_any_statement_an_operation_is_there_whole_or_not_at_all(database, operation):
-    work, begin, before, after = OPERATIONS[operation]
+def test_operations_are_atomic_when_killed(database, operation):
+    work, set_up, before, after = OPERATIONS[operation]
     make_policy()
     outcomes = []
     for stop in count(1):
-        copy, borrower = begin()
+        copy, borrower = set_up()
         keys = {"copy": copy.pk, "borrower": borrower.pk}
-        assert told(copy) == before(copy)
+        assert state_of(copy) == before(copy)
         if not kill_at(stop, work=work, **keys):
             break
         assert_sound(copy)
-        is_done = told(copy) == after(copy)
+        is_done = state_of(copy) == after(copy)
         outcomes.append(is_done)
         if not is_done:
-            assert told(copy) == before(copy)
+            assert state_of(copy) == before(copy)
             work(**keys)
-        assert told(copy) == after(copy)
+        assert state_of(copy) == after(copy)
         assert_sound(copy)
-        # And the desk goes on with it.
-        (take_back if Loan.objects.filter(copy=copy, returned_at=None).exists() else lend)(
+        # The desk can continue with the copy.
+        (run_checkin if Loan.objects.filter(copy=copy, returned_at=None).exists() else run_checkout)(
             copy=copy.pk,
             borrower=Hold.objects.filter(copy=copy).values_list("borrower", flat=True).last() or 0,
         )
-    # Only the last place is behind the commit.
+    # Only the last pause point is after the commit.
     assert outcomes == [False] * (len(outcomes) - 1) + [True]
     assert len(outcomes) > 10

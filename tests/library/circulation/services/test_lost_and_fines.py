@@ -24,7 +24,7 @@ DUE = NOW + 10 * DAY
 
 
 @pytest.fixture
-def rule(request):
+def policy(request):
     request.getfixturevalue("database" if "database" in request.fixturenames else "db")
     return make_policy(loan_days=10, fine_per_day=Decimal("0.10"), grace_days=2, fine_cap=Decimal("1.00"))
 
@@ -37,10 +37,10 @@ def kinds():
     return list(LoanEvent.objects.order_by("id").values_list("kind", flat=True))
 
 
-def refusal(act, **arguments):
+def refusal(operation, **arguments):
     events, entries = LoanEvent.objects.count(), FineEntry.objects.count()
     with pytest.raises(CirculationRefused) as caught:
-        act(**arguments, now=NOW)
+        operation(**arguments, now=NOW)
     assert (LoanEvent.objects.count(), FineEntry.objects.count()) == (events, entries)
     return caught.value.codes
 
@@ -49,17 +49,17 @@ def refusal(act, **arguments):
     ("days_late", "fine"),
     [(-3, "0"), (0, "0"), (2, "0"), (3, "0.10"), (5, "0.30"), (12, "1.00"), (400, "1.00")],
 )
-def test_lateness_is_charged_by_the_day_after_the_days_of_grace_up_to_the_highest_fine(rule, days_late, fine):
+def test_fine_grows_daily_after_grace_up_to_the_cap(policy, days_late, fine):
     loan = lend()
     result = checkin(copy=loan.copy, branch=None, now=DUE + days_late * DAY)
     assert (result.fine, owed_for(loan=loan), owed_by(borrower=loan.borrower)) == (Decimal(fine),) * 3
 
 
 @both_databases
-def test_fines_add_up_to_the_cent(database, rule):
+def test_balances_are_exact_to_the_cent(database, policy):
     loan = lend()
     FineEntry.objects.bulk_create(
-        FineEntry(loan=loan, borrower=loan.borrower, kind="charge", amount=Decimal("0.10"), at=NOW)
+        FineEntry(loan=loan, borrower=loan.borrower, kind="charge", amount=Decimal("0.10"), created_at=NOW)
         for _ in range(3)
     )
     pay_fine(loan=loan, amount=Decimal("0.20"), now=NOW)
@@ -79,7 +79,7 @@ def late_loans(draw):
 
 
 @given(late_loans(), st.integers(-40, 400))
-def test_a_fine_never_falls_with_time_nor_passes_the_cap_and_is_whole_cents(loan, day):
+def test_fine_is_monotonic_capped_and_in_cents(loan, day):
     today = fine_for(loan=loan, until=NOW + day * DAY)
     tomorrow = fine_for(loan=loan, until=NOW + (day + 1) * DAY)
     assert 0 <= today <= tomorrow <= loan.fine_cap
@@ -87,11 +87,11 @@ def test_a_fine_never_falls_with_time_nor_passes_the_cap_and_is_whole_cents(loan
     assert tomorrow - today <= loan.fine_per_day
 
 
-def test_a_fine_is_charged_to_loan_and_borrower_with_an_event(rule):
+def test_charge_refers_to_loan_and_borrower_with_event(policy):
     loan = lend()
     checkin(copy=loan.copy, branch=None, now=DUE + 5 * DAY)
     entry = FineEntry.objects.get()
-    assert (entry.loan, entry.borrower, entry.kind, entry.amount, entry.at) == (
+    assert (entry.loan, entry.borrower, entry.kind, entry.amount, entry.created_at) == (
         loan,
         loan.borrower,
         "charge",
@@ -103,7 +103,7 @@ def test_a_fine_is_charged_to_loan_and_borrower_with_an_event(rule):
 
 
 @both_databases
-def test_a_fine_is_paid_and_waived(database, rule):
+def test_payment_and_waiver_are_recorded(database, policy):
     loan = lend()
     checkin(copy=loan.copy, branch=None, now=DUE + 5 * DAY)
     pay_fine(loan=loan, amount=Decimal("0.10"), now=NOW)
@@ -115,7 +115,7 @@ def test_a_fine_is_paid_and_waived(database, rule):
     ]
 
 
-def test_no_more_is_settled_than_is_owed(rule):
+def test_overpayment_is_refused(policy):
     loan = lend()
     checkin(copy=loan.copy, branch=None, now=DUE + 5 * DAY)
     assert refusal(pay_fine, loan=loan, amount=Decimal("0.31")) == ("more_than_owed",)
@@ -128,14 +128,14 @@ def test_no_more_is_settled_than_is_owed(rule):
 
 
 @both_databases
-@pytest.mark.parametrize("wrong", [{"amount": 0}, {"amount": -1}, {"kind": "waiver"}])
-def test_the_database_refuses_a_line_of_the_ledger_that_means_nothing(database, wrong):
-    line = {"borrower": make_borrower(), "kind": "charge", "amount": 1, "at": NOW}
+@pytest.mark.parametrize("fields", [{"amount": 0}, {"amount": -1}, {"kind": "waiver"}])
+def test_database_rejects_invalid_fine_entries(database, fields):
+    entry = {"borrower": make_borrower(), "kind": "charge", "amount": 1, "created_at": NOW}
     with pytest.raises(IntegrityError), transaction.atomic():
-        FineEntry.objects.create(**line | wrong)
+        FineEntry.objects.create(**entry | fields)
 
 
-def test_a_copy_lost_on_loan_stays_the_borrowers_and_its_lateness_ends(rule):
+def test_losing_a_copy_keeps_the_loan_and_stops_the_fine(policy):
     loan = lend()
     mark_lost(copy=loan.copy, now=DUE + 3 * DAY)
     loan.refresh_from_db()
@@ -149,7 +149,7 @@ def test_a_copy_lost_on_loan_stays_the_borrowers_and_its_lateness_ends(rule):
 
 
 @pytest.mark.django_db
-def test_a_copy_missing_from_the_shelf_is_lost_and_found():
+def test_copy_lost_from_the_shelf_can_be_found():
     copy = make_copy()
     mark_lost(copy=copy, now=NOW)
     assert refusal(mark_lost, copy=copy) == ("already_lost",)
@@ -159,18 +159,18 @@ def test_a_copy_missing_from_the_shelf_is_lost_and_found():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("act", [mark_lost, withdraw])
-def test_a_hold_waits_again_when_the_copy_set_aside_for_it_goes(act):
+@pytest.mark.parametrize("operation", [mark_lost, withdraw])
+def test_hold_waits_again_when_its_copy_is_gone(operation):
     loan = lend()
     place_hold(book=loan.copy.book, borrower=make_borrower(), pickup_branch=None, now=NOW)
     checkin(copy=loan.copy, branch=None, now=NOW)
-    act(copy=loan.copy, now=NOW)
+    operation(copy=loan.copy, now=NOW)
     hold = Hold.objects.get()
     assert (hold.status, hold.copy, hold.ready_at, hold.position) == ("waiting", None, None, 1)
 
 
 @pytest.mark.django_db
-def test_a_copy_is_withdrawn_and_reinstated():
+def test_copy_is_withdrawn_and_reinstated():
     copy = make_copy()
     assert refusal(reinstate, copy=copy) == ("not_withdrawn",)
     withdraw(copy=copy, now=NOW)
@@ -181,5 +181,5 @@ def test_a_copy_is_withdrawn_and_reinstated():
 
 
 @pytest.mark.django_db
-def test_a_copy_on_loan_is_not_withdrawn():
+def test_copy_on_loan_cannot_be_withdrawn():
     assert refusal(withdraw, copy=lend().copy) == ("already_on_loan",)

@@ -1,4 +1,4 @@
-"""A mail server that refuses, hangs up or is not there; and two workers at once."""
+"""Mail servers that reject, disconnect or are unreachable; concurrent workers."""
 
 import logging
 from collections import Counter
@@ -23,82 +23,80 @@ def server(settings):
         yield server
 
 
-def late_loan(email):
+def overdue_loan(email):
     borrower = make_borrower(email=email, name="Anna Chen")
     return make_loan(borrower=borrower, borrowed_at=NOW - timedelta(days=9), due_at=NOW - timedelta(days=1))
 
 
 def receivers(server):
-    return Counter(message["To"] for message in server.kept)
+    return Counter(message["To"] for message in server.messages)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("address", "code", "problem"),
-    [("gone@library.example", 550, "550"), ("a\nb@library.example", None, "ValueError")],
+    [("stopped@library.example", 550, "550"), ("a\nb@library.example", None, "ValueError")],
 )
-def test_an_address_that_is_no_good_gets_a_letter_and_the_others_their_mail(
-    server, caplog, address, code, problem
-):
-    refused = late_loan(address)
-    late_loan("one@library.example")
-    late_loan("two@library.example")
-    server.refused = {address: code} if code else {}
+def test_rejected_address_gets_a_letter(server, caplog, address, code, problem):
+    refused = overdue_loan(address)
+    overdue_loan("one@library.example")
+    overdue_loan("two@library.example")
+    server.rejected = {address: code} if code else {}
     result = send_notices(now=NOW)
     assert receivers(server) == {"one@library.example": 1, "two@library.example": 1}
     assert (result["sent"], result["to_print"], result["to_retry"]) == (2, 1, 0)
     assert result["problems"] == [{"borrower": refused.borrower_id, "problem": problem}]
     assert [letter.borrower for letter in letters_to_print()] == [refused.borrower]
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert told == [f"A notice to borrower {refused.borrower_id} was not sent: {problem}"]
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings == [f"A notice to borrower {refused.borrower_id} was not sent: {problem}"]
 
 
 @pytest.mark.django_db
-def test_what_is_refused_for_now_is_tried_thrice_and_then_printed(server):
-    late_loan("full@library.example")
-    server.refused = {"full@library.example": 452}
+def test_temporary_failure_is_printed_after_three_attempts(server):
+    overdue_loan("full@library.example")
+    server.rejected = {"full@library.example": 452}
     runs = [send_notices(now=NOW + number * LEASE) for number in range(4)]
     assert [(run["to_retry"], run["to_print"]) for run in runs] == [(1, 0), (1, 0), (0, 1), (0, 0)]
     assert Notice.objects.get().problem == "452"
 
 
 @pytest.mark.django_db
-def test_what_was_refused_for_now_is_sent_once_it_is_taken(server):
-    late_loan("full@library.example")
-    server.refused = {"full@library.example": 452}
+def test_temporary_failure_is_retried(server):
+    overdue_loan("full@library.example")
+    server.rejected = {"full@library.example": 452}
     send_notices(now=NOW)
-    server.refused = {}
+    server.rejected = {}
     send_notices(now=NOW + LEASE)
     notice = Notice.objects.get()
     assert (notice.state, notice.attempts, notice.problem) == ("sent", 2, "")
-    assert [message["Message-ID"] for message in server.kept] == [notice.message_id]
+    assert [message["Message-ID"] for message in server.messages] == [notice.message_id]
 
 
 @pytest.mark.django_db
-def test_without_a_mail_server_nothing_is_claimed_and_the_next_run_sends_all(settings):
-    with mail_server() as gone:
+def test_without_mail_server_nothing_is_claimed(settings):
+    with mail_server() as stopped:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", gone.port
-    late_loan("one@library.example")
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", stopped.port
+    overdue_loan("one@library.example")
     with pytest.raises(
-        MailServerError, match=r"ConnectionRefusedError\): check EMAIL_URL. 0 notices were sent"
+        MailServerError, match=r"ConnectionRefusedError\): check EMAIL_URL\. Notices sent: 0;"
     ):
         send_notices(now=NOW)
     assert not Notice.objects.exists()
-    with mail_server() as back:
-        settings.EMAIL_PORT = back.port
+    with mail_server() as server:
+        settings.EMAIL_PORT = server.port
         assert send_notices(now=NOW)["sent"] == 1
 
 
 @both_databases
-def test_workers_at_once_send_nothing_twice(database, server):
-    loans = [late_loan(f"reader{number}@library.example") for number in range(12)]
-    left = late_loan("left@library.example")
+def test_concurrent_workers_send_nothing_twice(database, server):
+    loans = [overdue_loan(f"borrower{number}@library.example") for number in range(12)]
+    crashed = overdue_loan("crashed@library.example")
     Notice.objects.create(
-        loan=left,
+        loan=crashed,
         kind="overdue_1",
-        occasion=left.due_at,
-        message_id="<left@library.example>",
+        occasion=crashed.due_at,
+        message_id="<crashed@library.example>",
         claimed_at=NOW - LEASE,
     )
     with ThreadPoolExecutor(4) as threads:

@@ -3,7 +3,7 @@ import pytest
 from library.catalogue.models import Copy
 from library.circulation.importing.loans import import_loans
 from library.circulation.models import Hold, Loan, LoanEvent
-from library.circulation.services.reconciliation import settle_copies
+from library.circulation.services.reconciliation import reconcile_copies
 from tests.databases import both_databases
 from tests.factories import (
     NOW,
@@ -23,44 +23,44 @@ def states():
 
 
 def events():
-    return [(event.kind, f"{event.at:%F}") for event in LoanEvent.objects.order_by("at")]
+    return [(event.kind, f"{event.occurred_at:%F}") for event in LoanEvent.objects.order_by("occurred_at")]
 
 
 def copies_with_loans():
-    """One copy out for the second time, one back, one never lent, one lost on loan."""
-    out, back, _never, lost = (make_copy(barcode=name) for name in "1234")
-    make_loan(copy=out, returned_at=NOW, renewals=2)
-    make_loan(copy=out, borrowed_at=NOW, renewals=1)
-    make_loan(copy=back, returned_at=NOW)
+    """A copy on its second loan, a returned one, one without loans, and one lost on loan."""
+    on_loan, returned, _unused, lost = (make_copy(barcode=name) for name in "1234")
+    make_loan(copy=on_loan, returned_at=NOW, renewals=2)
+    make_loan(copy=on_loan, borrowed_at=NOW, renewals=1)
+    make_loan(copy=returned, returned_at=NOW)
     make_loan(copy=lost, lost_at=NOW)
     Copy.objects.filter(pk=lost.pk).update(status="lost")
-    Copy.objects.filter(pk=back.pk).update(status="on_loan")
+    Copy.objects.filter(pk=returned.pk).update(status="on_loan")
 
 
 @both_databases
-def test_copies_are_told_what_their_loans_know(database):
+def test_copies_match_their_loans(database):
     copies_with_loans()
-    settle_copies(copy_ids=set(Copy.objects.values_list("pk", flat=True)))
+    reconcile_copies(copy_ids=set(Copy.objects.values_list("pk", flat=True)))
     assert states() == [("on_loan", 2, 3), ("available", 1, 0), ("available", 0, 0), ("lost", 1, 0)]
 
 
 @pytest.mark.django_db
-def test_a_hold_waits_again_whose_copy_turns_out_to_be_on_loan():
+def test_hold_waits_again_when_its_copy_is_on_loan():
     copy = make_copy(status="on_hold_shelf")
-    about = {"placed_at": NOW, "position": 1, "ready_at": NOW}
-    hold = Hold.objects.create(book=copy.book, borrower=make_borrower(), status="ready", copy=copy, **about)
-    settle_copies(copy_ids=[copy.pk])
+    ready = {"placed_at": NOW, "position": 1, "ready_at": NOW}
+    hold = Hold.objects.create(book=copy.book, borrower=make_borrower(), status="ready", copy=copy, **ready)
+    reconcile_copies(copy_ids=[copy.pk])
     hold.refresh_from_db()
     assert hold.status == "ready"
     make_loan(copy=copy)
-    settle_copies(copy_ids=[copy.pk])
+    reconcile_copies(copy_ids=[copy.pk])
     hold.refresh_from_db()
     copy.refresh_from_db()
     assert (hold.status, hold.copy, copy.status) == ("waiting", None, "on_loan")
 
 
 @both_databases
-def test_an_import_leaves_the_copies_right_and_tells_what_happened(database, tmp_path):
+def test_import_reconciles_copies_and_records_events(database, tmp_path):
     copy = make_copy(book=make_book(control_number="7"), branch=make_branch(), item_type=make_item_type())
     student = make_borrower(card_number="P1", category=make_borrower_category())
     header = "borrower,book,borrowed_at,returned_at,renewals"
@@ -72,15 +72,15 @@ def test_an_import_leaves_the_copies_right_and_tells_what_happened(database, tmp
         assert (event.book, event.copy, event.branch) == (copy.book, copy, copy.branch)
         assert (event.item_type, event.borrower_category) == (copy.item_type, student.category)
         assert event.loan.borrower == student
-    back = [rows[0], ("P2", "7", "2024-05-01", "2024-05-09", "1")]
-    for _again in range(2):
-        import_loans(path=write_csv(tmp_path / "loans.csv", header, *back), now=NOW)
+    with_return = [rows[0], ("P2", "7", "2024-05-01", "2024-05-09", "1")]
+    for _ in range(2):
+        import_loans(path=write_csv(tmp_path / "loans.csv", header, *with_return), now=NOW)
         assert states() == [("available", 2, 3)]
         assert events()[3:] == [("checkin", "2024-05-09")]
 
 
 @pytest.mark.django_db
-def test_a_return_worked_out_from_a_history_is_no_event(tmp_path):
+def test_inferred_return_is_not_an_event(tmp_path):
     make_book(control_number="7")
     rows = [("P1", "7", "2020-01-01"), ("P2", "7", "2020-05-01")]
     import_loans(path=write_csv(tmp_path / "loans.csv", "borrower,book,borrowed_at", *rows), now=NOW)

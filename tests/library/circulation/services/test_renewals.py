@@ -9,7 +9,7 @@ from library.circulation.services.checkin import checkin
 from library.circulation.services.checkout import checkout
 from library.circulation.services.holds import place_hold
 from library.circulation.services.lost import mark_lost
-from library.circulation.services.reconciliation import settle_copies
+from library.circulation.services.reconciliation import reconcile_copies
 from library.circulation.services.refusals import CirculationRefused
 from library.circulation.services.renewals import renew
 from tests.databases import both_databases
@@ -35,7 +35,7 @@ def end_of(day):
 
 
 @both_databases
-def test_a_renewal_runs_from_its_day(database):
+def test_renewal_counts_from_today(database):
     make_policy(loan_days=10, renewal_days=20)
     loan = lend()
     renewed = renew(loan=loan, now=NOW + 5 * DAY)
@@ -49,7 +49,7 @@ def test_a_renewal_runs_from_its_day(database):
 
 
 @pytest.mark.django_db
-def test_a_renewal_never_shortens_a_loan():
+def test_renewal_never_shortens_a_loan():
     make_policy(loan_days=30, renewal_days=7)
     loan = lend()
     due = loan.due_at
@@ -57,7 +57,7 @@ def test_a_renewal_never_shortens_a_loan():
 
 
 @pytest.mark.django_db
-def test_renewals_are_exhausted():
+def test_renewal_limit_is_enforced():
     make_policy(renewals_allowed=1)
     loan = lend()
     renew(loan=loan, now=NOW)
@@ -65,7 +65,7 @@ def test_renewals_are_exhausted():
 
 
 @pytest.mark.django_db
-def test_a_loan_that_ended_is_not_renewed_even_if_the_copy_is_out_again():
+def test_ended_loan_is_not_renewed():
     loan = lend()
     checkin(copy=loan.copy, branch=None, now=NOW)
     assert refusal(loan) == ("not_on_loan",)
@@ -75,21 +75,21 @@ def test_a_loan_that_ended_is_not_renewed_even_if_the_copy_is_out_again():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("name", "make"), [("copy", make_copy), ("borrower", make_borrower)])
-def test_a_loan_corrected_by_hand_meanwhile_is_not_renewed_as_it_was(name, make):
+def test_loan_edited_concurrently_is_not_renewed(name, make):
     loan = lend()
     Loan.objects.filter(pk=loan.pk).update(**{name: make()})
     assert refusal(loan) == ("not_on_loan",)
 
 
 @pytest.mark.django_db
-def test_a_lost_copy_is_not_renewed():
+def test_lost_copy_is_not_renewed():
     loan = lend()
     mark_lost(copy=loan.copy, now=NOW)
     assert refusal(loan) == ("lost",)
 
 
 @pytest.mark.django_db
-def test_a_title_that_another_waits_for_is_renewed_only_while_a_copy_is_left_for_that_one():
+def test_held_title_is_renewed_only_with_a_spare_copy():
     book = make_book()
     loan = lend(make_copy(book=book))
     spare = make_copy(book=book)
@@ -100,17 +100,17 @@ def test_a_title_that_another_waits_for_is_renewed_only_while_a_copy_is_left_for
 
 
 @pytest.mark.django_db
-def test_every_reason_is_told_at_once():
+def test_all_reasons_are_reported_at_once():
     make_policy(renewals_allowed=0)
     loan = lend()
-    FineEntry.objects.create(borrower=loan.borrower, kind="charge", amount=11, at=NOW)
+    FineEntry.objects.create(borrower=loan.borrower, kind="charge", amount=11, created_at=NOW)
     loan.borrower.blocked = "moved away"
     loan.borrower.save()
     assert refusal(loan) == ("blocked", "overdue_fines", "renewals_exhausted")
 
 
 @pytest.mark.django_db
-def test_lateness_is_charged_before_a_renewal_forgets_it_and_the_cap_holds_for_the_whole_loan():
+def test_renewal_charges_the_fine_and_the_cap_covers_the_loan():
     make_policy(loan_days=1, renewal_days=1, fine_per_day=1, fine_cap=4)
     loan = renew(loan=lend(), now=NOW + 4 * DAY)
     assert [entry.amount for entry in FineEntry.objects.all()] == [Decimal("3.00")]
@@ -119,10 +119,10 @@ def test_lateness_is_charged_before_a_renewal_forgets_it_and_the_cap_holds_for_t
 
 
 @pytest.mark.django_db
-def test_a_loan_of_an_import_is_renewed_by_the_rule_of_today_and_keeps_its_terms():
+def test_imported_loan_is_renewed_by_the_current_policy():
     make_policy(renewal_days=9, fine_per_day=1, fine_cap=5)
     loan = make_loan()
-    settle_copies(copy_ids=[loan.copy_id])
+    reconcile_copies(copy_ids=[loan.copy_id])
     renew(loan=loan, now=NOW + 21 * DAY)
     loan.refresh_from_db()
     assert (loan.renewals, loan.renewal_days, loan.fine_cap) == (1, 9, 5)
@@ -130,12 +130,12 @@ def test_a_loan_of_an_import_is_renewed_by_the_rule_of_today_and_keeps_its_terms
 
 
 @pytest.mark.django_db
-def test_a_renewal_takes_the_same_queries_however_many_wait(django_assert_num_queries):
+def test_renewal_has_constant_query_count(django_assert_num_queries):
     book = make_book()
     loan = lend(make_copy(book=book))
     for _ in range(5):
         make_copy(book=book)
         place_hold(book=book, borrower=make_borrower(), pickup_branch=None, now=NOW)
-    # A savepoint and its release, four locks, debts, shelf, closed days; loan, copy, event.
+    # A savepoint and its release, four locks, balance, shelf, closed days; loan, copy, event.
     with django_assert_num_queries(12):
         renew(loan=loan, now=NOW)

@@ -1,4 +1,4 @@
-"""Random operations at the desk, against a model in memory that follows the rules in its own words."""
+"""Random desk operations, checked against an independent in-memory model of the rules."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -23,129 +23,38 @@ from library.circulation.services.holds import (
     suspend_hold,
 )
 from library.circulation.services.lost import mark_lost
-from library.circulation.services.refusals import CirculationRefused
 from library.circulation.services.renewals import renew
-from tests.factories import make_book, make_borrower, make_branch, make_copy, make_policy
-
-BOOKS, COPIES, BORROWERS, BRANCHES = 2, 3, 3, 2
-LOAN_DAYS, MAX_LOANS, RENEWALS, RENEWAL_DAYS, HOLDS = 5, 2, 1, 4, 2
-FINE, GRACE, CAP, LIMIT = Decimal(1), 1, Decimal(6), Decimal(5)
+from tests.library.circulation.desk_model import (
+    BOOKS,
+    BORROWERS,
+    BRANCHES,
+    COPIES,
+    HOLDS,
+    LIMIT,
+    LOAN_DAYS,
+    MAX_LOANS,
+    RENEWAL_DAYS,
+    RENEWALS,
+    DeskModel,
+)
 
 copies, borrowers = st.integers(0, COPIES - 1), st.integers(0, BORROWERS - 1)
 books, branches = st.integers(0, BOOKS - 1), st.integers(0, BRANCHES - 1)
 
 
-class Desk(RuleBasedStateMachine):
-    """Days are numbers; operations happen at noon, one a second: a copy is lent once in a moment."""
-
+class Desk(DeskModel, RuleBasedStateMachine):
     @initialize()
     def open(self):
         self.rollback = transaction.atomic()
         self.rollback.__enter__()
-        make_policy(
-            loan_days=LOAN_DAYS,
-            max_loans=MAX_LOANS,
-            renewals_allowed=RENEWALS,
-            renewal_days=RENEWAL_DAYS,
-            holds_allowed=HOLDS,
-            fine_per_day=FINE,
-            grace_days=GRACE,
-            fine_cap=CAP,
-        )
-        self.branch_rows = [make_branch() for _ in range(BRANCHES)]
-        self.book_rows = [make_book() for _ in range(BOOKS)]
-        self.borrower_rows = [make_borrower() for _ in range(BORROWERS)]
-        self.book_of = [number % BOOKS for number in range(COPIES)]
-        self.home = [number % BRANCHES for number in range(COPIES)]
-        self.copy_rows = [
-            make_copy(book=self.book_rows[book], branch=self.branch_rows[home])
-            for book, home in zip(self.book_of, self.home, strict=True)
-        ]
-        self.day, self.second = 0, 0
-        self.status = ["available"] * COPIES
-        self.counts = [[0, 0] for _ in range(COPIES)]
-        self.loans = {}  # the open one by copy: [borrower, due, renewals, charged, lost, row]
-        self.queues = [[] for _ in range(BOOKS)]  # [borrower, pickup, copy, status] in order
-        self.debts = [Decimal(0)] * BORROWERS
-        self.owed = []  # [row of the loan, borrower, what is owed]
-        self.events = Counter()
+        self.set_up()
 
     def teardown(self):
         if hasattr(self, "rollback"):
             transaction.set_rollback(True)
             self.rollback.__exit__(None, None, None)
 
-    @property
-    def now(self):
-        self.second += 1
-        return datetime(2024, 6, 1, 12, tzinfo=UTC) + timedelta(days=self.day, seconds=self.second)
-
-    def attempt(self, reasons, act, **arguments):
-        """Do it and return what it gave; if there are reasons, see it refused for these and return None."""
-        if not reasons:
-            return act(**arguments, now=self.now)
-        with pytest.raises(CirculationRefused) as refused:
-            act(**arguments, now=self.now)
-        assert set(refused.value.codes) == set(reasons)
-        return None
-
-    # The rules, told once more.
-
-    def against(self, borrower):
-        return ["overdue_fines"] if self.debts[borrower] > LIMIT else []
-
-    def spoken_for(self, book, borrower, wanted):
-        before = 0
-        for who, _pickup, copy, status in self.queues[book]:
-            if who == borrower:
-                break
-            before += copy is None and status == "waiting"
-        shelf = sum(self.status[copy] == "available" for copy in range(COPIES) if self.book_of[copy] == book)
-        return before > 0 and shelf - before < wanted
-
-    def not_at_hand(self, copy, borrower):
-        book, status = self.book_of[copy], self.status[copy]
-        if status == "on_hold_shelf":
-            mine = any(hold[0] == borrower and hold[2] == copy for hold in self.queues[book])
-            return [] if mine else ["held_for_another"]
-        if status == "available":
-            return ["held_for_another"] if self.spoken_for(book, borrower, 1) else []
-        return ["already_on_loan"] if status == "on_loan" else ["not_available"]
-
-    def charge(self, copy):
-        borrower, due, _renewals, charged, _lost, row = self.loans[copy]
-        fine = min(FINE * max(0, self.day - due - GRACE), CAP, CAP - charged)
-        if fine > 0:
-            self.loans[copy][3] += fine
-            self.debts[borrower] += fine
-            self.owed.append([row, borrower, fine])
-            self.events["fine_charged"] += 1
-        return max(fine, Decimal(0))
-
-    def route(self, copy, here):
-        queue = self.queues[self.book_of[copy]]
-        hold = next((hold for hold in queue if hold[2] == copy), None)
-        hold = hold or next((hold for hold in queue if hold[2] is None and hold[3] == "waiting"), None)
-        if hold is None:
-            self.status[copy] = "available" if self.home[copy] == here else "in_transit"
-            return
-        arrived = hold[1] == here
-        self.events["hold_ready"] += arrived and hold[3] != "ready"
-        hold[2:] = [copy, "ready" if arrived else "waiting"]
-        self.status[copy] = "on_hold_shelf" if arrived else "in_transit"
-
-    def pick(self, book, index):
-        """Return a hold of the queue and its row, or None."""
-        queue = self.queues[book]
-        if not queue:
-            return None
-        hold = queue[index % len(queue)]
-        row = Hold.objects.get(
-            book=self.book_rows[book], borrower=self.borrower_rows[hold[0]], status__in=Hold.ACTIVE
-        )
-        return hold, row
-
-    # The operations.
+    # Operations.
 
     @rule(days=st.integers(1, 6))
     def wait(self, days):
@@ -154,10 +63,10 @@ class Desk(RuleBasedStateMachine):
     @rule(copy=copies, borrower=borrowers, branch=branches)
     def lend(self, copy, borrower, branch):
         book = self.book_of[copy]
-        reasons = self.against(borrower)
+        reasons = self.blocks(borrower)
         if sum(loan[0] == borrower for loan in self.loans.values()) >= MAX_LOANS:
             reasons.append("limit_reached")
-        reasons += self.not_at_hand(copy, borrower)
+        reasons += self.unavailable(copy, borrower)
         loan = self.attempt(
             reasons,
             checkout,
@@ -179,7 +88,7 @@ class Desk(RuleBasedStateMachine):
                     self.route(hold[2], hold[1])
 
     @rule(copy=copies, branch=branches)
-    def take_back(self, copy, branch):
+    def check_in(self, copy, branch):
         result = checkin(copy=self.copy_rows[copy], branch=self.branch_rows[branch], now=self.now)
         fine = Decimal(0)
         self.events["found"] += self.status[copy] == "lost"
@@ -195,16 +104,16 @@ class Desk(RuleBasedStateMachine):
         ] == self.status[copy]
 
     @rule(copy=copies)
-    def keep_longer(self, copy):
+    def renew_loan(self, copy):
         if copy not in self.loans:
             return
         borrower, due, renewals, _charged, lost, row = self.loans[copy]
-        reasons = self.against(borrower)
+        reasons = self.blocks(borrower)
         if lost:
             reasons.append("lost")
         if renewals >= RENEWALS:
             reasons.append("renewals_exhausted")
-        if self.spoken_for(self.book_of[copy], borrower, 0):
+        if self.is_reserved(self.book_of[copy], borrower, 0):
             reasons.append("held_for_another")
         if self.attempt(reasons, renew, loan=row):
             self.charge(copy)
@@ -227,8 +136,8 @@ class Desk(RuleBasedStateMachine):
             self.loans[copy][4] = True
 
     @rule(book=books, borrower=borrowers, branch=branches)
-    def queue_up(self, book, borrower, branch):
-        reasons = self.against(borrower)
+    def hold(self, book, borrower, branch):
+        reasons = self.blocks(borrower)
         if any(hold[0] == borrower for hold in self.queues[book]):
             reasons.append("hold_exists")
         if any(loan[0] == borrower and self.book_of[copy] == book for copy, loan in self.loans.items()):
@@ -248,7 +157,7 @@ class Desk(RuleBasedStateMachine):
             self.events["hold_placed"] += 1
 
     @rule(book=books, index=borrowers)
-    def give_up(self, book, index):
+    def cancel(self, book, index):
         if picked := self.pick(book, index):
             hold, row = picked
             cancel_hold(hold=row, now=self.now)
@@ -258,7 +167,7 @@ class Desk(RuleBasedStateMachine):
                 self.route(hold[2], hold[1])
 
     @rule(book=books, index=borrowers)
-    def step_aside(self, book, index):
+    def suspend(self, book, index):
         if picked := self.pick(book, index):
             hold, row = picked
             reasons = [] if hold[2] is None else ["hold_has_copy"]
@@ -267,7 +176,7 @@ class Desk(RuleBasedStateMachine):
                 self.events["hold_suspended"] += 1
 
     @rule(book=books, index=borrowers)
-    def step_back(self, book, index):
+    def resume(self, book, index):
         if picked := self.pick(book, index):
             hold, row = picked
             reasons = [] if hold[3] == "suspended" else ["hold_not_suspended"]
@@ -276,7 +185,7 @@ class Desk(RuleBasedStateMachine):
                 self.events["hold_resumed"] += 1
 
     @rule(book=books, index=borrowers, position=st.integers(1, BORROWERS))
-    def move_up(self, book, index, position):
+    def reorder(self, book, index, position):
         if picked := self.pick(book, index):
             hold, row = picked
             reorder_hold(hold=row, position=position, now=self.now)
@@ -289,19 +198,19 @@ class Desk(RuleBasedStateMachine):
         if not self.owed:
             return
         row, borrower, _amount = self.owed[index % len(self.owed)]
-        owed = sum(amount for loan, _who, amount in self.owed if loan.pk == row.pk)
+        owed = sum(amount for loan, _borrower, amount in self.owed if loan.pk == row.pk)
         amount = part * owed
         if self.attempt(["more_than_owed"] if amount > owed else [], pay_fine, loan=row, amount=amount):
             self.debts[borrower] -= amount
             self.events["fine_paid"] += 1
-            self.owed = [each for each in self.owed if each[0].pk != row.pk]
+            self.owed = [debt for debt in self.owed if debt[0].pk != row.pk]
             if amount < owed:
                 self.owed.append([row, borrower, owed - amount])
 
-    # What must be the same in both.
+    # Invariants.
 
     @invariant()
-    def the_database_agrees(self):
+    def database_matches(self):
         if not hasattr(self, "events"):
             return
         copy_rows = Copy.objects.order_by("pk").values_list("status", "checkouts", "renewals")
@@ -354,13 +263,13 @@ def run(*, examples, steps):
 
 
 @pytest.mark.django_db
-def test_the_desk_does_what_the_model_does(settings):
+def test_desk_matches_the_model(settings):
     settings.FINE_LIMIT = LIMIT
     run(examples=30, steps=30)
 
 
 @pytest.mark.slow
 @pytest.mark.django_db
-def test_the_desk_does_what_the_model_does_for_thousands_of_operations(settings):
+def test_desk_matches_the_model_in_long_runs(settings):
     settings.FINE_LIMIT = LIMIT
     run(examples=500, steps=80)

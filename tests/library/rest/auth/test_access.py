@@ -4,43 +4,43 @@ from django.test import Client
 
 from library.rest.models import ApiToken
 from tests.factories import make_book
-from tests.logins import make_reader
+from tests.logins import make_user_without_permissions
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_password_is_exchanged_for_a_token_that_opens_the_catalogue(client):
-    User.objects.create_user("reader", password="right")
-    answer = client.post("/api/v1/token/", {"username": "reader", "password": "right"})
-    token = answer.json()["token"]
+def test_token_issued_for_a_password_reads_the_catalogue(client):
+    User.objects.create_user("someone", password="right")
+    response = client.post("/api/v1/token/", {"username": "someone", "password": "right"})
+    token = response.json()["token"]
     make_book(title="Optics")
-    answer = client.get("/api/v1/books/", headers={"authorization": f"Bearer {token}"})
-    assert [row["title"] for row in answer.json()["results"]] == ["Optics"]
+    response = client.get("/api/v1/books/", headers={"authorization": f"Bearer {token}"})
+    assert [row["title"] for row in response.json()["results"]] == ["Optics"]
 
 
-def test_a_wrong_password_gets_no_token(client):
-    User.objects.create_user("reader", password="right")
-    answer = client.post("/api/v1/token/", {"username": "reader", "password": "wrong"})
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+def test_wrong_password_is_400(client):
+    User.objects.create_user("someone", password="right")
+    response = client.post("/api/v1/token/", {"username": "someone", "password": "wrong"})
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
     assert not ApiToken.objects.exists()
 
 
-def test_a_wrong_token_opens_nothing(client):
-    answer = client.get("/api/v1/books/", headers={"authorization": "Bearer wrong"})
-    assert (answer.status_code, answer.json()["code"]) == (401, "authentication_failed")
+def test_wrong_token_is_401(client):
+    response = client.get("/api/v1/books/", headers={"authorization": "Bearer wrong"})
+    assert (response.status_code, response.json()["code"]) == (401, "authentication_failed")
 
 
-def test_a_session_opens_the_catalogue():
+def test_session_reads_the_catalogue():
     client = Client()
-    client.force_login(make_reader())
+    client.force_login(make_user_without_permissions())
     assert client.get("/api/v1/books/").status_code == 200
 
 
-def test_a_session_writes_only_with_a_csrf_token():
+def test_session_writes_need_a_csrf_token():
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.create_superuser("root"))
-    answer = client.post(
+    response = client.post(
         "/api/v1/books/", {"control_number": "1", "title": "x"}, content_type="application/json"
     )
-    assert answer.status_code == 403
-    assert answer.json()["detail"].startswith("CSRF Failed")
+    assert response.status_code == 403
+    assert response.json()["detail"].startswith("CSRF Failed")

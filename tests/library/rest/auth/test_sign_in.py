@@ -1,4 +1,4 @@
-"""Wrong passwords make even the right one wait: at the admin and for tokens, by name and address."""
+"""Sign-in lockout after wrong passwords, for the admin and for tokens, by user name and IP address."""
 
 from datetime import timedelta
 
@@ -26,36 +26,36 @@ def root():
 
 
 def sign_in(address, password, *, username="root", times=1, **options):
-    """The last of so many answers."""
+    """Sign in `times` times; return the last response."""
     for _ in range(times):
-        answer = Client(**options).post(address, {"username": username, "password": password})
-    return answer
+        response = Client(**options).post(address, {"username": username, "password": password})
+    return response
 
 
 @pytest.mark.parametrize("wrong_at", [ADMIN, TOKEN])
-def test_after_five_failures_even_the_right_password_waits_everywhere(wrong_at):
+def test_five_failures_lock_the_admin_and_the_api(wrong_at):
     sign_in(wrong_at, "wrong", times=4)
     assert sign_in(ADMIN, "right").status_code == 302
     sign_in(wrong_at, "wrong", times=5)
     assert sign_in(ADMIN, "right").status_code == 429
-    answer = sign_in(TOKEN, "right")
-    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
-    assert answer["Retry-After"] == "900"
+    response = sign_in(TOKEN, "right")
+    assert (response.status_code, response.json()["code"]) == (429, "throttled")
+    assert response["Retry-After"] == "900"
     assert not ApiToken.objects.exists()
 
 
-def test_the_page_says_what_to_do_in_both_languages():
+def test_lockout_page_is_translated():
     sign_in(ADMIN, "wrong", times=4)
     page = sign_in(ADMIN, "wrong").content.decode()
-    assert "<h1>Too many attempts</h1>" in page
-    assert "Signing in failed too often. For a while even the right password is not taken" in page
+    assert "<h1>Too many failed sign-ins</h1>" in page
+    assert "Sign-in is locked for a while, even with the correct password." in page
     assert 'href="/admin/login/"' in page
     page = sign_in(ADMIN, "right", headers={"accept-language": "zh-hans"}).content.decode()
-    assert "<h1>尝试次数过多</h1>" in page
-    assert "登录失败次数过多。一段时间内即使密码正确也不予登录" in page
+    assert "<h1>登录失败次数过多</h1>" in page
+    assert "登录已暂时锁定，密码正确也无法登录" in page
 
 
-def test_neither_other_names_nor_other_addresses_wait():
+def test_other_users_and_addresses_are_not_locked():
     User.objects.create_superuser("other", password="right")
     sign_in(ADMIN, "wrong", times=5)
     assert sign_in(ADMIN, "right", username="other").status_code == 302
@@ -63,7 +63,7 @@ def test_neither_other_names_nor_other_addresses_wait():
     assert sign_in(ADMIN, "right").status_code == 429
 
 
-def test_the_wait_ends_by_itself():
+def test_lockout_expires():
     sign_in(ADMIN, "wrong", times=5)
     attempt = AccessAttempt.objects.get()
     for age, status in ((timedelta(minutes=14), 429), (timedelta(minutes=16), 302)):
@@ -71,20 +71,20 @@ def test_the_wait_ends_by_itself():
         assert sign_in(ADMIN, "right").status_code == status
 
 
-def test_an_administrator_ends_the_wait():
+def test_administrator_ends_the_lockout():
     sign_in(ADMIN, "wrong", times=5)
     page = f"/admin/axes/accessattempt/{AccessAttempt.objects.get().pk}/delete/"
     assert desk(make_user(ADMINISTRATORS)).post(page, {"post": "yes"}).status_code == 302
     assert sign_in(ADMIN, "right").status_code == 302
 
 
-def test_the_wrong_password_is_kept_nowhere():
+def test_wrong_password_is_not_stored():
     sign_in(ADMIN, "my-other-password", times=2)
-    kept = AccessAttempt.objects.values().get()
-    assert not [value for value in kept.values() if "my-other-password" in str(value)]
+    attempt = AccessAttempt.objects.values().get()
+    assert not [value for value in attempt.values() if "my-other-password" in str(value)]
 
 
-def test_signing_in_stays_within_its_queries(django_assert_num_queries):
+def test_sign_in_takes_13_queries(django_assert_num_queries):
     with django_assert_num_queries(13):
         sign_in(ADMIN, "right")
 
@@ -106,12 +106,12 @@ def address_behind(proxies, settings, forwarded):
         (1, "", "10.0.0.1"),
     ],
 )
-def test_only_what_our_own_proxies_say_of_an_address_counts(settings, proxies, forwarded, address):
+def test_only_trusted_proxies_set_the_address(settings, proxies, forwarded, address):
     assert address_behind(proxies, settings, forwarded) == address
 
 
 @given(claimed=st.lists(st.ip_addresses().map(str), max_size=5))
-def test_whatever_a_stranger_claims_changes_nothing(claimed):
+def test_forged_forwarded_header_is_ignored(claimed):
     assert api_settings.NUM_PROXIES == 0
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=", ".join(claimed))
     assert client_address(request) == "10.0.0.1"

@@ -1,4 +1,4 @@
-"""So many requests a minute, counted by all web processes together."""
+"""Rate limits, counted across all web processes."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from library.admin_site.roles import CLIENTS, LIBRARIANS
-from library.rest.auth.throttles import CallerRate
+from library.rest.auth.throttles import CallerRateThrottle
 from library.rest.auth.tokens import issue_token
 from library.rest.scopes import Scope
 from library.settings.api import checked_rates
@@ -25,9 +25,9 @@ BOOKS, SCHEMA = "/api/v1/books/", "/api/schema/?format=json"
 
 @pytest.fixture(autouse=True)
 def moment(monkeypatch):
-    """The moment of all requests; ``moment[0] += 60`` lets a minute go by."""
+    """The time of all requests; ``moment[0] += 60`` advances it by a minute."""
     moment = [1_000_030.0]
-    monkeypatch.setattr(CallerRate, "timer", lambda self: moment[0])
+    monkeypatch.setattr(CallerRateThrottle, "timer", lambda self: moment[0])
     return moment
 
 
@@ -52,53 +52,53 @@ def token_client(role):
     return Client(headers={"authorization": f"Bearer {token}"})
 
 
-def test_a_stranger_is_counted_by_address(moment):
-    assert statuses(Client()) == [401] * 4  # refused before it is counted, as that costs nothing
+def test_anonymous_clients_are_counted_by_address(moment):
+    assert statuses(Client()) == [401] * 4  # refused before it is counted, because refusing is cheap
     assert statuses(Client(), SCHEMA) == [200, 200, 429, 429]
     assert statuses(Client(REMOTE_ADDR="10.0.0.9"), SCHEMA, 1) == [200]
-    answer = Client().get(SCHEMA)
-    assert problem_of(answer, 429)["code"] == "throttled"
-    assert answer["Retry-After"] == "50"  # 1,000,030 is ten seconds after a whole minute
+    response = Client().get(SCHEMA)
+    assert problem_of(response, 429)["code"] == "throttled"
+    assert response["Retry-After"] == "50"  # 1,000,030 is ten seconds after a whole minute
     moment[0] += 50
     assert statuses(Client(), SCHEMA, 3) == [200, 200, 429]
 
 
-def test_each_token_is_counted_by_itself_and_a_session_is_not():
+def test_tokens_are_counted_separately_and_sessions_are_not():
     client = token_client(CLIENTS)
     assert statuses(client) == [200, 200, 200, 429]
     assert statuses(token_client(LIBRARIANS), times=1) == [200]
     assert statuses(desk(make_user("analysts")), times=6) == [200] * 6
 
 
-def test_a_scope_can_have_a_rate_of_its_own():
+def test_scope_has_its_own_rate():
     client = token_client(LIBRARIANS)
     assert statuses(client, "/api/v1/runs/", 2) == [200, 429]
     assert statuses(client, times=1) == [200]
     assert statuses(desk(make_user("analysts")), "/api/v1/runs/", 2) == [200, 429]
 
 
-def test_without_rates_nobody_waits(settings):
+def test_no_rates_means_no_limit(settings):
     settings.API_RATES = {}
     assert statuses(Client(), SCHEMA, 5) == [200] * 5
 
 
 @pytest.mark.parametrize("wrong", [{"nobody": "1/minute"}, {"token": "many"}, {"token": "0/minute"}])
-def test_a_rate_that_is_none_stops_the_start(wrong):
+def test_invalid_rate_stops_startup(wrong):
     with pytest.raises(ImproperlyConfigured, match="API_RATES"):
         checked_rates(wrong)
 
 
-def test_other_processes_count_along(settings, tmp_path):
-    """As installed: files in the data folder."""
+def test_processes_share_the_counters(settings, tmp_path):
+    """With the default cache: files in the data folder."""
     count = (
         "import django; django.setup()\n"
         "from django.core.cache import cache; print(cache.get_or_set('asked', 0), cache.incr('asked'))"
     )
     env = environment(tmp_path)
-    said = [
+    outputs = [
         subprocess.run(
             [sys.executable, "-c", count], env=env, capture_output=True, text=True, check=True
         ).stdout
         for _ in range(2)
     ]
-    assert said == ["0 1\n", "1 2\n"]
+    assert outputs == ["0 1\n", "1 2\n"]

@@ -1,4 +1,4 @@
-"""Tokens: made once, seen once, good for their scopes and their time alone."""
+"""API tokens: issue, scopes, expiry and revocation."""
 
 from datetime import timedelta
 
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from library.admin_site.roles import ADMINISTRATORS, CLIENTS, LIBRARIANS
 from library.rest.auth.tokens import ScopesError, issue_token
 from library.rest.models import ApiToken
-from library.rest.scopes import Scope, scope_of
+from library.rest.scopes import Scope, required_scope
 from tests.databases import both_databases
-from tests.library.admin_site.addresses import walk
+from tests.library.admin_site.url_samples import walk
 from tests.library.people.test_fields import everything_in_the_database
 from tests.logins import desk, make_user
 from tests.problems import problem_of
@@ -25,28 +25,28 @@ TOKEN, TOKENS, BOOKS = "/api/v1/token/", "/api/v1/tokens/", "/api/v1/books/"
 ALL = tuple(Scope.values)
 
 
-def made(user, *scopes, days=90, now=None):
+def issue(user, *scopes, days=90, now=None):
     return issue_token(user=user, name="t", scopes=scopes or ALL, days=days, now=now or timezone.now())
 
 
-def bearer(token, word="Bearer"):
-    return Client(headers={"authorization": f"{word} {token}"}, raise_request_exception=False)
+def bearer(token, scheme="Bearer"):
+    return Client(headers={"authorization": f"{scheme} {token}"}, raise_request_exception=False)
 
 
 @pytest.mark.django_db
-def test_a_token_says_its_scopes_and_its_time_and_is_shown_once(client):
-    User.objects.create_user("reader", password="right")
-    wanted = {"username": "reader", "password": "right", "name": "pages", "days": 7}
-    answer = client.post(
-        TOKEN, wanted | {"scopes": ["stats", "catalogue:read"]}, content_type="application/json"
+def test_token_is_shown_once_with_its_scopes_and_expiry(client):
+    User.objects.create_user("someone", password="right")
+    form = {"username": "someone", "password": "right", "name": "pages", "days": 7}
+    response = client.post(
+        TOKEN, form | {"scopes": ["stats", "catalogue:read"]}, content_type="application/json"
     )
-    told = answer.json()
-    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
-    assert (told["name"], told["scopes"]) == ("pages", ["catalogue:read", "stats"])
+    issued = response.json()
+    assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
+    assert (issued["name"], issued["scopes"]) == ("pages", ["catalogue:read", "stats"])
     row = ApiToken.objects.get()
     assert row.expires_at - row.created_at == timedelta(days=7)
-    (listed,) = bearer(told["token"]).get(TOKENS).json()["results"]
-    assert told["token"].startswith(listed["prefix"])
+    (listed,) = bearer(issued["token"]).get(TOKENS).json()["results"]
+    assert issued["token"].startswith(listed["prefix"])
     assert "token" not in listed
 
 
@@ -61,95 +61,97 @@ def test_a_token_says_its_scopes_and_its_time_and_is_shown_once(client):
         ({"password": "wrong"}, ""),
     ],
 )
-def test_a_token_that_cannot_be_is_refused(client, wrong, pointer):
-    User.objects.create_user("reader", password="right")
-    wanted = {"username": "reader", "password": "right"} | wrong
-    document = problem_of(client.post(TOKEN, wanted, content_type="application/json"), 400)
+def test_invalid_token_request_is_400(client, wrong, pointer):
+    User.objects.create_user("someone", password="right")
+    form = {"username": "someone", "password": "right"} | wrong
+    document = problem_of(client.post(TOKEN, form, content_type="application/json"), 400)
     assert [error["pointer"] for error in document["errors"]] == [pointer]
     assert not ApiToken.objects.exists()
 
 
 @both_databases
-def test_the_database_holds_nothing_of_a_token_but_how_it_starts(database):
-    row, token = made(User.objects.create_user("reader"))
+def test_database_holds_only_the_prefix_of_a_token(database):
+    row, token = issue(User.objects.create_user("someone"))
     assert token.removeprefix(row.prefix).encode() not in everything_in_the_database()
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("word", ["Bearer", "bearer", "Token"])
-def test_either_word_before_a_token_will_do(word):
-    _row, token = made(make_user(CLIENTS))
-    assert bearer(token, word).get(BOOKS).status_code == 200
+@pytest.mark.parametrize(("scheme", "status"), [("Bearer", 200), ("bearer", 200), ("Token", 401)])
+def test_scheme_is_bearer_in_any_case(scheme, status):
+    _row, token = issue(make_user(CLIENTS))
+    assert bearer(token, scheme).get(BOOKS).status_code == status
 
 
 @pytest.mark.django_db
-def test_a_token_ends_with_its_time_its_user_and_its_revocation():
+def test_expired_inactive_or_revoked_token_is_401():
     user = make_user(CLIENTS)
-    row, token = made(user, days=1, now=timezone.now() - timedelta(days=1))
+    row, token = issue(user, days=1, now=timezone.now() - timedelta(days=1))
     assert problem_of(bearer(token).get(BOOKS), 401)["code"] == "token_expired"
-    row, token = made(user)
-    other = bearer(made(user)[1])
+    row, token = issue(user)
+    other = bearer(issue(user)[1])
     User.objects.update(is_active=False)
     assert problem_of(bearer(token).get(BOOKS), 401)["code"] == "authentication_failed"
     User.objects.update(is_active=True)
     assert other.delete(f"{TOKENS}{row.pk}/").status_code == 204
-    answer = bearer(token).get(BOOKS)
-    assert problem_of(answer, 401)["code"] == "authentication_failed"
-    assert answer["WWW-Authenticate"] == "Bearer"
+    response = bearer(token).get(BOOKS)
+    assert problem_of(response, 401)["code"] == "authentication_failed"
+    assert response["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.django_db
-def test_nobody_sees_or_revokes_the_token_of_another():
-    row, _token = made(make_user(LIBRARIANS))
-    client = bearer(made(make_user(ADMINISTRATORS))[1])
+def test_tokens_of_other_users_are_404():
+    row, _token = issue(make_user(LIBRARIANS))
+    client = bearer(issue(make_user(ADMINISTRATORS))[1])
     assert [token["id"] for token in client.get(TOKENS).json()["results"]] != [row.pk]
     problem_of(client.delete(f"{TOKENS}{row.pk}/"), 404)
     assert ApiToken.objects.filter(pk=row.pk).exists()
 
 
 @pytest.mark.django_db
-def test_a_request_takes_the_scope_and_the_permission():
-    librarian, reader = make_user(LIBRARIANS), make_user(CLIENTS)
+def test_request_needs_scope_and_permission():
+    librarian, client_user = make_user(LIBRARIANS), make_user(CLIENTS)
     record = {"title": "Optics", "control_number": "1"}
 
-    def answers(user, *scopes):
-        client = bearer(made(user, *scopes)[1])
+    def responses(user, *scopes):
+        client = bearer(issue(user, *scopes)[1])
         writing = client.post(BOOKS, record, content_type="application/json")
         return client.get(BOOKS), writing, client.get("/api/v1/loans/")
 
-    reading, writing, loans = answers(librarian, "catalogue:read")
+    reading, writing, loans = responses(librarian, "catalogue:read")
     assert reading.status_code == 200
     document = problem_of(writing, 403)
-    assert (document["code"], document["extra"]) == ("missing_scope", {"scope": "catalogue:write"})
-    assert document["detail"] == "The token lacks the scope catalogue:write."
+    assert (document["code"], document["extra"]) == ("insufficient_scope", {"scope": "catalogue:write"})
+    assert document["detail"] == "The token does not have the scope catalogue:write."
     assert writing["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="catalogue:write"'
     assert problem_of(loans, 403)["extra"] == {"scope": "circulation"}
-    reading, writing, loans = answers(reader, *ALL)
+    reading, writing, loans = responses(client_user, *ALL)
     assert reading.status_code == 200
-    assert [problem_of(answer, 403)["code"] for answer in (writing, loans)] == ["permission_denied"] * 2
-    reading, writing, loans = answers(librarian, "catalogue:write", "circulation")
+    assert [problem_of(response, 403)["code"] for response in (writing, loans)] == ["permission_denied"] * 2
+    reading, writing, loans = responses(librarian, "catalogue:write", "circulation")
     assert problem_of(reading, 403)["extra"] == {"scope": "catalogue:read"}
     assert (writing.status_code, loans.status_code) == (201, 200)
 
 
 @pytest.mark.django_db
-def test_any_token_opens_the_schema_the_state_and_the_users_own_tokens():
-    client = bearer(made(make_user(CLIENTS), "stats")[1])
+def test_any_token_reads_schema_status_and_own_tokens():
+    client = bearer(issue(make_user(CLIENTS), "stats")[1])
     for address in ("/api/schema/", "/api/v1/status/", TOKENS):
         assert client.get(address).status_code == 200
 
 
-def test_every_endpoint_names_its_scope():
+def test_every_endpoint_has_a_scope():
     addresses = {"/" + route for _name, route in walk(get_resolver()) if route.startswith("api/v1/")}
     assert len(addresses) > 60
-    assert [address for address in addresses if scope_of(path=address, method="GET") is None] == []
-    scopes = {scope_of(path=address, method=method) for address in addresses for method in ("GET", "POST")}
+    assert [address for address in addresses if required_scope(path=address, method="GET") is None] == []
+    scopes = {
+        required_scope(path=address, method=method) for address in addresses for method in ("GET", "POST")
+    }
     assert scopes - {""} <= set(ALL)
 
 
 @pytest.mark.django_db
-def test_the_last_use_is_written_down_now_and_then(django_assert_num_queries):
-    row, token = made(make_user(CLIENTS))
+def test_last_use_is_recorded_at_intervals(django_assert_num_queries):
+    row, token = issue(make_user(CLIENTS))
     assert bearer(token).get(BOOKS).status_code == 200
     row.refresh_from_db()
     assert timezone.now() - row.last_used_at < timedelta(minutes=1)
@@ -163,28 +165,28 @@ def test_the_last_use_is_written_down_now_and_then(django_assert_num_queries):
         st.text(st.characters(max_codepoint=255)), st.sampled_from(["", " ", "a b", "lib_", "lib_ü"])
     )
 )
-def test_whatever_is_sent_as_a_token_is_no_more_than_refused(sent):
-    answer = Client(raise_request_exception=False).get(BOOKS, HTTP_AUTHORIZATION=f"Bearer {sent}")
-    problem_of(answer, 401)
+def test_hostile_token_is_401(sent):
+    response = Client(raise_request_exception=False).get(BOOKS, HTTP_AUTHORIZATION=f"Bearer {sent}")
+    problem_of(response, 401)
 
 
 @pytest.mark.parametrize("scopes", [(), ("all",), ("catalogue:read", "")])
-def test_a_service_makes_no_token_without_scopes_that_there_are(scopes):
+def test_unknown_or_missing_scope_is_refused(scopes):
     with pytest.raises(ScopesError, match="catalogue:read"):
         issue_token(user=User(), name="", scopes=scopes, days=1, now=timezone.now())
 
 
 @pytest.mark.django_db
-def test_an_administrator_makes_a_token_sees_it_once_and_revokes_it():
+def test_administrator_issues_and_revokes_a_token():
     user, client = make_user(CLIENTS), desk(make_user(ADMINISTRATORS))
     form = {"user": user.pk, "name": "pages", "scopes": ["catalogue:read"], "days": 30}
-    answer = client.post("/admin/rest/apitoken/add/", form)
-    assert answer.status_code == 200
-    assert "no-store" in answer["Cache-Control"]
+    response = client.post("/admin/rest/apitoken/add/", form)
+    assert response.status_code == 200
+    assert "no-store" in response["Cache-Control"]
     row = ApiToken.objects.get(user=user)
-    token = answer.content.decode().partition('<code id="token">')[2].partition("<")[0]
+    token = response.content.decode().partition('<code id="token">')[2].partition("<")[0]
     assert bearer(token).get(BOOKS).status_code == 200
-    assert token not in str(answer.cookies)
+    assert token not in str(response.cookies)
     for page in ("/admin/rest/apitoken/", f"/admin/rest/apitoken/{row.pk}/change/", "/admin/"):
         assert token not in client.get(page).content.decode()
     assert token not in str(list(LogEntry.objects.values()))

@@ -1,4 +1,4 @@
-"""Requests that nobody in good faith sends: each is refused with a problem document, and changes nothing."""
+"""Hostile requests: each is refused with a problem document and changes nothing."""
 
 import json
 import re
@@ -24,7 +24,7 @@ SQL = "1' OR 1=1; DROP TABLE catalogue_book; --"
 
 @pytest.fixture
 def client():
-    """As a browser, so that all that stands before the endpoints is passed."""
+    """A browser, so that requests pass all middleware."""
     client = desk(make_librarian(), raise_request_exception=False)
     client.post_body = lambda body, kind="application/json": client.post(BOOKS, body, content_type=kind)
     return client
@@ -35,7 +35,7 @@ def deep(levels):
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "code", "said"),
+    ("body", "status", "code", "message"),
     [
         ("", 400, "invalid", "Some values"),
         ("{", 400, "parse_error", "JSON"),
@@ -48,7 +48,7 @@ def deep(levels):
         (deep(33), 400, "parse_error", "32 levels"),
         (deep(200_000), 400, "parse_error", "32 levels"),
         ('{"year": ' + "9" * 5000 + "}", 400, "parse_error", "JSON"),
-        ('{"title": "' + "x" * 5_000_001 + '"}', 413, "too_large", "5000000 are the most"),
+        ('{"title": "' + "x" * 5_000_001 + '"}', 413, "content_too_large", "the limit is 5000000 bytes"),
         ("[]", 400, "invalid", "Some values"),
         ("null", 400, "invalid", "Some values"),
         ('"title"', 400, "invalid", "Some values"),
@@ -62,33 +62,33 @@ def deep(levels):
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_a_body_that_cannot_be_is_refused(client, body, status, code, said):
+def test_invalid_body_is_refused(client, body, status, code, message):
     document = problem_of(client.post_body(body), status)
     assert document["code"] == code
-    assert said in document["detail"]
+    assert message in document["detail"]
     assert not Book.objects.exists()
 
 
-def test_a_deep_body_within_the_limit_is_read(client):
+def test_nesting_within_the_limit_is_parsed(client):
     assert problem_of(client.post_body(deep(30)), 400)["code"] == "invalid"
 
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "nonsense"]
 )
-def test_a_body_of_another_kind_is_refused(client, kind):
+def test_other_media_type_is_415(client, kind):
     assert problem_of(client.post_body("{}", kind), 415)["code"] == "unsupported_media_type"
 
 
-def test_a_body_in_a_charset_that_is_none_is_read_as_utf_8(client):
-    answer = client.generic("POST", BOOKS, "{", content_type="application/json; charset=nonsense")
-    assert problem_of(answer, 400)["code"] == "parse_error"
+def test_unknown_charset_is_read_as_utf_8(client):
+    response = client.generic("POST", BOOKS, "{", content_type="application/json; charset=nonsense")
+    assert problem_of(response, 400)["code"] == "parse_error"
 
 
 @pytest.mark.parametrize("length", ["x", "-1e9", "1.5"])
-def test_a_length_that_is_no_number_is_refused(client, length):
-    answer = client.generic("POST", BOOKS, "{}", content_type="application/json", CONTENT_LENGTH=length)
-    problem_of(answer, 400)
+def test_invalid_content_length_is_400(client, length):
+    response = client.generic("POST", BOOKS, "{}", content_type="application/json", CONTENT_LENGTH=length)
+    problem_of(response, 400)
 
 
 @pytest.mark.parametrize(
@@ -111,48 +111,48 @@ def test_a_length_that_is_no_number_is_refused(client, length):
         ("post", "/api/v1/books", 404),
     ],
 )
-def test_an_address_that_is_none_and_a_method_it_lacks_are_problems(client, method, address, status):
+def test_unknown_path_and_method_are_problems(client, method, address, status):
     document = problem_of(getattr(client, method)(address), status)
     assert document["instance"].startswith("/api/")
 
 
-def test_a_method_that_an_address_lacks_is_told_which_it_has(client):
+def test_405_has_an_allow_header(client):
     assert client.put(f"{BOOKS}1/")["Allow"] == "GET, PATCH, HEAD, OPTIONS"
 
 
-def test_an_answer_in_another_form_is_refused(client):
+def test_unsupported_accept_is_406(client):
     assert problem_of(client.get(BOOKS, headers={"accept": "image/png"}), 406)["code"] == "not_acceptable"
 
 
-def test_a_host_that_is_not_served_is_a_problem(client):
+def test_unknown_host_is_400(client):
     problem_of(client.get(BOOKS, headers={"host": "evil.example"}), 400)
 
 
-def test_a_problem_is_told_in_the_language_asked_for(client):
-    answer = client.get("/api/v1/nothing/", headers={"accept-language": "zh-hans"})
-    assert problem_of(answer, 404)["title"] == "此处没有内容"
+def test_problem_is_translated(client):
+    response = client.get("/api/v1/nothing/", headers={"accept-language": "zh-hans"})
+    assert problem_of(response, 404)["title"] == "未找到"
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_fault_shows_no_traceback(client, settings, debug, monkeypatch):
+def test_500_shows_no_traceback(client, settings, debug, monkeypatch):
     settings.DEBUG = debug
     monkeypatch.setattr("library.catalogue.api.BookViewSet.get_queryset", lambda view: 1 / 0)
     document = problem_of(client.get(BOOKS), 500)
     assert "division" not in str(document)
 
 
-def test_a_database_that_is_away_is_said(client, monkeypatch):
-    def gone(view):
+def test_unavailable_database_is_503(client, monkeypatch):
+    def unavailable(view):
         raise OperationalError("could not connect to server at 10.0.0.3 as library")
 
-    monkeypatch.setattr("library.catalogue.api.BookViewSet.get_queryset", gone)
-    answer = client.get(BOOKS)
-    assert "10.0.0.3" not in str(problem_of(answer, 503))
-    assert answer["Retry-After"] == "5"
+    monkeypatch.setattr("library.catalogue.api.BookViewSet.get_queryset", unavailable)
+    response = client.get(BOOKS)
+    assert "10.0.0.3" not in str(problem_of(response, 503))
+    assert response["Retry-After"] == "5"
 
 
 def filters_of_every_list():
-    """Every parameter of every list, by its address, as the schema names them."""
+    """Return the query parameters of every list by path, from the schema."""
     return {
         path: [row["name"] for row in operation.get("parameters", []) if row["in"] == "query"]
         for path, method, operation in operations()
@@ -176,21 +176,21 @@ def filters_of_every_list():
     ],
     ids=["broken", "deep", "very deep", "NUL", "list", "text", "number", "plain", "xml", "large"],
 )
-def test_no_write_takes_a_body_that_cannot_be(body, kind, allowed):
+def test_every_write_refuses_an_invalid_body(body, kind, allowed):
     client = api(make_user(ADMINISTRATORS))
-    wrong, asked = [], 0
+    wrong, count = [], 0
     for path, method, operation in operations():
         if "requestBody" not in operation:
             continue
         address = re.sub(r"{\w+}", "1", path)
-        asked += 1
-        answer = client.generic(method.upper(), address, body, content_type=kind)
-        # Which record is meant may be looked up first.
-        also = {404} if "{" in path else set()
-        if answer.status_code not in allowed | also or answer["Content-Type"] != MEDIA_TYPE:
-            wrong.append((method, path, answer.status_code))
+        count += 1
+        response = client.generic(method.upper(), address, body, content_type=kind)
+        # The record may be looked up first.
+        not_found = {404} if "{" in path else set()
+        if response.status_code not in allowed | not_found or response["Content-Type"] != MEDIA_TYPE:
+            wrong.append((method, path, response.status_code))
     assert wrong == []
-    assert asked > 30
+    assert count > 30
 
 
 @on_postgresql
@@ -216,17 +216,17 @@ def test_no_write_takes_a_body_that_cannot_be(body, kind, allowed):
         ),
     ],
 )
-def test_no_filter_lets_a_hostile_value_through(database, value):
+def test_every_filter_survives_hostile_values(database, value):
     make_book(category=Category.objects.create(notation="004"))
     client = api(make_user(ADMINISTRATORS))
     wrong = []
     for address, names in filters_of_every_list().items():
         for name in names:
-            answer = client.get(address, {name: value})
-            if answer.status_code not in (200, 400, 404) or (
-                answer.status_code != 200 and "code" not in answer.json()
+            response = client.get(address, {name: value})
+            if response.status_code not in (200, 400, 404) or (
+                response.status_code != 200 and "code" not in response.json()
             ):
-                wrong.append((address, name, answer.status_code))
+                wrong.append((address, name, response.status_code))
     assert wrong == []
     assert Book.objects.count() == 1
 
@@ -234,15 +234,15 @@ def test_no_filter_lets_a_hostile_value_through(database, value):
 @pytest.mark.parametrize(
     "name", ["../../secret", "..%2f..%2fsecret", "%2e%2e/secret", "a%00b", "/etc/passwd"]
 )
-def test_no_path_leads_out_of_the_covers(data_folder, name):
+def test_cover_path_cannot_leave_its_folder(data_folder, name):
     (data_folder / "media" / "covers").mkdir(parents=True)
     (data_folder / "secret").write_text("key")
-    answer = Client(raise_request_exception=False).get(f"/media/covers/{name}")
-    assert answer.status_code in (400, 404)
-    assert b"key" not in answer.content
+    response = Client(raise_request_exception=False).get(f"/media/covers/{name}")
+    assert response.status_code in (400, 404)
+    assert b"key" not in response.content
 
 
-def test_a_title_that_reads_as_a_path_or_as_sql_stays_text(client):
+def test_hostile_title_is_stored_as_text(client):
     for number, title in enumerate([SQL, "../../etc/passwd", "<script>alert(1)</script>", "=1+1"]):
-        answer = client.post_body(json.dumps({"title": title, "control_number": str(number)}))
-        assert (answer.status_code, answer.json()["title"]) == (201, title)
+        response = client.post_body(json.dumps({"title": title, "control_number": str(number)}))
+        assert (response.status_code, response.json()["title"]) == (201, title)

@@ -5,7 +5,7 @@ from rest_framework.test import APIRequestFactory
 from library.catalogue.api import BookViewSet
 from library.rest.lists.filters import StableOrdering
 from tests.logins import api, make_librarian
-from tests.problems import faults
+from tests.problems import errors_by_place
 
 
 @pytest.mark.parametrize(
@@ -13,19 +13,19 @@ from tests.problems import faults
     [
         ("ordering=-year", ("-year", "pk")),
         ("ordering=year,title", ("year", "title", "pk")),
-        # Then the model's own order stands, which ends in a unique field.
+        # The model's own order applies, which ends in a unique field.
         ("ordering=description", None),
         ("", None),
     ],
 )
-def test_rows_that_tie_are_ordered_by_their_key(query, ordering):
+def test_ties_are_ordered_by_primary_key(query, ordering):
     request = Request(APIRequestFactory().get(f"/?{query}"))
     assert StableOrdering().get_ordering(request, BookViewSet.queryset, BookViewSet()) == ordering
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("query", "place"),
+    ("query", "parameter"),
     [
         ("open=perhaps", "open"),
         ("overdue=1", "overdue"),
@@ -40,21 +40,21 @@ def test_rows_that_tie_are_ordered_by_their_key(query, ordering):
         ("page_size=\u00b2", "page_size"),
     ],
 )
-def test_a_filter_that_is_none_is_refused_and_not_passed_over(query, place):
-    answer = api(make_librarian()).get(f"/api/v1/loans/?{query}")
-    assert (answer.status_code, list(faults(answer.json()))) == (400, [place])
+def test_invalid_filter_is_400(query, parameter):
+    response = api(make_librarian()).get(f"/api/v1/loans/?{query}")
+    assert (response.status_code, list(errors_by_place(response.json()))) == (400, [parameter])
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "query", ["open=true", "open=False", "open=", "borrower=9223372036854775807", "page_size=999"]
 )
-def test_a_filter_that_is_one_is_taken(query):
+def test_valid_filter_is_200(query):
     assert api(make_librarian()).get(f"/api/v1/loans/?{query}").status_code == 200
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("place", ["year_min", "year_max"])
-def test_an_end_of_a_range_that_no_column_holds_is_refused(place):
-    answer = api(make_librarian()).get(f"/api/v1/books/?year_min=1&year_max=2&{place}={2**70}")
-    assert (answer.status_code, list(faults(answer.json()))) == (400, [place])
+@pytest.mark.parametrize("parameter", ["year_min", "year_max"])
+def test_range_limit_that_fits_no_column_is_400(parameter):
+    response = api(make_librarian()).get(f"/api/v1/books/?year_min=1&year_max=2&{parameter}={2**70}")
+    assert (response.status_code, list(errors_by_place(response.json()))) == (400, [parameter])

@@ -1,4 +1,4 @@
-"""Health, state and metrics: what is told, and that nobody is told of."""
+"""Health, status and metrics, without personal data."""
 
 import os
 import subprocess
@@ -24,81 +24,81 @@ from tests.problems import problem_of
 READY = "/health/ready"
 
 
-def test_a_process_lives_whatever_else_does_not(client):
-    answer = client.get("/health/live")  # the test has no database
-    assert (answer.status_code, answer.content) == (200, b"ok")
-    assert "no-store" in answer["Cache-Control"]
+def test_live_needs_no_database(client):
+    response = client.get("/health/live")  # the test has no database
+    assert (response.status_code, response.content) == (200, b"ok")
+    assert "no-store" in response["Cache-Control"]
     assert client.post("/health/live").status_code == 405
 
 
 @both_databases
-def test_a_library_that_can_serve_says_so(database, client, django_assert_max_num_queries):
+def test_ready_is_200(database, client, django_assert_max_num_queries):
     with django_assert_max_num_queries(4):
-        answer = client.get(READY)
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "missing": []})
+        response = client.get(READY)
+    assert (response.status_code, response.json()) == (200, {"status": "ok", "missing": []})
 
 
 @pytest.fixture
 def no_database(django_db_blocker):
-    """A server that nobody is at."""
+    """A database at a closed port."""
     url = "postgres://library:secret@127.0.0.1:1/library"
     with django_db_blocker.unblock(), default_database(dj_database_url.parse(url)):
         yield
 
 
-def test_what_is_missing_is_named_and_nothing_else(no_database, client):
-    answer = client.get(READY)
-    assert (answer.status_code, answer.json()["missing"]) == (503, ["database", "migrations"])
-    assert "secret" not in answer.content.decode()
+def test_not_ready_is_503_with_the_failed_checks(no_database, client):
+    response = client.get(READY)
+    assert (response.status_code, response.json()["missing"]) == (503, ["database", "migrations"])
+    assert "secret" not in response.content.decode()
     assert client.get("/health/live").status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{}, {"idempotency-key": "a"}])
-def test_without_its_database_the_api_asks_to_come_again(no_database, client, headers):
+def test_api_without_its_database_is_503(no_database, client, headers):
     headers |= {"authorization": "Bearer lib_x"}
-    for ask in (client.get, client.post):
-        answer = ask("/api/v1/books/", headers=headers)
-        document = problem_of(answer, 503)
-        assert (document["code"], answer["Retry-After"]) == ("database_away", "5")
+    for send in (client.get, client.post):
+        response = send("/api/v1/books/", headers=headers)
+        document = problem_of(response, 503)
+        assert (document["code"], response["Retry-After"]) == ("database_unavailable", "5")
         assert "127.0.0.1" not in str(document)
 
 
 @pytest.mark.django_db
-def test_a_migration_that_is_not_applied_is_missing(client):
+def test_unapplied_migration_is_not_ready(client):
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'rest' AND name = '0004_kept_answers'")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'rest' AND name = '0001_initial'")
     assert client.get(READY).json() == {"status": "unavailable", "missing": ["migrations"]}
 
 
 def python(code, env):
-    """What a process prints."""
+    """Return the output of a Python process."""
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
-def test_a_broker_that_is_away_is_missing(tmp_path):
-    ask = (
+def test_unavailable_broker_is_not_ready(tmp_path):
+    code = (
         "import django; django.setup()\nimport library.celery\n"
         "from library.rest.operations.health import broker_answers; print(broker_answers())"
     )
-    for address, said in (("redis://:secret@127.0.0.1:1/0", "False"), ("filesystem://", "True")):
-        env = environment(tmp_path, CELERY_BROKER_URL=address)
+    for url, output in (("redis://:secret@127.0.0.1:1/0", "False"), ("filesystem://", "True")):
+        env = environment(tmp_path, CELERY_BROKER_URL=url)
         done = subprocess.run(
-            [sys.executable, "-c", ask], env=env, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
         )
-        assert done.stdout.strip() == said
+        assert done.stdout.strip() == output
 
 
 @pytest.mark.django_db
-def test_the_state_names_the_version_the_numbers_and_the_model(django_assert_num_queries):
+def test_status_has_version_counts_and_model(django_assert_num_queries):
     make_loan()
     make_run(status="queued")
     version = make_version(state="active")
     client = api(make_user(ANALYSTS))
     with django_assert_num_queries(7):
-        told = client.get("/api/v1/status/").json()
-    assert told["version"]
-    assert told["figures"] == {
+        status = client.get("/api/v1/status/").json()
+    assert status["version"]
+    assert status["counts"] == {
         "catalogue": {"books": 1, "copies": 1},
         "people": {"borrowers": 1},
         "circulation": {"open_loans": 1, "active_holds": 0},
@@ -108,13 +108,13 @@ def test_the_state_names_the_version_the_numbers_and_the_model(django_assert_num
 
 
 @pytest.mark.django_db
-def test_metrics_count_requests_by_endpoint_and_name_nobody(client):
+def test_metrics_count_requests_without_personal_data(client):
     borrower = make_borrower(card_number="CARD-OF-ZYX", name="Zyxwvut")
     librarian = desk(make_user(LIBRARIANS))
     assert librarian.get(f"/api/v1/borrowers/{borrower.pk}/?search=Zyxwvut").status_code == 200
-    answer = client.get("/metrics")
-    text = answer.content.decode()
-    assert (answer.status_code, "CARD-OF-ZYX" in text, "Zyxwvut" in text) == (200, False, False)
+    response = client.get("/metrics")
+    text = response.content.decode()
+    assert (response.status_code, "CARD-OF-ZYX" in text, "Zyxwvut" in text) == (200, False, False)
     families = {family.name: family for family in text_string_to_metric_families(text)}
     views = families["django_http_requests_total_by_view_transport_method"].samples
     assert {"view": "borrower-detail", "transport": "http", "method": "GET"} in [row.labels for row in views]
@@ -136,26 +136,26 @@ def test_metrics_count_requests_by_endpoint_and_name_nobody(client):
         ([], "127.0.0.1", 403),
     ],
 )
-def test_metrics_are_for_the_networks_that_the_setting_names(client, settings, networks, address, status):
+def test_metrics_are_limited_to_the_configured_networks(client, settings, networks, address, status):
     settings.METRICS_NETWORKS = networks
     assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
 
 
-def test_a_network_that_is_none_stops_the_start():
+def test_invalid_network_stops_startup():
     with pytest.raises(ImproperlyConfigured, match="METRICS_NETWORKS"):
         checked_networks(["everywhere"])
 
 
-def test_several_web_processes_are_counted_together(tmp_path):
+def test_processes_share_the_metrics(tmp_path):
     folder = tmp_path / "metrics"
     folder.mkdir()
-    ask = (
+    code = (
         "import django; django.setup()\n"
         "from django.test import Client; Client().get('/health/live', headers={'host': 'localhost'})"
     )
     env = environment(tmp_path / "data", PROMETHEUS_MULTIPROC_DIR=str(folder))
     for _ in range(2):
-        python(ask, env)
+        python(code, env)
     count = (
         "from prometheus_client import CollectorRegistry, multiprocess, generate_latest\n"
         "registry = CollectorRegistry(); multiprocess.MultiProcessCollector(registry)\n"
@@ -165,6 +165,6 @@ def test_several_web_processes_are_counted_together(tmp_path):
     assert f'{name}{{method="GET",status="200",view="health-live"}} 2.0' in python(count, env)
 
 
-def test_the_checks_are_the_three():
+def test_readiness_has_three_checks():
     assert list(health.CHECKS) == ["database", "migrations", "broker"]
     assert os.environ.get("PROMETHEUS_MULTIPROC_DIR") is None

@@ -1,6 +1,6 @@
-"""What the schema allows, and what it does not, sent to every endpoint as every role.
+"""Valid and invalid requests generated from the schema, sent to every endpoint by every role.
 
-No answer may be a fault, and none may be other than the schema says.
+No response may be an internal error or violate the schema.
 """
 
 from itertools import cycle, repeat
@@ -19,24 +19,24 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from library.admin_site.roles import ADMINISTRATORS, ROLES
 from library.rest.auth.tokens import issue_token
 from library.rest.scopes import Scope
-from tests.databases import both_databases, on_postgresql, undone
+from tests.databases import both_databases, on_postgresql, rolled_back
 from tests.factories import make_book, make_category
 from tests.logins import make_user
 from tests.test_query_counts import add_rows
 
 load_all_checks()
-#: All checks but this: a record that is referred to has to be there, which a schema cannot say.
+#: All checks except this one: a schema cannot express that a referenced record must exist.
 EXCLUDED = [positive_data_acceptance]
-#: At random, much that is not valid becomes valid in an address: a list of one, an empty text.
+#: In a URL, many random invalid values become valid: a list of one, an empty string.
 EXCLUDED_AT_RANDOM = [*EXCLUDED, negative_data_rejection]
-#: Of each endpoint, once as the schema has it and once not.
+#: Per endpoint: this many valid requests, and as many invalid ones.
 LONG_EXAMPLES = 10
-STRANGER = "stranger"
+ANONYMOUS = "anonymous"
 
 
 @pytest.fixture
-def described(database):
-    """The schema of a library with some of everything; its requests keep the test's transaction open."""
+def api_schema(database):
+    """The schema of a library with rows of every kind; its requests keep the test's transaction open."""
     add_rows(make_book(category=make_category(parent=make_category())), 1, 4)
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
@@ -46,9 +46,9 @@ def described(database):
 
 
 @pytest.fixture
-def headers(described):
-    """What each role sends, and a stranger."""
-    issued = {STRANGER: {}}
+def headers(api_schema):
+    """The headers of each role, and of an anonymous client."""
+    issued = {ANONYMOUS: {}}
     for role in ROLES:
         _row, token = issue_token(
             user=make_user(role), name="t", scopes=Scope.values, days=1, now=timezone.now()
@@ -57,9 +57,9 @@ def headers(described):
     return issued
 
 
-def ask(operation, mode, headers, *, examples, excluded, derandomize=False):
-    """Send so many requests; return how many were sent, and what was wrong with the answers."""
-    sent, wrong = 0, []
+def send_requests(operation, mode, headers, *, examples, excluded, derandomize=False):
+    """Send `examples` requests; return the number sent, and the failures."""
+    sent, failures = 0, []
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
@@ -72,42 +72,42 @@ def ask(operation, mode, headers, *, examples, excluded, derandomize=False):
     def send(case):
         nonlocal sent
         sent += 1
-        with undone():
+        with rolled_back():
             try:
                 case.call_and_validate(headers=headers, excluded_checks=excluded)
             except FailureGroup as group:
-                wrong.extend(f"{type(failure).__name__} {failure}" for failure in group.exceptions)
+                failures.extend(f"{type(failure).__name__} {failure}" for failure in group.exceptions)
 
     send()
-    return sent, wrong
+    return sent, failures
 
 
-def ask_all(described, senders, **how):
-    """Ask every endpoint for what is valid and for what is not, by the senders in turn."""
-    sent, wrong = 0, {}
-    for found in described.get_all_operations():
-        operation = found.ok()
+def send_to_all(api_schema, senders, **options):
+    """Send valid and invalid requests to every endpoint, by the senders in turn."""
+    sent, failures_by_operation = 0, {}
+    for result in api_schema.get_all_operations():
+        operation = result.ok()
         has_values = operation.body or operation.query or operation.path_parameters
-        # What there is nothing of to get wrong is sent as it should be only.
+        # Requests without values cannot be invalid.
         for mode in GenerationMode if has_values else [GenerationMode.POSITIVE]:
-            number, failures = ask(operation, mode, next(senders), **how)
+            number, failures = send_requests(operation, mode, next(senders), **options)
             sent += number
             if failures:
-                wrong[operation.label, mode.value] = failures
-    assert wrong == {}
+                failures_by_operation[operation.label, mode.value] = failures
+    assert failures_by_operation == {}
     return sent
 
 
 @on_postgresql
-def test_a_request_of_each_kind_to_every_endpoint_by_one_role_after_the_other(described, headers):
+def test_every_endpoint_once_with_the_roles_in_turn(api_schema, headers):
     senders = cycle([headers[ADMINISTRATORS], *headers.values()])
-    assert ask_all(described, senders, examples=1, excluded=EXCLUDED, derandomize=True) > 150
+    assert send_to_all(api_schema, senders, examples=1, excluded=EXCLUDED, derandomize=True) > 150
 
 
 @pytest.mark.slow
 @both_databases
-@pytest.mark.parametrize("role", [*ROLES, STRANGER])
-def test_thousands_of_requests_by_each_role(described, headers, role):
-    sent = ask_all(described, repeat(headers[role]), examples=LONG_EXAMPLES, excluded=EXCLUDED_AT_RANDOM)
+@pytest.mark.parametrize("role", [*ROLES, ANONYMOUS])
+def test_thousands_of_requests_by_each_role(api_schema, headers, role):
+    sent = send_to_all(api_schema, repeat(headers[role]), examples=LONG_EXAMPLES, excluded=EXCLUDED_AT_RANDOM)
     print(f"{sent} requests by {role}")
     assert sent >= 10_000 / len(ROLES)

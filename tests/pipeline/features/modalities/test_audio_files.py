@@ -1,4 +1,4 @@
-"""Files that are no recordings, or claim to be large ones: absent or cut, without an error or much memory."""
+"""Invalid and oversized audio files: absent or truncated, without errors or much memory."""
 
 import struct
 import tracemalloc
@@ -26,7 +26,7 @@ from tests.pipeline.recordings import (
 def wav(
     *, rate: int = RATE, channels: int = 1, claimed: int = 2_000, content: bytes = b"\1\2" * 1000
 ) -> bytes:
-    """Return a 16-bit WAV whose header says what it is told to."""
+    """Return a 16-bit WAV with the given header."""
     form = struct.pack("<HHIIHH", 1, channels, rate, min(rate * 2, 2**32 - 1), 2 * channels % 2**16, 16)
     body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", claimed) + content
     return b"RIFF" + struct.pack("<I", (len(body) + 4) % 2**32) + body
@@ -52,7 +52,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_what_is_no_recording_is_absent(tmp_path, content, suffix):
+def test_non_audio_file_is_absent(tmp_path, content, suffix):
     path, good = tmp_path / f"a.{suffix}", recorded(tmp_path / "good.wav", tone(440))
     if content is not None:
         path.write_bytes(content)
@@ -61,7 +61,7 @@ def test_what_is_no_recording_is_absent(tmp_path, content, suffix):
     assert not block.values[:2].any()
 
 
-def test_a_folder_and_a_file_of_another_kind_are_absent(tmp_path):
+def test_directory_and_other_file_types_are_absent(tmp_path):
     (tmp_path / "folder.wav").mkdir()
     raw = tmp_path / "a.raw"  # soundfile would ask what is in it
     raw.write_bytes(bytes(1000))
@@ -73,14 +73,14 @@ def test_a_folder_and_a_file_of_another_kind_are_absent(tmp_path):
 
 
 @pytest.mark.parametrize("level", [0.0, 0.3, -1.0])
-def test_silence_and_a_constant_say_nothing(tmp_path, level):
+def test_silence_and_constant_are_absent(tmp_path, level):
     path = recorded(tmp_path / "a.wav", np.full(RATE, level), subtype="FLOAT")
     block = modality().block(shelf(path))
     assert not block.present.any()
     assert not block.values.any()
 
 
-def test_samples_that_are_no_numbers_are_silence(tmp_path):
+def test_non_finite_samples_are_silence(tmp_path):
     samples = tone(1_000)
     samples[100:200], samples[300], samples[301], samples[302] = np.nan, np.inf, -np.inf, 1e38
     odd = np.column_stack([samples, np.full(RATE, -np.inf)])
@@ -95,7 +95,7 @@ def test_samples_that_are_no_numbers_are_silence(tmp_path):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_truncated_recording_is_cut_or_absent(tmp_path, suffix, share):
+def test_truncated_recording_is_cut_or_absent(tmp_path, suffix, share):
     noise = np.random.default_rng(0).normal(0, 0.1, RATE)
     whole = recorded(tmp_path / f"whole.{suffix}", noise).read_bytes()
     path = tmp_path / f"cut.{suffix}"
@@ -104,7 +104,7 @@ def test_a_truncated_recording_is_cut_or_absent(tmp_path, suffix, share):
     assert heard is None or 0 < len(heard) <= RATE
 
 
-def test_a_header_that_promises_hours_costs_no_memory(tmp_path):
+def test_claimed_length_costs_no_memory(tmp_path):
     path = tmp_path / "hours.wav"
     path.write_bytes(wav(rate=192_000, channels=64, claimed=2**32 - 1, content=bytes(2 * 64 * 1000)))
     tracemalloc.start()
@@ -117,7 +117,7 @@ def test_a_header_that_promises_hours_costs_no_memory(tmp_path):
     assert peak < 64e6
 
 
-def test_of_a_recording_of_hours_no_more_than_the_start_is_held(tmp_path):
+def test_long_recording_is_not_loaded_whole(tmp_path):
     path = tmp_path / "long.wav"
     with soundfile.SoundFile(path, "w", 48_000, 2, subtype="PCM_16") as file:
         for _ in range(120):
@@ -142,7 +142,7 @@ def recordings(tmp_path_factory):
 
 
 @given(suffix=st.sampled_from(FORMATS), data=st.data())
-def test_a_spoilt_recording_is_read_or_absent_but_no_crash(recordings, suffix, data):
+def test_corrupt_recording_never_crashes(recordings, suffix, data):
     files, folder = recordings
     content = bytearray(files[suffix])
     for _ in range(data.draw(st.integers(1, 4))):
@@ -156,7 +156,7 @@ def test_a_spoilt_recording_is_read_or_absent_but_no_crash(recordings, suffix, d
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"RIFF\0\0\0\0WAVEfmt ", b"fLaC", b"OggS"]))
-def test_no_bytes_crash_the_reader(recordings, content, start):
+def test_random_bytes_never_crash(recordings, content, start):
     path = recordings[1] / "bytes.wav"
     path.write_bytes(start + content)
     block = modality().block(shelf(path))

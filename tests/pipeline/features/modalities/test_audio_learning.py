@@ -1,4 +1,4 @@
-"""Sound alone tells a category: to the network, to the fusion classifier, and in a training's figures."""
+"""Learning categories from sound only."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from classifier.pipeline.fusion.classifier import FusionClassifier
 from classifier.pipeline.fusion.network import FusionNetwork
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.training.train import train
-from tests.pipeline.feature_blocks import N_CLASSES, only, said, toy_blocks, with_values
+from tests.pipeline.feature_blocks import N_CLASSES, log_probabilities, only, toy_blocks, with_values
 from tests.pipeline.recordings import FORMATS, modality
 
 
@@ -20,26 +20,26 @@ def network(*settings: str) -> FusionNetwork:
     return FusionNetwork(settings=Config().with_settings([*tiny, *settings]).network, seed=0)
 
 
-def test_the_network_learns_from_sounds_beside_words_and_reads_no_absent_row():
+def test_network_learns_sounds_beside_words():
     kinds = ("words", "sounds")
     train_blocks, y = toy_blocks(90, kinds=kinds)
     fitted = network().fit(train_blocks, y, n_classes=N_CLASSES)
     new, truth = toy_blocks(90, seed=1, kinds=kinds)
     rows = new["sounds"].present
-    alone = said(fitted, only(new, "sounds"))[:, 0].argmax(axis=1)
+    alone = log_probabilities(fitted, only(new, "sounds"))[:, 0].argmax(axis=1)
     assert (alone == truth[rows]).mean() > 0.9
     garbage = np.where(rows[:, None], new["sounds"].values, np.uint8(200))
     spoilt = new | {"sounds": with_values(new["sounds"], garbage)}
-    assert np.array_equal(said(fitted, spoilt)[:, 0], said(fitted, new)[:, 0])
+    assert np.array_equal(log_probabilities(fitted, spoilt)[:, 0], log_probabilities(fitted, new)[:, 0])
 
 
-def test_the_shortest_recording_allowed_can_be_learned_from_alone_in_its_batch():
+def test_shortest_recording_trains_alone_in_its_batch():
     spec = modality("audio.bands=1").spec
     values = np.random.default_rng(0).integers(0, 256, (17, spec.shape[1])).astype(np.uint8)
     blocks = {"audio": Block(values=values, present=np.ones(17, bool), spec=spec)}
     y = np.arange(17) % 2
     fitted = network("network.epochs=1").fit(blocks, y, n_classes=2)
-    assert np.isfinite(said(fitted, blocks)).all()
+    assert np.isfinite(log_probabilities(fitted, blocks)).all()
 
 
 def clip(kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -68,7 +68,7 @@ KINDS = ("chord", "slow rhythm", "fast rhythm", "rising glides", "falling glides
 
 @pytest.fixture(scope="module")
 def radio(tmp_path_factory) -> Catalogue:
-    """Books of which only the recording tells the category; titles are the same everywhere."""
+    """Books whose category shows in the recording alone; titles are the same everywhere."""
     folder = tmp_path_factory.mktemp("radio")
     rng = np.random.default_rng(0)
     books = []
@@ -84,7 +84,7 @@ def radio(tmp_path_factory) -> Catalogue:
 RADIO = Config().with_settings(["audio.seconds=2", "network.width=32", "network.epochs=25"])
 
 
-def test_where_only_the_recording_tells_the_category_the_fusion_classifier_learns_it(radio):
+def test_fusion_learns_categories_from_audio_only(radio):
     y = np.array([KINDS.index(book.category) for book in radio.books])
     blocks = FeatureExtractor(config=RADIO).fit_transform(radio, rng=np.random.default_rng(0))
     learned, held_out = (
@@ -95,15 +95,15 @@ def test_where_only_the_recording_tells_the_category_the_fusion_classifier_learn
     assert (fitted.predict_proba(held_out).argmax(axis=1) == y[150:]).mean() >= 0.9  # the majority has 0.2
 
 
-def test_the_same_seed_hears_the_same(radio):
+def test_audio_training_is_reproducible(radio):
     blocks = FeatureExtractor(config=RADIO).fit_transform(radio, rng=np.random.default_rng(0))
     audio, y = {"audio": blocks["audio"]}, np.arange(200) % len(KINDS)
     one, same = (network("network.epochs=2").fit(audio, y, n_classes=len(KINDS)) for _ in range(2))
-    assert np.array_equal(said(one, audio), said(same, audio))
+    assert np.array_equal(log_probabilities(one, audio), log_probabilities(same, audio))
 
 
-def test_audio_stands_in_the_evidence_beside_the_other_modalities(radio):
-    figures = train(radio, config=RADIO.with_settings(["training.refit_below=0"]), seed=0).figures
+def test_audio_appears_in_the_evidence(radio):
+    figures = train(radio, config=RADIO.with_settings(["training.refit_below=0"]), seed=0).metrics
     assert figures["audio"]["accuracy"] >= 0.9
     assert figures["fused"]["accuracy"] >= 0.9
     assert figures["text"]["accuracy"] < 0.5

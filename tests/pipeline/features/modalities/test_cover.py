@@ -1,4 +1,4 @@
-"""Covers: descriptors, pixels or what a pretrained network sees, and pictures that are none."""
+"""Cover modality: descriptors, pixels, pretrained features, and invalid images."""
 
 import json
 import struct
@@ -61,7 +61,7 @@ def test_pixels_are_channels_first(tmp_path, suffix):
     assert np.abs(image - np.array([255, 0, 0])[:, None, None]).max() <= 2
 
 
-def test_a_cover_is_read_upright(tmp_path):
+def test_cover_orientation_is_kept(tmp_path):
     image = Image.new("RGB", (20, 32))
     image.putpixel((3, 30), (10, 20, 30))
     image.save(tmp_path / "dot.png")
@@ -70,7 +70,7 @@ def test_a_cover_is_read_upright(tmp_path):
     assert np.count_nonzero(block.values) == 3
 
 
-def test_the_format_of_a_cover_is_told_before_it_is_brought_to_size(tmp_path):
+def test_format_is_measured_before_resizing(tmp_path):
     sizes = {"novel": (400, 564), "manga": (400, 600), "large manga": (800, 1200)}
     shelves = {name: shelf(picture(tmp_path / f"{name}.jpg", size=size)) for name, size in sizes.items()}
     modality = fitted(shelf(*(book.cover for one in shelves.values() for book in one.books)))
@@ -81,19 +81,19 @@ def test_the_format_of_a_cover_is_told_before_it_is_brought_to_size(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I;16"])
-def test_a_cover_may_have_any_mode(mode):
+def test_all_image_modes_are_read(mode):
     image = Image.new("RGB", (40, 60), (9, 90, 200)).convert("L" if mode == "I;16" else mode).convert(mode)
     image.save(file := BytesIO(), "JPEG" if mode in ("CMYK", "YCbCr") else "PNG")
     assert read_cover(file.getvalue(), size=(10, 15)).mode == "RGB"
 
 
 @pytest.mark.parametrize("form", ["TIFF", "ICO", "PPM", "EPS"])
-def test_a_format_that_no_cover_is_kept_in_is_not_parsed(form):
+def test_unsupported_formats_are_not_parsed(form):
     Image.new("RGB", (40, 60)).save(file := BytesIO(), form)
     assert read_cover(file.getvalue(), size=(10, 15)) is None
 
 
-def test_a_large_jpeg_is_read_at_the_size_asked_for(tmp_path):
+def test_large_jpeg_is_decoded_at_reduced_size(tmp_path):
     content = picture(tmp_path / "large.jpg", size=(1200, 1800)).read_bytes()
     assert read_cover(content, size=(20, 32)).size == (20, 32)
 
@@ -111,7 +111,7 @@ def test_a_large_jpeg_is_read_at_the_size_asked_for(tmp_path):
     ],
     ids=["missing", "empty", "text", "header only", "bomb", "no pixels", "cut gif"],
 )
-def test_a_cover_that_cannot_be_read_is_absent(tmp_path, content):
+def test_unreadable_cover_is_absent(tmp_path, content):
     path = tmp_path / "cover.png"
     if content is not None:
         path.write_bytes(content)
@@ -120,7 +120,7 @@ def test_a_cover_that_cannot_be_read_is_absent(tmp_path, content):
     assert not block.values[:2].any()
 
 
-def test_a_truncated_cover_and_a_folder_are_absent(tmp_path):
+def test_truncated_cover_and_directory_are_absent(tmp_path):
     whole = picture(tmp_path / "whole.jpg", size=(300, 400)).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     assert fitted(shelf()).present(shelf(tmp_path / "cut.jpg", tmp_path)).tolist() == [False, False]
@@ -140,7 +140,7 @@ def covers():
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow may say what it found odd
 @given(form=st.sampled_from(["PNG", "JPEG", "GIF", "WEBP"]), data=st.data())
-def test_a_spoilt_cover_is_read_or_absent_but_no_crash(covers, form, data):
+def test_corrupt_cover_never_crashes(covers, form, data):
     content = bytearray(covers[form])
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
@@ -149,7 +149,7 @@ def test_a_spoilt_cover_is_read_or_absent_but_no_crash(covers, form, data):
     assert image is None or (image.size, image.mode) == ((20, 32), "RGB")
 
 
-def test_an_unknown_network_is_refused_by_name():
+def test_unknown_network_is_rejected():
     with pytest.raises(ConfigError, match="no classification model “resnet999”"):
         fitted(shelf(), "cover.pretrained=resnet999")
 
@@ -176,20 +176,20 @@ def place_weights(checkpoints, name: str, **options: bool) -> None:
     torch.save(weights, checkpoints / models.get_model_weights(name).DEFAULT.url.rpartition("/")[2])
 
 
-def test_without_weights_covers_are_described_and_a_note_says_so(checkpoints, tmp_path):
-    asked = shelf(picture(tmp_path / "a.png"), None)
-    modality = fitted(asked, f"cover.pretrained={SMALL}")
+def test_missing_weights_fall_back_to_descriptors(checkpoints, tmp_path):
+    calls = shelf(picture(tmp_path / "a.png"), None)
+    modality = fitted(calls, f"cover.pretrained={SMALL}")
     (note,) = modality.notes
     assert note.startswith(f"The pretrained weights of {SMALL} could not be loaded (<urlopen error network")
     assert "TORCH_HOME/hub/checkpoints" in note
     assert modality.state()[0] == {"network": ""}
     assert modality.spec == BlockSpec(kind="vector", shape=(SIZE,))
-    assert np.array_equal(modality.transform(asked), fitted(asked).transform(asked))
-    assert fitted(asked).notes == ()
+    assert np.array_equal(modality.transform(calls), fitted(calls).transform(calls))
+    assert fitted(calls).notes == ()
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights " * 50], ids=["empty", "text"])
-def test_damaged_weights_are_as_good_as_none(checkpoints, content):
+def test_damaged_weights_count_as_missing(checkpoints, content):
     place_weights(checkpoints, SMALL)
     (file,) = checkpoints.iterdir()
     file.write_bytes(content)
@@ -198,28 +198,28 @@ def test_damaged_weights_are_as_good_as_none(checkpoints, content):
     assert len(modality.notes) == 1
 
 
-def test_a_note_goes_when_the_weights_are_there_at_last(checkpoints):
+def test_note_disappears_once_weights_load(checkpoints):
     modality = fitted(shelf(), f"cover.pretrained={SMALL}")
     place_weights(checkpoints, SMALL)
     assert modality.fit(shelf(), rng=np.random.default_rng(0)).notes == ()
     assert modality.spec.kind == "vector"
 
 
-def test_a_network_whose_features_cannot_be_taken_is_refused(checkpoints):
+def test_network_without_linear_layer_is_rejected(checkpoints):
     place_weights(checkpoints, "squeezenet1_1")
     with pytest.raises(ConfigError, match="squeezenet1_1 has no linear layer"):
         fitted(shelf(), "cover.pretrained=squeezenet1_1")
 
 
-def test_a_pretrained_network_sees_the_covers_and_can_be_stored(checkpoints, tmp_path):
+def test_pretrained_features_survive_storage(checkpoints, tmp_path):
     place_weights(checkpoints, SMALL)
     rng = np.random.default_rng(0)
     paths = [tmp_path / f"{i}.png" for i in range(3)]
     for path in paths:
         Image.fromarray(rng.integers(0, 256, (90, 60, 3), np.uint8)).save(path)
-    asked = shelf(paths[0], None, paths[1], tmp_path / "missing.png", paths[2], paths[0])
-    modality = fitted(asked, f"cover.pretrained={SMALL}")
-    block = modality.block(asked)
+    calls = shelf(paths[0], None, paths[1], tmp_path / "missing.png", paths[2], paths[0])
+    modality = fitted(calls, f"cover.pretrained={SMALL}")
+    block = modality.block(calls)
 
     assert modality.notes == ()
     assert (block.spec.kind, block.spec.shape) == ("vector", (1024,))
@@ -236,7 +236,7 @@ def test_a_pretrained_network_sees_the_covers_and_can_be_stored(checkpoints, tmp
         file.unlink()  # a stored model needs no download
     loaded = CoverModality(settings=modality.settings).load_state(values, load(save(tensors)))
     assert loaded.spec == modality.spec
-    assert np.array_equal(loaded.transform(asked), block.values)
+    assert np.array_equal(loaded.transform(calls), block.values)
 
 
 def noise(folder, *numbers: int) -> list:
@@ -249,18 +249,18 @@ def noise(folder, *numbers: int) -> list:
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
-def test_a_network_that_pretrained_weights_change_can_be_stored(checkpoints, tmp_path, name):
+def test_weight_dependent_architecture_survives_storage(checkpoints, tmp_path, name):
     place_weights(checkpoints, name, init_weights=False)
-    asked = shelf(*noise(tmp_path, 1, 2))
-    modality = fitted(asked, f"cover.pretrained={name}")
+    calls = shelf(*noise(tmp_path, 1, 2))
+    modality = fitted(calls, f"cover.pretrained={name}")
     values, tensors = modality.state()
     loaded = CoverModality(settings=modality.settings).load_state(values, load(save(tensors)))
-    assert np.array_equal(loaded.transform(asked), modality.transform(asked))
+    assert np.array_equal(loaded.transform(calls), modality.transform(calls))
 
 
-def test_more_covers_than_a_batch_are_each_seen(checkpoints, tmp_path, monkeypatch):
+def test_all_covers_of_several_batches_are_read(checkpoints, tmp_path, monkeypatch):
     monkeypatch.setattr("classifier.pipeline.features.modalities.cover._BATCH", 2)
-    monkeypatch.setattr("classifier.pipeline.features.modalities.cover._FILES", 3)
+    monkeypatch.setattr("classifier.pipeline.features.modalities.cover._CHUNK", 3)
     place_weights(checkpoints, SMALL)
     (tmp_path / "none.png").write_bytes(b"")
     paths = noise(tmp_path, *range(8))
@@ -272,17 +272,17 @@ def test_more_covers_than_a_batch_are_each_seen(checkpoints, tmp_path, monkeypat
         np.testing.assert_allclose(block.values[row], modality.transform(shelf(path))[0], atol=1e-4)
 
 
-def test_what_a_pretrained_network_sees_is_cached_by_its_weights(checkpoints, tmp_path):
+def test_pretrained_features_are_cached_by_weights(checkpoints, tmp_path):
     place_weights(checkpoints, SMALL)
-    asked = shelf(*noise(tmp_path, 1, 2))
-    modality = fitted(asked, f"cover.pretrained={SMALL}")
-    plain = modality.transform(asked)
+    calls = shelf(*noise(tmp_path, 1, 2))
+    modality = fitted(calls, f"cover.pretrained={SMALL}")
+    plain = modality.transform(calls)
     counts = []
     for bias in (0, 0, 1):  # of the last layer, after the features
         values, tensors = modality.state()
         tensors["fc.bias"] = np.full_like(tensors["fc.bias"], bias)
         loaded = CoverModality(settings=modality.settings).load_state(values, tensors)
         loaded.cache = FeatureCache(tmp_path / "cache.sqlite3")
-        assert np.array_equal(loaded.transform(asked), plain)
+        assert np.array_equal(loaded.transform(calls), plain)
         counts.append((loaded.cache.hits, loaded.cache.misses))
     assert counts == [(0, 2), (2, 0), (0, 2)]

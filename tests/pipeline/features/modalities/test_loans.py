@@ -1,4 +1,4 @@
-"""Loans: co-borrowing factors, folding in, and that no borrower is kept."""
+"""Loans modality: co-borrowing factors, folding in, and links."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ GROUPS = 3
 
 
 def grouped_loans(*, books: int = 30, borrowers: int = 60, seed: int = 0) -> list[tuple[str, int]]:
-    """Draw loans of which each borrower makes five within one of three groups, and one outside."""
+    """Draw loans: five per borrower within one of three groups, and one outside."""
     rng = np.random.default_rng(seed)
     pairs = []
     for borrower in range(borrowers):
@@ -42,7 +42,7 @@ def likeness(modality: LoansModality, asked: Catalogue) -> np.ndarray:
     return values @ values.T / modality.settings.factors
 
 
-def test_a_pair_counts_once_and_less_the_more_its_borrower_borrows():
+def test_pair_counts_once_and_less_for_heavy_borrowers():
     # Borrower 0 had a and b, borrower 1 only a, and that three times.
     matrix = book_borrower_matrix(loan_table([("a", 0), ("b", 0), ("a", 1), ("a", 1), ("a", 1)]))
     half = np.sqrt(1 / 2)
@@ -51,12 +51,12 @@ def test_a_pair_counts_once_and_less_the_more_its_borrower_borrows():
     assert matrix.dtype == np.float32
 
 
-def test_a_pair_of_a_made_up_borrower_counts_as_one_of_those_who_are_known():
-    # A reader of three titles has three pairs, the made-up one has one.
+def test_synthetic_borrower_weighs_like_identified_ones():
+    # A reader of three titles has three pairs, the synthetic one has one.
     loans = loan_table([(book, 0) for book in "abc"] + [("a", 1), ("d", 1)])
     likeness = {}
     for known in (1, None):
-        rows = book_borrower_matrix(replace(loans, known=known)).toarray()
+        rows = book_borrower_matrix(replace(loans, first_synthetic=known)).toarray()
         likeness[known] = rows @ rows.T
     # What ties a to b, which a reader of three had too, is as much as what ties it to d.
     lengths = np.sqrt(2)
@@ -65,59 +65,59 @@ def test_a_pair_of_a_made_up_borrower_counts_as_one_of_those_who_are_known():
     assert likeness[None][0, 3] > likeness[None][0, 1]
 
 
-def test_where_all_is_forgotten_pairs_count_alike():
-    loans = replace(loan_table([("a", 0), ("b", 0), ("a", 1), ("c", 1)]), known=0)
+def test_all_synthetic_borrowers_weigh_the_same():
+    loans = replace(loan_table([("a", 0), ("b", 0), ("a", 1), ("c", 1)]), first_synthetic=0)
     rows = book_borrower_matrix(loans).toarray()
     assert rows[0] == pytest.approx([np.sqrt(0.5), np.sqrt(0.5)])
 
 
-def test_no_loans_make_an_empty_matrix():
+def test_no_loans_give_an_empty_matrix():
     assert book_borrower_matrix(LoanTable()).shape == (0, 0)
     assert book_borrower_matrix(LoanTable(book_ids=["a", "b"])).shape == (2, 0)
 
 
-def test_books_of_the_same_readers_lie_together():
+def test_books_with_the_same_borrowers_are_close():
     pairs = grouped_loans()
-    asked = catalogue(pairs)
-    cosines = likeness(fitted(pairs), asked)
-    group = np.array([int(book.id[1:]) % GROUPS for book in asked.books])
+    calls = catalogue(pairs)
+    cosines = likeness(fitted(pairs), calls)
+    group = np.array([int(book.id[1:]) % GROUPS for book in calls.books])
     assert cosines[group[:, None] == group].min() > cosines[group[:, None] != group].max()
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
-def test_a_new_book_lands_near_the_books_it_shares_readers_with(group):
+def test_new_book_is_near_books_with_shared_borrowers(group):
     pairs = grouped_loans()
     modality = fitted(pairs)
     new = [("new", borrower) for borrower in range(group, 60, 5 * GROUPS)]
-    asked = catalogue([*pairs, *new])
-    ids = [book.id for book in asked.books]
-    cosines = likeness(modality, asked)[ids.index("new")]
+    calls = catalogue([*pairs, *new])
+    ids = [book.id for book in calls.books]
+    cosines = likeness(modality, calls)[ids.index("new")]
     nearest = [ids[i] for i in np.argsort(-cosines) if ids[i] != "new"][: 30 // GROUPS]
     assert {int(book[1:]) % GROUPS for book in nearest} == {group}
 
 
-def test_with_factors_enough_likeness_is_that_of_the_readers_themselves():
+def test_enough_factors_reproduce_the_cosines():
     pairs = [(book + twin, borrower) for book, borrower in grouped_loans(books=15) for twin in "xy"]
-    asked = catalogue(pairs)
-    readers = book_borrower_matrix(asked.loans).astype(np.float64)
+    calls = catalogue(pairs)
+    readers = book_borrower_matrix(calls.loans).astype(np.float64)
     modality = fitted(pairs, factors=20)  # thirty books, but each has a twin: fifteen factors say all
-    np.testing.assert_allclose(likeness(modality, asked), (readers @ readers.T).toarray(), atol=1e-5)
+    np.testing.assert_allclose(likeness(modality, calls), (readers @ readers.T).toarray(), atol=1e-5)
 
 
-def test_a_known_book_follows_the_loans_as_they_are_now():
+def test_known_book_follows_current_loans():
     pairs = grouped_loans()
     modality = fitted(pairs)
     moved = [pair for pair in pairs if pair[0] != "b0"] + [
         ("b0", borrower) for borrower in range(1, 60, GROUPS)
     ]
-    asked = catalogue(moved)
-    ids = [book.id for book in asked.books]
-    cosines = likeness(modality, asked)[ids.index("b0")]
+    calls = catalogue(moved)
+    ids = [book.id for book in calls.books]
+    cosines = likeness(modality, calls)[ids.index("b0")]
     nearest = [ids[i] for i in np.argsort(-cosines) if ids[i] != "b0"][:5]
     assert {int(book[1:]) % GROUPS for book in nearest} == {1}
 
 
-def test_borrowers_are_numbers_without_meaning():
+def test_borrower_numbers_do_not_matter():
     pairs = grouped_loans()
     modality = fitted(pairs)
     other = np.random.default_rng(1).permutation(60) + 7
@@ -127,14 +127,14 @@ def test_borrowers_are_numbers_without_meaning():
     )
 
 
-def test_the_order_of_the_loans_does_not_matter():
+def test_loan_order_does_not_matter():
     pairs = grouped_loans()
     shuffled = [pairs[i] for i in np.random.default_rng(1).permutation(len(pairs))]
-    asked = catalogue(pairs)
-    np.testing.assert_allclose(likeness(fitted(shuffled), asked), likeness(fitted(pairs), asked), atol=1e-4)
+    calls = catalogue(pairs)
+    np.testing.assert_allclose(likeness(fitted(shuffled), calls), likeness(fitted(pairs), calls), atol=1e-4)
 
 
-def test_the_state_is_one_row_a_book_and_says_nothing_of_borrowers():
+def test_state_has_one_row_per_book_and_no_borrowers():
     few, many = grouped_loans(borrowers=60), grouped_loans(borrowers=200)
     for pairs in (few, many):
         values, tensors = fitted(pairs).state()
@@ -154,30 +154,30 @@ def test_the_state_is_one_row_a_book_and_says_nothing_of_borrowers():
         {"position": np.full(30, 30)},
     ],
 )
-def test_a_state_that_does_not_fit_together_is_refused(change):
+def test_inconsistent_state_is_rejected(change):
     modality = fitted(grouped_loans())
     values, tensors = modality.state()
-    with pytest.raises(ValueError, match="There is not one"):
+    with pytest.raises(ValueError, match="does not match"):
         LoansModality(settings=modality.settings).load_state(values, tensors | change)
 
 
-def test_books_without_loans_or_without_shared_readers_are_absent():
+def test_books_without_shared_borrowers_are_absent():
     modality = fitted(grouped_loans())
     pairs = [*grouped_loans(), ("lonely", 60), ("shared", 0)]
-    asked = catalogue(pairs, ids=["never lent", "lonely", "shared", "b0"])
-    block = modality.block(asked)
+    calls = catalogue(pairs, ids=["never lent", "lonely", "shared", "b0"])
+    block = modality.block(calls)
     assert block.present.tolist() == [False, False, True, True]
     assert not block.values[:2].any()
 
 
-def test_a_book_that_no_factor_knows_is_absent_not_noise():
+def test_book_outside_all_factors_is_absent():
     pairs = [*grouped_loans(), ("apart", 60), ("aside", 60)]  # known, but of no account among three factors
     block = fitted(pairs).block(catalogue(pairs, ids=["apart", "aside", "b0"]))
     assert block.present.tolist() == [False, False, True]
     assert not block.values[:2].any()
 
 
-def test_rows_are_of_one_length_however_often_a_book_is_borrowed():
+def test_rows_have_one_length():
     block = fitted(grouped_loans(), factors=4).block(catalogue(grouped_loans()))
     np.testing.assert_allclose(np.linalg.norm(block.values, axis=1), np.sqrt(4), rtol=1e-5)
 
@@ -186,7 +186,7 @@ def test_rows_are_of_one_length_however_often_a_book_is_borrowed():
     "pairs",
     [[], [("a", 0)], [("a", 0), ("b", 0), ("c", 0)], [("a", 0), ("a", 1)], [("a", 0), ("b", 1)]],
 )
-def test_loans_that_tie_no_two_books_together_teach_nothing(pairs):
+def test_loans_without_co_borrowing_teach_nothing(pairs):
     modality = fitted(pairs)
     assert modality.transform(catalogue(pairs, ids=["a", "b"])).shape == (2, 3)
     if len({book for book, _ in pairs}) < 2 or len({borrower for _, borrower in pairs}) < 2:
@@ -194,7 +194,7 @@ def test_loans_that_tie_no_two_books_together_teach_nothing(pairs):
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9)), max_size=60))
-def test_any_loans_give_finite_rows_that_are_zero_or_of_one_length(pairs):
+def test_any_loans_give_finite_rows(pairs):
     modality = fitted(pairs, factors=2)
     block = modality.block(catalogue(pairs, ids=list("abcdefghi")))
     lengths = np.linalg.norm(block.values, axis=1)
@@ -212,7 +212,7 @@ def shared_readers(pairs: list[tuple[str, int]], one: str, other: str) -> float:
     pairs=st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9)), min_size=1, max_size=60),
     neighbours=st.integers(1, 9),
 )
-def test_links_are_shares_of_the_books_with_shared_readers_and_never_of_the_book_itself(pairs, neighbours):
+def test_links_are_shares_and_exclude_the_book(pairs, neighbours):
     ids = list("hgfedcba")  # in another order than the loans
     config = Config().with_settings(["loans.factors=2", f"loans.neighbours={neighbours}"])
     modality = LoansModality.from_config(config)
@@ -239,7 +239,7 @@ def test_links_are_shares_of_the_books_with_shared_readers_and_never_of_the_book
     np.testing.assert_allclose(alone, links, atol=1e-6)
 
 
-def test_a_new_book_is_linked_to_the_books_at_fit_and_to_no_later_one():
+def test_new_book_links_to_books_at_fit_only():
     pairs = grouped_loans()
     modality = fitted(pairs)
     new = [(book, borrower) for book in ("new", "newer") for borrower in range(0, 60, 2 * GROUPS)]
@@ -250,7 +250,7 @@ def test_a_new_book_is_linked_to_the_books_at_fit_and_to_no_later_one():
     assert (links[:, group == 0].sum(axis=1) > 0.7).all()
 
 
-def test_lent_books_that_were_none_of_those_at_fit_are_not_linked_to():
+def test_books_absent_at_fit_are_not_linked():
     pairs = grouped_loans()
     part = catalogue(pairs, ids=["b3", "b0", "b6"])
     modality = LoansModality.from_config(Config().with_settings(["loans.factors=3"]))
@@ -261,24 +261,24 @@ def test_lent_books_that_were_none_of_those_at_fit_are_not_linked_to():
 
 
 @given(st.lists(st.integers(0, 29), min_size=1, max_size=5))
-def test_a_book_is_read_alike_with_others_or_alone_from_a_table_read_once(numbers):
+def test_single_and_batch_results_agree(numbers):
     pairs = grouped_loans()
-    modality, asked = fitted(pairs), catalogue(pairs)
+    modality, calls = fitted(pairs), catalogue(pairs)
     books = [BookRecord(id=f"b{number}") for number in numbers]
-    together = modality.block(replace(asked, books=books))
-    (folding,) = asked.loans.memo.values()
+    together = modality.block(replace(calls, books=books))
+    (folding,) = calls.loans.memo.values()
     for row, book in enumerate(books):
-        alone = modality.block(replace(asked, books=[book]))
+        alone = modality.block(replace(calls, books=[book]))
         np.testing.assert_allclose(alone.values[0], together.values[row], rtol=1e-5)
         assert (alone.links != together.links[row]).nnz == 0
-    assert list(asked.loans.memo.values()) == [folding]
+    assert list(calls.loans.memo.values()) == [folding]
 
 
-def test_what_was_worked_out_of_a_table_does_not_outlive_another_fit():
+def test_cached_folding_does_not_survive_a_refit():
     pairs = grouped_loans()
-    modality, asked = fitted(pairs), catalogue(pairs)
-    before = modality.transform(asked)
+    modality, calls = fitted(pairs), catalogue(pairs)
+    before = modality.transform(calls)
     modality.fit(catalogue(grouped_loans(seed=1)), rng=np.random.default_rng(0))
     fresh = modality.transform(catalogue(pairs))
-    np.testing.assert_array_equal(modality.transform(asked), fresh)
+    np.testing.assert_array_equal(modality.transform(calls), fresh)
     assert not np.array_equal(before, fresh)

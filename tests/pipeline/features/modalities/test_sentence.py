@@ -1,4 +1,4 @@
-"""Sentences: a pretrained encoder's vectors where one is named, and a way on where it cannot be had."""
+"""Sentence modality: vectors of a pretrained encoder, and fallbacks without it."""
 
 import json
 import shutil
@@ -48,18 +48,18 @@ def own(encoder, tmp_path):
     return shutil.copytree(encoder, tmp_path / "own")
 
 
-def test_without_a_model_nobody_has_sentences():
+def test_no_model_means_no_sentences():
     block = fitted("").block(SHELF)
     assert block.present.tolist() == [False] * 4
     assert block.values.shape == (4, 0)
 
 
-def test_without_a_model_the_library_behind_it_is_not_loaded():
+def test_no_model_imports_no_library():
     code = """
 import sys
 import numpy as np
 from classifier.pipeline.config import Config
-from classifier.pipeline.features import FeatureExtractor
+from classifier.pipeline.features.extractor import FeatureExtractor
 from classifier.pipeline.records import BookRecord, Catalogue
 books = [BookRecord(id=str(i), title="soup and bread") for i in range(20)]
 extractor = FeatureExtractor(config=Config())
@@ -83,7 +83,7 @@ def test_titles_and_descriptions_become_vectors(encoder):
     assert len(np.unique(block.values, axis=0)) == 4
 
 
-def test_mark_up_and_line_breaks_are_not_read(encoder):
+def test_markup_and_line_breaks_are_ignored(encoder):
     modality = fitted(encoder)
     with_markup = BookRecord(id="1", title="Soup", description="the<br/>\n oven &amp; <b>pan</b>")
     plain = BookRecord(id="2", title="Soup ", description="the oven & pan")
@@ -91,13 +91,13 @@ def test_mark_up_and_line_breaks_are_not_read(encoder):
     assert np.array_equal(first, second)
 
 
-def test_a_text_too_long_for_the_encoder_is_cut_off(encoder):
+def test_long_text_is_truncated(encoder):
     long = [BookRecord(id=str(n), title="soup " * n) for n in (100, 5000)]
     first, second = fitted(encoder).transform(Catalogue(books=long))
     np.testing.assert_allclose(first, second, atol=0.005)
 
 
-def test_a_name_that_is_not_on_this_machine_is_asked_for_and_then_done_without(monkeypatch):
+def test_unavailable_model_name_gives_a_note(monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -108,13 +108,13 @@ def test_a_name_that_is_not_on_this_machine_is_asked_for_and_then_done_without(m
     assert not modality.present(SHELF).any()
 
 
-def test_a_folder_that_is_not_there_is_done_without(tmp_path):
+def test_missing_folder_gives_a_note(tmp_path):
     assert fitted(tmp_path / "none").notes == (
         f"There is no folder {tmp_path}/none with a sentence encoder. Books are read without it.",
     )
 
 
-def test_a_package_that_is_not_installed_is_named(encoder, monkeypatch):
+def test_missing_package_is_named(encoder, monkeypatch):
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     (note,) = fitted(encoder).notes
     assert "pip install sentence-transformers" in note
@@ -150,7 +150,7 @@ def bring_code_of_weights(folder):
 @pytest.mark.parametrize(
     "spoil", [spoil_weights, spoil_config, pickle_weights, bring_code, bring_code_of_weights, shutil.rmtree]
 )
-def test_a_damaged_or_untrusted_encoder_is_done_without_and_runs_no_code(own, spoil):
+def test_damaged_or_untrusted_encoder_runs_no_code(own, spoil):
     spoil(own)
     modality = fitted(own)
     assert len(modality.notes) == 1
@@ -159,43 +159,43 @@ def test_a_damaged_or_untrusted_encoder_is_done_without_and_runs_no_code(own, sp
     assert not (own / "ran").exists()
 
 
-def test_training_goes_on_without_the_encoder_and_says_so(tmp_path):
+def test_training_continues_without_the_encoder(tmp_path):
     config = TINY.with_settings([f"sentence.model={tmp_path}/none", "network.epochs=2"])
     result = train(make_catalogue(tmp_path, books=30, covers=False, audio=False), config=config, seed=0)
-    assert result.model.judged.modalities_ == ["text", "loans"]
-    assert result.figures["notes"] == [
+    assert result.model.evaluation_classifier.modalities_ == ["text", "loans"]
+    assert result.metrics["notes"] == [
         f"There is no folder {tmp_path}/none with a sentence encoder. Books are read without it."
     ]
 
 
-def test_a_stored_model_reads_with_the_encoder_where_it_was(own):
+def test_stored_model_finds_its_encoder(own):
     modality = fitted(own)
     assert np.array_equal(stored(modality).transform(SHELF), modality.transform(SHELF))
 
 
-def test_a_stored_model_without_its_encoder_says_what_to_put_back(own):
+def test_missing_encoder_is_named(own):
     modality = stored(fitted(own))
     shutil.rmtree(own)
     with pytest.raises(EncoderError) as caught:
         modality.block(SHELF)
     assert caught.value.message == (
-        f"This model reads books with a sentence encoder. There is no folder {own} with a sentence encoder. "
-        "Put it back, or train again with another or none (sentence.model)."
+        f"This model needs its sentence encoder. There is no folder {own} with a sentence encoder. "
+        "Put it back, or train again with another one or none (sentence.model)."
     )
     assert caught.value.extra == {"encoder": str(own)}
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"pooling": "cls_token"}], ids=["weights", "pooling"])
-def test_another_encoder_of_the_same_name_is_refused_again_and_again(own, other):
+def test_replaced_encoder_is_rejected_every_time(own, other):
     modality = stored(fitted(own))
     shutil.rmtree(own)
     make_encoder(own, **other)
     for _ in range(2):
-        with pytest.raises(EncoderError, match="is another one than this model was trained with"):
+        with pytest.raises(EncoderError, match="is not the one this model was trained with"):
             modality.block(SHELF)
 
 
-def test_vectors_are_kept_by_content_and_need_no_encoder_then(own, tmp_path):
+def test_cached_vectors_need_no_encoder(own, tmp_path):
     file = tmp_path / "cache.sqlite3"
     without = fitted(own).transform(SHELF)
     modality = stored(fitted(own, cache=FeatureCache(file)))
@@ -210,7 +210,7 @@ def test_vectors_are_kept_by_content_and_need_no_encoder_then(own, tmp_path):
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"pooling": "cls_token"}], ids=["weights", "pooling"])
-def test_another_encoder_finds_nothing_of_the_first(own, tmp_path, other):
+def test_other_encoder_shares_no_cache_entries(own, tmp_path, other):
     file = tmp_path / "cache.sqlite3"
     first = fitted(own, cache=FeatureCache(file)).transform(SHELF)
     shutil.rmtree(own)
@@ -221,12 +221,12 @@ def test_another_encoder_finds_nothing_of_the_first(own, tmp_path, other):
     assert np.abs(first - second)[[0, 1, 3]].max(axis=1).min() > 0.01
 
 
-def test_progress_is_told_to_the_end(encoder):
+def test_progress_reaches_the_end(encoder):
     modality = fitted(encoder)
-    told = []
-    modality.progress = lambda *step: told.append(step)
+    reported = []
+    modality.progress = lambda *step: reported.append(step)
     books = [BookRecord(id=str(n), title=f"soup {n % 7}") for n in range(600)]
     modality.block(Catalogue(books=books))
-    assert told == [("reading sentences", done, 600) for done in (0, 512, 600)]
+    assert reported == [("computing text embeddings", done, 600) for done in (0, 512, 600)]
     modality.block(Catalogue(books=[]))
-    assert len(told) == 3
+    assert len(reported) == 3

@@ -1,4 +1,4 @@
-"""Text: the terms of each field, and their weights."""
+"""Text modality: terms of each field and their weights."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from classifier.pipeline.config import Config
 from classifier.pipeline.features.modalities.text import TextModality
 from classifier.pipeline.records import BookRecord, Catalogue
-from classifier.pipeline.text.term_matrix import Numbering, Rows, pairs
+from classifier.pipeline.text.term_matrix import CsrRows, Vocabulary, word_pairs
 from classifier.pipeline.text.terms import TermGroups
 
 
@@ -37,7 +37,7 @@ def row(modality: TextModality, book: BookRecord) -> dict[str, float]:
     return {modality.terms[i]: float(v) for i, v in zip(values.indices, values.data, strict=True)}
 
 
-def test_the_field_a_term_stands_in_makes_it_another_term():
+def test_field_distinguishes_terms():
     book = BookRecord(
         id="1", title="Berg", subtitle="See", authors="Thal", publisher="Wald & Co", description="Feld"
     )
@@ -54,21 +54,21 @@ def test_the_field_a_term_stands_in_makes_it_another_term():
         "Ann Lee and Bo Xu", "Ann Lee &amp; Bo Xu", "ANN LEE AND BO XU", "<i>Ann Lee</i> | bo xu ;",
     ],
 )  # fmt: skip
-def test_authors_are_whole_names_however_they_are_divided(authors):
+def test_author_names_stay_whole(authors):
     assert terms(BookRecord(id="1", authors=authors), "author") == {"ann lee", "bo xu"}
 
 
-def test_a_latin_comma_stands_inside_a_name():
+def test_latin_comma_is_part_of_a_name():
     assert terms(BookRecord(id="1", authors="Lee, Ann; Xu, Bo"), "author") == {"lee, ann", "xu, bo"}
 
 
-def test_a_description_gives_how_long_words_begin_and_end_and_chinese_characters():
+def test_description_gives_affixes_and_chinese_characters():
     assert terms(BookRecord(id="1", description="mountains above sea"), "stem") == {"<mount", "tains>"}
     assert terms(BookRecord(id="1", description="历史 mount"), "stem") == {"历", "史", "历史"}
     assert terms(BookRecord(id="1", title="mountains", authors="mountains"), "stem") == set()
 
 
-def test_grams_of_the_title_and_of_the_names_are_told_apart():
+def test_title_and_name_ngrams_differ():
     book = BookRecord(id="1", title="sea", authors="art", publisher="ark", description="mountains")
     assert terms(book, "title gram") == {"<se", "sea", "ea>", "<sea", "sea>", "<sea>"}
     assert {gram for gram in terms(book, "name gram") if len(gram) == 3} == {
@@ -80,15 +80,15 @@ def test_grams_of_the_title_and_of_the_names_are_told_apart():
     }
 
 
-def test_pairs_are_two_words_in_a_row_of_one_field():
+def test_pairs_are_adjacent_words_of_a_field():
     book = BookRecord(id="1", title="red blue", authors="green green", description="blue red 历史书 blue")
     assert terms(book, "pair") == {"red blue", "blue red", "red 历史", "历史 书", "书 blue"}
 
 
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=6), min_size=1, max_size=5), st.integers(1, 3))
-def test_pairs_are_counted_as_one_would_by_hand(books, least):
-    numbering = Numbering()
-    fields = [Rows(numbering), Rows(numbering)]
+def test_pair_counts_match_a_manual_count(books, least):
+    numbering = Vocabulary()
+    fields = [CsrRows(numbering), CsrRows(numbering)]
     for book in books:
         fields[0].append(book[:3])
         fields[1].append(book[3:])
@@ -98,20 +98,20 @@ def test_pairs_are_counted_as_one_would_by_hand(books, least):
     ]
     total = sum((both[0] + both[1] for both in by_hand), Counter())
     kept = {pair for pair, times in total.items() if times >= least}
-    terms, found = pairs(fields, least=least)
+    terms, result = word_pairs(fields, min_count=least)
     assert set(terms) == kept
     assert len(terms) == len(kept)
-    for field, (rows, places) in enumerate(found):
+    for field, (rows, places) in enumerate(result):
         assert sorted(rows) == list(rows)
         for row, of_book in enumerate(by_hand):
             counted = Counter(terms[place] for place in places[rows == row])
             assert counted == {pair: n for pair, n in of_book[field].items() if pair in kept}
 
 
-def test_settings_bound_the_length_of_grams():
+def test_settings_limit_ngram_length():
     book = BookRecord(id="1", title="mountain")
-    found = fitted(book, gram_min=2, gram_max=2).terms
-    assert {term[11:] for term in found if term.startswith("title gram:")} == {
+    result = fitted(book, gram_min=2, gram_max=2).terms
+    assert {term[11:] for term in result if term.startswith("title gram:")} == {
         "<m",
         "mo",
         "ou",
@@ -124,7 +124,7 @@ def test_settings_bound_the_length_of_grams():
     }
 
 
-def test_each_group_has_the_length_of_its_weight():
+def test_group_rows_have_their_weight_as_length():
     book = BookRecord(
         id="1", title="Berg und See", authors="A. Thal", publisher="Wald", description="am Bergsee"
     )
@@ -138,7 +138,7 @@ def test_each_group_has_the_length_of_its_weight():
     }  # fmt: skip
 
 
-def test_weights_are_sublinear_counts_times_inverse_book_frequency():
+def test_weights_are_sublinear_tf_idf():
     groups = TermGroups({"one": 2}, min_books=1, max_terms=10)
     books = [["a", "a", "b"], ["a"], ["a", "c"]]
     values = groups.fit(counted(books, ["a", "b", "c"]), {"one": ["a", "b", "c"]}).toarray()
@@ -150,10 +150,10 @@ def test_weights_are_sublinear_counts_times_inverse_book_frequency():
     expected = [2 * first / np.linalg.norm(first), [2, 0, 0], 2 * third / np.linalg.norm(third)]
     np.testing.assert_allclose(values, expected, rtol=1e-6)
     assert groups.columns({"one": ["d", "b"]}).tolist() == [-1, 1]
-    assert groups.weighed(counted([[], ["b"]], ["a", "b", "c"])).toarray().tolist() == [[0, 0, 0], [0, 2, 0]]
+    assert groups.weigh(counted([[], ["b"]], ["a", "b", "c"])).toarray().tolist() == [[0, 0, 0], [0, 2, 0]]
 
 
-def test_each_group_has_columns_and_lengths_of_its_own():
+def test_groups_have_separate_columns_and_lengths():
     groups = TermGroups({"one": 2, "none": 5, "other": 3}, min_books=2, max_terms=10)
     books = [["a", "b", "c", "d"], ["a", "d", "d"], ["c"]]
     terms = {"one": ["a", "b"], "none": [], "other": ["c", "d"]}
@@ -173,7 +173,7 @@ def test_each_group_has_columns_and_lengths_of_its_own():
     assert [len(of) for of in idf] == [1, 0, 2]
 
 
-def test_terms_of_too_few_books_are_left_out_and_of_the_rest_the_most_frequent_kept():
+def test_rare_terms_are_dropped_and_frequent_ones_kept():
     books = [["a", "b", "c", "rare", "rare"], ["a", "b", "c"], ["b", "c"], ["c"]]
     assert list(_kept(books, min_books=2, max_terms=10)) == ["a", "b", "c"]
     assert list(_kept(books, min_books=2, max_terms=2)) == ["b", "c"]
@@ -187,7 +187,7 @@ def _kept(books, **settings):
     return groups.index["one"]
 
 
-def test_many_books_are_weighed_as_each_by_itself():
+def test_chunked_weighting_equals_single_rows():
     books = [
         BookRecord(id="1", title=f"{a} {b} art", authors="Lee", description=f"{b} {b} sea" * (a > b))
         for a, b in itertools.product(["red", "blue", "green", "deep"], repeat=2)
@@ -199,12 +199,12 @@ def test_many_books_are_weighed_as_each_by_itself():
 
 
 @pytest.mark.parametrize("text", ["", " ", "<br>", "&amp;", "the", "的", "—!?"])
-def test_text_without_a_word_is_absent(text):
+def test_text_without_words_is_absent(text):
     book = BookRecord(id="1", title=text, description=text)
     assert fitted(book).present(Catalogue(books=[book])).tolist() == [False]
 
 
-def test_text_in_which_no_term_is_known_is_absent():
+def test_text_without_known_terms_is_absent():
     modality = fitted(BookRecord(id="1", title="mountain"))
     books = [BookRecord(id="2", title="zzz"), BookRecord(id="3", title="zzz mountain")]
     assert modality.present(Catalogue(books=books)).tolist() == [False, True]
@@ -228,13 +228,13 @@ any_books = st.lists(
 
 @settings(max_examples=200)
 @given(books=any_books, later=any_books)
-def test_any_text_is_read_and_its_terms_can_be_stored(books, later):
+def test_any_text_can_be_stored(books, later):
     modality = fitted(*books)
     values, tensors = modality.state()
     stored = json.loads(json.dumps(values, ensure_ascii=False).encode())
     loaded = TextModality(settings=modality.settings).load_state(stored, tensors)
-    for asked in (books, later):
-        block = loaded.block(Catalogue(books=asked))
-        assert (block.values != modality.transform(Catalogue(books=asked))).nnz == 0
+    for calls in (books, later):
+        block = loaded.block(Catalogue(books=calls))
+        assert (block.values != modality.transform(Catalogue(books=calls))).nnz == 0
         assert np.isfinite(block.values.data).all()
         assert np.array_equal(block.values.getnnz(axis=1) > 0, block.present)
