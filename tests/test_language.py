@@ -81,7 +81,7 @@ def comments_and_docstrings(source: str) -> Iterator[str]:
         ):
             yield node.value.value
     for token in tokenize.generate_tokens(iter(source.splitlines(keepends=True)).__next__):
-        if token.type == tokenize.COMMENT:
+        if token.type == tokenize.COMMENT and "codespell:ignore" not in token.string:
             yield token.string
 
 

@@ -9,6 +9,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.utils.translation import gettext_lazy
 from django_celery_beat.admin import PeriodicTaskAdmin, PeriodicTaskForm
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -70,3 +71,5 @@ for model, model_admin in styled.items():
 # Unused: sign-ins are in the audit log, and failures in AccessAttempt.
 for unused in (AccessLog, AccessFailureLog):
     admin.site.unregister(unused)
+
+admin.site.index_title = gettext_lazy("Today")

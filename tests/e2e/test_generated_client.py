@@ -142,10 +142,11 @@ def test_generated_client_circulates_classifies_and_reviews(client):
     )
     assert Book.objects.get(pk=uncategorised.pk).category_id == suggestions[0].category
 
-    recommendations = call("borrowers.borrowers_recommendations_retrieve", client, borrower.pk, n=3).results
+    operation = "borrowers.borrowers_recommendations_retrieve"
+    recommendations = call(operation, client, borrower.pk, limit=3).results
     assert [row.rank for row in recommendations] == [1, 2, 3]
     assert all(row.reason and row.book.title for row in recommendations)
-    similar = call("books.books_similar_retrieve", client, copy.book_id, n=4).results
+    similar = call("books.books_similar_retrieve", client, copy.book_id, limit=4).results
     assert [row.rank for row in similar] == [1, 2, 3, 4]
     assert copy.book_id not in {row.book.id for row in similar}
 

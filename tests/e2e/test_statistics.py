@@ -55,7 +55,7 @@ def test_filters_survive_reload_and_apply_to_csv(site, page):
     assert heading[1] == "Checkouts"
     assert rows[-1][1] == "2"
 
-    page.get_by_role("link", name="For printing").click()
+    page.get_by_role("link", name="Print view").click()
     expect(page.get_by_text("East", exact=True).first).to_be_visible()
     expect(page.locator(".chart-drawing canvas").first).to_be_visible()
     assert page.errors == []
