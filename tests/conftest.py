@@ -39,9 +39,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Chosen in the main process, so that all workers of pytest-xdist have the same seed.
-    if config.option.fault_sample is not None and config.option.fault_seed is None:
+    if config.option.fault_sample is None:
+        return
+    if hasattr(config, "workerinput"):
+        config.option.fault_seed = config.workerinput["fault_seed"]
+    elif config.option.fault_seed is None:
         config.option.fault_seed = secrets.randbelow(10**6)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Send the seed to a worker of pytest-xdist, which parses the command line again."""
+    node.workerinput["fault_seed"] = node.config.option.fault_seed
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
