@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
 
     call_command("migrate", verbosity=0)
     size = Size(options.borrowers, options.books, options.loans)
-    values = {"borrowers": size.borrowers, "subjects": SUBJECTS, "now": NOW}
+    values = {"borrowers": size.borrowers, "subjects": min(SUBJECTS, size.borrowers), "now": NOW}
     load(size, now=NOW)
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.5)")

@@ -9,6 +9,7 @@ import django.core.validators
 import django.db.models.deletion
 import library.people.encryption.fields
 from django.db import migrations, models
+from library.people.encryption import blind_index
 
 _REFUSED = "The audit log is append-only: entries are neither changed nor deleted."
 _TOO_YOUNG = "The audit log is append-only: entries younger than 180 days are not deleted."
@@ -85,6 +86,12 @@ def create_triggers(apps, schema_editor):
 def drop_triggers(apps, schema_editor):
     for statement in _DROP_TRIGGERS[schema_editor.connection.vendor]:
         schema_editor.execute(statement, params=None)
+
+
+def record_keys(apps, schema_editor):
+    # From the first migration on, keys that do not fit this database stop every command.
+    canaries = apps.get_model("people", "KeyCanary").objects.using(schema_editor.connection.alias)
+    canaries.create(pk=1, digest=blind_index.digest(blind_index.NAME, "canary"))
 
 
 class Migration(migrations.Migration):
@@ -205,4 +212,5 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('borrower', 'kind', 'digest'), name='borrower_term_once'),
         ),
         migrations.RunPython(create_triggers, drop_triggers, elidable=False),
+        migrations.RunPython(record_keys, migrations.RunPython.noop, elidable=False),
     ]
