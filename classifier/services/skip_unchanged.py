@@ -38,14 +38,15 @@ def summarise(kind: str, result: dict[str, Any]) -> dict[str, Any]:
 
 def expand(run: Run) -> dict[str, Any]:
     """Return the result of a run's service: the inverse of `summarise`."""
+    result: dict[str, Any] = run.result
     if run.kind == Run.Kind.TRAIN:
-        return run.result | {"metrics": ModelVersion.objects.get(name=run.result["version"]).metrics}
-    return {name: value for name, value in run.result.items() if name != "rows"}
+        return result | {"metrics": ModelVersion.objects.get(name=result["version"]).metrics}
+    return {name: value for name, value in result.items() if name != "rows"}
 
 
 def _results_exist(run: Run) -> bool:
     """Return whether the results of a run still exist: they may have been deleted or damaged."""
-    result = run.result
+    result: dict[str, Any] = run.result
     if run.kind == Run.Kind.TRAIN:
         try:
             load_version(version=ModelVersion.objects.get(name=result["version"]))
@@ -59,7 +60,7 @@ def _results_exist(run: Run) -> bool:
         is_active = ModelVersion.objects.filter(name=result["version"], state="active").exists()
         return is_active and bool(result["rows"] == Suggestion.objects.count())
     if run.kind == Run.Kind.DRAW_MAP:
-        return MapPoint.objects.filter(model_version__name=result["version"]).count() == result["books"]
+        return bool(MapPoint.objects.filter(model_version__name=result["version"]).count() == result["books"])
     if run.kind in (Run.Kind.ORDER_REVIEWS, Run.Kind.UNDO):
         return False  # reviews and loans change all day; an undone batch cannot be undone again
     counts = Recommendation.objects.count(), ItemNeighbours.objects.count()

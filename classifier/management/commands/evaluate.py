@@ -22,7 +22,8 @@ class Command(BaseCommand):
         super().add_arguments(parser)
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
-        from classifier.services.registry.versions import active_version, version_by_name
+        from classifier.services.registry.promotion import active_version
+        from classifier.services.registry.versions import version_by_name
         from classifier.services.training.training import (
             evaluate,  # imports torch, which --help does not need
         )

@@ -16,6 +16,7 @@ Lock order: possibly misfiled books, suggestions, then the catalogue's tables, a
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -105,7 +106,7 @@ def undo(*, change: TaxonomyChange, now: datetime, user: User | None = None) -> 
     return change
 
 
-def _relabel(categories: CurrentCategories) -> Iterator[tuple[int, list, list]]:
+def _relabel(categories: CurrentCategories) -> Iterator[tuple[int, list[Any], list[Any]]]:
     """Relabel every suggestion of a retired category; yield book, rows before and rows after."""
     retired = Suggestion.objects.filter(category__retired_at__isnull=False)
     books = list(retired.order_by("book").values_list("book", flat=True).distinct())

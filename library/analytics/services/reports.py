@@ -9,7 +9,6 @@ import io
 import logging
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -116,7 +115,7 @@ def _as_text(figure: Chart | Table) -> str:
 
 
 def _as_csv(figure: Chart | Table) -> str:
-    file: Any = io.StringIO(newline="")
+    file = io.StringIO(newline="")
     # Spreadsheets recognise UTF-8 by the byte order mark.
     file.write("\ufeff")
     CsvWriter(file).writerows(figure.records)

@@ -1,6 +1,7 @@
 """Read rows under a lock; the docstring of the package gives the lock order."""
 
 from collections.abc import Collection
+from typing import Any
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext as _
@@ -61,7 +62,7 @@ def lock_loan(*, loan: Loan, copy: Copy, borrower: Borrower) -> Loan | None:
     return next(iter(rows.select_for_update(no_key=True)), None)
 
 
-def update_row(rows: QuerySet, **changes: object) -> None:
+def update_row(rows: QuerySet[Any], **changes: object) -> None:
     """Update the one row that is still in the state that `rows` filters by.
 
     Raises

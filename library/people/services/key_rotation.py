@@ -1,6 +1,7 @@
 """Re-encrypt personal data with a new key while the library is in use."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.apps import apps
 from django.db import models
@@ -127,10 +128,11 @@ def _rotated(token: str, place: str, unreadable: set[str]) -> str:
         return token
 
 
-def _with_tokens(model: type[models.Model], fields: list[str]) -> models.QuerySet:
+def _with_tokens(model: type[models.Model], fields: list[str]) -> models.QuerySet[Any, Any]:
     """Return rows as dicts of `pk` and the ciphertext of each field."""
     tokens = {f"{name}_token": ciphertext(name) for name in fields}
-    return model._default_manager.annotate(**tokens).values("pk", *tokens)
+    rows: models.QuerySet[Any, Any] = model._default_manager.annotate(**tokens).values("pk", *tokens)
+    return rows
 
 
 def _tokens(row: dict[str, str], fields: list[str]) -> dict[str, str]:
