@@ -70,13 +70,7 @@ def request_run(
 
 
 def request_undo(*, batch: Batch, trigger: str, now: datetime, user: User | None = None) -> RequestedRun:
-    """Request a run that undoes a batch.
-
-    Raises
-    ------
-    BatchStateError
-        If the batch cannot be undone.
-    """
+    """Request a run that undoes a batch. Raises `BatchStateError` if the batch cannot be undone."""
     check_undoable(batch=batch)
     return request_run(
         kind=Run.Kind.UNDO, trigger=trigger, now=now, parameters={"batch": batch.pk}, user=user

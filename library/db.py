@@ -26,9 +26,9 @@ def add_counts(*, model: type[Model], keys: Sequence[str], rows: Iterable[Sequen
 
     Parameters
     ----------
-    keys : sequence of str
+    keys
         The columns that identify a row; unique together.
-    rows : iterable of sequence of int
+    rows
         The keys and the number to add, sorted by the keys: transactions that add to the same rows then wait
         for each other and do not deadlock.
     """

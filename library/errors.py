@@ -8,7 +8,7 @@ class LibraryError(Exception):
 
     Parameters
     ----------
-    message : str
+    message
         What happened and how to fix it, for a librarian.
     **extra
         Details for machines, JSON-serialisable.

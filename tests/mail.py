@@ -41,9 +41,9 @@ class MailServer(socketserver.ThreadingTCPServer):
 
     Attributes
     ----------
-    rejected : dict
+    rejected
         SMTP code of the rejection by recipient.
-    messages : list of EmailMessage
+    messages
         Messages received.
     """
 

@@ -126,7 +126,7 @@ class MisfiledAdmin(LookupAdmin, ReadOnlyAdmin):
 
     @display(description=gettext_lazy("evidence"))
     def evidence_html(self, misfiled: Misfiled) -> SafeString:
-        return evidence.as_html(misfiled)
+        return evidence.as_html(misfiled)[0]
 
     @display(description="")
     def move_button(self, misfiled: Misfiled) -> SafeString | str:

@@ -23,7 +23,7 @@ from classifier.admin.base import PermanentAdmin, post_button
 from classifier.models import Run
 from classifier.presentation.tables import results_table, settings_table
 from classifier.services.runs.lifecycle import last_duration, request_cancel
-from classifier.services.runs.phases import PHASES, phase_number
+from classifier.services.runs.phases import phase_position
 from library.admin_site.users import signed_in
 
 CANCEL_RUN = "classifier.change_run"
@@ -225,13 +225,13 @@ def _phase_text(run: Run) -> str:
     """Return the phase, with its number if the job has several."""
     if not run.phase:
         return ""
-    number = phase_number(kind=run.kind, phase=run.phase)
+    number, count = phase_position(kind=run.kind, phase=run.phase)
     if number is None:
         return run.phase_label
     return _("%(phase)s (%(number)s of %(count)s)") % {
         "phase": run.phase_label,
         "number": number,
-        "count": len(PHASES[run.kind]),
+        "count": count,
     }
 
 

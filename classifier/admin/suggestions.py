@@ -176,7 +176,7 @@ class SuggestionAdmin(LookupAdmin, SuggestionColumns, ReadOnlyAdmin):
 
     @display(description=gettext_lazy("evidence"))
     def evidence_html(self, suggestion: Suggestion) -> SafeString:
-        return evidence.as_html(suggestion)
+        return evidence.as_html(suggestion)[0]
 
     @display(description=gettext_lazy("book"), ordering="book__title")
     def title(self, suggestion: Suggestion) -> SafeString:

@@ -1,9 +1,8 @@
 """Progress of a run as server-sent events.
 
 On a server with threads, a response occupies one of them for half a minute. On a server without threads, it
-would occupy a whole worker process, and a few clients would block all others; there the response contains
-the current state and ends at once. In both cases browsers reconnect by themselves, with the ID of the last
-event.
+would occupy a whole worker process, and a few clients would block all others; there the response contains the
+current state and ends at once. In both cases browsers reconnect by themselves, with the ID of the last event.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -16,7 +15,7 @@ from hashlib import blake2b
 from rest_framework.renderers import JSONRenderer
 
 from classifier.models import Run
-from classifier.services.runs.phases import PHASES, phase_number
+from classifier.services.runs.phases import phase_position
 
 MAX_POLLS = 30
 """Polls per response on a server with threads."""
@@ -36,12 +35,13 @@ class EventStreamRenderer(JSONRenderer):
 def run_state(*, run_id: int) -> tuple[dict[str, object], str]:
     """Return the state of a run, and the ID of an event with this state."""
     run = Run.objects.only("kind", "status", "progress", "phase").get(pk=run_id)
+    number, count = phase_position(kind=run.kind, phase=run.phase)
     state: dict[str, object] = {
         "status": run.status,
         "progress": run.progress,
         "phase": run.phase,
-        "phase_number": phase_number(kind=run.kind, phase=run.phase),
-        "phase_count": len(PHASES[run.kind]),
+        "phase_number": number,
+        "phase_count": count,
     }
     return state, blake2b(json.dumps(state).encode(), digest_size=8).hexdigest()
 

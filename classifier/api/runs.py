@@ -17,7 +17,7 @@ from classifier.api.events import MAX_POLLS, EventStreamRenderer, is_finished, r
 from classifier.api.permissions import CanCancelRun
 from classifier.models import Run
 from classifier.services.runs.lifecycle import request_cancel
-from classifier.services.runs.phases import PHASES, phase_number
+from classifier.services.runs.phases import phase_position
 from library.admin_site.users import signed_in
 from library.rest.auth.permissions import PersonalDataPermissions
 from library.rest.serializers import validated_body
@@ -57,10 +57,10 @@ class RunSerializer(serializers.ModelSerializer):
         ]
 
     def get_phase_number(self, run: Run) -> int | None:
-        return phase_number(kind=run.kind, phase=run.phase)
+        return phase_position(kind=run.kind, phase=run.phase)[0]
 
     def get_phase_count(self, run: Run) -> int:
-        return len(PHASES[run.kind])
+        return phase_position(kind=run.kind, phase=run.phase)[1]
 
 
 class RunRequestSerializer(serializers.Serializer):
@@ -131,7 +131,7 @@ class RunViewSet(ReadViewSet):
         responses={
             202: RunSerializer,
             409: OpenApiResponse(
-                OpenApiTypes.OBJECT, description="`run_over_error`: the run has already finished."
+                OpenApiTypes.OBJECT, description="`run_over`: the run has already finished."
             ),
         },
     )

@@ -78,11 +78,9 @@ class ModelVersionViewSet(ReadViewSet):
         responses={
             200: ModelVersionDetailSerializer,
             400: OpenApiResponse(
-                OpenApiTypes.OBJECT, description="`damaged_model_error`: a file is damaged or missing."
+                OpenApiTypes.OBJECT, description="`damaged_model`: a file is damaged or missing."
             ),
-            409: OpenApiResponse(
-                OpenApiTypes.OBJECT, description="`promotion_refused_error`, with the reason."
-            ),
+            409: OpenApiResponse(OpenApiTypes.OBJECT, description="`promotion_refused`, with the reason."),
         },
     )
     @action(detail=True, methods=["post"], permission_classes=[CanChangeVersion])
@@ -94,9 +92,7 @@ class ModelVersionViewSet(ReadViewSet):
         request=None,
         responses={
             200: ModelVersionDetailSerializer,
-            400: OpenApiResponse(
-                OpenApiTypes.OBJECT, description="`no_model_error`: there is no earlier version."
-            ),
+            400: OpenApiResponse(OpenApiTypes.OBJECT, description="`no_model`: there is no earlier version."),
         },
     )
     @action(detail=False, methods=["post"], permission_classes=[CanChangeVersion])

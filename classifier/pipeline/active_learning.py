@@ -1,15 +1,13 @@
 """Active learning: rank books for review.
 
-A review is worth the corrections it brings: the book's own category, and those of similar books, because the
-next model learns from it. Once one of ten similar books is reviewed, the other nine add little, so books are
-chosen greedily, each for the error not yet covered.
+A review corrects the book and, through the next model, similar books. Once one of ten similar books is
+reviewed, the other nine add little, so each book is chosen greedily for the error not yet covered.
 
 References
 ----------
 Settles & Craven, An Analysis of Active Learning Strategies for Sequence Labeling Tasks, EMNLP 2008
-(information density: uncertainty times similarity to other books).
-Wei, Iyer & Bilmes, Submodularity in Data Subset Selection and Active Learning, ICML 2015 (greedy choice of
-what is not yet covered).
+(information density). Wei, Iyer & Bilmes, Submodularity in Data Subset Selection and Active Learning, ICML
+2015 (greedy choice).
 """
 
 from collections.abc import Callable
@@ -38,30 +36,23 @@ def rank_for_review(
     min_similarity: float = MIN_SIMILARITY,
     density_power: float = DENSITY_POWER,
 ) -> tuple[Int64, Float64]:
-    """Return books in review order, with the expected gain of each review.
+    """Return the rows in review order, largest expected gain first, and these gains in units of `weight`.
 
     Parameters
     ----------
-    error_probability : float array (n_books,)
+    error_probability : (n_books,)
         Probability that the suggested category is wrong.
-    weight : float array (n_books,)
+    weight : (n_books,)
         Value of a correct category, not negative; rises with loans and holds.
-    encode : callable
-        Maps at most `pool_size` rows to vectors (n, d); similar books have similar vectors. Called once,
-        which bounds the memory on any catalogue.
-    limit : int, optional
-        Books chosen greedily; None: the whole pool. The others follow by their own gain.
-    min_similarity : float
+    encode
+        Maps at most `pool_size` rows to vectors (n, d), similar for similar books; called once, to bound
+        memory.
+    limit
+        Books chosen greedily, the others follow by their own gain; None: the whole pool.
+    min_similarity
         Cosine above which two books count as similar, below 1.
-    density_power : float
+    density_power
         Influence of the number of similar books: 0 none, 1 as much as the error probability.
-
-    Returns
-    -------
-    int array (n_books,)
-        Rows, largest expected gain first.
-    float array (n_books,)
-        Expected gain of each in that order: weight of the corrections.
 
     Raises
     ------

@@ -4,15 +4,7 @@ from typing import Any
 
 
 class PipelineError(Exception):
-    """A problem that a person can fix.
-
-    Parameters
-    ----------
-    message : str
-        The problem and its solution.
-    **extra
-        Details, JSON-serialisable.
-    """
+    """A problem that a person can fix: message with the solution, and JSON-serialisable details."""
 
     def __init__(self, message: str, **extra: Any) -> None:
         super().__init__(message)

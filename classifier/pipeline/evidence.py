@@ -41,12 +41,12 @@ class CoBorrowedBook(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoBorrowing:
-    """Co-borrowed titles that the model assigns to the suggested category.
+    """Co-borrowed titles that the model assigns to the suggested category, the heaviest in `books`.
 
     Attributes
     ----------
-    share : float
-        Their share of all co-borrowing of the book, 0 to 1; `books` lists the heaviest only.
+    share
+        Of all co-borrowing of the book, 0 to 1.
     """
 
     share: float = 0.0
@@ -59,22 +59,18 @@ class Evidence:
 
     Attributes
     ----------
-    score : float
-        Log probability up to a constant: the baseline plus all contributions.
-    baseline : float
-        Score of a book without any modality.
-    contributions : mapping of str to float
+    score
+        Log probability up to a constant: the baseline (without any modality) plus all contributions.
+    contributions
         Shapley value of each modality that the book has.
-    terms_for, terms_against : sequence of TermContribution
+    terms_for, terms_against
         Largest contribution first.
-    modality_predictions : mapping of str to ModalityPrediction
-    modalities_disagree : bool
-        Whether these predictions name more than one category.
-    excluded_modalities : sequence of str
-        Modalities the book has but is classified without (`FusionClassifier.modalities_used_`).
-    nearest_books : mapping of str to sequence of NearestBook
+    modalities_disagree
+        Whether the predictions name more than one category.
+    excluded_modalities
+        Those the book has but is classified without (`FusionClassifier.modalities_used_`).
+    nearest_books
         By modality, nearest first.
-    co_borrowed : CoBorrowing
     """
 
     score: float
@@ -104,13 +100,7 @@ class Evidence:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Return the evidence that `to_json` wrote.
-
-        Raises
-        ------
-        KeyError, TypeError
-            If a part is missing or has another form.
-        """
+        """Return the evidence that `to_json` wrote; raises `KeyError` or `TypeError` on another form."""
         terms, co_borrowed = values["terms"], values["co_borrowed"]
         return cls(
             score=values["score"],

@@ -29,23 +29,18 @@ class TrainedModel:
 
     Attributes
     ----------
-    classes : list of str
+    classes
         Category of each column of probabilities.
-    extractor : FeatureExtractor
-    serving_classifier : FusionClassifier
+    serving_classifier
         Classifies; may have learned from the held-out books too.
-    evaluation_classifier : FusionClassifier
-        Has never seen the held-out books; the same object as `serving_classifier` without a refit.
-    training_index : TrainingIndex
-        Books that `serving_classifier` was fitted on.
-    out_of_fold : OutOfFold
-        Predictions of `serving_classifier` for its training books.
-    held_out : list of str
+    evaluation_classifier
+        Has never seen the held-out books; the same object without a refit.
+    training_index, out_of_fold
+        Of the books that `serving_classifier` was fitted on.
+    held_out
         Ids of the held-out books.
-    confidence : float array (n_held_out,)
-        Probability of the prediction of `evaluation_classifier`.
-    correct : bool array (n_held_out,)
-        Whether that prediction is correct.
+    confidence, correct : (n_held_out,)
+        Of the predictions of `evaluation_classifier` for these.
     """
 
     config: Config
@@ -69,10 +64,7 @@ class TrainedModel:
         return np.asarray(learned)
 
     def threshold(self, *, precision: float) -> float:
-        """Return the probability below which the model abstains, to reach a precision.
-
-        Infinite if no threshold reaches it on the held-out books.
-        """
+        """Return the probability below which the model abstains, to reach a precision; infinite: always."""
         return threshold(self.confidence, self.correct, precision=precision)
 
     def predict_proba(self, catalogue: Catalogue) -> Float64:
@@ -93,11 +85,11 @@ class TrainedModel:
 
         Parameters
         ----------
-        rejected : mapping of str to collection of str, optional
+        rejected
             By book, categories it is known not to have; probabilities are conditional on that. A book without
             remaining categories gets no suggestion.
-        current : mapping of str to str or None, optional
-            Current name of classes merged since training; None for retired ones, which are not suggested.
+        current
+            Current name of classes merged since training; None for retired ones: no suggestion.
         """
         ids = [book.id for book in catalogue.books]
         probabilities = self._current_probabilities(
@@ -107,10 +99,7 @@ class TrainedModel:
         return _current_suggestions(suggestions, rejected or {}, current or {})
 
     def codes(self, catalogue: Catalogue) -> Float32:
-        """Return books as encoded by the networks, (n_books, d).
-
-        Books with similar codes tend to belong to the same category.
-        """
+        """Return books as encoded by the networks, (n_books, d), similar for books of one category."""
         if not catalogue.books:
             return np.zeros((0, 1), np.float32)
         books = self.serving_classifier.encode(self.extractor.transform(catalogue))
@@ -179,7 +168,6 @@ def _current_suggestions(
     rejected: Mapping[str, Collection[str]],
     current: Mapping[str, str | None],
 ) -> list[Suggestion]:
-    """Return suggestions under current category names, without rejected and duplicate ones."""
     kept: list[Suggestion] = []
     ranks: Counter[str] = Counter()
     seen: set[tuple[str, str]] = set()

@@ -1,13 +1,13 @@
 """Project books to two dimensions; similar books are close to each other.
 
-Principal components first drop uninformative directions, then t-SNE preserves neighbourhoods. Distances
-between remote groups mean nothing.
+Principal components drop uninformative directions, t-SNE preserves neighbourhoods. Distances between remote
+groups mean nothing.
 
 References
 ----------
 van der Maaten & Hinton, Visualizing Data using t-SNE, JMLR 2008. Kobak & Berens, The Art of Using t-SNE for
 Single-Cell Transcriptomics, Nature Communications 2019 (initialise with the principal components, which
-preserves the global structure and makes the result reproducible).
+preserves the global structure and is reproducible).
 """
 
 import numpy as np
@@ -24,13 +24,7 @@ _PERPLEXITY = 30
 
 
 def project_2d(codes: Float32, *, seed: int) -> Float32:
-    """Return positions of books, (n_books, 2), each coordinate from -1 to 1; reproducible for a seed.
-
-    Parameters
-    ----------
-    codes : float array (n_books, d)
-        From `TrainedModel.codes`.
-    """
+    """Return positions (n_books, 2) from -1 to 1, given `TrainedModel.codes`; reproducible for a seed."""
     n = len(codes)
     unit = codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-9)
     components = min(_COMPONENTS, n - 1, unit.shape[1])

@@ -34,25 +34,21 @@ class BookRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoanTable:
-    """Loans as columns; borrowers are numbers without meaning outside this table.
+    """Loans as columns, each (n_loans,); borrowers are numbers without meaning outside this table.
 
     A synthetic borrower represents an anonymised one by a single pair of co-borrowed titles.
 
     Attributes
     ----------
-    book_ids : sequence of str
-        The books that `book` indexes.
-    book : int32 array (n_loans,)
+    book
         Index into `book_ids`.
-    borrower : int32 array (n_loans,)
-        From 0.
-    borrowed_at : int64 array (n_loans,)
+    borrowed_at
         Seconds since 1970-01-01 UTC.
-    times_borrowed : int64 array (len(book_ids),), optional
+    times_borrowed : (len(book_ids),)
         Loans of each book, which may exceed its rows in `book` after anonymisation; None: the rows in `book`.
-    first_synthetic : int, optional
+    first_synthetic
         Borrowers from this number on are synthetic; None: no borrower is.
-    memo : dict
+    memo
         Cache of results derived from the table, by owner.
     """
 
@@ -122,14 +118,9 @@ class LoanTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Books to learn from or to classify, with all loans of the library.
+    """Books to learn from or to classify, with the parent of each category that has one.
 
     Loans may involve more books than `books`: a book is described by co-borrowed titles.
-
-    Attributes
-    ----------
-    parents : mapping of str to str
-        Parent of each category that has one.
     """
 
     books: Sequence[BookRecord]

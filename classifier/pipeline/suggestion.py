@@ -22,23 +22,14 @@ class Suggestion:
 
 
 def top_categories(probabilities: Float32 | Float64, *, ranks: int) -> Int64:
-    """Return the best `ranks` categories of each book, (n_books, ranks), fewer if there are fewer classes.
-
-    Equal probabilities keep the order of the classes.
-    """
+    """Return the best `ranks` categories, (n_books, at most ranks); ties keep the order of the classes."""
     return np.argsort(-probabilities, axis=1, kind="stable")[:, :ranks]
 
 
 def rank_suggestions(
     probabilities: Float32 | Float64, *, ids: Sequence[str], classes: Sequence[str], ranks: int = 3
 ) -> list[Suggestion]:
-    """Return the best `ranks` categories of each book, best first; fewer if there are fewer classes.
-
-    Parameters
-    ----------
-    classes : sequence of str
-        Equal probabilities keep this order.
-    """
+    """Return suggestions from `top_categories`, by book, best first."""
     best = top_categories(probabilities, ranks=ranks)
     return [
         Suggestion(book=book, rank=rank, category=classes[c], probability=float(row[c]))
@@ -50,16 +41,10 @@ def rank_suggestions(
 def merge_classes(
     probabilities: Float64, current: Mapping[str, str | None], *, classes: Sequence[str]
 ) -> Float64:
-    """Return the probabilities of the current categories, (n_books, n_classes).
+    """Return probabilities of the current categories: `current` renames or merges classes; None retires one.
 
     Among merged classes, the most probable one of a book gets the sum and the others 0: evidence refers to
-    that class. A retired class gets 0, and its probability is not redistributed: the book remains as likely
-    to belong to none of the others.
-
-    Parameters
-    ----------
-    current : mapping of str to str or None
-        Current name of renamed and merged classes; None if retired.
+    that class. The probability of a retired class is not redistributed: the others get no likelier.
     """
     columns_by_name: dict[str | None, list[int]] = defaultdict(list)
     for column, name in enumerate(classes):
@@ -81,17 +66,12 @@ def exclude_rejected(
     ids: Sequence[str],
     classes: Sequence[str],
 ) -> Float64:
-    """Return the probabilities conditional on books not having some categories.
+    """Return probabilities conditional on books not having some categories; zeros if none remains.
 
     Parameters
     ----------
-    rejected : mapping of str to collection of str
+    rejected
         By book; unknown books and categories are ignored.
-
-    Returns
-    -------
-    float array (n_books, n_classes)
-        Unchanged where nothing is rejected; zeros where everything is.
     """
     column = {name: number for number, name in enumerate(classes)}
     result = probabilities.copy()

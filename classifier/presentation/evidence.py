@@ -24,22 +24,16 @@ _MODALITIES = {
 _CATEGORY_FIELDS = ("notation", "label_en", "label_zh")
 
 
-def as_html(suggestion: Suggestion | Misfiled) -> SafeString:
-    """Return the evidence of a suggestion; empty if it was stored without evidence."""
-    return all_as_html([suggestion])[0]
-
-
-def all_as_html(suggestions: Sequence[Suggestion | Misfiled]) -> list[SafeString]:
-    """Return the evidence of each suggestion; books and categories take one query each for all of them."""
-    found = [evidence_of(suggestion) for suggestion in suggestions]
-    stored = [evidence for evidence in found if evidence is not None]
-    books, categories = _books(stored), _categories(stored)
-    return [
-        render_to_string("classifier/evidence.html", _context(evidence, books, categories))
-        if evidence is not None
-        else SafeString("")
-        for evidence in found
-    ]
+def as_html(*suggestions: Suggestion | Misfiled) -> list[SafeString]:
+    """Return the evidence of each suggestion, empty if none is stored; two queries, books and categories."""
+    stored = [evidence_of(suggestion) for suggestion in suggestions]
+    present = [evidence for evidence in stored if evidence is not None]
+    books, categories = _books(present), _categories(present)
+    pages = []
+    for evidence in stored:
+        context = None if evidence is None else _context(evidence, books, categories)
+        pages.append(render_to_string("classifier/evidence.html", context) if context else SafeString(""))
+    return pages
 
 
 def evidence_of(suggestion: Suggestion | Misfiled) -> Evidence | None:

@@ -53,7 +53,7 @@ class FallbackProvider:
 
     Parameters
     ----------
-    pks : int array (n_books,)
+    pks : (n_books,)
         Primary keys of the titles; titles are identified by their positions in it.
     """
 
@@ -90,12 +90,7 @@ class FallbackProvider:
 def _new_in_categories(counts: Counter[int], newest: Iterable[tuple[int, int]]) -> Iterator[Candidate]:
     """Yield new titles of the categories read, the most read category first.
 
-    Parameters
-    ----------
-    counts
-        Titles read by category.
-    newest
-        Title and category, the newest first.
+    `counts`: titles read by category. `newest`: title and category, the newest first.
     """
     for title, _category in sorted(newest, key=lambda row: (-counts[row[1]], row[1])):
         yield Candidate(title=title, score=0.0, sources=("new",))
@@ -113,14 +108,8 @@ def _listed(
 ) -> Iterator[tuple[int, int]]:
     """Yield the titles of a public list with their categories, in order.
 
-    Parameters
-    ----------
-    kind
-        One of `Listing.Kind`.
-    categories
-        Primary keys; None for all.
-    **filters
-        See `classifier.selectors.listings.listed_titles`.
+    `kind`: one of `Listing.Kind`. `categories`: primary keys; None for all.
+    `**filters`: see `classifier.selectors.listings.listed_titles`.
     """
     rows = listed_titles(kind=kind, **filters)
     if categories is not None:

@@ -199,8 +199,8 @@ def nearest_first(other: Int64, parts: Float32) -> list[int]:
 
     Parameters
     ----------
-    other : int array (n_titles,)
-    parts : float array (n_titles, n_sources)
+    other : (n_titles,)
+    parts : (n_titles, n_sources)
     """
     scores = parts.sum(axis=1)
     return [k for k in np.lexsort((other, -scores)).tolist() if scores[k] > 0]
@@ -225,10 +225,7 @@ def _links(titles: Int64) -> tuple[Int64, Int64, Float32]:
 class _BookLookup:
     """Filter of candidates that looks up their books, some at a time, in order.
 
-    Attributes
-    ----------
-    books
-        Books that passed the filter, by primary key.
+    `books`: books that passed the filter, by primary key.
     """
 
     def __init__(self, *, category: int | None, language: str, available: bool) -> None:

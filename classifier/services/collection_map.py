@@ -27,10 +27,7 @@ _BATCH = 500
 def draw_map(context: JobContext, *, seed: int = 0) -> dict[str, Any]:
     """Lay out books on a plane by their encodings of the active version; of a large library a sample.
 
-    Parameters
-    ----------
-    seed
-        Of the sample and the layout. The same seed, version and library give the same map.
+    The same `seed`, version and library give the same map.
 
     Returns
     -------
@@ -61,7 +58,6 @@ def draw_map(context: JobContext, *, seed: int = 0) -> dict[str, Any]:
 
 
 def _codes(model: TrainedModel, library: Catalogue, *, progress: Progress) -> Any:
-    """Return the model's encodings of the books, (n_books, d)."""
     parts = [np.zeros((0, 1), np.float32)] if not library.books else []
     for start in range(0, len(library.books), _BATCH):
         progress("comparing books", start, len(library.books))

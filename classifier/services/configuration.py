@@ -8,12 +8,7 @@ from classifier.pipeline.config import Config
 
 
 def library_config(overrides: Sequence[str] = ()) -> Config:
-    """Return the defaults with the library's settings, then the overrides of this call.
-
-    Parameters
-    ----------
-    overrides
-        ``part.name=value``.
+    """Return the defaults with the library's settings, then the overrides ``part.name=value`` of this call.
 
     Raises
     ------

@@ -28,14 +28,7 @@ SAMPLES = 10
 
 
 def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress) -> dict[str, Any]:
-    """Create the demo library, train, classify, recommend and count; steps already done are skipped.
-
-    Parameters
-    ----------
-    now
-        The demo's loans end here.
-    seed
-        Of the demo library and the training.
+    """Create the demo library up to `now`, train, classify, recommend and count; skip steps already done.
 
     Returns
     -------
@@ -87,7 +80,6 @@ def _demo_files(*, now: datetime, seed: int, progress: Progress) -> DemoFiles:
 
 
 def _sample_suggestions(files: DemoFiles) -> list[dict[str, Any]]:
-    """Return the best suggestions of some uncategorised books, with the true category of each."""
     with files.true_categories.open(encoding="utf-8", newline="") as file:
         truth = {row["id"]: row["category"] for row in csv.DictReader(file)}
     best = (

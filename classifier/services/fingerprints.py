@@ -1,8 +1,8 @@
 """Fingerprint of everything a run reads: if it equals that of the previous run, there is nothing to do.
 
-It covers the very rows and columns that the job reads, as they are now. Counts, highest keys and time
-stamps would be cheaper and would miss a corrected title; sums over rows would miss two changes that cancel
-out. Reading the rows costs little next to the work it saves.
+It covers the very rows and columns that the job reads. Counts, highest keys and time stamps would miss a
+corrected title; sums over rows would miss two changes that cancel out. Reading costs little next to the work
+it saves.
 """
 
 from collections.abc import Iterable
@@ -48,7 +48,6 @@ def fingerprint_of(*, kind: str, parameters: dict[str, Any], now: datetime) -> s
 
 
 def _inputs(kind: str, now: datetime) -> Any:
-    """Return the other inputs of a kind of run; its parameters are added elsewhere."""
     if kind in ("train", "tune"):
         return Config().to_dict()
     if kind in ("order_reviews", "undo"):

@@ -51,18 +51,10 @@ def execute_run(
     dispatch_helpers: DispatchHelpers = no_helpers,
     clock: Callable[[], datetime] = timezone.now,
 ) -> Run | None:
-    """Execute a queued run and record its outcome.
+    """Execute a queued run, requested by the message `task_id`, and record its outcome.
 
-    Parameters
-    ----------
-    task_id
-        Of the message that requested it.
-
-    Returns
-    -------
-    Run or None
-        None, with nothing done, if the run is not queued or another of its kind is running. None too if the
-        database became unavailable: without a heartbeat the run is queued again.
+    None, with nothing done, if the run is not queued or another of its kind is running; also if the database
+    became unavailable: without a heartbeat the run is queued again.
     """
     run = lifecycle.claim(run_id=run_id, now=clock(), task_id=task_id)
     if run is None:
@@ -91,12 +83,10 @@ def run_here(
     progress: Progress = no_progress,
     clock: Callable[[], datetime] = timezone.now,
 ) -> dict[str, Any]:
-    """Open a run and execute it in this process, as commands do.
+    """Open a run and execute it in this process, as commands do; return the result of the service.
 
     Parameters
     ----------
-    kind
-        One of `Run.Kind`.
     force
         Execute it even if nothing has changed since the last run.
     output
@@ -105,15 +95,14 @@ def run_here(
     Returns
     -------
     dict
-        The result of the service. If nothing had changed, that of the previous run, and ``skipped``: a text
-        that says so.
+        If nothing has changed, the previous result and the text ``skipped``.
 
     Raises
     ------
     AlreadyRunningError
         If another run of the kind is running.
     LibraryError
-        Whatever the service raises; the run has failed then.
+        Any of the service; the run has failed then.
     """
     run = lifecycle.open_claimed(
         kind=kind, trigger=Run.Trigger.COMMAND, now=now, parameters=parameters, force=force

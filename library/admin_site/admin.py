@@ -9,7 +9,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.utils.translation import gettext_lazy
+from django.utils.translation import pgettext_lazy
 from django_celery_beat.admin import PeriodicTaskAdmin, PeriodicTaskForm
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -72,4 +72,5 @@ for model, model_admin in styled.items():
 for unused in (AccessLog, AccessFailureLog):
     admin.site.unregister(unused)
 
-admin.site.index_title = gettext_lazy("Today")
+# With a context, because Django's date filters have a choice of the same name.
+admin.site.index_title = pgettext_lazy("start page", "Today")

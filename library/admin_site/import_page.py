@@ -41,15 +41,15 @@ class ImportSpec:
 
     Attributes
     ----------
-    description : str
+    description
         Meaning of the columns and effect of the rows, for users.
-    permissions : tuple of str
+    permissions
         Permissions to create and change everything that a file may contain.
-    count_labels : dict
+    count_labels
         Labels of the counts of an `ImportReport` and of the records it has also created.
-    command : str
+    command
         The ``manage.py`` command for files that are too long for the page.
-    importer : callable
+    importer
         Called with `path`, `dry_run`, `strict` and `now`.
     """
 
@@ -196,7 +196,6 @@ class ImportAdmin(ModelAdmin):
 
 
 def _corrected_rows(request: HttpRequest) -> dict[int, str]:
-    """Return the rows that were corrected on the page, by line number."""
     fields = ((name.removeprefix("line-"), name) for name in request.POST if name.startswith("line-"))
     return {
         int(line): request.POST[name]
@@ -206,7 +205,6 @@ def _corrected_rows(request: HttpRequest) -> dict[int, str]:
 
 
 def _check_result(content: bytes, report: dict[str, Any]) -> dict[str, Any]:
-    """Return the template context of a checked file."""
     by_line: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for problem in report["problems"]:
         by_line[problem["row"]].append(problem)

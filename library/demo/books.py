@@ -40,11 +40,11 @@ def generate_books(
 
     Parameters
     ----------
-    titles : int
+    titles
         Number of books.
-    latest_year : int
+    latest_year
         Latest year of publication.
-    progress : callable
+    progress
         ``progress(phase, done, total)``.
     """
     kinds = _kinds(rng=rng, titles=titles)

@@ -122,7 +122,6 @@ def _favourite(rng: random.Random, favourites: Sequence[str], choices: Sequence[
 
 
 def _colours(*, rng: random.Random, palette: str) -> list[Colour]:
-    """Return a palette with random shifts in hue and lightness."""
     turn, light = rng.gauss(0, 0.025), rng.gauss(0, 0.03)
     colours = []
     for hue, lightness, saturation in PALETTES[palette]:
@@ -133,14 +132,12 @@ def _colours(*, rng: random.Random, palette: str) -> list[Colour]:
 
 
 def _mark(*, draw: "ImageDraw", centre: tuple[int, int], colours: list[Colour]) -> None:
-    """Draw the publisher's mark: a disc in a ring."""
     x, y = centre
     draw.ellipse((x - 26, y - 26, x + 26, y + 26), outline=colours[0], width=5)
     draw.ellipse((x - 13, y - 13, x + 13, y + 13), fill=colours[1])
 
 
 def _write_text(*, draw: "ImageDraw", box: Box, book: DemoBook, ink: Colour, centred: bool) -> None:
-    """Write title and author into a box, in the largest size that fits."""
     left, top, right, bottom = box
     title = book.author_latin.upper() if book.language == "zh" else book.title
     author = str(book.year) if book.language == "zh" else book.author_latin

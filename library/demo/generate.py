@@ -60,17 +60,17 @@ def generate(
 
     Parameters
     ----------
-    folder : Path
+    folder
         Created if missing; an earlier demo in it is replaced.
-    seed : int
+    seed
         The same seed, numbers, `now` and version of Pillow give byte-identical files.
-    titles, borrowers, loans : int
+    titles, borrowers, loans
         Exact numbers.
-    uncategorised : float
+    uncategorised
         Fraction of the titles (rounded) without a category in ``books.csv``.
-    now : datetime
+    now
         Aware; the end of the loan history.
-    progress : callable
+    progress
         ``progress(phase, done, total)``.
 
     Raises

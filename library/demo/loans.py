@@ -65,13 +65,13 @@ def generate_loans(
 
     Parameters
     ----------
-    books : list of DemoBook
+    books
         A random tenth of them is never borrowed.
-    borrowers, loans : int
+    borrowers, loans
         Exact numbers; each borrower has at least one loan.
-    now : datetime
+    now
         Aware; the latest checkout and return.
-    progress : callable
+    progress
         ``progress(phase, done, total)``.
 
     Raises
@@ -115,7 +115,6 @@ def generate_loans(
 
 
 def _borrower(*, rng: random.Random, number: int) -> _Borrower:
-    """Return a borrower with one to three interests, one or two languages, and a random activity."""
     leaves = list(LEAVES)
     count = rng.choices(tuple(INTERESTS), weights=tuple(INTERESTS.values()))[0]
     interests = rng.choices(leaves, weights=[leaf.share for leaf in LEAVES.values()])
@@ -197,7 +196,6 @@ def _stays(*, rng: random.Random, calendar: list[tuple[float, date]], count: int
 
 
 def _length(rng: random.Random) -> int:
-    """Return the days until return: mostly within the loan period, sometimes renewed or late."""
     if rng.random() < 0.85:
         return round(rng.triangular(2, LOAN_DAYS, 16))
     return round(rng.triangular(LOAN_DAYS + 1, 3 * LOAN_DAYS, LOAN_DAYS + 10))
@@ -222,5 +220,4 @@ def _loan(*, rng: random.Random, borrower: str, book: str, day: date, stay: int,
 
 
 def _opening_hour(*, rng: random.Random, day: date) -> datetime:
-    """Return a random time of a day between 10:00 and 20:00."""
     return datetime.combine(day, time(10), tzinfo=UTC) + timedelta(seconds=rng.randrange(10 * 3600))

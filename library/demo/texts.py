@@ -36,9 +36,9 @@ def generate_text(*, rng: random.Random, category: str, language: str) -> Text:
 
     Parameters
     ----------
-    category : str
+    category
         Notation of a leaf; the text also contains phrases of one other category.
-    language : str
+    language
         ``"en"`` or ``"zh"``.
     """
     other = _other_category(rng=rng, category=category)

@@ -196,6 +196,8 @@ LOGIN_REDIRECT_URL = "admin:index"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+# Before the catalogues of the apps, so that it can replace texts of Django and of the theme.
+LOCALE_PATHS = [BASE_DIR / "library" / "admin_site" / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
 

@@ -1,17 +1,20 @@
-"""Test settings: fast password hashing and a separate data folder."""
+"""Test settings: fast password hashing and a data folder for each test process."""
 
+import os
 import tempfile
 
-from environs import Env
+# Never use the developer's data, and share no folder between test processes: tests count files and messages.
+# The mark keeps the folder for programs that a test starts.
+if "LIBRARY_DATA_DIR" not in os.environ or (
+    "PYTEST_XDIST_WORKER" in os.environ and "LIBRARY_TEST_FOLDER" not in os.environ
+):
+    os.environ["LIBRARY_DATA_DIR"] = tempfile.mkdtemp(
+        prefix="library-test-", dir=os.environ.get("LIBRARY_DATA_DIR")
+    )
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ["LIBRARY_TEST_FOLDER"] = os.environ["LIBRARY_DATA_DIR"]
 
-_env = Env()
-if _env.str("LIBRARY_DATA_DIR", None) is None:
-    import os
-
-    # Never use the developer's data.
-    os.environ["LIBRARY_DATA_DIR"] = tempfile.mkdtemp(prefix="library-test-")
-
-from library.settings.base import *  # noqa: E402,F403
+from library.settings.base import *  # noqa: F403
 
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

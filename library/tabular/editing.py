@@ -11,15 +11,15 @@ def rows_at(*, text: str, lines: Iterable[int]) -> dict[int, str]:
 
     Parameters
     ----------
-    text : str
+    text
         With its header.
-    lines : iterable of int
+    lines
         First lines of the rows, counted from 1, as in `Problem`.
 
     Returns
     -------
     dict
-        By line: the row without its line break. If its quotes are broken, its first line only.
+        By line, the row without its line break; if its quotes are broken, its first line only.
     """
     text_lines = _lines(text)
     return {
@@ -46,7 +46,6 @@ def _lines(text: str) -> list[str]:
 
 
 def _height(lines: list[str], line: int) -> int:
-    """Return the number of lines of the row that begins on a line."""
     width = len(next(csv.reader(lines), []))
     reader = csv.reader(islice(lines, line - 1, None), strict=True)
     try:

@@ -35,11 +35,11 @@ def import_file(
 
     Parameters
     ----------
-    required, optional : collection of str
+    required, optional
         Column names, see `read_rows`.
-    dry_run : bool
+    dry_run
         Roll back at the end.
-    strict : bool
+    strict
         Refuse the file if it has any problem.
 
     Raises

@@ -57,20 +57,20 @@ def read_rows(
 
     Parameters
     ----------
-    required, optional : collection of str
+    required, optional
         Column names. Other columns are ignored, with a warning in the report.
-    report : ImportReport
+    report
         Receives the rows that cannot be read, as they are met.
-    progress : callable
+    progress
         Called now and then with the KiB read and the total KiB.
 
     Returns
     -------
-    columns : list of str
+    list of str
         The requested columns that the file has.
-    rows : iterator of Row
-        Without blank rows, and without the apostrophe that `CsvWriter` puts before text that looks like a
-        formula.
+    iterator of Row
+        The rows, without blank ones and without the apostrophe that `CsvWriter` puts before text that looks
+        like a formula.
 
     Raises
     ------
@@ -205,7 +205,6 @@ def _opened(path: Path) -> Iterator[tuple[TextIO, BinaryIO]]:
 
 
 def _checked_lines(path: Path, text: TextIO) -> Iterator[str]:
-    """Yield the lines, each with its own line break."""
     for number in count(1):
         line = text.readline(MAX_LINE_LENGTH + 1)
         if not line:

@@ -21,9 +21,9 @@ def csv_stream(*, name: str, records: Iterable[Iterable[object]]) -> StreamingHt
 
     Parameters
     ----------
-    name : str
+    name
         File name.
-    records : iterable of iterables
+    records
         The header and the rows, consumed while sending.
     """
 

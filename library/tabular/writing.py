@@ -33,7 +33,7 @@ class CsvWriter:
 
     Parameters
     ----------
-    file : file object
+    file
         Opened with ``newline=""``.
     """
 

@@ -58,7 +58,10 @@ def timed(
 ) -> tuple[np.ndarray, list[Result], float]:
     """Process items in concurrent clients; return milliseconds and result of each, and items per second.
 
-    `pause`: mean seconds that a client waits before each item.
+    Parameters
+    ----------
+    pause
+        Mean seconds that a client waits before each item.
     """
     rng = random.Random(0)
 

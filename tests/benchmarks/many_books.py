@@ -1,8 +1,8 @@
-"""A catalogue of many books in Chinese and English, with copies, for benchmarks of the search.
+"""Catalogue of many books in Chinese and English, with copies, for benchmarks of the search.
 
-The demo's texts share a few hundred phrases, so each of their words is in thousands of books. Here every
-title also has one of 20,000 topics with the frequencies of natural words: the most common is in a tenth of
-all books, the rarest in one or none.
+Unlike in the demo, whose few hundred phrases are each in thousands of books, every title has one of 20,000
+topics with the frequencies of natural words: the commonest in a tenth of all books, the rarest in one or
+none.
 """
 
 import random

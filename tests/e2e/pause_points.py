@@ -1,12 +1,9 @@
-"""A Celery worker that pauses at one point of one kind of task, so that a test can interfere there.
+"""Celery worker that pauses at one point of one kind of task, so that a test can interfere there.
 
 ``celery -A tests.e2e.pause_points worker`` reads ``PAUSE_FILE``, an existing file, and ``PAUSE_AT``:
-
-- ``kind:phase`` pauses at the first step of a phase of a run,
-- ``kind:dotted.path.of.a.function`` pauses before a call of the function, ``kind:after …`` after it.
-
-``kind`` is the kind of a run or the name of a task. The process that reaches the point renames the file to
-``….paused`` and continues when the file is gone. So one process pauses, once, and a restarted run does not.
+``kind:phase`` (the first step of a phase), ``kind:dotted.path`` (before a call) or ``kind:after
+dotted.path``; ``kind`` is that of a run or the name of a task. The process that reaches the point renames the
+file to ``….paused`` and continues when it is gone. So one process pauses, once, and a restarted run does not.
 """
 
 import os

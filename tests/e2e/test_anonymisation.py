@@ -157,7 +157,7 @@ def database_bytes():
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_anonymised_loans_and_erased_borrowers_are_gone_everywhere(
+def test_no_trace_of_anonymised_loans_and_erased_borrowers(
     database, borrower, data_folder, tmp_path_factory, caplog
 ):
     export = tmp_path_factory.mktemp("exports") / "recommendations.csv"

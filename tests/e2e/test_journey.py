@@ -1,7 +1,4 @@
-"""Main tasks of a librarian on the admin pages, in a real browser.
-
-With ``SCREENSHOT_DIR``, a folder, the tests save screenshots of the pages there.
-"""
+"""Main tasks of a librarian in a real browser; ``SCREENSHOT_DIR`` names a folder for screenshots."""
 
 import csv
 import os

@@ -1,7 +1,4 @@
-"""Runs executed by a Celery worker with beat as separate processes.
-
-On the embedded queue with SQLite, and on Redis with PostgreSQL.
-"""
+"""Runs on a Celery worker with beat: embedded queue with SQLite, and Redis with PostgreSQL."""
 
 import sys
 import tempfile
@@ -82,7 +79,10 @@ class Installation:
     def request_runs(self, *requests: tuple[str, dict], redeliver: int | None = None) -> None:
         """Request runs as the admin and the API do, in another process, which commits.
 
-        `redeliver`: number of a run whose message is sent again.
+        Parameters
+        ----------
+        redeliver
+            Number of a run whose message is sent again.
         """
         lines = [
             "from classifier.dispatch import request_run",
@@ -142,7 +142,7 @@ both_queues = pytest.mark.parametrize(
 
 
 @both_queues
-def test_run_is_executed_once_although_requested_and_delivered_twice(installation, database):
+def test_run_requested_and_delivered_twice_executes_once(installation, database):
     requests = [("reclassify", {}), ("train", {"seed": 7, **QUICK_PARAMETERS})]
     installation.request_runs(*requests, *requests)
     with installation.open_database():

@@ -55,13 +55,11 @@ def make_catalogue(
 
     Parameters
     ----------
-    folder : Path
+    folder
         Where covers and recordings are kept.
-    books : int
-    seed : int
-    start : int
+    start
         Number of the first book, so that two catalogues can have different ones.
-    covers, audio : bool
+    covers, audio
         Whether there are any.
     """
     rng = np.random.default_rng(seed)

@@ -23,22 +23,16 @@ def toy_blocks(
     misleading: float = 0,
     kinds: tuple[str, ...] = KINDS,
 ) -> tuple[dict[str, Block], np.ndarray]:
-    """Draw blocks of `n_books` and their classes.
+    """Draw blocks of `n_books` and their classes, (n_books,).
 
     Parameters
     ----------
-    n_books : int
-    seed : int
-    missing : float
+    missing
         Share of the books that lack a modality; each has one at least.
-    misleading : float
+    misleading
         Share of the books for which a modality points to a random class.
-    kinds : tuple of str
+    kinds
         Which of "words" (sparse), "numbers" (vector), "pixels" (image) and "sounds" (spectrum).
-
-    Returns
-    -------
-    dict of str to Block, int array (n_books,)
     """
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.arange(n_books) % N_CLASSES)
@@ -82,10 +76,9 @@ def with_links(block: Block, of: np.ndarray, to: np.ndarray, *, n: int = 5, seed
 
     Parameters
     ----------
-    block : Block
-    of : int array (n_books,)
+    of : (n_books,)
         Kind of each book of the block.
-    to : int array (n_known,)
+    to : (n_known,)
         Kind of each book that it can link to, -1 for none; the books themselves if as many.
     """
     rng = np.random.default_rng(seed)

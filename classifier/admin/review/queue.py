@@ -159,7 +159,7 @@ def _entries(items: Sequence[ReviewItem]) -> list[dict[str, Any]]:
     suggestions = [list(item.book.suggestions.all()) for item in items]
     first = [ranked[0] for ranked in suggestions if ranked]
     evidence_by_book = dict(
-        zip((suggestion.book_id for suggestion in first), evidence.all_as_html(first), strict=True)
+        zip((suggestion.book_id for suggestion in first), evidence.as_html(*first), strict=True)
     )
     from classifier.selectors.recommendations import similar_by_book  # loads numpy
 

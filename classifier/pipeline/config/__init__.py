@@ -64,13 +64,7 @@ class Config:
     recommend: RecommendConfig = field(default_factory=RecommendConfig)
 
     def with_settings(self, settings: Sequence[str]) -> Self:
-        """Return a copy with ``part.name=value`` settings applied.
-
-        Raises
-        ------
-        ConfigError
-            If a setting is malformed, unknown or invalid.
-        """
+        """Return a copy with ``part.name=value`` settings; raises `ConfigError` if one is invalid."""
         config = self
         for setting in settings:
             key, equals, value = setting.partition("=")
@@ -87,13 +81,7 @@ class Config:
         return config
 
     def check(self) -> None:
-        """Reject invalid values.
-
-        Raises
-        ------
-        ConfigError
-            With the setting and its valid range.
-        """
+        """Reject invalid values. Raises `ConfigError` with the setting and its valid range."""
         check_config(self)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -102,13 +90,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: dict[str, dict[str, Any]]) -> Self:
-        """Return the configuration that `to_dict` wrote; missing settings get their defaults.
-
-        Raises
-        ------
-        ConfigError
-            If a setting is unknown or invalid.
-        """
+        """Return the configuration that `to_dict` wrote, with defaults; may raise `ConfigError`."""
         if unknown_parts := set(values) - set(_types(cls)):
             raise ConfigError(f"There is no setting “{min(unknown_parts)}”.")
         parts = {}
@@ -132,7 +114,6 @@ def _types(kind: type[Any]) -> dict[str, Any]:
 
 
 def _parse(key: str, value: str, kind: Any) -> Any:
-    """Parse `value` as the type of the field."""
     if typing.get_origin(kind) is Literal:
         if value not in typing.get_args(kind):
             raise ConfigError(f"{key} must be one of {', '.join(typing.get_args(kind))}, not “{value}”.")

@@ -80,13 +80,7 @@ _RULES: list[tuple[list[str], Callable[[float], bool], str]] = [
 
 
 def check_config(config: "Config") -> None:
-    """Reject invalid values.
-
-    Raises
-    ------
-    ConfigError
-        With the setting and its valid range.
-    """
+    """Reject invalid values. Raises `ConfigError` with the setting and its valid range."""
     values = _numbers(config)
     for keys, is_valid, requirement in _RULES:
         for key in keys:

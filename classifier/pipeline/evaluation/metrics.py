@@ -17,26 +17,16 @@ _DRAWS = 200  # enough for 1 % relative error of the mean
 
 
 def expected_calibration_error(confidence: Float64, correct: Float64, *, bins: int = _BINS) -> float:
-    """Return the mean gap between confidence and accuracy, weighted by books.
-
-    References
-    ----------
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017, equation 3.
-    """
+    """Return the mean gap between confidence and accuracy, weighted by books (Guo et al. 2017, eq. 3)."""
     rows = reliability_bins(confidence, correct, bins=bins)
     return float(sum(abs(row["confidence"] - row["accuracy"]) * row["books"] for row in rows) / len(correct))
 
 
 def calibration_noise(confidence: Float64, *, bins: int = _BINS) -> float:
-    """Return the expected calibration error of perfectly calibrated predictions.
+    """Return the expected calibration error of perfectly calibrated predictions, from 200 simulations.
 
-    In a bin of few books, confidence and accuracy differ by chance: about 0.09 with 130 books, 0.015 with
+    By chance, confidence and accuracy differ in a bin of few books: about 0.09 with 130 books, 0.015 with
     5,000. An error of this size does not count against a model.
-
-    Returns
-    -------
-    float
-        Mean over 200 simulated sets of outcomes, from a fixed seed.
     """
     rng = np.random.default_rng(0)
     bin_ = np.minimum((confidence * bins).astype(int), bins - 1)  # (n,)
@@ -112,8 +102,7 @@ def selective_metrics(confidence: Float64, correct: Float64) -> dict[str, Any]:
     -------
     dict
         ``at_precision``: for each of `PRECISIONS` the ``threshold`` (None if none reaches it), ``coverage``
-        and ``precision`` of the suggestions. ``curve``: [coverage, accuracy of the most confident], in steps
-        of 5 %.
+        and ``precision``. ``curve``: [coverage, accuracy of the most confident], in steps of 5 %.
     """
     order = np.argsort(-confidence, kind="stable")
     hits = np.cumsum(correct[order])
@@ -134,14 +123,9 @@ def selective_metrics(confidence: Float64, correct: Float64) -> dict[str, Any]:
 def accuracy_by_level(
     probabilities: Float32 | Float64, truth: Int64, *, classes: Sequence[str], parents: Mapping[str, str]
 ) -> list[float]:
-    """Return the accuracy at each level of the category tree, top first.
+    """Return the accuracy at each level of the category tree, top first; one entry if there is no hierarchy.
 
     A wrong sibling is correct one level up. A category that ends above a level counts there as itself.
-
-    Returns
-    -------
-    list of float
-        One entry if no category has a parent.
     """
     paths = [path_of(name, parents) for name in classes]
     predicted = probabilities.argmax(axis=1)

@@ -11,13 +11,9 @@ from classifier.pipeline.records import Float64, Int64
 
 
 def mcnemar(candidate: Float64, active: Float64, *, truth: Int64) -> dict[str, float]:
-    """Compare two classifiers on the books that only one of them classifies correctly.
+    """Compare two classifiers on the books that only one of them (``won``, ``lost``) classifies correctly.
 
-    Returns
-    -------
-    dict
-        ``won`` and ``lost``: books that only `candidate`, and only `active`, classifies correctly;
-        ``p_value``: exact, two-sided.
+    ``p_value`` is exact and two-sided.
 
     References
     ----------
@@ -36,13 +32,7 @@ def mcnemar(candidate: Float64, active: Float64, *, truth: Int64) -> dict[str, f
 def correct_by_group(
     candidate: Float64, active: Float64, *, truth: Int64, groups: Sequence[str]
 ) -> list[dict[str, int | str]]:
-    """Return the number of correctly classified books by group.
-
-    Returns
-    -------
-    list of dict
-        ``name``, ``books``, ``candidate`` and ``active`` (correct books of each), largest group first.
-    """
+    """Return ``name``, ``books``, and correct books of ``candidate`` and ``active``, largest group first."""
     candidate_correct, active_correct = (p.argmax(axis=1) == truth for p in (candidate, active))
     names, group, books = np.unique(np.asarray(groups, str), return_inverse=True, return_counts=True)
     order = np.argsort(-books, kind="stable")
@@ -60,10 +50,7 @@ def correct_by_group(
 def lost_categories(
     candidate: Float64, active: Float64, *, truth: Int64, classes: Sequence[str]
 ) -> list[str]:
-    """Return the categories that `active` predicts correctly at least once and `candidate` never predicts.
-
-    Categories that `active` predicts only by mistake, or that have no books any more, are no loss.
-    """
+    """Return the categories that `active` predicts correctly at least once and `candidate` never predicts."""
     predicted, predicted_before = candidate.argmax(axis=1), active.argmax(axis=1)
     recognised = np.unique(truth[predicted_before == truth])
     return [classes[c] for c in recognised if not (predicted == c).any()]
@@ -77,18 +64,13 @@ def compare_classifiers(
     classes: Sequence[str],
     groups: dict[str, Sequence[str]],
 ) -> dict[str, Any]:
-    """Compare a candidate with the active classifier on the same books.
-
-    Parameters
-    ----------
-    groups : dict of str to sequence of str
-        Group of each book, by name of the grouping.
+    """Compare a candidate with the active classifier on the same books, by named groupings of the books.
 
     Returns
     -------
     dict
-        ``books``; ``candidate`` and ``active``: see `compute_metrics`; ``mcnemar``; ``lost``: see
-        `lost_categories`; and the result of `correct_by_group` for each of `groups`.
+        ``books``; ``candidate`` and ``active`` (`compute_metrics`); ``mcnemar``; ``lost``
+        (`lost_categories`); and `correct_by_group` for each of `groups`.
     """
     return {
         "books": len(truth),

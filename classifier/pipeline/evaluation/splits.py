@@ -12,24 +12,17 @@ _MIN_AUTHORS = 10  # fewer cannot be separated by fold and by holdout at once
 
 
 def select_held_out(keys: Sequence[str], *, share: float, max_books: int) -> Bool:
-    """Choose the held-out books by a hash of their keys.
+    """Choose the held-out books by a hash of their keys; of two keys or more, at least one of each kind.
 
-    Every training holds out the same book, regardless of the rest of the catalogue, so two model versions can
-    be compared on books that neither has seen.
+    The same book is held out in every training, whatever else is in the catalogue, so two versions can be
+    compared on books that neither has seen.
 
     Parameters
     ----------
-    keys : sequence of str
+    keys
         Ids of the categorised books, or a key shared by books that stay together.
-    share : float
-        Expected share of keys held out.
-    max_books : int
-        Keeps the smallest hashes if the share exceeds it. A key is never split, so one key may exceed it.
-
-    Returns
-    -------
-    bool array (n_books,)
-        With two keys or more, at least one True and one False.
+    max_books
+        Keeps the smallest hashes. A key is never split, so one key may exceed it.
     """
     digests = [hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:8] for key in keys]
     numbers = np.array([int.from_bytes(digest, "big") for digest in digests], np.uint64)
@@ -40,18 +33,7 @@ def select_held_out(keys: Sequence[str], *, share: float, max_books: int) -> Boo
 
 
 def stratified_folds(y: Int64, *, folds: int, rng: np.random.Generator) -> Int64:
-    """Distribute the books of each class evenly over the folds.
-
-    Parameters
-    ----------
-    folds : int
-        2 or more.
-
-    Returns
-    -------
-    int array (n_books,)
-        Fold of each book. Sizes differ by one at most, overall and within a class.
-    """
+    """Return the fold of each book; sizes differ by one at most, overall and within a class."""
     order = rng.permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]
     fold = np.empty(len(y), np.int64)
@@ -60,20 +42,7 @@ def stratified_folds(y: Int64, *, folds: int, rng: np.random.Generator) -> Int64
 
 
 def grouped_folds(groups: Int64, *, folds: int, rng: np.random.Generator) -> Int64:
-    """Distribute whole groups over the folds, largest first, each to the fold with the fewest books.
-
-    Parameters
-    ----------
-    folds : int
-        2 or more.
-    rng : Generator
-        Breaks ties between groups of equal size.
-
-    Returns
-    -------
-    int array (n_books,)
-        Fold of each book.
-    """
+    """Return the fold of each book; whole groups, largest first, go to the fold with the fewest books."""
     _names, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order = rng.permutation(len(sizes))
     order = order[np.argsort(-sizes[order], kind="stable")]
@@ -91,16 +60,11 @@ def author_key(book: BookRecord) -> str:
 
 
 def author_groups(books: Sequence[BookRecord]) -> Int64 | None:
-    """Return author groups if the uncategorised books are by other authors than the categorised ones.
+    """Return the author of each book if the uncategorised books are by other authors, else None.
 
-    Then author names must be learned from unseen authors: otherwise the model trusts the text too much and
-    the metrics are too good. Criterion: the share of books whose author has another categorised book is less
-    than half as high among the uncategorised books.
-
-    Returns
-    -------
-    int array (n_books,) or None
-        Author of each book, unique for a book without one; None if authors are shared as usual.
+    Then names must be learned from unseen authors: otherwise the model trusts the text too much and the
+    metrics are too good. Criterion: the share of books whose author has another categorised book is less than
+    half as high among the uncategorised books.
     """
     _names, author = np.unique([author_key(book) for book in books], return_inverse=True)
     named = np.array([bool(book.authors.strip()) for book in books], bool)

@@ -1,8 +1,7 @@
 """Attribute the score of a book to its weighted terms by integrated gradients.
 
-The gradient of the score with respect to the book's code is averaged along the straight path from zero (no
-terms) to the code, and multiplied by each term's part of the code. The sum over the terms is the gain in
-score along the path, up to the quadrature error.
+The gradient of the score by the book's code, averaged along the straight path from zero (no terms), is
+multiplied by each term's part of the code. The sum is the gain in score, up to the quadrature error.
 
 References
 ----------
@@ -36,19 +35,10 @@ def term_attributions(
     *,
     name: str,
 ) -> Float32:
-    """Return the contribution of each stored value of a sparse block to the scores of some categories.
+    """Return the contribution of each value of a sparse block to some scores, (values.nnz, n_explained).
 
     With an rbf kernel only the networks' votes are differentiated, because the gradient of its decision is
     expensive; the attributions then omit the SVM.
-
-    Parameters
-    ----------
-    values : CSR matrix (n_books, n_terms)
-        Block of the modality.
-
-    Returns
-    -------
-    float array (values.nnz, n_explained)
     """
     gradients = _mean_gradients(classifier, books, categories, name)
     attributions = np.zeros((values.nnz, categories.shape[1]), np.float32)
@@ -65,12 +55,7 @@ def term_attributions(
 
 
 def _mean_gradients(classifier: FusionClassifier, books: Encoded, categories: Int64, name: str) -> Float32:
-    """Return the mean gradient of the scores by the codes; zero where the modality is not used.
-
-    Returns
-    -------
-    float array (n_networks, n_books, width, n_explained)
-    """
+    """Return mean gradients by the codes, (n_networks, n_books, width, n_explained); 0 if not used."""
     n, explained = categories.shape
     gradients = np.zeros((len(books.codes), n, books.codes[0][name].shape[1], explained), np.float32)
     svm = classifier.svm_index(books.present)
@@ -89,10 +74,6 @@ def _mean_gradients(classifier: FusionClassifier, books: Encoded, categories: In
 def _gradients_of_subset(
     classifier: FusionClassifier, books: Encoded, categories: Int64, names: tuple[str, ...], name: str
 ) -> Float32:
-    """Return the mean gradient for books that share one SVM, all points of the path at once.
-
-    torch differentiates the networks for all categories together; what follows the networks is written out.
-    """
     n, explained = categories.shape
     rows = np.tile(np.arange(n), _POINTS)
     path = books.take(rows)
@@ -128,20 +109,14 @@ def score_gradients(
     categories: Int64,
     names: tuple[str, ...],
 ) -> Float32:
-    """Return the gradient of scores with respect to the mean logits of the networks.
+    """Return the gradient by the mean logits, (n_explained, n_books, 1 + n_modalities, n_classes).
 
     Parameters
     ----------
-    books : Encoded
-        Books that have all modalities in `names`.
-    logits : float array (n_books, 1 + n_modalities, n_classes)
+    books
+        With all modalities in `names`, those of the SVM that classifies them.
+    logits : (n_books, 1 + n_modalities, n_classes)
         Modalities outside `names` are not read.
-    names : tuple of str
-        Modalities of the SVM that classifies the books.
-
-    Returns
-    -------
-    float array (n_explained, n_books, 1 + n_modalities, n_classes)
     """
     n, explained = categories.shape
     votes = log_softmax(logits, axis=2)

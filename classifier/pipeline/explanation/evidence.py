@@ -1,9 +1,7 @@
 """Explain suggestions by the contributions of modalities, terms, similar books and co-borrowed titles.
 
-The contributions of the modalities are exact Shapley values of the score over all subsets of the modalities
-that the book could have been classified by. Together with the score of a book without modalities they sum to
-the final score. Term contributions come from `classifier.pipeline.explanation.attribution`, credited to the
-words that the terms were counted in.
+Modality contributions are exact Shapley values over all subsets of the modalities that the book could have
+been classified by; with the score of a book without modalities they sum to the final score.
 
 References
 ----------
@@ -50,13 +48,13 @@ class ModalityContributions:
 
     Attributes
     ----------
-    baseline : float array (n_books, n_explained)
-        Scores of the explained categories with all modalities hidden.
-    contributions : float array (n_books, n_modalities, n_explained)
-        0 for an absent modality. Their sum plus the baseline is the score.
-    predicted : int array (n_books, n_modalities)
+    baseline : (n_books, n_explained)
+        Scores with all modalities hidden.
+    contributions : (n_books, n_modalities, n_explained)
+        0 if absent; sum to the score with the baseline.
+    predicted : (n_books, n_modalities)
         Category that each modality predicts alone; -1 if absent.
-    confidence : float array (n_books, n_modalities)
+    confidence : (n_books, n_modalities)
         Probability of that category.
     """
 
@@ -122,12 +120,10 @@ def explain(
 
     Parameters
     ----------
-    books : Encoded
-        `blocks` as encoded by `classifier.encode`.
-    words : mapping of str to WordCredits
-        By modality, for modalities with words.
-    training_index : TrainingIndex
-        Of the books the classifier was fitted on.
+    books
+        `blocks` encoded by `classifier.encode`.
+    training_index
+        Of the books that `classifier` was fitted on.
     """
     modalities = modality_contributions(classifier, books, scores, categories)
     score = _rounded(np.take_along_axis(scores, categories, axis=1))
@@ -261,15 +257,7 @@ def _co_borrowed(
 
 
 def _largest(rows: Int64, values: Float64, limit: int) -> Int64:
-    """Return the positions of the `limit` largest values of each row, row by row, largest first.
-
-    Parameters
-    ----------
-    rows : int array (n,)
-        Sorted.
-    values : float array (n,)
-        Above 0.
-    """
+    """Return the positions of the largest `values` (above 0) of each of the sorted `rows`, largest first."""
     if not len(rows):
         return np.zeros(0, np.int64)
     # One sort key is three times as fast as two.

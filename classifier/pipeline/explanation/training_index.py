@@ -15,19 +15,17 @@ _CHUNK = 512  # books compared at a time: 100 MB of similarities with 50,000 in 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingIndex:
-    """Ids of all books at `fit`, and codes of the categorised ones.
+    """Ids of all books at `fit`, in the order that links refer to, and codes of the categorised ones.
 
     Attributes
     ----------
-    ids : list of str
-        All books at `fit`, in the order that links refer to.
-    categories : int32 array (n_known,)
+    categories : (n_known,)
         Category of each book, -1 if uncategorised.
-    rows : dict of str to int32 array (n_indexed,)
+    rows : (n_indexed,)
         By modality, sorted indices of the books with codes.
-    codes : dict of str to float16 array (n_indexed, width)
-        From the first network, centred, of unit length. One network suffices to show similar books.
-    centres : dict of str to float32 array (width,)
+    codes : (n_indexed, width)
+        float16, from the first network (one suffices), centred, of unit length.
+    centres : (width,)
         Mean code, which carries no information about similarity.
     """
 
@@ -49,17 +47,7 @@ class TrainingIndex:
         y: Int64,
         modalities: Sequence[str],
     ) -> Self:
-        """Index the books that a classifier was fitted on.
-
-        Parameters
-        ----------
-        blocks : mapping of str to Block
-            Same as for `fit`.
-        y : int array (n_known,)
-            Category of each book, -1 if uncategorised.
-        modalities : sequence of str
-            Modalities to search for nearest books.
-        """
+        """Index the books of `fit`: `y` (n_known,) is -1 if uncategorised, `modalities` are searched."""
         rows, codes, centres = {}, {}, {}
         for name in modalities:
             indexed = np.flatnonzero(blocks[name].present & (y >= 0))
@@ -71,19 +59,14 @@ class TrainingIndex:
         return cls(ids=list(ids), categories=y.astype(np.int32), rows=rows, codes=codes, centres=centres)
 
     def nearest(self, name: str, codes: Float32, ids: Sequence[str], k: int) -> tuple[Int64, Float32]:
-        """Return the `k` nearest books and their cosines, nearest first, each (n_books, at most k).
+        """Return row and cosine of the `k` nearest books, each (n_books, at most k); -inf for padding.
+
+        A book is not its own neighbour.
 
         Parameters
         ----------
-        codes : float array (n_books, width)
+        codes : (n_books, width)
             From the first network.
-        ids : sequence of str
-            Of the books; a book is not its own neighbour.
-
-        Returns
-        -------
-        int array, float array
-            Row among the books at `fit`, and cosine; -inf where there is no further book.
         """
         rows, indexed_codes = self.rows[name], self.codes[name].astype(np.float32)
         k = min(k, len(rows))
@@ -121,13 +104,7 @@ class TrainingIndex:
 
     @classmethod
     def from_state(cls, values: Mapping[str, Any], tensors: Tensors) -> Self:
-        """Return the index that `state` wrote.
-
-        Raises
-        ------
-        ValueError
-            If its parts are inconsistent.
-        """
+        """Return the index that `state` wrote. Raises `ValueError` if its parts are inconsistent."""
         ids, categories = values["ids"], tensors["categories"]
         rows = {name: tensors[f"{name}/rows"] for name in values["shown"]}
         codes = {name: tensors[f"{name}/codes"] for name in values["shown"]}
@@ -142,13 +119,7 @@ class TrainingIndex:
         return cls(ids=ids, categories=categories, rows=rows, codes=codes, centres=centres)
 
     def check(self, *, n_classes: int, width: int) -> None:
-        """Check that the index matches a model.
-
-        Raises
-        ------
-        ValueError
-            With the mismatch.
-        """
+        """Check that the index matches a model. Raises `ValueError` with the mismatch."""
         if len(self.ids) and not -1 <= self.categories.min() <= self.categories.max() < n_classes:
             raise ValueError("its categories do not match the model.")
         for name, codes in self.codes.items():

@@ -28,10 +28,10 @@ class BlockSpec:
 
     Attributes
     ----------
-    kind : {"sparse", "vector", "image", "spectrum"}
+    kind
         Weighted terms, numbers, pixels, or loudness by band and time.
-    shape : tuple of int
-        Of one row: (d,), (channels, height, width) for images, (bands, frames) for spectra.
+    shape
+        (d,), (channels, height, width) for images, (bands, frames) for spectra.
     """
 
     kind: Literal["sparse", "vector", "image", "spectrum"]
@@ -44,14 +44,13 @@ class Block:
 
     Attributes
     ----------
-    values : float32 array or CSR matrix (n_books, d)
-        uint8 for images and spectra, a quarter of the memory. Rows of absent books are zeros and must not be
-        read.
-    present : bool array (n_books,)
+    values : (n_books, d)
+        float32, or uint8 for images and spectra, a quarter of the memory; rows of absent books are zeros and
+        must not be read.
+    present : (n_books,)
         Whether the book has this modality.
-    links : CSR matrix (n_books, n_known), optional
-        Weight of each link to the books at `fit`, never to the book itself; rows sum to 1, or to 0 without
-        links.
+    links : (n_books, n_known)
+        Weights of other books at `fit`; rows sum to 1, or to 0 if empty.
     """
 
     values: Any
@@ -68,8 +67,7 @@ class Block:
 class Modality(ABC):
     """A type of evidence about a book.
 
-    Subclasses are stateless until `fit` and learn from books only, never from categories, so no category of a
-    held-out book can leak.
+    Stateless until `fit`, and learns from books only, so no category of a held-out book can leak.
     """
 
     name: ClassVar[str]

@@ -1,8 +1,7 @@
 """Content-addressed cache of computed features.
 
-One SQLite file. A key is a hash of the content, the relevant settings and the code that computes the value,
-so entries are never stale. The file may be deleted at any time; missing values are computed again. Nothing
-here raises: problems cost time only and are reported in the notes.
+One SQLite file, which may be deleted at any time. A key hashes the content, the relevant settings and the
+code, so entries are never stale. Nothing here raises: problems cost time and are reported in the notes.
 """
 
 import hashlib
@@ -48,15 +47,7 @@ def content_key(*parts: str | bytes) -> bytes:
 
 
 def source_key(*modules: ModuleType, versions: Iterable[str] = ()) -> bytes:
-    """Return a hash of source code, so that changed code invalidates its values.
-
-    Parameters
-    ----------
-    modules : module
-        All modules that determine the value.
-    versions : iterable of str
-        Versions of the libraries that determine it.
-    """
+    """Return a hash of the source code and library versions that determine a value."""
     return content_key(*map(inspect.getsource, modules), *versions)
 
 
@@ -65,24 +56,21 @@ class DamagedError(sqlite3.DatabaseError):
 
 
 class FeatureCache:
-    """Values by content hash.
+    """Values by content hash, shared by threads and processes.
 
-    Threads and processes may share a file. Every call opens it again, so the file can be deleted at any time
-    and survives a fork.
+    Every call opens the file again, so it can be deleted at any time and survives a fork.
 
     Parameters
     ----------
-    path : Path, optional
+    path
         Created on demand; None: store nothing.
-    max_bytes : int
+    max_bytes
         Beyond this the least recently used values are deleted.
 
     Attributes
     ----------
-    hits, misses : int
+    hits, misses
         Values found and values computed.
-    notes : list of str
-        Messages to the librarian.
     """
 
     def __init__(self, path: Path | None = None, *, max_bytes: int = MAX_BYTES) -> None:
@@ -96,19 +84,16 @@ class FeatureCache:
     def get_or_compute(
         self, *, keys: Sequence[bytes], items: Sequence[T], compute: Callable[[list[T]], Iterable[bytes]]
     ) -> list[bytes]:
-        """Return the value of each item; compute and store missing ones.
+        """Return the value of each item in order; compute and store missing ones.
+
+        Pass a few thousand items at a time to bound the memory.
 
         Parameters
         ----------
-        keys : sequence of bytes
+        keys
             From `content_key`; may repeat.
-        compute : callable
-            Yields the values of the given items, in order.
-
-        Returns
-        -------
-        list of bytes
-            In the order of the items. Pass a few thousand items at a time to bound the memory.
+        compute
+            Yields the values of the given items in order.
         """
         values = self.get_many(keys)
         missing = {key: item for key, item in zip(keys, items, strict=True) if key not in values}
@@ -165,7 +150,6 @@ class FeatureCache:
             self._with_database(write)
 
     def _prune(self, database: sqlite3.Connection) -> None:
-        """Delete the least recently used values until the file fits."""
         if (size := _size(database)) <= self.max_bytes:
             return
         excess = size - int(_PRUNE_TO * self.max_bytes)

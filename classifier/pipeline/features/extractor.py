@@ -29,15 +29,12 @@ def modality_class(name: str) -> type[Modality]:
 class FeatureExtractor:
     """All modalities of a catalogue.
 
-    Parameters
-    ----------
-    cache : FeatureCache, optional
-        Cache for expensive features; may be replaced at any time.
-
     Attributes
     ----------
-    modalities_ : dict of str to Modality
-        Fitted modalities that at least one book has, in registry order.
+    modalities_
+        The fitted ones that at least one book has.
+    cache
+        For expensive features; may be replaced at any time.
     """
 
     def __init__(self, *, config: Config, cache: FeatureCache | None = None) -> None:

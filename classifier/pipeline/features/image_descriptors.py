@@ -1,20 +1,16 @@
 """Hand-crafted cover descriptors: format, texture, colour, layout and edges.
 
-A thousand covers are too few to learn vision from. Descriptors need no training; a small network on them beat
-a convolutional network on pixels and took a twentieth of the time.
-
-The format is specific to kinds of books: manga, paperbacks, textbooks and picture books have sizes of their
-own, and most covers are cut to the edge of the book. Texture separates drawings from photographs and large
-lettering from small.
+A thousand covers are too few to learn vision from; a small network on descriptors beat a convolutional
+network on pixels and took a twentieth of the time. The format is specific to kinds of books (manga,
+paperbacks, textbooks, picture books). Texture separates drawings from photographs, large letters from small.
 
 References
 ----------
-Texture: Ahmed, Natarajan and Rao, Discrete Cosine Transform, IEEE Transactions on Computers 23(1), 1974; on
-fixed filters with pooling: Coates, Ng and Lee, An Analysis of Single-Layer Networks in Unsupervised Feature
-Learning, AISTATS 2011.
-Colours: Swain and Ballard, Color Indexing, IJCV 7(1), 1991.
-Edges: Dalal and Triggs, Histograms of Oriented Gradients for Human Detection, CVPR 2005.
-Layout: Torralba, Fergus and Freeman, 80 Million Tiny Images, PAMI 30(11), 2008.
+Ahmed, Natarajan and Rao, Discrete Cosine Transform, IEEE Transactions on Computers 23(1), 1974, and on fixed
+filters with pooling Coates, Ng and Lee, An Analysis of Single-Layer Networks in Unsupervised Feature
+Learning, AISTATS 2011 (texture). Swain and Ballard, Color Indexing, IJCV 7(1), 1991 (colours). Dalal and
+Triggs, Histograms of Oriented Gradients for Human Detection, CVPR 2005 (edges). Torralba, Fergus and Freeman,
+80 Million Tiny Images, PAMI 30(11), 2008 (layout).
 """
 
 from typing import Any
@@ -37,13 +33,7 @@ _FAINT = 2e-4  # variance of a plain patch: keeps noise from being amplified
 
 
 def describe(pixels: npt.NDArray[np.uint8], ratios: npt.ArrayLike) -> Float32:
-    """Return the descriptors of covers, (n_covers, SIZE).
-
-    Parameters
-    ----------
-    ratios : float array (n_covers,)
-        Height over width of the original covers.
-    """
+    """Return descriptors (n_covers, SIZE) of covers with `ratios` (n_covers,), height over width."""
     full: Float32 = np.divide(pixels, 255, dtype=np.float32)
     images = _pooled(full, *_REDUCED).mean(axis=(2, 4))
     hue, saturation, value = _hsv(images)

@@ -40,12 +40,12 @@ def nearest(
 
     Parameters
     ----------
-    rows : CSR matrix (n, d)
+    rows : (n, d)
         Rows of unit length give cosines.
-    known : CSR matrix (n_known, d), optional
+    known : (n_known, d)
         None: compare `rows` with each other.
-    self_index : int array (n,), optional
-        Index of each row among the known rows, to be excluded; -1 if it is not among them.
+    self_index : (n,)
+        Known row to exclude, -1 for none.
     """
     n = rows.shape[0]
     if known is None:
@@ -68,11 +68,8 @@ def nearest(
 def nearest_dense(rows: Float32, k: int, *, on_step: Step = _no_step) -> sp.csr_matrix:
     """Return the `k` largest positive cosines of each row with the others, (n, n); a zero row has none.
 
-    Large inputs are compared within k-means cells only, so a few neighbours may be missed.
-
-    References
-    ----------
-    Jégou, Douze and Schmid, Product Quantization for Nearest Neighbor Search, TPAMI 33(1), 2011 (cells).
+    Large inputs are compared within k-means cells only, so a few neighbours may be missed: Jégou, Douze and
+    Schmid, Product Quantization for Nearest Neighbor Search, TPAMI 33(1), 2011.
     """
     n = len(rows)
     length = np.linalg.norm(rows, axis=1)
@@ -98,10 +95,9 @@ def nearest_dense(rows: Float32, k: int, *, on_step: Step = _no_step) -> sp.csr_
 
 
 def _largest_of_dense(matrix: Float32, k: int) -> sp.csr_matrix:
-    """Return the `k` largest values above 0 of each row; ties go to the first.
+    """Return the result of `largest` for a dense matrix.
 
-    The k-th largest block maximum is a lower bound of the k-th largest value, so few candidates remain to be
-    sorted.
+    The k-th largest block maximum is a lower bound of the k-th largest value, so few candidates are sorted.
     """
     blocks = matrix.shape[1] // _BLOCK
     lower_bound = np.zeros(len(matrix), np.float32)
@@ -115,7 +111,6 @@ def _largest_of_dense(matrix: Float32, k: int) -> sp.csr_matrix:
 
 
 def _cells(unit: Float32) -> Iterator[Int64]:
-    """Yield the rows of each cell; small inputs have one cell."""
     if len(unit) <= _MAX_EXHAUSTIVE:
         yield np.arange(len(unit))
         return

@@ -1,7 +1,7 @@
 """Architecture of the fusion network: encode each modality, fuse the codes, classify.
 
-An absent modality contributes nothing, so it differs from one whose features are zero. Each modality also has
-its own head: disagreement is evidence, and a weak modality keeps learning beside a strong one.
+An absent modality contributes nothing, unlike one whose features are zero. Each modality also has its own
+head: disagreement is evidence, and a weak modality keeps learning beside a strong one.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -64,9 +64,9 @@ class FusionModule(nn.Module):
 
         Parameters
         ----------
-        codes : mapping of str to tensor (n_books, width)
-            (n_networks, n_books, width) if this module stacks several networks.
-        heads : collection of str, optional
+        codes : (n_books, width)
+            Or (n_networks, n_books, width) if this module stacks several networks.
+        heads
             Modalities whose own heads are evaluated, zeros for the others; None: all.
         """
         total = self.combine(list(codes.values()), [shown[name] for name in codes])

@@ -1,14 +1,14 @@
 """Fusion classifier: feature blocks, networks, fused representation, SVM, probabilities.
 
-The SVM is trained on out-of-fold predictions of the networks (`classifier.pipeline.fusion.cross_fitting`).
-Hidden units of two networks have no common meaning; their probabilities do. So the fused representation
-consists of the square roots of the category probabilities predicted by the fusion, by each modality, and for
-linked books (Hellinger: 0.01 against 0.02 matters, 0.98 against 0.99 hardly).
+The SVM is trained on out-of-fold predictions of the networks (`cross_fitting`). Hidden units of two networks
+have no common meaning; their probabilities do. So the fused representation consists of the square roots of
+the probabilities predicted by the fusion, by each modality, and for linked books (Hellinger: 0.01 against
+0.02 matters, 0.98 against 0.99 hardly).
 
-There is one SVM for each subset of modalities. It learns from every book that has these modalities, whatever
-else the book has, so a book without a cover is classified by a model of books without one. Where a smaller
-subset classifies out-of-fold books significantly better, the other modalities are excluded: uninformative
-covers must do no harm, and a thousand books are too few for an SVM to learn that by itself.
+There is one SVM for each subset of modalities, fitted to every book that has these, so a book without a cover
+is classified by a model of books without one. Where a smaller subset classifies out-of-fold books
+significantly better, the other modalities are excluded: uninformative covers must do no harm, and a thousand
+books are too few for an SVM to learn that by itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,26 +29,24 @@ _MIN_BOOKS = 10  # fewer cannot validate a subset of modalities
 
 
 class FusionClassifier(NetworkEnsemble):
-    """Cross-fitted networks and SVMs on their predictions.
+    """Cross-fitted networks (`NetworkEnsemble`) and SVMs on their predictions.
 
     Attributes
     ----------
-    modalities_, networks_, beliefs_
-        See `NetworkEnsemble`.
-    svms_ : dict of tuple of str to FusedSvm
+    svms_
         By subset of modalities.
-    modalities_used_ : dict of tuple of str to tuple of str
+    modalities_used_
         By the modalities a book has, those it is classified by.
-    prior_ : float array (n_classes,)
+    prior_ : (n_classes,)
         Log share of each category: the score of a book without any modality.
-    vote_share_ : float
+    vote_share_
         Weight of the networks' votes in the predicted category (`svm.best_vote_share`).
-    expected_temperature_ : Temperature
+    expected_temperature_
         Fitted to out-of-fold scores.
-    temperature_ : Temperature
+    temperature_
         Converts scores to probabilities; the identity until `calibrate`.
-    out_of_fold_ : OutOfFold
-        Predictions for the training books. Stored with the model, not with the classifier.
+    out_of_fold_
+        Predictions for the training books, stored with the model, not with the classifier.
     """
 
     def fit(
@@ -61,24 +59,17 @@ class FusionClassifier(NetworkEnsemble):
         smoothing_matrix: Float32 | None = None,
         on_step: Callable[[int, int], None] = lambda done, total: None,
     ) -> Self:
-        """Learn categories from blocks of the same books.
+        """Learn categories from blocks of the same books, which their links refer to (else `ValueError`).
 
         Parameters
         ----------
-        blocks : mapping of str to Block
-            Links refer to these books, in this order.
-        y : int array (n_books,)
-            Category of each book, -1 to ignore it; at least two distinct categories.
-        groups : int array (n_books,), optional
+        y
+            -1 for books to ignore; at least two distinct categories.
+        groups : (n_books,)
             Books of a group stay in one fold: pass authors if the books to classify are by other authors.
             Ignored if there are fewer groups than folds.
-        smoothing_matrix : float array (n_classes, n_classes), optional
+        smoothing_matrix
             See `FusionNetwork.fit`.
-
-        Raises
-        ------
-        ValueError
-            If links refer to other books.
         """
         fold, encoded = self.cross_fit(
             blocks, y, n_classes=n_classes, groups=groups, smoothing_matrix=smoothing_matrix, on_step=on_step
@@ -99,9 +90,9 @@ class FusionClassifier(NetworkEnsemble):
     def calibrate(self, blocks: Mapping[str, Block], y: Int64) -> Self:
         """Fit the temperature to held-out books.
 
-        The whole ensemble is more accurate and more confident than the single networks behind the expected
-        temperature, which serves as the prior for few books (over eight fifths of a set of 625 books the
-        calibration error was 0.048 without it, 0.037 with it).
+        The ensemble is more accurate and confident than the single networks behind the expected temperature,
+        which is the prior for few books (over eight fifths of a set of 625 books the calibration error was
+        0.048 without it, 0.037 with it).
         """
         self.temperature_ = Temperature.fit(
             self.scores(self.encode(blocks)), y, prior=self.expected_temperature_
@@ -120,13 +111,7 @@ class FusionClassifier(NetworkEnsemble):
         return fusion + [1 + self.modalities_.index(name) for name in names]
 
     def scores(self, books: Encoded, *, shown: Bool | None = None) -> Float64:
-        """Return scores (n_books, n_classes): log probabilities up to a constant, centred per book.
-
-        Parameters
-        ----------
-        shown : bool array (n_books, n_modalities), optional
-            Ignore all other modalities.
-        """
+        """Return log probabilities up to a constant, centred per book; modalities not `shown` are ignored."""
         visible = books.present if shown is None else books.present & shown
         result = np.repeat(self.prior_[None, :], len(visible), axis=0)
         svm = self.svm_index(visible)
@@ -201,10 +186,7 @@ def _best_subset(
 ) -> tuple[str, ...]:
     """Return the modalities to classify by: all, unless a subset is better by more than one standard error.
 
-    Parameters
-    ----------
-    losses : mapping of tuple of str to float array (n_books,)
-        Out-of-fold negative log likelihood by each SVM; NaN for other books.
+    `losses` (n_books,): out-of-fold negative log likelihood by each SVM; NaN for other books.
     """
     best, best_gain = names, 0.0
     for subset, loss in losses.items():

@@ -1,10 +1,8 @@
 """Cross-fitted networks: each is trained on all folds but one; for new books all vote.
 
-A network has memorised its training books, and an SVM trained on memorised predictions would trust them too
-much. So training books are predicted by the network that has not seen them.
-
-Predictions for linked books transfer the text and covers of co-borrowed titles to a book, uncategorised
-titles included.
+An SVM trained on memorised predictions would trust them too much, so training books are predicted by the
+network that has not seen them. Predictions for linked books transfer the text and covers of co-borrowed
+titles, uncategorised ones included.
 
 References
 ----------
@@ -31,15 +29,12 @@ from classifier.pipeline.records import Bool, Float32, Float64, Int64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """Books encoded by the networks.
+    """Books encoded by the networks, with one of `codes` per network.
 
     Attributes
     ----------
-    codes : list of Codes
-        One per network.
-    linked : dict of str to float array (n_books, n_classes)
+    linked : (n_books, n_classes)
         By modality, mean probabilities of the linked books, weighted by the links.
-    present : bool array (n_books, n_modalities)
     """
 
     codes: list[Codes]
@@ -56,16 +51,12 @@ class Encoded:
 
 
 class NetworkEnsemble:
-    """One network per fold.
+    """One network per fold, with `modalities_` in the order of the blocks at `cross_fit`.
 
     Attributes
     ----------
-    modalities_ : list of str
-        In the order of the blocks at `cross_fit`.
-    networks_ : list of FusionNetwork
-        One per fold.
-    beliefs_ : float16 array (n_known, n_classes)
-        Predicted probabilities of every book at `cross_fit`; no rows without links.
+    beliefs_ : (n_known, n_classes)
+        float16 probabilities of all books at `cross_fit`; empty without links.
     """
 
     def __init__(self, *, config: Config, seed: int) -> None:
@@ -83,17 +74,14 @@ class NetworkEnsemble:
         smoothing_matrix: Float32 | None,
         on_step: Callable[[int, int], None],
     ) -> tuple[Int64, Encoded]:
-        """Train the networks; parameters as for `FusionClassifier.fit`.
+        """Train the networks; parameters and errors as for `FusionClassifier.fit`.
 
         Returns
         -------
-        int array (n_learned,), Encoded
-            Fold of each learned book, and its encoding by the network that has not seen it.
-
-        Raises
-        ------
-        ValueError
-            If links refer to other books.
+        (n_learned,)
+            Fold of each learned book.
+        Encoded
+            These books, each encoded by the network that had not seen it.
         """
         for name, block in blocks.items():
             if block.links is not None and block.links.shape != (len(y), len(y)):
@@ -151,10 +139,10 @@ class NetworkEnsemble:
 
         Parameters
         ----------
-        shown : bool array (n_books, n_modalities), optional
-            Modalities visible to the fusion; None: all.
-        heads : collection of str, optional
-            Modalities whose own votes are computed; None: all.
+        shown
+            Modalities visible to the fusion.
+        heads
+            Modalities with their own votes; None: all.
         """
         visible = books.present if shown is None else books.present & shown
         module = self.stacked_module()
@@ -168,10 +156,9 @@ class NetworkEnsemble:
 
         Parameters
         ----------
-        books : Encoded
+        books
             From `cross_fit`, or some of these.
-        shown : bool array (n_modalities,)
-            Modalities visible to the fusion.
+        shown : (n_modalities,)
         """
         n_classes = self.networks_[0].module_.n_classes
         votes = np.zeros((len(fold), 1 + len(self.modalities_), n_classes), np.float32)
@@ -195,7 +182,6 @@ class NetworkEnsemble:
     def _encode_out_of_fold(
         self, blocks: Mapping[str, Block], learned: Int64, fold: Int64, n_classes: int
     ) -> Encoded:
-        """Encode each learned book by the network that has not seen it."""
         linked = [name for name, block in blocks.items() if block.links is not None]
         width = self.config.network.width
         codes: Codes = {name: np.zeros((len(learned), width), np.float32) for name in blocks}
@@ -236,5 +222,4 @@ def _take(blocks: Mapping[str, Block], rows: Any) -> dict[str, Block]:
 
 
 def _present(blocks: Mapping[str, Block]) -> Bool:
-    """Return which book has which modality, (n_books, n_modalities)."""
     return np.column_stack([block.present for block in blocks.values()])

@@ -1,13 +1,13 @@
 """Embedding table of weighted terms: the network's first layer.
 
-A batch touches a few thousand of several hundred thousand terms. A dense optimiser would rewrite the whole
-table in each step, which would dominate the training time. Here only touched rows are updated (“lazily”),
-with one second moment per row: half the time of one per number, same accuracy.
+A batch touches a few thousand of several hundred thousand terms; rewriting the whole table in each step would
+dominate the training time. So only touched rows are updated (“lazily”), with one second moment per row: half
+the time of one per number, same accuracy.
 
 References
 ----------
-Kingma & Ba, Adam, ICLR 2015; lazy as in ``torch.optim.SparseAdam``. One second moment for many numbers:
-Shazeer & Stern, Adafactor, ICML 2018.
+Kingma & Ba, Adam, ICLR 2015; lazy as in ``torch.optim.SparseAdam``. Shazeer & Stern, Adafactor, ICML 2018
+(one second moment for many numbers).
 """
 
 from typing import Any, Literal
@@ -34,7 +34,6 @@ class _TermProduct(torch.autograd.Function):
 
 
 def _product(terms: sp.csr_matrix, rows: Tensor) -> Tensor:
-    """Return the dense product, (n, width), on the device of `rows`."""
     if rows.device.type == "cpu":
         return torch.from_numpy(terms @ rows.detach().numpy())
     parts = (torch.from_numpy(a).to(rows.device) for a in (terms.indptr, terms.indices, terms.data))
@@ -45,10 +44,7 @@ def _product(terms: sp.csr_matrix, rows: Tensor) -> Tensor:
 class EmbeddingTable(nn.Module):
     """Weighted sum of the vectors of a book's terms.
 
-    Parameters
-    ----------
-    n_terms, width : int
-        Shape of the table. It starts at zero, so terms without categorised books have no effect.
+    The table starts at zero, so terms without categorised books have no effect.
     """
 
     def __init__(self, n_terms: int, width: int, *, optimizer: Literal["adam", "adagrad", "sgd"]) -> None:

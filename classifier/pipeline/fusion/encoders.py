@@ -9,7 +9,7 @@ from torchvision.transforms import v2
 
 
 class ImageEncoder(nn.Module):
-    """A small convolutional network: four strided layers, then mean and maximum over the image.
+    """Four strided convolutions, then mean and maximum over the image.
 
     A thousand thumbnails suffice; a torchvision ResNet needs a hundred times as many.
     """
@@ -38,7 +38,7 @@ class ImageEncoder(nn.Module):
 
 
 class SpectrumEncoder(nn.Module):
-    """A small convolutional network over time with mel bands as channels; then mean and maximum.
+    """Convolutions over time with mel bands as channels, then mean and maximum.
 
     No augmentation: masking a fifth of the bands and frames (Park et al., SpecAugment, Interspeech 2019) cost
     8 points on 150 generated clips, and 20 when masked with silence.

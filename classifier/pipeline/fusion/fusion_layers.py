@@ -2,8 +2,8 @@
 
 References
 ----------
-Gates: Arevalo et al., Gated Multimodal Units for Information Fusion, ICLR 2017 workshop.
-Attention over a few inputs: Yang et al., Hierarchical Attention Networks, NAACL 2016.
+Gates: Arevalo et al., Gated Multimodal Units for Information Fusion, ICLR 2017 workshop. Attention over a few
+inputs: Yang et al., Hierarchical Attention Networks, NAACL 2016.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +24,9 @@ class ModalityFusion(nn.Module):
 
     Parameters
     ----------
-    kind : {"sum", "concat", "gated", "attention"}
-        Sum; linear layer over the concatenation; a gate per number, computed from all codes; a weight per
-        code.
-    activation : callable
-        Creates the activation of the layer of ``concat``.
+    kind
+        "sum"; "concat", a linear layer over the concatenation and the activation; "gated", a gate per number,
+        computed from all codes; "attention", a weight per code.
     """
 
     def __init__(
@@ -45,15 +43,7 @@ class ModalityFusion(nn.Module):
             self.layer = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1, bias=False))
 
     def forward(self, codes: Sequence[Tensor], shown: Sequence[Tensor]) -> Tensor:
-        """Return (..., n_books, width).
-
-        Parameters
-        ----------
-        codes : sequence of float tensor (..., n_books, width)
-            One per modality.
-        shown : sequence of bool tensor (n_books,)
-            Codes of hidden modalities are ignored.
-        """
+        """Return (..., n_books, width) from codes of that shape, ignoring codes not `shown` (n_books,)."""
         seen = torch.stack(list(shown), dim=1)[:, :, None]  # (n, modalities, 1)
         stacked = torch.stack(list(codes), dim=-2) * seen  # (..., n, modalities, width)
         if self.kind == "concat":
@@ -88,15 +78,13 @@ class _Linears(nn.Module):
 def stack_modules(modules: Sequence[M], *, exclude: str) -> M:
     """Return a module that evaluates several modules of one structure at once, each on its own values.
 
-    With few books, an operation costs as much for one network as for all. The result does not follow later
-    changes.
+    With few books, an operation costs as much for one network as for all. Later changes have no effect. The
+    modules consist of linear layers and biases.
 
     Parameters
     ----------
-    modules : sequence of Module
-        Consisting of linear layers and biases.
-    exclude : str
-        Submodule to omit: too large, or of another kind.
+    exclude
+        Submodule to omit, too large or of another kind.
     """
     memo: dict[int, Any] = {id(modules[0].get_submodule(exclude)): nn.ModuleDict()}
     stacked = deepcopy(modules[0], memo).requires_grad_(requires_grad=False)

@@ -22,10 +22,7 @@ Codes = dict[str, Float32]
 
 
 class FusionNetwork:
-    """Scikit-learn-style estimator around `FusionModule`.
-
-    The same seed, books and machine give the same network.
-    """
+    """Estimator around `FusionModule`; the same seed, books and machine give the same network."""
 
     def __init__(self, *, settings: NetworkConfig, seed: int) -> None:
         self.settings = settings
@@ -44,8 +41,8 @@ class FusionNetwork:
 
         Parameters
         ----------
-        smoothing_matrix : float array (n_classes, n_classes), optional
-            Distribution of label smoothing (`taxonomy.hierarchy.hierarchical_smoothing`); None: uniform.
+        smoothing_matrix : (n_classes, n_classes)
+            Distribution of label smoothing (`hierarchical_smoothing`); None: uniform.
         """
         rng = np.random.default_rng(self.seed)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -74,10 +71,7 @@ class FusionNetwork:
     def classify_codes(self, codes: Codes, shown: Bool, *, heads: Collection[str] | None = None) -> Float32:
         """Return log probabilities (n_books, 1 + n_modalities, n_classes), the fusion's first.
 
-        Parameters
-        ----------
-        shown : bool array (n_books, n_modalities)
-            Modalities visible to the fusion. Outputs of absent modalities are meaningless.
+        The fusion sees the `shown` modalities. Outputs of absent modalities are meaningless.
         """
         log_probabilities = np.zeros((len(shown), 1 + len(codes), self.module_.n_classes), np.float32)
         for rows, values in classify_codes(self.module_, [codes], shown, heads=heads):
@@ -131,7 +125,6 @@ class FusionNetwork:
     def _loss(
         self, logits: Tensor, soft_targets: Tensor, present: Mapping[str, Tensor], weights: Tensor
     ) -> Tensor:
-        """Return the loss of the fusion plus that of each modality's head, weighted by book."""
         losses = -(soft_targets[:, None] * log_softmax(logits, dim=2)).sum(
             dim=2
         )  # (n_books, 1 + n_modalities)
@@ -149,12 +142,7 @@ class FusionNetwork:
 def classify_codes(
     module: FusionModule, codes: Sequence[Codes], shown: Bool, *, heads: Collection[str] | None = None
 ) -> Iterator[tuple[slice, Float32]]:
-    """Yield log probabilities of books, batch by batch.
-
-    Yields
-    ------
-    slice, float32 array (n_networks, n_batch, 1 + n_modalities, n_classes)
-    """
+    """Yield batches of log probabilities (n_networks, n_batch, 1 + n_modalities, n_classes)."""
     device = next(module.parameters()).device
     for rows in _batches(len(shown)):
         with single_threaded(), torch.inference_mode():

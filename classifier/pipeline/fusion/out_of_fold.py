@@ -1,8 +1,7 @@
 """Out-of-fold predictions for the books a classifier was trained on.
 
-Predicted the ordinary way, training books get the labels that the model has memorised, so a misfiled book
-would be confirmed. Cross-fitting computes a prediction for each book by a network and an SVM that have not
-seen it; these are kept.
+Its ordinary predictions repeat memorised labels and would confirm misfiled books; these come from a network
+and an SVM that have not seen the book.
 """
 
 from dataclasses import dataclass
@@ -16,22 +15,16 @@ from classifier.pipeline.records import Float32, Float64, Int32, Int64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfFold:
-    """Predictions for training books.
+    """Predictions for training books, each array (n,).
 
     Attributes
     ----------
-    rows : int32 array (n,)
+    rows
         Unique indices into the books at `fit`; books without an out-of-fold SVM are missing.
-    fold : int32 array (n,)
+    fold
         Index of the network that has not seen the book.
-    prediction : int32 array (n,)
-        Most probable category.
-    confidence : float32 array (n,)
-        Calibrated probability of the prediction.
-    label : int32 array (n,)
-        Category learned.
-    label_probability : float32 array (n,)
-        Calibrated probability of the label.
+    confidence, label_probability
+        Calibrated probabilities of `prediction` and of the learned `label`.
     """
 
     rows: Int32
@@ -61,13 +54,7 @@ class OutOfFold:
 
     @classmethod
     def from_tensors(cls, tensors: Tensors, *, n_books: int, n_classes: int, n_networks: int) -> Self:
-        """Return the predictions that `tensors` stored.
-
-        Raises
-        ------
-        ValueError
-            If they do not match the number of books, categories or networks.
-        """
+        """Return the stored predictions; raises `ValueError` if they do not match the numbers."""
         loaded = cls(**{name: tensors[stored] for name, (stored, _dtype) in _FIELDS.items()})
         limits = {"rows": n_books, "fold": n_networks, "prediction": n_classes, "label": n_classes}
         for name, (stored, dtype) in _FIELDS.items():

@@ -49,18 +49,18 @@ class ReviewOutcome:
 
 
 def profile_catalogue(catalogue: Catalogue, *, model: TrainedModel, confidence: Float64) -> dict[str, Any]:
-    """Return summary statistics of books.
+    """Return ``books``, and statistics of them.
 
     Parameters
     ----------
-    confidence : float array (n,)
-        Probability of the model's predictions for books it has not learned.
+    confidence : (n,)
+        Of predictions for books the model has not learned.
 
     Returns
     -------
     dict
-        ``books``; ``parts``: number of books with a description, a cover, a recording, loans; ``languages``:
-        number of books by language; ``unknown_words``: mean share of a book's words outside the vocabulary;
+        ``parts``: number of books with a description, a cover, a recording, loans; ``languages``: number of
+        books by language; ``unknown_words``: mean share of a book's words outside the vocabulary;
         ``confidence``: mean. The last two are None without data.
     """
     books = catalogue.books
@@ -88,13 +88,9 @@ def profile_catalogue(catalogue: Catalogue, *, model: TrainedModel, confidence: 
 
 
 def population_stability(then: Mapping[str, int], now: Mapping[str, int]) -> dict[str, float]:
-    """Compare two counts of the same kinds.
+    """Return the population stability ``index`` of two counts of the same kinds, sum of (p - q) ln(p / q).
 
-    Returns
-    -------
-    dict
-        ``index``: the population stability index, sum of (p - q) ln(p / q); ``chance``: its quantile at 1 -
-        `FALSE_ALERT_RATE` without drift.
+    ``chance`` is its quantile at 1 - `FALSE_ALERT_RATE` without drift.
     """
     kinds = sorted({*then, *now})
     p, q = (np.array([counts.get(kind, 0) + 0.5 for kind in kinds]) for counts in (then, now))
@@ -107,12 +103,7 @@ def population_stability(then: Mapping[str, int], now: Mapping[str, int]) -> dic
 def input_drift(
     *, then: Mapping[str, Any], new: Mapping[str, Any], whole: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Compare the books a version was trained on with newer books.
-
-    Parameters
-    ----------
-    then, new, whole : mapping
-        `profile_catalogue` of the training books, of newer books, and of all current books.
+    """Compare profiles of the books `then` trained on, of `new` books, and of the `whole` collection.
 
     Returns
     -------
@@ -145,8 +136,7 @@ def input_drift(
 def review_agreement(reviewed: Sequence[ReviewOutcome]) -> dict[str, Any]:
     """Compare the acceptance rate of first suggestions with their mean probability.
 
-    Reviewers get the books with the lowest confidence first, so only a rate below the probabilities is a
-    problem.
+    Reviewers get the lowest confidences first, so only a rate below the probabilities is a problem.
 
     Returns
     -------
@@ -169,13 +159,9 @@ def review_agreement(reviewed: Sequence[ReviewOutcome]) -> dict[str, Any]:
 
 
 def review_calibration(reviewed: Sequence[ReviewOutcome]) -> dict[str, Any]:
-    """Return the calibration error on reviewed books.
+    """Return the calibration ``error`` on reviewed ``books``, its chance level ``noise`` and its ``bins``.
 
-    Returns
-    -------
-    dict
-        ``books``, ``error``, ``noise`` (chance level), ``bins`` (see `metrics.reliability_bins`), and whether
-        it is ``off`` by more than `MAX_CALIBRATION_ERROR` beyond chance.
+    It is ``off`` if more than `MAX_CALIBRATION_ERROR` beyond chance. Bins: `metrics.reliability_bins`.
     """
     if not reviewed:
         return {"books": 0, "error": None, "noise": None, "bins": [], "off": False}

@@ -20,13 +20,11 @@ _Prediction = tuple[BookRecord, int, float, float, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelIssue:
-    """A book, its label, and the category that the model predicts.
+    """A book, its label, and the category that the model predicts, with calibrated probabilities.
 
     Attributes
     ----------
-    filed_probability, probability : float
-        Calibrated.
-    network : int
+    network
         Index of the network that has not seen the book; -1 if none has.
     """
 
@@ -49,15 +47,9 @@ class Predictions:
         self._learned = {ids[row] for row in np.flatnonzero(model.learned).tolist()}
 
     def label_issues(self, catalogue: Catalogue, *, min_confidence: float) -> list[LabelIssue]:
-        """Return the books that the model assigns to another category.
+        """Return the books that the model assigns to another category, with at least `min_confidence`.
 
-        Books of unknown categories are skipped, and so are books reclassified since training: a person has
-        decided.
-
-        Parameters
-        ----------
-        min_confidence : float
-            Minimum probability of the other category.
+        Books of unknown categories are skipped, and books reclassified since training: a person has decided.
         """
         issues = [
             self._issue(book, category, confidence, label_probability, network)
@@ -82,7 +74,6 @@ class Predictions:
         )
 
     def _stored(self, catalogue: Catalogue) -> Iterator[_Prediction]:
-        """Yield the stored predictions for training books."""
         out_of_fold = self.model.out_of_fold
         for book in catalogue.books:
             i = self._position.get(book.id)
@@ -100,7 +91,6 @@ class Predictions:
                 )
 
     def _predicted(self, catalogue: Catalogue) -> Iterator[_Prediction]:
-        """Yield predictions for other books."""
         books = [b for b in catalogue.books if b.category in self._index and b.id not in self._learned]
         probabilities = self.model.predict_proba(replace(catalogue, books=books))
         for book, row in zip(books, probabilities, strict=True):
@@ -116,11 +106,7 @@ class Predictions:
 def explain_issues(
     model: TrainedModel, catalogue: Catalogue, issues: Sequence[LabelIssue]
 ) -> Iterator[tuple[LabelIssue, Evidence]]:
-    """Yield each issue with the evidence for the predicted category.
-
-    Training books are explained by the network that has not seen them. The catalogue contains all of the
-    books.
-    """
+    """Yield each issue with the evidence by the network that has not seen the book; all books are given."""
     records = {book.id: book for book in catalogue.books}
     index = {name: i for i, name in enumerate(model.classes)}
     for network in sorted({issue.network for issue in issues}):

@@ -1,11 +1,7 @@
 """Backtest: train recommendations on loans before a date and evaluate them on later loans.
 
-One date for all borrowers, and all titles are ranked: no information leaks from other borrowers' later loans.
-
-References
-----------
-Ji et al., A Critical Study on Data Leakage in Recommender System Offline Evaluation, TOIS 41(3), 2023 (one
-date for all).
+One date for all borrowers, and all titles are ranked: no information leaks from other borrowers' later loans
+(Ji et al., A Critical Study on Data Leakage in Recommender System Offline Evaluation, TOIS 41(3), 2023).
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,21 +30,13 @@ class TooFewLoansError(PipelineError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemporalHoldout:
-    """Loans before a date, and titles borrowed from that date on.
+    """Loans before a date (`until`, seconds since 1970-01-01 UTC), and titles borrowed from then on.
 
     Attributes
     ----------
-    until : int
-        The date, in seconds since 1970-01-01 UTC.
-    past : LoanTable
-        Earlier loans.
-    had : CSR matrix (n_borrowers, n_books)
-        1 for titles borrowed earlier.
-    later : CSR matrix (n_borrowers, n_books)
-        1 for titles borrowed later.
-    new : CSR matrix (n_borrowers, n_books)
-        `later` without `had`.
-    popularity : int array (n_books,)
+    had, later : (n_borrowers, n_books)
+        1 for titles borrowed before, after; `new` is only after.
+    popularity : (n_books,)
         Earlier borrowers of each title.
     """
 
@@ -66,12 +54,7 @@ class TemporalHoldout:
 
     @classmethod
     def split(cls, loans: LoanTable, *, book_ids: Sequence[str], share: float) -> Self:
-        """Split loans by time, without synthetic borrowers, whose loans have no dates.
-
-        Parameters
-        ----------
-        share : float
-            Share of loans before the date.
+        """Split loans so that a `share` is earlier, without synthetic borrowers, whose loans have no dates.
 
         Raises
         ------
@@ -115,14 +98,9 @@ def backtest(
     k: int = 10,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Evaluate recommendations, and popularity as a baseline, on the most recent loans.
+    """Evaluate recommendations, and popularity as a baseline, on the loans after the first `share`.
 
-    Parameters
-    ----------
-    book_ids, content, authors, titles
-        See `Recommender.fit`.
-    share : float
-        Share of loans, in order of time, to train on.
+    Parameters and errors as for `Recommender.fit` and `TemporalHoldout.split`.
 
     Returns
     -------
@@ -130,13 +108,7 @@ def backtest(
         ``learned_from`` and ``looked_at`` (numbers of loans), ``until`` (seconds since 1970-01-01 UTC),
         ``scores``: by method (``ours``, ``popularity``) and target (``new titles``, those ``of known
         borrowers``, ``of new borrowers``, ``borrowed titles``, ``never borrowed titles``, and ``any titles``,
-        which includes titles borrowed before) the result of `ranking_scores`; ``shown``: by method the result
-        of `catalogue_usage`.
-
-    Raises
-    ------
-    TooFewLoansError
-        If all loans have the same time, or there are none.
+        borrowed before or not) the `ranking_scores`; ``shown``: by method the `catalogue_usage`.
     """
     holdout = TemporalHoldout.split(loans, book_ids=book_ids, share=share)
     recommender = Recommender(settings=settings)
@@ -187,7 +159,6 @@ def held_out_targets(holdout: TemporalHoldout) -> dict[str, sp.csr_matrix]:
 
 
 def _had(loans: LoanTable, rows: Bool, book_ids: Sequence[str]) -> sp.csr_matrix:
-    """Return the distinct titles of each borrower, (n_borrowers, n_books)."""
     selected = replace(
         loans, book=loans.book[rows], borrower=loans.borrower[rows], borrowed_at=loans.borrowed_at[rows]
     )

@@ -21,11 +21,6 @@ def borrower_weights(had: sp.csr_matrix, *, first_synthetic: int | None) -> Floa
 
     One over the square root did better on a real library than 1 and than one over the number. The single pair
     of a synthetic borrower weighs as much as the average pair of identified borrowers.
-
-    Parameters
-    ----------
-    first_synthetic : int or None
-        See `LoanTable.first_synthetic`.
     """
     titles = np.bincount(had.indices, minlength=had.shape[1]).astype(np.float64)
     weight = 1 / np.sqrt(np.maximum(titles, 1))
@@ -38,8 +33,7 @@ def borrower_weights(had: sp.csr_matrix, *, first_synthetic: int | None) -> Floa
 def cooccurrence_matrix(had: sp.csr_matrix, *, weight: Float64, min_borrowers: int) -> sp.csr_matrix:
     """Return the summed weight of the borrowers that two titles share, sparse (n_titles, n_titles).
 
-    Pairs with fewer than `min_borrowers` shared borrowers are suppressed for privacy; the diagonal holds the
-    weight of a title's own borrowers.
+    Pairs with fewer than `min_borrowers` are suppressed for privacy; the diagonal is a title's own.
     """
     by_borrower, weighted = had.T.tocsr(), (sp.diags_array(weight.astype(np.float32)) @ had.T).tocsr()
     parts = [sp.csr_matrix((0, had.shape[0]), dtype=np.float32)]  # vstack needs at least one

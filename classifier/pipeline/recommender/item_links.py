@@ -18,11 +18,9 @@ class ItemLinks:
 
     Attributes
     ----------
-    start : int array (n_titles + 1,)
-        Start of each title's links.
-    other : int array (n_links,)
-        Linked title.
-    parts : float32 array (n_links, n_sources)
+    start : (n_titles + 1,)
+        Start of each title's links to `other` titles (n_links,).
+    parts : (n_links, n_sources)
         In the order of `SOURCES`, rounded to half precision as stored.
     """
 

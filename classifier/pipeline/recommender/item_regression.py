@@ -3,8 +3,8 @@
 References
 ----------
 Ning and Karypis, SLIM: Sparse Linear Methods for Top-N Recommender Systems, ICDM 2011 (regression on
-neighbours: fsSLIM). Ning and Karypis, Sparse Linear Methods with Side Information for Top-N Recommendations,
-RecSys 2012 (content beside borrowers: cSLIM).
+neighbours: fsSLIM), and Sparse Linear Methods with Side Information for Top-N Recommendations, RecSys 2012
+(content beside borrowers: cSLIM).
 """
 
 import os
@@ -40,21 +40,18 @@ def regress(
 
     Parameters
     ----------
-    candidates : CSR matrix (n_titles, n_titles)
-        Row: possible predictors of a title.
-    shared : CSR matrix (n_titles, n_titles)
-        Co-occurrence, with own weights on the diagonal.
-    content : mapping of str to array or CSR matrix (n_titles, d)
-        Rows of unit length, or zeros where unknown.
-    weights : mapping of str to float
-        Weight of each content relative to the borrowers.
-    penalty : float
+    candidates, shared : (n_titles, n_titles)
+        Possible predictors of each row's title; co-occurrence, with own weights on the diagonal.
+    content : (n_titles, d)
+        Rows of unit length, or zeros if unknown.
+    weights
+        Relative to borrowers.
+    penalty
         On the squared weights.
     """
     n = candidates.shape[0]
 
     def learn(first: int) -> tuple[Int64, Int64, Float64]:
-        """Return predictors, predicted titles and weights by source for a chunk of titles."""
         predictors, predicted = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         solved = [np.empty((0, 1 + len(content)))]
         position = np.full(n, -1)
@@ -89,10 +86,7 @@ def regress(
 
 
 def _values(matrix: sp.csr_matrix, rows: Int64) -> tuple[Int64, Int64, Float32]:
-    """Return row index, column and value of some rows.
-
-    SciPy's slicing takes ten times as long for few rows, mostly for checks.
-    """
+    """Return row index, column and value of some rows; SciPy's slicing is ten times as slow for few rows."""
     first = matrix.indptr[rows].astype(np.int64)
     count = matrix.indptr[rows + 1] - first
     offset = np.cumsum(count) - count

@@ -2,9 +2,9 @@
 
 References
 ----------
-Järvelin and Kekäläinen, Cumulated gain-based evaluation of IR techniques, TOIS 20(4), 2002 (NDCG).
-Krichene and Rendle, On Sampled Metrics for Item Recommendation, KDD 2020 (rank all titles).
-Castells, Hurley and Vargas, Novelty and Diversity in Recommender Systems, 2015 (novelty, Gini).
+Järvelin and Kekäläinen, Cumulated gain-based evaluation of IR techniques, TOIS 20(4), 2002 (NDCG). Krichene
+and Rendle, On Sampled Metrics for Item Recommendation, KDD 2020 (rank all titles). Castells, Hurley and
+Vargas, Novelty and Diversity in Recommender Systems, 2015 (novelty, Gini).
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from classifier.pipeline.records import Bool, Float64, Int64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingScores:
-    """Mean metrics of lists of `k` titles.
+    """Mean metrics of lists of `k` titles, for `borrowers` with at least one relevant title, 0 to 1.
 
     Attributes
     ----------
-    borrowers : int
-        With at least one relevant title.
-    ndcg, recall, hit_rate, mrr : float
-        0 to 1. Hit rate: share of lists with a relevant title. MRR: mean of one over the rank of the first.
+    hit_rate
+        Share of lists with a relevant title.
+    mrr
+        Mean of one over the rank of the first.
     """
 
     borrowers: int
@@ -39,13 +39,7 @@ class RankingScores:
 
 
 def ranking_scores(*, lists: Int64, relevant: sp.csr_matrix) -> RankingScores:
-    """Compare lists with relevant titles; borrowers without relevant titles are ignored.
-
-    Parameters
-    ----------
-    lists : int array (n_borrowers, k)
-        Title indices, best first; -1 pads short lists.
-    """
+    """Compare lists, best first and padded with -1, with relevant titles; skip borrowers without any."""
     borrowers = np.flatnonzero(np.diff(relevant.indptr))
     if not len(borrowers):
         return RankingScores(borrowers=0, ndcg=0.0, recall=0.0, hit_rate=0.0, mrr=0.0)
@@ -79,8 +73,8 @@ def catalogue_usage(*, lists: Int64, popularity: Int64) -> dict[str, float]:
     Returns
     -------
     dict
-        ``coverage``, the share of titles in any list; ``gini``, 0 (all titles equally often) to 1 (one title
-        only); ``novelty``, the mean self-information of the listed titles in bits, given their popularity.
+        ``coverage``: share of titles in any list; ``gini``: 0 (all equally often) to 1 (one title only);
+        ``novelty``: mean self-information of the listed titles in bits, given their popularity.
     """
     listed = lists[lists >= 0]
     times = np.bincount(listed, minlength=len(popularity))

@@ -1,17 +1,16 @@
 """Recommendations from co-borrowing and content.
 
-A sparse linear regression predicts each title from its nearest titles, with a squared penalty. It learns from
-borrowers and content at once: a word counts like a borrower of every title that contains it, and so do common
-features of covers and themes. So never-borrowed titles are predicted by content, and each weight is a sum of
-parts by source, from which reasons are derived.
+A sparse linear regression with a squared penalty predicts each title from its nearest titles. A word counts
+like a borrower of every title that contains it, and so do common features of covers and themes. So
+never-borrowed titles are predicted by content, and each weight is a sum of parts by source, from which
+reasons are derived.
 
 Pairs with fewer than ``min_borrowers`` shared borrowers are suppressed before learning, so nothing depends on
 the loans of a single person.
 
 References
 ----------
-See `classifier.pipeline.recommender.item_regression`.
-Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019 (the squared penalty).
+As in `item_regression`; Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -46,17 +45,11 @@ _PHASE_NOUNS = {"text": "texts", "cover": "covers", "theme": "topics"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecommendedTitle:
-    """A title recommended to a borrower.
+    """A title recommended to a borrower, by the number in the `LoanTable`; the first rank is 1.
 
     Attributes
     ----------
-    borrower : int
-        As in the `LoanTable`.
-    rank : int
-        From 1.
-    sources : tuple of str
-        See `classifier.pipeline.recommender.reranking.Candidate`.
-    because : str
+    because
         The borrowed title that contributed most, the title itself for "again"; empty for fillers.
     """
 
@@ -73,11 +66,11 @@ class Recommender:
 
     Attributes
     ----------
-    next_titles_ : ItemLinks
+    next_titles_
         Contribution of a borrowed title to the scores of others.
-    similar_titles_ : ItemLinks
+    similar_titles_
         Nearest other titles of each, by source (cosines).
-    popular_titles_ : int array (n_popular,)
+    popular_titles_ : (n_popular,)
         Indices into `book_ids`, most borrowed first, suppressed for few loans.
     """
 
@@ -94,19 +87,15 @@ class Recommender:
         titles: Sequence[str] | None = None,
         progress: Progress = no_progress,
     ) -> Self:
-        """Learn the links between titles.
+        """Learn the links between titles; loans of others than `book_ids` are ignored.
 
         Parameters
         ----------
-        loans : LoanTable
-            Loans of other books are ignored.
-        book_ids : sequence of str
-            Titles that can be recommended.
-        content : mapping of str to array or CSR matrix (n_books, d)
+        content : (n_books, d)
             By source: weighted terms (``text``), features of covers (``cover``), encodings (``theme``); zero
             rows where unknown.
-        authors, titles : sequence of str, optional
-            Of the books, to limit the share of an author or series in a list; empty if unknown.
+        authors, titles
+            Of the books, to limit an author's or a series' share; empty if unknown.
         """
         n = len(book_ids)
         self.book_ids = list(book_ids)
@@ -150,7 +139,6 @@ class Recommender:
         return float(getattr(self.settings, f"{source}_{name}", default))
 
     def _score_factors(self) -> Float64:
-        """Return the factor of each title's score, (n_books,)."""
         times = self.loans.popularity
         return np.where(
             times > 0, (times + 1.0) ** self.settings.popular_power, self.settings.new_title_factor
@@ -184,19 +172,16 @@ class Recommender:
         only: Container[int] | None = None,
         progress: Progress = no_progress,
     ) -> Iterator[RecommendedTitle]:
-        """Yield up to `n` titles for each identified borrower with a loan.
+        """Yield up to `n` titles for each identified borrower with a loan, or of `only` some.
 
         Parameters
         ----------
-        include_borrowed : bool
+        include_borrowed
             Whether titles may repeat.
-        liked, unwanted : mapping of int to sequence of int
+        liked, unwanted
             By borrower, indices into `book_ids`.
-        fallback : callable, optional
-            Returns titles that fill up a list, given the titles borrowed or liked; None: the most popular
-            titles.
-        only : container of int, optional
-            Borrowers to recommend to; None: all.
+        fallback
+            Returns titles that fill up a list, given those borrowed or liked; None: the most popular.
         """
         popular = [
             Candidate(title=title, score=0.0, sources=("popular",)) for title in self.popular_titles_.tolist()
@@ -243,7 +228,6 @@ class Recommender:
 
 
 def _cosines(shared: sp.csr_matrix) -> sp.csr_matrix:
-    """Return the co-occurrence as cosines, without the diagonal."""
     norm = np.sqrt(np.maximum(shared.diagonal(), 1e-9))
     entries = sp.coo_matrix(shared)
     other = entries.row != entries.col

@@ -25,13 +25,12 @@ class Candidate:
 
     Attributes
     ----------
-    score : float
+    score
         0 for fillers.
-    sources : tuple of {"loans", "text", "cover", "theme", "again", "new", "popular", "latest"}
-        Main source of the largest contribution and sources with at least a third of it, in descending order.
-        Single values: "again" (borrowed before), and for fillers "new" (in a category of the borrower),
-        "popular" and "latest" (new in any category).
-    because : int
+    sources
+        Largest contribution first, see `contributing_sources`; or "again" (borrowed before); or, for fillers,
+        "new" (in a category of the borrower), "popular" or "latest" (new in any category).
+    because
         The title that contributed most, the title itself for "again"; -1 for fillers.
     """
 
@@ -43,14 +42,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Titles that a borrower borrowed or rated.
+    """Titles that a borrower borrowed or rated, each array (n_titles,).
 
     Attributes
     ----------
-    titles : int array (n_titles,)
-    weight : float array (n_titles,)
+    weight
         Negative for unwanted titles, which lowers the score of similar ones.
-    borrowed : bool array (n_titles,)
     """
 
     titles: Int64
@@ -71,12 +68,12 @@ class History:
 
         Parameters
         ----------
-        borrowed : int array (n_borrowed,)
+        borrowed : (n_borrowed,)
             Distinct titles.
-        borrowed_at : array (n_borrowed,)
+        borrowed_at
             Last loan, in seconds since 1970-01-01 UTC.
-        liked, unwanted : iterable of int
-            Rated titles, borrowed or not; a liked title weighs as much as the newest loan.
+        liked, unwanted
+            Borrowed or not; a liked title weighs as much as the newest loan.
         """
         unwanted_titles, liked_titles = (
             np.array(sorted(unwanted), np.int64),
@@ -120,19 +117,15 @@ def top_n(
     settings: RecommendConfig,
     keep: Callable[[Iterable[Candidate]], Iterable[Candidate]] = iter,
 ) -> list[Candidate]:
-    """Return the `n` best titles for a borrower, filled up if the history leads to fewer.
+    """Return the `n` best titles for a borrower, filled up from `fallback` (best first).
 
     Parameters
     ----------
-    links : arrays (n_links,), (n_links,), (n_links, n_sources)
+    links
         From `ItemLinks.of`: index into the history, linked title, and parts.
-    fallback : iterable of Candidate
-        Fillers, best first.
-    page : int, optional
+    page
         Titles shown together; None: all.
-    include_borrowed : bool
-        Whether borrowed titles may repeat.
-    groups : callable
+    groups
         Returns the groups (author, series) of a title, whose share of a page is limited.
     """
     ranked = rank_candidates(
@@ -152,9 +145,7 @@ def rank_candidates(
 
     Parameters
     ----------
-    history, links
-        See `top_n`.
-    again_weight : float
+    again_weight
         Weight of a loan for the title itself; 0 excludes borrowed titles.
     """
     owner, other, parts = links
@@ -189,11 +180,11 @@ def rank_candidates(
 
 
 def contributing_sources(parts: Float64) -> tuple[Source, ...]:
-    """Return the main source of a contribution and those with at least a third of it, in descending order.
+    """Return the main source and those with at least a third of its contribution, in descending order.
 
     Parameters
     ----------
-    parts : float array (n_sources + 1,)
+    parts : (n_sources + 1,)
         In the order of `SOURCES`, then "again".
     """
     sources: tuple[Source, ...] = (*SOURCES, "again")
@@ -211,18 +202,15 @@ def diversify(
     share: float,
     groups: Callable[[int], Iterable[str]],
 ) -> list[Candidate]:
-    """Return the first `n` titles, page by page, limiting the share of a group (author, series) on each page.
+    """Return the first `n` titles, page by page, with at most a `share` of each group on a page.
 
-    Surplus titles move to the next page.
+    Repeated titles are skipped, surplus ones move to the next page. Each group (author, series) may have at
+    least one title.
 
     Parameters
     ----------
-    candidates : iterable of Candidate
-        Best first; repeated titles are skipped.
-    share : float
-        Maximum share of a group; at least one title is allowed.
-    groups : callable
-        Returns the groups of a title.
+    candidates
+        Best first.
     """
     max_per_group = max(1, round(page * share))
     chosen: list[Candidate] = []
@@ -261,13 +249,7 @@ def pack_links(*, other: Int64, parts: Float32) -> bytes:
 
 
 def unpack_links(content: bytes) -> tuple[Int64, Float32]:
-    """Return what `pack_links` serialised, with parts in half precision.
-
-    Raises
-    ------
-    ValueError
-        If the length is wrong.
-    """
+    """Return what `pack_links` serialised; raises `ValueError` if the length is wrong."""
     size = 8 + 2 * len(SOURCES)
     n, rest = divmod(len(content), size)
     if rest:

@@ -1,7 +1,6 @@
 """Directory of a trained model: safetensors for arrays, skops for scikit-learn, JSON for the rest.
 
-Nothing in it is code. Every part is tested on loading, so a bad file is rejected by name at once instead of
-failing at the first prediction.
+Nothing in it is code. Every part is tested on loading, so a bad file is rejected by name at once.
 """
 
 from collections.abc import Mapping
@@ -38,26 +37,12 @@ _PROBE = Catalogue(books=[BookRecord(id="")])
 
 
 def save_model(model: TrainedModel, folder: Path) -> None:
-    """Write a model into a new directory.
-
-    Raises
-    ------
-    ArtifactError
-        If the directory exists: stored models never change.
-    OSError
-        If the disk is full or not writable; nothing is left behind.
-    """
+    """Write a model into a new directory; errors as for `write_folder`."""
     write_folder(folder, _files(model))
 
 
 def load_model(folder: Path) -> TrainedModel:
-    """Read a model that `save_model` wrote, on the CPU.
-
-    Raises
-    ------
-    ArtifactError
-        Naming the file that is missing, altered, of another format, or invalid.
-    """
+    """Read a model, on the CPU; raises `ArtifactError` naming a file that is missing, altered or invalid."""
     data = read_folder(folder)
     _check_listed(data, "model.json")
     with reading(folder, "model.json"):

@@ -1,7 +1,6 @@
 """Files of one fusion classifier: network weights and arrays, SVMs, and a few numbers.
 
-A model has one or two (`classifier.pipeline.storage.artifact`). The code of an SVM runs only after its arrays
-have been checked for consistency.
+A model has one or two. The code of an SVM runs only after its arrays have been checked for consistency.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,21 +69,19 @@ def load_classifier(
     probe: Blocks,
     n_classes: int,
 ) -> FusionClassifier:
-    """Return a stored classifier, each part tested on an empty book.
+    """Return a stored classifier, each part tested on the `probe`, an empty book.
 
     Parameters
     ----------
-    data : mapping of str to bytes
+    data
         All files of the model.
-    numbers : mapping
+    numbers
         From `classifier_numbers`.
-    probe : Blocks
-        Of the empty book.
 
     Raises
     ------
     ArtifactError
-        Naming the invalid file.
+        If a part is missing or invalid.
     """
     classifier = FusionClassifier(config=config, seed=seed)
     with reading(folder, f"{part}.safetensors"):
@@ -150,7 +147,6 @@ def _load_network(
 
 
 def _count(tensors: Mapping[str, Any]) -> int:
-    """Return the number of networks."""
     numbers = {name.partition("/")[0] for name in tensors}
     if not numbers or numbers != {str(k) for k in range(len(numbers))}:
         raise ValueError("networks are missing.")
@@ -169,7 +165,6 @@ def _load_estimators(folder: Path, data: Mapping[str, bytes], name: str) -> dict
 
 
 def _checked(estimator: Any, n_classes: int) -> Any:
-    """Return a support vector machine whose arrays are consistent."""
     if type(estimator) not in (LinearSVC, SVC):
         raise TypeError("it contains something other than a support vector machine.")
     classes = estimator.classes_

@@ -3,7 +3,6 @@
 It is written beside its destination and renamed. A manifest holds the SHA-256 of every file; other files
 (from file managers, backups) are ignored. Writers and deleters lock it exclusively, readers share a lock, so
 it is never deleted while being read.
-
 No numpy here: web processes check a model's files before activating it.
 """
 
@@ -37,7 +36,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, format_version: in
     Raises
     ------
     ArtifactError
-        If the directory exists: stored models never change.
+        If it exists: stored models never change.
     OSError
         If the disk is full or not writable; nothing is left behind.
     """
@@ -57,24 +56,12 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, format_version: in
 
 
 def confirm_folder(folder: Path) -> None:
-    """Confirm a directory; idempotent.
-
-    Raises
-    ------
-    OSError
-        If the disk is not writable.
-    """
+    """Confirm a directory; idempotent. Raises `OSError` if the disk is not writable."""
     (folder / UNCONFIRMED).unlink(missing_ok=True)
 
 
 def read_folder(folder: Path, *, format_version: int = FORMAT) -> dict[str, bytes]:
-    """Return the files of the manifest by name, verified.
-
-    Raises
-    ------
-    ArtifactError
-        Naming the file that is missing, altered, or of another format.
-    """
+    """Return the verified files by name; raises `ArtifactError` naming one that is missing or altered."""
     try:
         with locked(folder, fcntl.LOCK_SH):
             return _checked(folder, format_version=format_version)
@@ -90,7 +77,7 @@ def remove_folder(folder: Path) -> bool:
     Raises
     ------
     OSError
-        If it cannot be deleted.
+        If that fails.
     """
     doomed = folder.with_name(DOOMED + folder.name.removeprefix(DOOMED))
     try:
@@ -130,13 +117,7 @@ def _checked(folder: Path, *, format_version: int) -> dict[str, bytes]:
 
 @contextmanager
 def reading(folder: Path, name: str) -> Iterator[None]:
-    """Convert any error into an `ArtifactError` that names the file.
-
-    Raises
-    ------
-    ArtifactError
-        Instead of any other error.
-    """
+    """Convert any error into an `ArtifactError` that names the file."""
     try:
         yield
     except ArtifactError:
@@ -153,13 +134,7 @@ def as_json(values: Any) -> bytes:
 
 
 def json_object(content: bytes) -> dict[str, Any]:
-    """Parse a JSON object.
-
-    Raises
-    ------
-    ValueError
-        If the content is not a JSON object.
-    """
+    """Parse a JSON object; raises `ValueError` for any other content."""
     values = json.loads(content)
     if not isinstance(values, dict):
         raise ValueError("it must be a JSON object.")
@@ -175,7 +150,7 @@ def locked(folder: Path, operation: int) -> Iterator[None]:
     BlockingIOError
         If it is locked and `operation` is non-blocking.
     OSError
-        If it cannot be opened.
+        If it does not open.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

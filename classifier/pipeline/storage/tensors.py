@@ -7,15 +7,7 @@ from safetensors.numpy import load
 
 
 def finite_tensors(content: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the arrays of a safetensors file by name.
-
-    Raises
-    ------
-    Exception
-        If the file is not valid safetensors.
-    ValueError
-        If a value is not finite.
-    """
+    """Return the arrays of a safetensors file; raises `ValueError` or others if invalid or not finite."""
     arrays: dict[str, np.ndarray[Any, Any]] = load(content)
     for name, array in arrays.items():
         if not np.isfinite(array).all():

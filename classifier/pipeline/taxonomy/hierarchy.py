@@ -16,15 +16,9 @@ def path_of(name: str, parents: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def hierarchical_smoothing(classes: Sequence[str], parents: Mapping[str, str]) -> Float32:
-    """Return the label-smoothing distribution of each category, so that a wrong sibling is a smaller error.
+    """Return label-smoothing distributions, (n_classes, n_classes), that make wrong siblings smaller errors.
 
-    Half is uniform, half goes to the nearest categories: those with the most common ancestors. Without any,
-    all of it is uniform.
-
-    Returns
-    -------
-    float array (n_classes, n_classes)
-        Rows sum to 1.
+    Half is uniform, half goes to the categories with the most common ancestors; without any, all is uniform.
 
     References
     ----------

@@ -6,8 +6,8 @@ for the main class, two within T, then one digit per level (TP391, TP39, TP3, TP
 
 References
 ----------
-OCLC, Introduction to the Dewey Decimal Classification, 23rd edition, 2011 (main classes, divisions,
-sections). Editorial Board, Chinese Library Classification, 5th edition, 2010.
+OCLC, Introduction to the Dewey Decimal Classification, 23rd edition, 2011. Editorial Board, Chinese Library
+Classification, 5th edition, 2010.
 """
 
 import re
@@ -20,17 +20,7 @@ _CHINESE = re.compile(r"[A-Z]{1,2}[0-9]+(\.[0-9]+)?|[A-Z]|T[A-Z]")
 
 
 def implied_parents(keys: Iterable[str]) -> dict[str, str]:
-    """Return the parent of each class, for schemes whose notations all have one of the two forms.
-
-    Parameters
-    ----------
-    keys : iterable of str
-        Categories as ``scheme/notation``.
-
-    Returns
-    -------
-    dict of str to str
-        Parents of the keys and of their ancestors; main classes have none.
+    """Return the parents of ``scheme/notation`` keys and their ancestors, if all have one of the two forms.
 
     Examples
     --------

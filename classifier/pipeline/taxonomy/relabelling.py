@@ -3,9 +3,8 @@
 For a merge, stored predictions for held-out books are renamed: confusing the two categories is then correct.
 This is exact for the current model; the next version, which learns them as one, may do better.
 
-For a split there are no predictions. Its difficulty is estimated by how well a book's nearest texts predict
-its new category. The model's codes are useless for that: it was trained to give all books of the category the
-same one.
+For a split, the difficulty is estimated by how well a book's nearest texts predict its new category. The
+model's codes are useless for that: it was trained to give all books of the category the same one.
 """
 
 from collections import defaultdict
@@ -40,17 +39,16 @@ def relabelled_metrics(
 
     Parameters
     ----------
-    cells : sequence of [correct class, predicted class, books]
+    cells
         See `metrics.confusion_cells`.
-    now, then : mapping of str to str or None
-        Renamed classes; None for retired ones, whose books are excluded and whose predictions are wrong.
+    now, then
+        Renamed classes; None for retired ones, without books, wrong if predicted.
 
     Returns
     -------
     dict
-        ``now`` and ``then``, each with ``books``, ``accuracy`` and ``macro_f1`` (None below `MIN_BOOKS`);
-        ``about``: the books of changed classes only: ``books`` and the accuracies ``now`` and ``then`` (None
-        below `MIN_BOOKS`).
+        ``now`` and ``then``, each with ``books``, ``accuracy`` and ``macro_f1``; ``about``: for changed
+        classes only, ``books`` and the accuracies ``now`` and ``then``. Metrics are None below `MIN_BOOKS`.
     """
     before, after = (_renamed(cells, classes, names) for names in (now, then))
     changed = {name for name in classes if now.get(name, name) != then.get(name, name)}
@@ -77,22 +75,10 @@ def split_metrics(
     category: str,
     share: float | None,
 ) -> dict[str, Any]:
-    """Return metrics before and, as far as known, after a category is split.
+    """Return the result of `relabelled_metrics` before and, as far as known, after a category is split.
 
-    A correctly classified book of the category is assumed to stay correct if its child category is predicted
-    correctly. The distribution of errors over the children is unknown, hence no macro-F1.
-
-    Parameters
-    ----------
-    cells, classes, now
-        See `relabelled_metrics`.
-    share : float or None
-        Share of books with a correctly predicted child; see `child_separability`.
-
-    Returns
-    -------
-    dict
-        As `relabelled_metrics`.
+    A correctly classified book of the category is assumed to stay correct for the `share` of correctly
+    predicted children (`child_separability`). How errors spread over the children is unknown: no macro-F1.
     """
     metrics = _metrics(_renamed(cells, classes, now))
     predictions = [
@@ -113,24 +99,12 @@ def split_metrics(
 
 
 def assign_children(texts: Sequence[str], labels: Sequence[int]) -> list[int]:
-    """Return the child category of each text, by its nearest labelled texts.
+    """Return the child category of each text, -1 if unknown; `labels` likewise.
 
-    Parameters
-    ----------
-    labels : sequence of int
-        Child of each text, -1 if unknown.
-
-    Returns
-    -------
-    list of int
-        Known labels, else the child with more than half of the similarity of the `NEIGHBOURS` nearest; -1 if
-        none.
-
-    References
-    ----------
-    Cover and Hart, Nearest Neighbor Pattern Classification, IEEE Transactions on Information Theory 13, 1967;
-    character n-grams of 2 to 4, which also suit Chinese: Cavnar and Trenkle, N-Gram-Based Text
-    Categorization, SDAIR 1994.
+    Unlabelled texts get the child with more than half of the similarity of the `NEIGHBOURS` nearest (Cover
+    and Hart, Nearest Neighbor Pattern Classification, IEEE Transactions on Information Theory 13, 1967).
+    Character n-grams of 2 to 4 also suit Chinese (Cavnar and Trenkle, N-Gram-Based Text Categorization, SDAIR
+    1994).
     """
     children = np.array(labels, np.int64)
     examples, unlabelled = np.flatnonzero(children >= 0), np.flatnonzero(children < 0)
@@ -147,11 +121,6 @@ def assign_children(texts: Sequence[str], labels: Sequence[int]) -> list[int]:
 
 def child_separability(texts: Sequence[str], child: Sequence[int]) -> dict[str, Any]:
     """Return how well texts predict their child categories (leave-one-out).
-
-    Parameters
-    ----------
-    child : sequence of int
-        Of each text.
 
     Returns
     -------
@@ -176,19 +145,10 @@ def child_separability(texts: Sequence[str], child: Sequence[int]) -> dict[str, 
 
 
 def examples_needed(curve: Sequence[Sequence[float]], *, target: float) -> int | None:
-    """Return how many labelled books per child are needed to reach an accuracy.
+    """Return how many labelled books per child reach an accuracy; None if unknown or above `MAX_EXAMPLES`.
 
-    The error is assumed to fall as a power of the number of examples.
-
-    Returns
-    -------
-    int or None
-        None if the curve is too short, does not improve, or would take more than `MAX_EXAMPLES`.
-
-    References
-    ----------
-    Cortes, Jackel, Solla, Vapnik and Denker, Learning Curves: Asymptotic Values and Rate of Convergence, NIPS
-    1993.
+    The error is assumed to fall as a power of the number of examples: Cortes, Jackel, Solla, Vapnik and
+    Denker, Learning Curves: Asymptotic Values and Rate of Convergence, NIPS 1993.
     """
     sufficient = [int(log_examples) for log_examples, share in curve if share >= target]
     if sufficient:
@@ -242,7 +202,6 @@ def _metrics(cells: Mapping[tuple[str, str | None], int]) -> dict[str, Any]:
 
 
 def _vectors(texts: Sequence[str]) -> Any:
-    """Return unit TF-IDF rows, (n_texts, n_terms), sparse."""
     vectorizer = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(2, 4), max_features=50_000, sublinear_tf=True, dtype=np.float32
     )

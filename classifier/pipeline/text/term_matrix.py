@@ -15,15 +15,7 @@ from classifier.pipeline.records import Bool, Float32, Int32, Int64
 
 
 class TermPositions(NamedTuple):
-    """Occurrences of terms in one field of the books.
-
-    Attributes
-    ----------
-    book : int32 array (n_occurrences,)
-        Row of each occurrence, sorted.
-    term : int32 array (n_occurrences,)
-        Index into `terms`.
-    """
+    """Occurrences of terms in one field: sorted row and index into `terms`, each (n_occurrences,)."""
 
     field: str
     terms: list[str]
@@ -32,16 +24,12 @@ class TermPositions(NamedTuple):
 
 
 class Ngrams(NamedTuple):
-    """N-grams of terms.
+    """Distinct n-grams of terms.
 
     Attributes
     ----------
-    terms : list of str
-        Distinct n-grams.
-    whole : int32 array (n,)
-        Index of the term that contains each n-gram, sorted; repeated n-grams repeat.
-    piece : int32 array (n,)
-        Index into `terms`.
+    term, ngram : (n,)
+        Sorted index of a term and index of an n-gram it contains, as often as it does.
     """
 
     terms: list[str]
@@ -78,19 +66,10 @@ class CsrRows:
 
 
 def word_pairs(fields: Sequence[CsrRows], *, min_count: int) -> tuple[list[str], list[tuple[Int32, Int32]]]:
-    """Return adjacent term pairs ("machine learning"), which carry more meaning than the terms.
+    """Return adjacent term pairs ("machine learning"), and for each field row and pair of each occurrence.
 
-    Parameters
-    ----------
-    fields : sequence of CsrRows
-        With a common vocabulary.
-    min_count : int
-        Rarer pairs are dropped at once: they are the majority, and their names would fill the memory.
-
-    Returns
-    -------
-    list of str, list of (int32 array, int32 array)
-        The pairs; for each field, row and pair index of each occurrence.
+    `fields` share a vocabulary. Pairs rarer than `min_count` are dropped at once: they are the majority, and
+    their names would fill the memory.
     """
     names, n = list(fields[0].vocabulary), len(fields[0].vocabulary)
     pairs_of_fields = []
@@ -114,15 +93,13 @@ class TermMatrixBuilder(NamedTuple):
 
     Attributes
     ----------
-    book : int32 array (n_occurrences,)
-        Row of each occurrence, sorted.
-    term : int32 array (n_occurrences,)
-        Its number; the terms of each source follow those of the previous source.
-    first : list of int
+    book, term : (n_occurrences,)
+        Sorted row, and number of the term; the sources' terms follow each other.
+    first
         Number of the first term of each source, then the total.
-    starts : int array (n_terms + 1,)
+    starts : (n_terms + 1,)
         Start of each term's columns; terms without occurrences have none.
-    columns : int32 array (n,)
+    columns : (n,)
         Repeated columns count a term several times.
     """
 
@@ -144,10 +121,9 @@ class TermMatrixBuilder(NamedTuple):
 
         Parameters
         ----------
-        parts : sequence of (int, int, Ngrams or None)
-            Index of a source, first column of the group, and the n-grams it counts; None: the terms
-            themselves.
-        kept : bool array (n_columns,)
+        parts
+            Index of a source, first column of the group, and its n-grams; None: the terms.
+        kept : (n_columns,)
             Columns that count.
         """
         first = np.concatenate([[0], np.cumsum([len(source.terms) for source in sources])]).tolist()
@@ -173,15 +149,7 @@ class TermMatrixBuilder(NamedTuple):
         return cls(book[order], term[order], first, starts, counted_by[selected])
 
     def matrix(self, columns: Int32, *, shape: tuple[int, int]) -> sp.csr_matrix:
-        """Return the counts of each column in each book.
-
-        Parameters
-        ----------
-        columns : int32 array (n_columns,)
-            Position of each column in the matrix.
-        shape : tuple of int
-            (n_books, n_positions).
-        """
+        """Return counts by book; `columns` (n_columns,) is the position of each column in the matrix."""
         n_terms = self.first[-1]
         books = np.concatenate([[0], np.cumsum(np.bincount(self.book, minlength=shape[0]))])
         occurrences = sp.csr_matrix((_ones(self.term), self.term, books), shape=(shape[0], n_terms))

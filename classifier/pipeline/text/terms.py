@@ -17,15 +17,12 @@ class WordCredits(NamedTuple):
 
     Attributes
     ----------
-    book : int array (n_words,)
-        Row of each word.
-    term : int array (n_words,)
-        Index into `names`.
-    names : list of (str, str)
+    book, term : (n_words,)
+        Row of each word, and index into `names`.
+    names
         Field and word; a name of several words counts as one.
-    credit : CSR matrix (n_words, n_values)
-        Share of each word in each stored value of the block, in storage order; the shares of a value sum to
-        1.
+    credit : (n_words, n_values)
+        Share of each word in each stored value of the block; they sum to 1.
     """
 
     book: Int64
@@ -39,18 +36,16 @@ class TermGroups:
 
     Parameters
     ----------
-    weights : mapping of str to float
-        By group.
-    min_books : int
+    min_books
         Rarer terms are dropped.
-    max_terms : int
+    max_terms
         Per group.
 
     Attributes
     ----------
-    index : dict of str to dict of str to int
+    index
         By group, the column of each term; groups occupy consecutive columns.
-    idf : float32 array (n_columns,)
+    idf : (n_columns,)
     """
 
     def __init__(self, weights: Mapping[str, float], *, min_books: int, max_terms: int) -> None:
@@ -62,13 +57,7 @@ class TermGroups:
         self._group = np.empty(0, np.int8)  # of each column
 
     def fit(self, counts: sp.csr_matrix, terms: Mapping[str, Sequence[str]]) -> sp.csr_matrix:
-        """Learn terms and weights; return the weighted rows of the same books.
-
-        Parameters
-        ----------
-        counts : CSR matrix (n_books, n_terms)
-            Term counts, group by group; overwritten.
-        """
+        """Learn terms and weights; return the weighted rows, overwriting the counts (n_books, n_terms)."""
         document_frequency = np.bincount(
             counts.indices, minlength=counts.shape[1]
         )  # books a term, (n_terms,)
@@ -125,13 +114,7 @@ class TermGroups:
         }
 
     def load_state(self, state: Mapping[str, tuple[list[str], Float32]]) -> None:
-        """Restore what `state` returned.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If types or sizes do not match.
-        """
+        """Restore what `state` returned; raises `TypeError` or `ValueError` if it does not match."""
         size = 0
         for name in self.index:
             terms, idf = state[name]
@@ -155,10 +138,8 @@ def credit_words(
 
     Parameters
     ----------
-    counts : CSR matrix (n_books, n_positions)
-        From `builder.matrix`; the block stores values at the same positions.
-    columns : int32 array (n_columns,)
-        Same as for `builder.matrix`.
+    counts
+        From `builder.matrix` for the same `columns`; the block stores values at the same positions.
     """
     numbers: dict[tuple[str, str], int] = {}
     word_of_term = np.zeros(builder.first[-1], np.int64)
@@ -193,5 +174,4 @@ def credit_words(
 
 
 def _numbers(sizes: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int8]]:
-    """Return the group number of each column."""
     return np.repeat(np.arange(len(sizes), dtype=np.int8), sizes)

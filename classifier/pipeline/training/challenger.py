@@ -1,8 +1,8 @@
 """Compare a challenger with the champion on books that neither has learned from.
 
-Holdout depends on a hash of the book's key alone (`splits.select_held_out`), so a book held out today was
-held out in every earlier training. Exceptions exist: the maximum holdout may be reached, authors may be
-grouped in one training only, settings may change. So training books of the champion are excluded explicitly.
+Holdout depends on a hash of the book's key alone (`splits.select_held_out`), but the maximum holdout may be
+reached, authors grouped in one training only, or settings changed. So the champion's training books are
+excluded.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,27 +40,20 @@ def compare_challenger(
     catalogue: Catalogue,
     current: Mapping[str, str | None] | None = None,
 ) -> dict[str, Any]:
-    """Compare two versions on books that neither has learned from.
+    """Compare two versions on current books that neither has learned from; `NotEnoughData` without any.
 
     Parameters
     ----------
-    catalogue : Catalogue
-        The library's current books, loans and categories.
-    current : mapping of str to str or None, optional
-        Current names of the champion's renamed and merged classes; None if retired. Merges since its training
-        must not count as errors.
+    current
+        Names of the champion's renamed and merged classes; None if retired. Merges since its training must
+        not count as errors.
 
     Returns
     -------
     dict
-        `compare_classifiers` with the challenger as ``candidate`` and the champion as ``active``, by
-        ``by_category``, ``by_language`` and ``by_modalities`` (of the book, joined by ``+``);
-        ``excluded_books``: held-out books that the champion has learned.
-
-    Raises
-    ------
-    NotEnoughData
-        If there is no such book.
+        `compare_classifiers` (``candidate``: the challenger, ``active``: the champion) with the groupings
+        ``by_category``, ``by_language`` and ``by_modalities`` (joined by ``+``); ``excluded_books``: held-out
+        books that the champion has learned.
     """
     books = books_unseen_by_both(challenger=challenger, champion=champion, catalogue=catalogue)
     if not books:

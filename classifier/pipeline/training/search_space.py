@@ -38,13 +38,7 @@ _HIDDEN = ("", "64", "128", "256", "128,64", "256,128")
 
 
 def search_space(config: Config, *, fixed: Collection[str] = ()) -> dict[str, BaseDistribution]:
-    """Return the search space; every distribution contains the value of `config`.
-
-    Parameters
-    ----------
-    fixed : collection of str
-        Settings, as ``part.name``, that are not searched.
-    """
+    """Return the search space without the `fixed` ``part.name``; it contains every value of `config`."""
     space: dict[str, BaseDistribution] = {}
     start = {name: _value(config, name) for name in ("network.hidden", *_CHOICES, *_NUMBERS)}
     space["network.hidden"] = _categorical(start["network.hidden"], _HIDDEN)

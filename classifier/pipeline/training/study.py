@@ -31,16 +31,10 @@ class SearchError(PipelineError):
 
 
 class HyperparameterSearch:
-    """A search for the point with the highest score.
+    """A search for the point with the highest score, beginning with `start`.
 
-    A trial is finished when scored, pruned (worse than the median), or failed numerically. Each trial depends
-    on the seed and the finished trials only, so interrupting and resuming does not change the search.
-
-    Parameters
-    ----------
-    space : mapping of str to distribution
-    start : dict
-        Point of the first trial.
+    A trial is finished when scored, pruned (worse than the median), or failed numerically. Each depends on
+    the seed and the finished trials only, so interrupting and resuming does not change the search.
     """
 
     def __init__(self, study: optuna.Study, *, space: SearchSpace, start: dict[str, Any], seed: int) -> None:
@@ -73,14 +67,12 @@ class HyperparameterSearch:
         return {"finished": len(finished), "pruned": pruned - failed, "failed": failed}
 
     def run_trial(self, objective: Objective) -> None:
-        """Run one more trial.
+        """Run one more trial, again later if the objective raises.
 
         Raises
         ------
         SearchError
             If the starting point fails numerically, because nothing can be compared with it.
-        BaseException
-            Other errors of the objective; the trial is repeated later.
         """
         finished = len(self.finished)
         if not finished and not self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
@@ -109,19 +101,14 @@ class HyperparameterSearch:
 def open_search(
     file: Path, *, space: SearchSpace, start: dict[str, Any], seed: int, fresh: bool = False
 ) -> Iterator[HyperparameterSearch]:
-    """Open or create the search stored in a file, and clean up after killed runs.
-
-    Parameters
-    ----------
-    fresh : bool
-        Discard the stored search.
+    """Open or create the search stored in a file, and clean up after killed runs; `fresh` discards it.
 
     Raises
     ------
     SearchError
-        If another process has it open, or the file is damaged.
+        If another process has it open or it is damaged.
     OSError
-        If it cannot be read or written.
+        If it is out of reach.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     file.parent.mkdir(parents=True, exist_ok=True)

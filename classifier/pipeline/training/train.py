@@ -34,21 +34,17 @@ MIN_BOOKS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSplit:
-    """Training and held-out books of a catalogue.
+    """Training and held-out books of a catalogue, with the sorted category names.
 
     Attributes
     ----------
-    classes : list of str
-        Sorted categories.
-    y : int array (n_books,)
-        Category index of each book, -1 if uncategorised or held out.
-    held_out : int array (n_held_out,)
-        Indices of the held-out books.
-    truth : int array (n_held_out,)
-        Their category indices.
-    authors : int array (n_books,) or None
+    y
+        -1 if uncategorised or held out.
+    held_out, truth : (n_held_out,)
+        Indices of the held-out books and their categories.
+    authors : (n_books,)
         See `splits.author_groups`.
-    smoothing_matrix : float array (n_classes, n_classes)
+    smoothing_matrix : (n_classes, n_classes)
         See `hierarchical_smoothing`.
     """
 
@@ -66,7 +62,7 @@ class TrainingResult:
 
     Attributes
     ----------
-    metrics : dict
+    metrics
         ``fused``, one entry per modality, and ``majority``: accuracy, macro_f1, top3, calibration_error,
         calibration_noise; ``per_category``, ``confusion``, ``reliability``, ``selective``, ``by_level``;
         numbers of books and categories; and notes for the librarian.
@@ -77,13 +73,7 @@ class TrainingResult:
 
 
 def split_catalogue(catalogue: Catalogue, *, config: Config) -> TrainingSplit:
-    """Split the categorised books into training and holdout.
-
-    Raises
-    ------
-    NotEnoughData
-        If there are too few categorised books or categories.
-    """
+    """Split the categorised books; raises `NotEnoughData` for too few categorised books or categories."""
     books = catalogue.books
     labelled = np.array([i for i, book in enumerate(books) if book.category], np.int64)
     classes = _classes([books[i].category or "" for i in labelled])
@@ -114,24 +104,15 @@ def train(
     cache: FeatureCache | None = None,
     progress: Progress = no_progress,
 ) -> TrainingResult:
-    """Train a model on the categorised books of a catalogue.
+    """Train a model on a catalogue; the same seed, catalogue and machine give the same model.
 
     Features are learned from all books, categories from the categorised books that are not held out. Below
     ``training.refit_below`` books the serving classifier is retrained on all of them.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-        All books, uncategorised ones included.
-    seed : int
-        The same seed, catalogue and machine give the same model.
-    cache : FeatureCache, optional
-        Features of unchanged books.
-
     Raises
     ------
     NotEnoughData
-        If there are too few categorised books or categories.
+        For too few categorised books or categories.
     """
     books = catalogue.books
     split = split_catalogue(catalogue, config=config)
@@ -200,18 +181,7 @@ def train(
 
 
 def evaluate(model: TrainedModel, catalogue: Catalogue) -> dict[str, Any]:
-    """Evaluate a stored model on those of its held-out books that still exist.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-        The library's current books and loans.
-
-    Raises
-    ------
-    NotEnoughData
-        If no held-out book has a category that the model knows.
-    """
+    """Evaluate a model on those of its held-out books that still exist; raises `NotEnoughData` if none do."""
     index = {name: i for i, name in enumerate(model.classes)}
     held_out = set(model.held_out)
     books = [book for book in catalogue.books if book.id in held_out and book.category in index]
@@ -226,7 +196,6 @@ def evaluate(model: TrainedModel, catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _classes(categories: list[str]) -> list[str]:
-    """Return the sorted categories; raise if they cannot be learned."""
     books = Counter(categories)
     if len(categories) < MIN_BOOKS:
         raise NotEnoughData(

@@ -1,11 +1,7 @@
 """Tune hyperparameters, and measure the gain on books that the search has not seen.
 
-The best of many cross-validated scores is biased upwards. So held-out books take no part in the search; on
-them the result is compared with the defaults.
-
-References
-----------
-Cawley and Talbot, On Over-fitting in Model Selection, JMLR 11, 2010.
+The best of many cross-validated scores is biased upwards, so it is compared with the defaults on held-out
+books (Cawley and Talbot, On Over-fitting in Model Selection, JMLR 11, 2010).
 """
 
 import time
@@ -44,19 +40,18 @@ class TuningResult:
 
     Attributes
     ----------
-    settings : list of str
-        ``part.name=value`` of the best trial where it differs from the defaults; empty if nothing was better.
-    stopped : {"trials", "timeout", "interrupted"}
-        Reason for the end of the search.
-    trials : dict of str to int
-        ``finished``, ``pruned`` and ``failed`` among these, and ``new`` in this run.
-    held_out : int
+    settings
+        ``part.name=value`` of the best trial where it differs from the defaults.
+    stopped
+        "trials", "timeout" or "interrupted".
+    trials
+        Numbers ``finished``, ``pruned`` and ``failed`` among these, and ``new`` in this run.
+    held_out
         Number of held-out books.
-    defaults, best : dict
-        Cross-validated ``search_macro_f1``, and the metrics of the fused model on the held-out books.
-    gain : dict
-        Differences in accuracy and macro_f1 on the held-out books, and ``won``, ``lost``, ``p_value`` of
-        `significance.mcnemar`.
+    defaults, best
+        Cross-validated ``search_macro_f1``, and the metrics on the held-out books.
+    gain
+        Differences in accuracy and macro_f1 on these, and ``won``, ``lost``, ``p_value`` of `mcnemar`.
     """
 
     settings: list[str]
@@ -85,30 +80,22 @@ def tune(
     progress: Progress = no_progress,
     clock: Callable[[], float] = time.monotonic,
 ) -> TuningResult:
-    """Search the settings with the best cross-validated macro-F1.
+    """Search the settings with the best cross-validated macro-F1, compared with `config` on held-out books.
 
     The search is stored in `folder` under a hash of books, loans, configuration, search space and seed; an
-    existing one is resumed.
+    existing one is resumed unless `fresh`. The ``part.name`` in `fixed` are not searched.
 
     Parameters
     ----------
-    config : Config
-        Defaults: starting point and baseline.
-    fixed : collection of str
-        Settings, as ``part.name``, that are not searched.
-    trials : int
+    trials
         Total of finished trials, earlier runs included.
-    timeout : float, optional
-        Seconds after which the search stops, even within a trial.
-    fresh : bool
-        Discard the stored search.
-    clock : callable
-        Returns seconds.
+    timeout
+        Seconds of `clock` after which the search stops, even within a trial.
 
     Raises
     ------
     NotEnoughData
-        If there are too few categorised books.
+        For too few categorised books.
     SearchError
         If all settings are fixed, the defaults were not scored in time, or the stored search is unusable.
     KeyboardInterrupt
@@ -144,15 +131,12 @@ def tune(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TrialData:
-    """Data shared by all trials."""
-
     config: Config
     seed: int
     blocks: Blocks  # of all books
     split: TrainingSplit
 
     def learn(self, config: Config, y: Int64, on_step: Callable[[int, int], None]) -> FusionClassifier:
-        """Train a classifier on the categories `y` (n_books,)."""
         return FusionClassifier(config=config, seed=self.seed).fit(
             self.blocks,
             y,
@@ -163,14 +147,12 @@ class _TrialData:
         )
 
     def rows(self, rows: Int64) -> Blocks:
-        """Return the features of some books."""
         return {name: block.take(rows) for name, block in self.blocks.items()}
 
 
 def _compare(
     data: _TrialData, settings: list[str], first: FrozenTrial, best: FrozenTrial, progress: Progress
 ) -> dict[str, dict[str, float]]:
-    """Return metrics of the defaults and of the best trial, and the gain, on the held-out books."""
     truth = data.split.truth
     before = after = _probabilities(data, data.config, "default settings", progress)
     if settings:
@@ -191,7 +173,6 @@ def _search(
     progress: Progress,
     clock: Callable[[], float],
 ) -> tuple[FrozenTrial, str]:
-    """Run trials; return the best of all and the reason for the end."""
     fold = _folds(data)
     started = clock()
 
@@ -243,10 +224,7 @@ def _cross_validate(
     report: Callable[[float, int], None],
     on_step: Callable[[int, int], None],
 ) -> float:
-    """Return the macro-F1 of out-of-fold predictions.
-
-    Computed over all folds at once, because a rare category has too few books in one of them.
-    """
+    """Return the macro-F1 over all folds at once, because one has too few books of a rare category."""
     y = data.split.y
     probabilities = np.zeros((len(y), len(data.split.classes)))
     score = 0.0
@@ -263,7 +241,6 @@ def _cross_validate(
 
 
 def _probabilities(data: _TrialData, config: Config, name: str, progress: Progress) -> Float64:
-    """Train on all books of the search; return probabilities of the held-out ones."""
     split = data.split
     model = data.learn(config, split.y, lambda done, total: progress(f"evaluating the {name}", done, total))
     scores = model.scores(model.encode(data.rows(split.held_out)))
@@ -271,7 +248,6 @@ def _probabilities(data: _TrialData, config: Config, name: str, progress: Progre
 
 
 def _check_enough(split: TrainingSplit) -> None:
-    """Raise if the books cannot be distributed over the folds."""
     if sum(books > 1 for books in Counter(split.y[split.y >= 0].tolist()).values()) < 2:
         raise NotEnoughData(
             "Without the books held out, fewer than two categories have two books or more, so settings "

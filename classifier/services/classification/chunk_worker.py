@@ -1,8 +1,4 @@
-"""Workers of a batch: each classifies chunk after chunk until none is left.
-
-The process that claimed the run works through the chunks, and so does every worker that assists. None waits
-for another.
-"""
+"""Workers of a batch: each classifies chunk after chunk until none is left, and none waits for another."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,13 +52,7 @@ class BatchContext:
 
     @classmethod
     def load(cls, *, version: ModelVersion, precision: float) -> Self:
-        """Load a version and today's loans.
-
-        Raises
-        ------
-        ClassifierError
-            If the version's files are damaged.
-        """
+        """Load a version and today's loans. Raises `ClassifierError` if the version's files are damaged."""
         model = load_version(version=version)
         loan_table, rejections, categories = loans()[0], rejected(), categories_by_key()
         return cls(
@@ -123,17 +113,12 @@ def assist_batch(*, batch_id: int, clock: Callable[[], datetime] = timezone.now)
 def process_chunk(
     *, chunk: Chunk, context: BatchContext, clock: Callable[[], datetime] = timezone.now
 ) -> bool:
-    """Classify the books of a chunk and write the result.
+    """Classify the books of a chunk and write the result; `ClassifierError` if a library is missing.
 
     Returns
     -------
     bool
         False if nothing was written: another worker was faster, or the run is being cancelled.
-
-    Raises
-    ------
-    ClassifierError
-        If a library or model that a modality needs is missing.
     """
     proposed = chunk.batch.state == Batch.State.PROPOSED
     books = Book.objects.filter(pk__in=chunk.book_ids).order_by("control_number")

@@ -25,14 +25,9 @@ _UPDATED = ["filed_probability", "category", "probability", "evidence", "model_v
 
 
 def find_misfiled(*, context: BatchContext, now: datetime, progress: Progress = no_progress) -> int:
-    """List the books that a person or an import filed and the version would file elsewhere.
+    """List the books that the version would file elsewhere than a person or an import; return their number.
 
     Books that no longer qualify leave the list; books that a person confirmed stay confirmed.
-
-    Returns
-    -------
-    int
-        Number of books listed.
     """
     progress(FINDING_MISFILES, 0, 2)
     settled = all_books().filter(category_source__in=TRUSTED_SOURCES)

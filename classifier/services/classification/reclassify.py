@@ -37,11 +37,10 @@ def classify(
 ) -> dict[str, Any]:
     """Suggest categories with the active version, each with its evidence, as a batch that can be undone.
 
-    By default only books are classified that are new or have changed, or whose co-borrowed books have
-    (`staleness`); after a promotion these are all books. A suggestion is a row beside the book; no book's
-    category changes. Suggestions below the confidence threshold are marked as abstained. Rows are replaced
-    chunk by chunk, all rows of a book at once: an interrupted run leaves each book with its old rows or its
-    new ones, and a resumed run continues with the unfinished chunks.
+    Classified are books that are new or have changed, or whose co-borrowed books have (`staleness`); after a
+    promotion all. No book's category changes. Suggestions below the confidence threshold are marked as
+    abstained. Rows are replaced chunk by chunk, all rows of a book at once: an interrupted run leaves each
+    book with its old rows or its new ones, and a resumed run continues with the unfinished chunks.
 
     Parameters
     ----------
@@ -50,26 +49,25 @@ def classify(
     include_unchanged
         Also classify books that have not changed; a forced run always does.
     output
-        CSV file for the suggestions of all books in scope, unchanged ones included: book, rank, category,
-        probability, model_version, abstained (1 or 0). It is written whole or not at all.
+        CSV file of all books in scope, unchanged ones included: book, rank, category, probability,
+        model_version, abstained (1 or 0). It is written whole or not at all.
     precision
-        Target precision, between 0 and 1 exclusive; None for the setting ``SUGGESTION_PRECISION``.
+        Target, between 0 and 1 exclusive; None for the setting ``SUGGESTION_PRECISION``.
 
     Returns
     -------
     dict
         ``batch`` (None if no book was stale), ``version``, ``books`` classified, ``suggestions`` written,
         ``abstained`` (books), ``changed`` (books, by `Change.Kind`), ``misfiled`` (books listed),
-        ``precision``, ``threshold`` (probability below which the model abstains; None if it always does) and
-        ``output``.
+        ``precision``, ``threshold`` (None if the model always abstains) and ``output``.
 
     Raises
     ------
     SettingError
         If the precision is out of range.
     ClassifierError
-        If there is no version, its files are damaged, a library that a modality needs is missing, or
-        `output` cannot be written.
+        If there is no version, its files are damaged, a library that a modality needs is missing, or `output`
+        cannot be written.
     """
     precision = _checked(precision)
     batch = _resumed(context.run)
@@ -112,14 +110,9 @@ def classify(
 
 
 def propose(*, version: ModelVersion, now: datetime, progress: Progress = no_progress) -> Batch:
-    """Record the books whose suggestion a version would change, without changing any.
+    """Record the books whose suggestion a version would change, replacing its earlier proposal.
 
-    An earlier proposal of the version is replaced.
-
-    Returns
-    -------
-    Batch
-        Its changes are the books whose first suggestion would differ, or would become confident or abstained.
+    These are the books whose first suggestion would differ, or would become confident or abstained.
 
     Raises
     ------
@@ -153,7 +146,6 @@ def _checked(precision: float | None) -> float:
 
 
 def _resumed(run: Run | None) -> Batch | None:
-    """Return the batch that an earlier attempt of the run opened."""
     if run is None:
         return None
     return run.batches.select_related("model_version").first()
@@ -162,7 +154,6 @@ def _resumed(run: Run | None) -> Batch | None:
 def _open(
     batch_context: BatchContext, keys: Iterable[int], *, precision: float, context: JobContext
 ) -> Batch | None:
-    """Open a batch of these books; None if there are none."""
     lifecycle.delete_abandoned_chunks()
     books = list(keys)
     if not books:

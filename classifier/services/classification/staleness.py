@@ -1,8 +1,8 @@
 """Staleness of suggestions: a fingerprint per book, of everything that its suggestions depend on.
 
-A book's loans enter by its neighbourhood: what its borrowers borrowed. A loan that is added, moved or
-deleted therefore makes stale every book that shares its borrower, and no other. (The predictions for books
-further away change too, by less than can be seen; the next version reads them all.)
+Loans enter by a book's neighbourhood: what its borrowers borrowed. So a changed loan makes stale every book
+that shares its borrower, and no other. (Predictions for books further away change too, by less than can be
+seen; the next version reads them all.)
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,17 +26,7 @@ MAX_TITLES = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprints:
-    """Fingerprints of books under one version.
-
-    Attributes
-    ----------
-    context
-        Inputs that are the same for all books.
-    neighbourhoods
-        See `neighbourhoods`.
-    rejected
-        By book, the categories that a librarian has rejected for it.
-    """
+    """Fingerprints of books under one version, from a `context` that is the same for all."""
 
     context: str
     neighbourhoods: Mapping[str, int]
@@ -87,10 +77,7 @@ class Fingerprints:
 
 
 def neighbourhoods(loans: LoanTable) -> dict[str, int]:
-    """Return a hash of what its borrowers borrowed, for each book with loans.
-
-    It is a sum of hashes, so that order does not matter, and contains no key of a borrower.
-    """
+    """Return a hash of what its borrowers borrowed, for each book with loans, without their keys."""
     n = len(loans.book_ids)
     if not n:
         return {}

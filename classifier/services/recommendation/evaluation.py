@@ -18,22 +18,20 @@ def evaluate_recommender(
 ) -> dict[str, Any]:
     """Learn from the earlier loans of the library and test on the later ones; nothing is written.
 
-    Themes come from the active version, which was trained with all loans. It encodes books without loans, so
-    the later loans affect it only through what they taught it about words and covers.
+    Themes come from the active version, trained with all loans. It encodes books without loans, so the later
+    loans affect it only through what they taught it about words and covers.
 
     Parameters
     ----------
     share
-        Fraction of the loans, by time, to learn from: between 0 and 1 exclusive.
+        Of the loans, by time, to learn from: between 0 and 1 exclusive.
     n
         Titles per list, 1 or more.
-    settings
-        ``recommend.name=value``.
 
     Returns
     -------
     dict
-        See `classifier.pipeline.recommender.backtest.backtest`; ``until`` is an ISO date.
+        The result of `backtest` with ``until`` as ISO date.
 
     Raises
     ------

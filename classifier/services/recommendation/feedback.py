@@ -15,9 +15,7 @@ from library.people.models import Borrower
 
 @transaction.atomic
 def give_feedback(*, borrower: Borrower, book: Book, verdict: Feedback.Verdict, now: datetime) -> Feedback:
-    """Store a borrower's feedback on a title, replacing any earlier one.
-
-    An unwanted title is removed from the borrower's stored list at once.
+    """Store a borrower's feedback on a title, replacing any earlier one; remove an unwanted title at once.
 
     Raises
     ------
@@ -43,9 +41,6 @@ def give_feedback(*, borrower: Borrower, book: Book, verdict: Feedback.Verdict, 
 
 
 def withdraw_feedback(*, borrower: Borrower, book: Book) -> bool:
-    """Delete a borrower's feedback on a title; return whether there was any.
-
-    The title can be recommended again from the next run on.
-    """
+    """Delete feedback, so that the next run may recommend the title; return whether there was any."""
     deleted, _models = Feedback.objects.filter(borrower=borrower, book=book).delete()
     return bool(deleted)

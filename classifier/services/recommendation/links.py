@@ -36,13 +36,8 @@ def content_features(
     """Return the content of books by source, one row per book: ``text``, ``cover`` and ``theme``.
 
     The theme is the active version's encoding of a book without its loans: loans are a source of their own,
-    and a title that nobody has borrowed is encoded like all others. Without covers there is no ``cover``,
-    and without a version that loads there is no ``theme``.
-
-    Returns
-    -------
-    dict
-        As `classifier.pipeline.recommender.recommender.Recommender.fit` takes it.
+    and a title that nobody has borrowed is encoded like all others. Without covers there is no ``cover``, and
+    without a version that loads there is no ``theme``.
     """
     cache = feature_cache()
     text, cover = TextModality.from_config(config), CoverModality.from_config(config)
@@ -59,7 +54,6 @@ def content_features(
 
 
 def _themes(library: Catalogue, progress: Progress) -> Float32 | None:
-    """Return the encodings of books by the active version, (n_books, d); None without one."""
     if not library.books:
         return None
     try:
@@ -79,21 +73,17 @@ def _themes(library: Catalogue, progress: Progress) -> Float32 | None:
 def save_links(
     *, recommender: Recommender, keys: Mapping[str, int], now: datetime, progress: Progress = no_progress
 ) -> dict[int, int]:
-    """Store the neighbours of titles, and update the public lists, which depend on them.
-
-    Unchanged rows are not written.
+    """Store the changed neighbours of titles, and update the public lists, which depend on them.
 
     Parameters
     ----------
-    recommender
-        Fitted.
     keys
         Primary keys of books by control number.
 
     Returns
     -------
     dict
-        Digest of each title's row by primary key; deleted titles and those without neighbours are missing.
+        A digest of each title's row by primary key, without deleted titles and those without neighbours.
     """
     existing = list(Book.objects.values_list("pk", flat=True).iterator())
     pks = np.array([keys.get(book, -1) for book in recommender.book_ids], np.int64)
@@ -117,7 +107,6 @@ def save_links(
 
 
 def _rows(recommender: Recommender, pks: Int64) -> Iterator[ItemNeighbours]:
-    """Yield the rows of the titles that exist (primary key not -1) and have neighbours."""
     for title, pk in enumerate(pks.tolist()):
         following, similar = (
             _packed(links, title, pks) for links in (recommender.next_titles_, recommender.similar_titles_)

@@ -48,15 +48,10 @@ class Entry(NamedTuple):
 
 @transaction.atomic
 def refresh_listings(*, now: datetime, progress: Progress = no_progress) -> int:
-    """Update the lists of popular, trending and new titles and of hidden gems.
+    """Update the lists of popular, trending and new titles and of hidden gems; return the rows changed.
 
-    They count checkouts of the last 365 and 30 days. Groups of fewer than ``POPULARITY_MIN`` loans are
-    suppressed, see `publishable_counts`. The neighbours of titles must be up to date.
-
-    Returns
-    -------
-    int
-        Rows deleted plus rows written; unchanged rows stay.
+    They count checkouts of the last 365 and 30 days, without groups of fewer than ``POPULARITY_MIN`` loans
+    (`publishable_counts`). The neighbours of titles must be up to date.
     """
     progress(COUNTING, 0, 3)
     changed = _write_changes([_KIND.POPULAR, _KIND.TRENDING], _popular_and_trending(now))
@@ -69,23 +64,17 @@ def refresh_listings(*, now: datetime, progress: Progress = no_progress) -> int:
 
 
 def publishable_counts(branches: dict[int | None, Counts], *, minimum: int) -> dict[int | None, Counts]:
-    """Return the publishable numbers of a title's loans by branch, and under None for all branches together.
+    """Return the publishable loans of a title in the year and the month, by branch, and under None for all.
 
     A branch with fewer than `minimum` loans in the year is suppressed. It is also missing from the sum for
     all branches, unless the suppressed branches together reach the minimum: else the difference between the
-    sum and the published branches would reveal it. The same holds for the month, among the branches that
-    count for the year.
+    sum and the published branches would reveal it. The same holds for the month (0 if suppressed), among the
+    branches that count for the year.
 
     Parameters
     ----------
     branches
-        Loans in the year and in the month by branch; None is an unknown branch.
-
-    Returns
-    -------
-    dict
-        Loans in the year, at least `minimum`; loans in the month, 0 if suppressed. Empty if nothing may be
-        published.
+        None is an unknown branch.
     """
     shown: dict[int | None, Counts] = {
         branch: n for branch, n in branches.items() if branch is not None and n[0] >= minimum
@@ -105,9 +94,8 @@ def publishable_counts(branches: dict[int | None, Counts], *, minimum: int) -> d
 def trend(*, loans: int, expected: float) -> float:
     """Return the ratio of loans to expected loans that a title exceeds with high probability.
 
-    This is the lower bound of the ratio's credible interval (the 5 % quantile). Loans are Poisson
-    distributed, and the ratio has a gamma prior around 1 worth `PRIOR` loans: few loans stay near 1,
-    whatever their ratio.
+    This is the lower bound (5 % quantile) of the ratio's credible interval. Loans are Poisson distributed,
+    and the ratio has a gamma prior around 1 worth `PRIOR` loans: few loans stay near 1, whatever their ratio.
 
     References
     ----------
@@ -121,8 +109,8 @@ def trend(*, loans: int, expected: float) -> float:
 def _popular_and_trending(now: datetime) -> Iterator[tuple[int, list[Entry]]]:
     """Yield the entries of each book on the popular and trending lists, by primary key.
 
-    The expectation for the month is the title's loans in the months before, times the branch's loans in the
-    month per loan before: so the start of a term does not make every title a trend.
+    The expectation for the month is the title's earlier loans times the branch's loans in the month per
+    earlier loan: so the start of a term does not make every title a trend.
     """
     checkouts = LoanEvent.objects.filter(
         kind=LoanEvent.Kind.CHECKOUT, occurred_at__gt=now - YEAR, occurred_at__lte=now
@@ -153,10 +141,7 @@ def _popular_and_trending(now: datetime) -> Iterator[tuple[int, list[Entry]]]:
 
 
 def _monthly_growth(rows: Iterable[tuple[int | None, int, int]]) -> dict[int | None, float]:
-    """Return the loans in the month per loan in the months before, by branch and under None for all.
-
-    A branch without earlier loans has no expectation and is omitted.
-    """
+    """Return loans in the month per earlier loan, by branch and under None for all, without new branches."""
     years: dict[int | None, int] = defaultdict(int)
     months: dict[int | None, int] = defaultdict(int)
     for branch, year, month in rows:
@@ -167,10 +152,7 @@ def _monthly_growth(rows: Iterable[tuple[int | None, int, int]]) -> dict[int | N
 
 
 def _new_titles(now: datetime) -> Iterator[tuple[int, list[Entry]]]:
-    """Yield the entry of each title added within the year, by primary key.
-
-    Titles of the initial import, and those borrowed before they were added, are not new.
-    """
+    """Yield the entry of each title of the year, without the initial import and titles borrowed before."""
     began = Book.objects.aggregate(at=Min("created_at"))["at"]
     if began is None:
         return
@@ -185,10 +167,9 @@ def _new_titles(now: datetime) -> Iterator[tuple[int, list[Entry]]]:
 
 
 def _hidden_gems() -> Iterator[tuple[int, list[Entry]]]:
-    """Yield the entry of each hidden gem, by primary key: not popular, although similar titles are.
+    """Yield the entry of each hidden gem: not popular or new, although similar titles are popular.
 
-    Its own loans are suppressed, so its score is the mean of the similar titles, which is its expectation.
-    New titles have had no time yet. Only published loans count.
+    Its own loans are suppressed, so its score is the mean of the similar titles' published loans.
     """
     lists = Listing.objects.filter(branch=None)
     popular = dict(lists.filter(kind=_KIND.POPULAR).values_list("book", "loans").iterator())
@@ -208,7 +189,6 @@ def _hidden_gems() -> Iterator[tuple[int, list[Entry]]]:
 
 
 def _write_changes(kinds: list[Listing.Kind], books: Iterator[tuple[int, list[Entry]]]) -> int:
-    """Replace the rows of some lists, given in the order of books; return the number of rows that changed."""
     changed, after = 0, 0
     rows = Listing.objects.filter(kind__in=kinds)
     for batch in batches(books, KEYS_PER_QUERY):

@@ -46,7 +46,7 @@ _FALLBACK_SOURCES = ("new", "popular", "latest")
 def recommend(
     context: JobContext, *, n: int = 10, include_borrowed: bool = False, output: Path | None = None
 ) -> dict[str, Any]:
-    """Learn which titles follow which, and update every borrower's stored list.
+    """Learn which titles follow which, and update every borrower's stored list of `n` titles.
 
     A list is kept if the borrower's loans, feedback and the neighbours of these titles are unchanged and it
     has no fallback titles. Nothing is stored for borrowers whose loans are anonymised at return: their
@@ -54,8 +54,6 @@ def recommend(
 
     Parameters
     ----------
-    n
-        Titles per borrower.
     include_borrowed
         Titles that a borrower has had may be recommended.
     output
@@ -144,16 +142,9 @@ def recommend(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _KeyIndex:
-    """Primary keys behind the borrower numbers and title positions of the pipeline.
+    """Primary keys of `borrowers` by number and of books by position (n_books,), -1 for a deleted book.
 
-    Attributes
-    ----------
-    borrowers
-        Primary keys by number.
-    book_keys : int array (n_books,)
-        Primary keys by position; -1 for a deleted book.
-    feedback
-        Positions of titles, by verdict and number of the borrower.
+    `feedback`: positions of titles, by verdict and number of the borrower.
     """
 
     recommender: Recommender
@@ -177,15 +168,7 @@ class _KeyIndex:
         )
 
     def input_digests(self, digests: Mapping[int, int], *, common: Any) -> dict[int, int]:
-        """Return a digest of the input of each list to store, by primary key of the borrower.
-
-        Parameters
-        ----------
-        digests
-            Of the neighbours of titles, by primary key of the book.
-        common
-            Input that is the same for all lists.
-        """
+        """Return a digest of the input of each list to store, by primary key of the borrower."""
         at_return = set(Borrower.objects.filter(anonymises_at_return()).values_list("pk", flat=True))
         title_digests = np.array([digests.get(pk, 0) for pk in self.book_keys.tolist()], np.int64)
         prefix = repr(common).encode()
@@ -222,9 +205,8 @@ def _replace(
 ) -> int:
     """Replace all lists but the unchanged ones; return the number of new lists.
 
-    Some changes happen during the computation. Excluded are borrowers who have been deleted, excluded from
-    statistics or had a loan anonymised since, or whose loans are now anonymised at return; and titles that
-    have been deleted or refused since.
+    Excluded are borrowers who, since the computation began, have been deleted, excluded from statistics or
+    had a loan anonymised, or whose loans are now anonymised at return; and titles deleted or refused since.
     """
     before = set(Recommendation.objects.order_by().values_list("borrower", flat=True).distinct())
     for keys in batches(sorted(before - unchanged), KEYS_PER_QUERY):
@@ -267,10 +249,7 @@ def _replace(
 
 
 def _lock_recommendations() -> None:
-    """Run wholly before or wholly after anonymisations and refusals, which delete recommendations.
-
-    SQLite has one writer at a time anyway.
-    """
+    """Run before or after anonymisations and refusals, which delete rows; SQLite has one writer."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             table = connection.ops.quote_name(Recommendation._meta.db_table)
@@ -278,7 +257,6 @@ def _lock_recommendations() -> None:
 
 
 def _write(output: Path, now: datetime) -> None:
-    """Write the stored lists to a file."""
     lists = without_personal_data(Recommendation.objects.select_related("book", "because"))
     with open_replacement(output) as file:
         writer = CsvWriter(file)

@@ -42,10 +42,10 @@ def measure_retention(
     """Measure what each retention period would cost this library; nothing is written to the database.
 
     Loans are anonymised as the nightly run would have done, and pairs of titles kept that enough borrowers
-    had. Categories are measured on the held-out books, with the loans as they would be `now`.
-    Recommendations are measured on the last loan of each borrower, if its title was new to the borrower: it
-    is held out, and the loans are those that would have been stored at its time. For a borrower without
-    any, nothing is recommended.
+    had. Categories are measured on the held-out books, with the loans as they would be `now`. Recommendations
+    are measured on the last loan of each borrower, if its title was new to the borrower: it is held out, and
+    the loans are those that would have been stored at its time. For a borrower without any, nothing is
+    recommended.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def measure_retention(
     -------
     dict
         ``settings``: for each of `MONTHS` the ``loans`` with a borrower, the ``pairs`` kept, ``accuracy``,
-        ``macro_f1`` and ``hit_rate`` (share of the held-out loans among `TITLES` recommended titles, which is
-        also the recall, since one loan per borrower is held out); ``books`` and ``borrowers`` in the test.
+        ``macro_f1`` and ``hit_rate`` (share of the held-out loans among `TITLES` recommended titles; also the
+        recall, since one loan per borrower is held out); ``books`` and ``borrowers`` in the test.
 
     Raises
     ------
@@ -130,13 +130,7 @@ def _last_loans(table: LoanTable) -> Bool:
 def _anonymised(
     table: LoanTable, returned: Float64, today: Float64, months: int | None
 ) -> tuple[LoanTable, int]:
-    """Return the loans as they would be stored, and the number of pairs of titles.
-
-    Parameters
-    ----------
-    returned, today : float array (n_loans,)
-        Seconds since 1970-01-01 UTC; `today` is the time at which the loans are read.
-    """
+    """Return the loans as stored at the seconds `today` (n_loans,), and the number of pairs of titles."""
     if months is None:
         return table, 0
     left = returned > today - months * _MONTH
@@ -170,7 +164,6 @@ def _anonymised(
 
 
 def _distinct(table: LoanTable, rows: Bool) -> tuple[Int64, Int64]:
-    """Return the distinct pairs of borrower and book."""
     width = max(1, len(table.book_ids))
     pair = np.unique(table.borrower[rows].astype(np.int64) * width + table.book[rows])
     return pair // width, pair % width
@@ -179,7 +172,6 @@ def _distinct(table: LoanTable, rows: Bool) -> tuple[Int64, Int64]:
 def _hit_rate(
     library: Catalogue, returned: Float64, last: Bool, months: int | None, text: Any, config: Config
 ) -> float:
-    """Return the share of the held-out loans that are among the recommended titles."""
     table = library.loans
     held_out_at = np.full(table.n_borrowers, np.inf)
     held_out_at[table.borrower[last]] = table.borrowed_at[last]
@@ -206,7 +198,6 @@ def _hit_rate(
 
 
 def _chart(rows: list[dict[str, Any]]) -> str:
-    """Return the metrics as an SVG chart."""
     step = 100
     lines = [
         {

@@ -17,12 +17,8 @@ def raise_alert(*, kind: str, about: str, message: Message, now: datetime) -> No
 
     Parameters
     ----------
-    kind
-        One of `Alert.Kind`.
     about
         Subject of the alert; one is open at a time per kind and subject.
-    message
-        What is wrong and what to do; see `classifier.messages`.
     """
     open_alerts = Alert.objects.filter(kind=kind, about=about, cleared_at=None)
     if open_alerts.update(message=message):

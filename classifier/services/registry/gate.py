@@ -44,14 +44,10 @@ def incomparable(*, active: str, error: str) -> Verdict:
 
 
 def check(*, comparison: dict[str, Any], active: str, tolerance: float) -> Verdict:
-    """Check a candidate by its comparison with the active version.
+    """Check a candidate by the result of `compare_challenger` with the active version.
 
     Parameters
     ----------
-    comparison
-        See `classifier.pipeline.training.challenger.compare_challenger`.
-    active
-        Name of the active version.
     tolerance
         How much lower the candidate's macro-F1 may be.
     """

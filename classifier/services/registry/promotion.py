@@ -1,11 +1,9 @@
 """Promotion, rollback and pinning of model versions.
 
-Each is one transaction that locks all versions, a handful of rows, so concurrent ones, and pruning, run one
-after the other. Processes read the active version each time they classify.
-
-A promotion records the version that it replaced; a rollback returns to it and records nothing. A second
-rollback therefore goes one version further back. Versions that were promoted by turns are each other's
-predecessors, and rollbacks alternate between them.
+Each transaction locks all versions, a handful of rows, so concurrent ones, and pruning, run one after the
+other. A promotion records the version that it replaced; a rollback returns to it and records nothing, so a
+second one goes one version further back. Versions that were promoted by turns are each other's predecessors,
+and rollbacks alternate between them.
 """
 
 from collections.abc import Iterator
@@ -24,13 +22,7 @@ State = ModelVersion.State
 
 
 def active_version() -> ModelVersion:
-    """Return the version that classifies.
-
-    Raises
-    ------
-    NoModelError
-        If nothing has been trained or promoted yet.
-    """
+    """Return the version that classifies; raises `NoModelError` if nothing has been promoted yet."""
     version = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE).first()
     if version is not None:
         return version
@@ -42,9 +34,7 @@ def active_version() -> ModelVersion:
 
 
 def promote(*, version: ModelVersion, now: datetime) -> ModelVersion:
-    """Make a version the active one and return it; promoting the active version changes nothing.
-
-    A version that did not pass the quality check may be promoted.
+    """Make a version the active one, even if it did not pass the quality check, and return it.
 
     Raises
     ------
@@ -76,10 +66,7 @@ def promote(*, version: ModelVersion, now: datetime) -> ModelVersion:
 
 
 def rollback(*, now: datetime) -> ModelVersion:
-    """Activate the version that the active one replaced, and return it.
-
-    A version without usable files is skipped for the one before it. Allowed with any setting of
-    ``PROMOTION``.
+    """Activate the latest usable version that the active one replaced, whatever ``PROMOTION`` is.
 
     Raises
     ------
@@ -104,13 +91,7 @@ def rollback(*, now: datetime) -> ModelVersion:
 
 @transaction.atomic
 def pin(*, version: ModelVersion, pinned: bool) -> ModelVersion:
-    """Exempt a version's files from pruning, or no longer.
-
-    Raises
-    ------
-    PromotionRefusedError
-        If its files have been deleted.
-    """
+    """Exempt a version from pruning, or no longer; `PromotionRefusedError` if its files have been deleted."""
     chosen = _locked()[version.pk]
     if chosen.pruned_at:
         raise PromotionRefusedError(_("The files of %s have already been deleted.") % chosen.name)

@@ -11,16 +11,9 @@ from classifier.services.registry.storage import clean_up, remove_files
 
 
 def prunable(*, versions: Sequence[ModelVersion], keep: int) -> list[ModelVersion]:
-    """Return the versions whose files may be deleted.
+    """Return the versions, of all, whose files may be deleted.
 
     The active version, the one it replaced and pinned ones are kept; of the others the newest `keep`.
-
-    Parameters
-    ----------
-    versions
-        All of them.
-    keep
-        0 or more.
     """
     active = next((version for version in versions if version.active), None)
     protected = {active.pk, active.previous_id} if active else set()
@@ -30,20 +23,15 @@ def prunable(*, versions: Sequence[ModelVersion], keep: int) -> list[ModelVersio
 
 
 def prune(*, now: datetime, keep: int | None = None) -> list[str]:
-    """Delete the files of old versions, and leftovers of killed processes.
+    """Delete the files of old versions, and leftovers of killed processes; return the versions' names.
 
     The rows are marked first, so that such a version can no longer be promoted. A directory that a process is
-    reading stays until the next time.
+    reading stays.
 
     Parameters
     ----------
     keep
-        See `prunable`; None for the setting ``MODEL_VERSIONS_TO_KEEP``.
-
-    Returns
-    -------
-    list of str
-        Names of the versions that were marked.
+        None for the setting ``MODEL_VERSIONS_TO_KEEP``.
 
     Raises
     ------

@@ -42,13 +42,7 @@ def folder_of(*, name: str) -> Path:
 
 
 def check_files(*, version: ModelVersion) -> None:
-    """Check that a version's files exist, have this release's format, and are unaltered to the byte.
-
-    Raises
-    ------
-    DamagedModelError
-        With the damaged file.
-    """
+    """Check a version's files to the byte; raises `DamagedModelError` with the damaged file."""
     try:
         read_folder(folder_of(name=version.name))
     except PipelineError as error:
@@ -69,13 +63,7 @@ def remove_files(*, name: str) -> bool:
 
 @contextmanager
 def confirmed(*, name: str) -> Iterator[None]:
-    """Lock a version's new directory while the block creates the row; confirm it afterwards.
-
-    Raises
-    ------
-    OSError
-        If the directory does not exist.
-    """
+    """Lock a version's new directory (else `OSError`) while the block creates the row; then confirm it."""
     try:
         with locked(folder_of(name=name), fcntl.LOCK_SH):
             yield
@@ -89,7 +77,7 @@ def confirmed(*, name: str) -> Iterator[None]:
 def resolve_unconfirmed(*, name: str) -> None:
     """Keep or delete a directory whose training was interrupted: it stays if its version was committed.
 
-    The training process cannot know: the response to a commit is lost with the connection. The database
+    The training process cannot know, since the response to a commit is lost with the connection. The database
     does: a version that became active, or belongs to a run that has succeeded, was committed.
     """
     folder = folder_of(name=name)
@@ -112,8 +100,8 @@ def resolve_unconfirmed(*, name: str) -> None:
 def clean_up() -> None:
     """Delete directories that killed processes left unfinished, and those without a row.
 
-    A directory that another process is writing or reading is locked and stays. A complete version without a
-    row is deleted after `ORPHAN_DAYS`; a directory that is not named like a version is never deleted.
+    A directory in use is locked and stays. A complete version without a row is deleted after `ORPHAN_DAYS`; a
+    directory not named like a version never.
 
     Raises
     ------

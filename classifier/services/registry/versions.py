@@ -26,13 +26,7 @@ from classifier.services.registry.storage import clean_up, confirmed, folder_of
 
 
 def version_by_name(name: str) -> ModelVersion:
-    """Return the version with this name.
-
-    Raises
-    ------
-    NoModelError
-        If there is none; the message lists the newest versions.
-    """
+    """Return the version with this name; raises `NoModelError`, which lists the newest ones."""
     version = ModelVersion.objects.filter(name=name).first()
     if version is None:
         newest = ", ".join(ModelVersion.objects.values_list("name", flat=True)[:5]) or "none"
@@ -41,13 +35,7 @@ def version_by_name(name: str) -> ModelVersion:
 
 
 def load_version(*, version: ModelVersion) -> TrainedModel:
-    """Load the model of a version; a process caches the last two.
-
-    Raises
-    ------
-    DamagedModelError
-        If its files are missing, altered or of another format.
-    """
+    """Load the model of a version; a process caches the last two. Raises `DamagedModelError`."""
     try:
         model = _load(folder_of(name=version.name))
     except PipelineError as error:
@@ -66,15 +54,15 @@ def clear_loaded() -> None:
 def load_serving(*, now: datetime) -> tuple[ModelVersion, TrainedModel]:
     """Return the version that classifies now, and its model.
 
-    That is the active version. If it cannot be loaded, an alert is raised and the latest earlier version that
-    loads is used instead, until the files are repaired or another version is promoted.
+    If the active version cannot be loaded, an alert is raised and the latest earlier version that loads is
+    used, until the files are repaired or another version is promoted.
 
     Raises
     ------
     NoModelError
         If no version is active.
     DamagedModelError
-        If neither the active version nor an earlier one can be loaded.
+        If none can be loaded.
     """
     active = active_version()
     try:
@@ -112,14 +100,9 @@ def raise_damaged_alert(
 
 @contextmanager
 def stored_model(*, training: TrainingResult, now: datetime) -> Iterator[str]:
-    """Write a trained model to disk; its files are deleted if the block raises.
+    """Write a trained model to disk and yield its new name; its files are deleted if the block raises.
 
     Leftovers of killed processes are deleted first, with their rows.
-
-    Yields
-    ------
-    str
-        The name of the new version.
 
     Raises
     ------

@@ -35,18 +35,14 @@ class AcceptedGroup:
 
 
 def accept_group(*, suggestions: Sequence[int], reviewer: User, now: datetime) -> AcceptedGroup:
-    """Accept the suggestions that have not been replaced; each is a review of its own.
+    """Accept the suggestions that have not been replaced; each is a review of its own, at `now`.
 
-    Parameters
-    ----------
-    suggestions
-        Primary keys, at most `MAX_BOOKS`.
-    now
-        Time of all these reviews: `undo_group` undoes the reviews of one time.
+    `undo_group` undoes the reviews of one time.
 
     Raises
     ------
     TooManyError
+        For more than `MAX_BOOKS`.
     """
     if len(suggestions) > MAX_BOOKS:
         raise TooManyError(_("You can accept at most %s books at once.") % MAX_BOOKS, max=MAX_BOOKS)

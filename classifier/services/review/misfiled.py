@@ -33,13 +33,7 @@ def dismiss(*, misfiled: Misfiled, now: datetime, user: User | None = None) -> N
 
 @transaction.atomic
 def move(*, misfiled: Misfiled, reviewer: User, now: datetime) -> Book:
-    """File a book under the predicted category and return it; this is a review that can be undone.
-
-    Raises
-    ------
-    NotListedError
-        If the book has been filed elsewhere, or another person was faster.
-    """
+    """File a book under the predicted category, a review that can be undone; errors as for `dismiss`."""
     locked = _locked(misfiled)
     Misfiled.objects.filter(pk=locked.pk).delete()
     return reassign(

@@ -30,11 +30,11 @@ _FIELDS = ["position", "benefit", *ReviewItem.REASONS, "ordered_at"]
 
 
 def order_reviews(context: JobContext) -> dict[str, Any]:
-    """Order the books that wait for review, by their suggestions and the active version.
+    """Order the books that wait for review; the same input gives the same order, and locks stay.
 
     The benefit of a review is the probability that the suggestion is wrong, times a weight that grows with
     the loans and holds of the last ``REVIEW_MONTHS``, summed over the book and those that the model encodes
-    similarly. Locks stay. The same input gives the same order.
+    similarly.
 
     Returns
     -------
@@ -126,7 +126,6 @@ def _codes(model: TrainedModel, books: Int64, *, progress: Progress) -> Float32:
 
 @transaction.atomic
 def _save(items: Sequence[ReviewItem]) -> None:
-    """Write the items of books that exist; locks stay."""
     existing = set(Book.objects.filter(pk__in=[item.pk for item in items]).values_list("pk", flat=True))
     ReviewItem.objects.bulk_create(
         [item for item in items if item.pk in existing],

@@ -17,7 +17,7 @@ MAX_BOOKS = 20
 def next_for(
     *, reviewer: User, now: datetime, filters: ReviewFilters | None = None, n: int = 1
 ) -> list[ReviewItem]:
-    """Return the next books for a reviewer, locked for ``REVIEW_LOCK_MINUTES``.
+    """Return the next books for a reviewer, most useful first, locked for ``REVIEW_LOCK_MINUTES``.
 
     No two reviewers get the same book while a lock lasts. A second call returns the same books; the
     reviewer's other locks are released. Books that the reviewer has deferred come last.
@@ -26,11 +26,6 @@ def next_for(
     ----------
     n
         At most `MAX_BOOKS`.
-
-    Returns
-    -------
-    list of ReviewItem
-        With their books, the most useful first; empty if no book waits that is not locked for others.
     """
     n = max(1, min(n, MAX_BOOKS))
     free = Q(locked_until=None) | Q(locked_until__lte=now) | Q(locked_by=reviewer)

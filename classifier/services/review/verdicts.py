@@ -51,7 +51,7 @@ class NothingToUndoError(ConflictError):
 def accept_suggestion(*, suggestion: Suggestion, reviewer: User, now: datetime) -> Book:
     """File a book under a suggested category, as the librarian's own decision; return the saved book.
 
-    The book need not be in the queue. To accept another suggestion than the best one is to correct that one.
+    The book need not be in the queue. To accept another suggestion than the best is to correct that one.
 
     Raises
     ------
@@ -71,18 +71,14 @@ def reassign(
     reviewer: User,
     now: datetime,
 ) -> Book:
-    """File a book under the category that a version predicts instead of its own; return the saved book.
+    """File a book under the predicted category instead of its own; return the saved book.
 
     It is the librarian's decision, recorded as an accepted suggestion.
 
     Parameters
     ----------
-    category
-        The predicted one.
-    probability
-        Confidence of the version.
     model_version
-        None if it has been deleted.
+        None if it was deleted.
     """
     with transaction.atomic():
         suggestion = Suggestion(
@@ -108,11 +104,9 @@ def record_verdict(
 
     Parameters
     ----------
-    suggestion
-        Primary key.
     verdict
-        One of `Review.Verdict`: accept files the book under the suggested category, correct under another.
-        A rejected category is not suggested for this book again. "Don't know" leaves the book to others.
+        One of `Review.Verdict`: accept files the book under the suggested category, correct under another. A
+        rejected category is not suggested for this book again. "Don't know" leaves the book to others.
     category
         Required for correct, and only allowed there; the suggested category counts as accepted.
     from_queue
@@ -163,8 +157,7 @@ def record_verdict(
 
 @transaction.atomic
 def undo_last(*, reviewer: User, now: datetime) -> Review:
-    """Undo a reviewer's last review and return it: the book is filed as before and waits at its position
-    again.
+    """Undo a reviewer's last review: the book is filed as before and waits at its position again.
 
     Raises
     ------

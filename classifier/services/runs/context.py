@@ -26,14 +26,12 @@ def no_helpers(batch_id: int, chunks: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobContext:
-    """The time a job runs at, its run (None when called without one), and its callbacks.
+    """The time a job started, its run (None when called without one), and its callbacks.
 
     Attributes
     ----------
     progress
         Called at every step as ``progress(phase, done, total)``; raises if the run is to stop.
-    clock
-        Returns the current time; `now` is the time the job started.
     """
 
     now: datetime

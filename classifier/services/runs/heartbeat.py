@@ -22,25 +22,12 @@ HEARTBEAT_INTERVAL = 1.0
 
 
 class Heartbeat(AbstractContextManager["Heartbeat"]):
-    """The ``progress`` callable of a run; the pipeline calls it at every step.
+    """The ``progress`` callable of a run claimed by this process, also passed to `forward_to`.
 
-    A step only records the phase and its progress in memory. A thread with its own connection writes them
-    every `interval` seconds, so they are visible while the job's transaction is open. The same write
-    reports whether the run was cancelled or given to another process; the next step then raises.
-
-    Parameters
-    ----------
-    run
-        Claimed by this process.
-    forward_to
-        Also called at every step, for the progress bars of a terminal.
-    interval
-        Seconds between two writes.
-
-    Raises
-    ------
-    RunCancelledError, RunLostError
-        When called; never when entered or left.
+    A step only records the progress in memory. A thread with its own connection writes it every `interval`
+    seconds, so it is visible while the job's transaction is open. The same write reads whether the run was
+    cancelled or given to another process; the next step then raises `RunCancelledError` or `RunLostError`,
+    entering and leaving never.
     """
 
     def __init__(

@@ -34,12 +34,6 @@ def open_run(
 
     Parameters
     ----------
-    kind, trigger
-        One of `Run.Kind` and of `Run.Trigger`.
-    parameters
-        See `complete_parameters`.
-    user
-        The person who requested it.
     force
         Execute it even if nothing has changed since the last run.
 
@@ -78,8 +72,7 @@ def claim(*, run_id: int, now: datetime, task_id: str = "") -> Run | None:
     """Claim a queued run for this process; return None if that is not possible.
 
     A message that is delivered twice, or after the run was cancelled, therefore does nothing. Neither does
-    a message that comes while another run of the kind is running: the process that ends that one sends the
-    next.
+    one that comes while another run of the kind is running: the process that ends that one sends the next.
     """
     try:
         with transaction.atomic():
@@ -99,13 +92,7 @@ def claim(*, run_id: int, now: datetime, task_id: str = "") -> Run | None:
 
 @transaction.atomic
 def open_claimed(*, kind: str, now: datetime, **options: Any) -> Run:
-    """Open a run, see `open_run`, and claim it at once for this process.
-
-    Raises
-    ------
-    AlreadyRunningError
-        If a run of the kind is running; then no run stays queued.
-    """
+    """Open and claim a run; if one of the kind is running, raises `AlreadyRunningError` and queues none."""
     run, is_new = open_run(kind=kind, now=now, **options)
     claimed = claim(run_id=run.pk, now=now)
     if claimed is not None:
@@ -131,9 +118,7 @@ def open_claimed(*, kind: str, now: datetime, **options: Any) -> Run:
 
 
 def close(*, run: Run, status: str, now: datetime, **fields: Any) -> None:
-    """Record the outcome of a run that this process claimed, once.
-
-    Called in the transaction of the results, if there is one: then both are stored or neither.
+    """Record the outcome of a run that this process claimed, in the transaction of its results if any.
 
     Raises
     ------
@@ -152,13 +137,7 @@ def close(*, run: Run, status: str, now: datetime, **fields: Any) -> None:
 
 
 def request_cancel(*, run: Run, now: datetime) -> Run:
-    """Cancel a queued run at once, and a running one at its next step.
-
-    Raises
-    ------
-    RunOverError
-        If it has ended.
-    """
+    """Cancel a queued run at once, a running one at its next step; `RunOverError` if it has ended."""
     queued = Run.objects.filter(pk=run.pk, status=Run.Status.QUEUED)
     running = Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING)
     if not (
@@ -174,8 +153,8 @@ def reap(*, now: datetime) -> list[Run]:
     """Recover runs whose worker died or whose message was lost; return those whose task must be sent.
 
     A running run without a heartbeat for ``RUN_HEARTBEAT_TIMEOUT`` is queued again. It is closed instead
-    after its last attempt, if it was to be cancelled, or if a command executed it, which nobody waits for
-    any more. A queued run that was not claimed for ``RUN_REDISPATCH_AFTER`` has lost its message.
+    after its last attempt, if it was to be cancelled, or if a command executed it, which nobody waits for any
+    more. A queued run not claimed for ``RUN_REDISPATCH_AFTER`` has lost its message.
     """
     heartbeat_limit = now - timedelta(seconds=settings.RUN_HEARTBEAT_TIMEOUT)
     for run in Run.objects.filter(status=Run.Status.RUNNING, heartbeat_at__lt=heartbeat_limit):

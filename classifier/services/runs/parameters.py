@@ -38,19 +38,12 @@ PARAMETERS: dict[str, dict[str, tuple[tuple[type, ...], Any]]] = {
 
 
 def complete_parameters(*, kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Validate the parameters of a run and add the defaults of the others.
-
-    Parameters
-    ----------
-    kind
-        One of `Run.Kind`.
-    parameters
-        JSON values by name.
+    """Validate the JSON parameters of a run and add the defaults of the others.
 
     Raises
     ------
     SettingError
-        If there is no such kind or parameter, a required one is missing, or a value has the wrong type.
+        If there is no such kind or parameter, a required one is missing, or a type is wrong.
     """
     if kind not in PARAMETERS:
         raise SettingError(

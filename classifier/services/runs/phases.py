@@ -55,10 +55,10 @@ PHASES: dict[str, tuple[str, ...]] = {
 }
 
 
-def phase_number(*, kind: str, phase: str) -> int | None:
-    """Return the position of a phase among those of its kind, from 1; None if there is no such phase."""
+def phase_position(*, kind: str, phase: str) -> tuple[int | None, int]:
+    """Return a phase's position, from 1 (None if its kind has no such phase), and the number of phases."""
     phases = PHASES[kind]
-    return phases.index(phase) + 1 if phase in phases else None
+    return phases.index(phase) + 1 if phase in phases else None, len(phases)
 
 
 class PhaseProgress:
@@ -72,11 +72,11 @@ class PhaseProgress:
     def step(self, phase: str, done: int, total: int) -> None:
         """Record how far a phase is; text after a colon in `phase` is detail for a terminal."""
         name, share = phase.partition(":")[0], min(1.0, done / total) if total else 1.0
-        number = phase_number(kind=self._kind, phase=name)
+        number, count = phase_position(kind=self._kind, phase=name)
         with self._lock:
             self._phase = name
             if number is not None:
-                reached = (number - 1 + share) / len(PHASES[self._kind])
+                reached = (number - 1 + share) / count
                 # 1 is reserved for a run that has ended.
                 self._progress = max(self._progress, min(reached, 0.99))
 

@@ -1,7 +1,4 @@
-"""Queue of requests to the model: those that wait are classified together.
-
-Most of the cost of one book is the same for many.
-"""
+"""Queue of requests to the model, classified together: most of the cost of one book is the same for many."""
 
 import logging
 import queue
@@ -61,10 +58,7 @@ class RequestQueue:
                 request.response.set_result(response)
 
     def next_batch(self) -> list[Request]:
-        """Wait for requests; return those to classify together, and postpone the others.
-
-        They have the same options, and no two are about the same book of the catalogue.
-        """
+        """Wait for requests; return those with equal options and different books, and postpone the others."""
         waiting = self._postponed or [self._queue.get()]
         with suppress(queue.Empty):
             while len(waiting) < MAX_BATCH:

@@ -64,8 +64,7 @@ def classify_books(
     """Classify books with the active version, in their order.
 
     For a book of the catalogue the result is that of a run, its loans included, which may be an hour old. A
-    category that was merged is returned as its replacement; a category that was rejected for a book is not
-    returned for it.
+    category that was merged is returned as its replacement; a rejected one is not returned for its book.
 
     Parameters
     ----------

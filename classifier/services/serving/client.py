@@ -1,7 +1,6 @@
-"""Client of the model server, for web processes: see SERVING.md.
+"""Client of the model server, for web processes: see SERVING.md. No numpy here.
 
-Messages are JSON sent with `multiprocessing.connection`, never pickles: whatever comes out of the socket is
-data. No numpy here.
+Messages are JSON sent with `multiprocessing.connection`, never pickles: everything out of the socket is data.
 """
 
 import json
@@ -58,14 +57,7 @@ def socket_address() -> Iterator[str]:
 
 
 def request(message: Mapping[str, Any]) -> Message:
-    """Send a request to the model server and return its response.
-
-    A request whose server is killed is sent again.
-
-    Parameters
-    ----------
-    message
-        See `classifier.services.serving.server`.
+    """Send a request (`server`) to the model server, again if the server is killed; return its response.
 
     Raises
     ------
@@ -90,13 +82,7 @@ def request(message: Mapping[str, Any]) -> Message:
 
 
 def connect() -> Connection:
-    """Return a connection to the server.
-
-    Raises
-    ------
-    OSError
-        If none is running.
-    """
+    """Return a connection to the server. Raises `OSError` if none is running."""
     try:
         with socket_address() as address:
             return Client(address, family="AF_UNIX")
@@ -110,15 +96,7 @@ def send(connection: Connection, message: Mapping[str, Any]) -> None:
 
 
 def receive(connection: Connection) -> Message:
-    """Receive a message.
-
-    Raises
-    ------
-    OSError, EOFError
-        If it is longer than `MAX_BYTES`, or the other end is gone.
-    ValueError
-        If it is not JSON.
-    """
+    """Receive a message; `OSError` or `EOFError` if too long or cut off, `ValueError` if not JSON."""
     message: Message = json.loads(connection.recv_bytes(MAX_BYTES))
     return message
 

@@ -18,14 +18,12 @@ from classifier.services.registry.versions import clear_loaded, load_serving
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """The version that classifies, with the loans it classifies by.
+    """The version that classifies, with the loans it classifies by; it abstains below `threshold`.
 
     Attributes
     ----------
     active
         Name of the version that was active; if its files are damaged, another version serves.
-    threshold
-        Probability below which the model abstains.
     """
 
     active: str
@@ -36,13 +34,7 @@ class LoadedModel:
 
     @classmethod
     def current(cls) -> Self:
-        """Load the version that classifies, and today's loans.
-
-        Raises
-        ------
-        ClassifierError
-            If no version is active, or it cannot be loaded.
-        """
+        """Load the version that classifies, and today's loans; raises `ClassifierError` if none loads."""
         torch.set_num_threads(1)
         active = active_version()
         version, model = load_serving(now=timezone.now())

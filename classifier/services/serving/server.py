@@ -55,9 +55,7 @@ class ModelServer:
     loaded
         None to load the active version after the start.
     idle
-        Seconds without a request after which the server stops; None for never.
-    clock
-        Returns seconds.
+        Seconds (of `clock`) without a request after which the server stops; None for never.
     """
 
     def __init__(
@@ -170,13 +168,7 @@ class ModelServer:
 
 
 def serve(*, idle: float | None = None) -> None:
-    """Hold the model and respond to requests until terminated, or idle for so many seconds.
-
-    Raises
-    ------
-    ServingError
-        If another server is running.
-    """
+    """Hold the model until terminated or `idle` for so many seconds; `ServingError` if one runs."""
     with _single_server():
         server = ModelServer(idle=idle)
         server.bind()
@@ -196,7 +188,6 @@ def _single_server() -> Iterator[None]:
 
 
 def _records(message: Message, uploads: Path) -> Iterator[BookRecord]:
-    """Yield the books of a request; uploads are written to a folder."""
     media = Path(settings.MEDIA_ROOT)
     for number, book in enumerate(message["books"]):
         fields = dict(book)

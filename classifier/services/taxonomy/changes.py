@@ -74,10 +74,7 @@ def apply(
 def undo(*, change: TaxonomyChange, now: datetime, user: User | None = None) -> TaxonomyChange:
     """Undo a change, and restore the suggestions of books that have not been classified again since.
 
-    Returns
-    -------
-    TaxonomyChange
-        ``kept`` is the number of books that stay, because they have been filed elsewhere since.
+    ``kept`` counts books that were filed elsewhere since and stay.
 
     Raises
     ------

@@ -34,9 +34,8 @@ def preview(*, change_request: TaxonomyChangeRequest, now: datetime) -> dict[str
         ``undecided``: some of their control numbers; ``suggestions``: books whose suggestions change;
         ``loans`` of the books that move: ``all`` and ``open``; ``categories`` that get another parent;
         ``accuracy`` of the active version on its held-out books, ``now`` and ``then``, and ``about`` the
-        categories concerned (see `classifier.pipeline.taxonomy.relabelling.relabelled_metrics`), None
-        without a version; ``reviews``: the number of books ``needed`` to review, and why; ``notes``:
-        messages about what cannot be estimated.
+        categories concerned (`relabelled_metrics`), None without a version; ``reviews``: the number of books
+        ``needed`` to review, and why; ``notes``: messages about what cannot be estimated.
 
     Raises
     ------
@@ -105,7 +104,6 @@ def _reviews(
     accuracy: dict[str, Any] | None,
     notes: list[str],
 ) -> dict[str, Any]:
-    """Return the number of books that a person should review afterwards."""
     from classifier.pipeline.taxonomy.relabelling import MIN_BOOKS, examples_needed
 
     counts: dict[str, Any] = {

@@ -76,14 +76,14 @@ _REVIEWERS_AGREE = _(
 
 
 def check_drift(*, now: datetime) -> DriftReport:
-    """Measure the drift of the active version, store the metrics, and raise or clear alerts.
+    """Measure and store the drift of the active version, and raise or clear alerts.
 
     Raises
     ------
     NoModelError
         If no version is active.
     DamagedModelError
-        If no version can be loaded; an alert is raised.
+        With an alert, if none can be loaded.
     """
     version, model = load_serving(now=now)
     books = catalogue(all_books())
@@ -125,10 +125,10 @@ def check_drift(*, now: datetime) -> DriftReport:
 
 
 def reviewed_suggestions(*, version: ModelVersion, model: TrainedModel) -> Iterable[ReviewOutcome]:
-    """Yield the reviewers' first verdict on each of a version's best suggestions.
+    """Yield the reviewers' first verdict on each of a version's best suggestions, without training books.
 
-    Books that the version was trained on are skipped. A rejection has no chosen category. Both categories are
-    today's: a correction from A to B counts as agreement if A has been merged into B.
+    A rejection has no chosen category. Both categories are today's: a correction from A to B counts as
+    agreement if A has been merged into B.
     """
     labels = zip(model.training_index.ids, model.training_index.categories.tolist(), strict=True)
     learned = {book for book, category in labels if category >= 0}

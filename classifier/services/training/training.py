@@ -39,15 +39,15 @@ def train(context: JobContext, *, seed: int = 0, settings: Sequence[str] = ()) -
     """Train on every categorised book and store the version as a candidate.
 
     It is compared with the active version on books that neither was trained on, and the books whose
-    suggestion it would change are listed. It becomes active if the setting ``PROMOTION`` is ``automatic``
-    and it passes the quality check. Old versions are pruned.
+    suggestion it would change are listed. It becomes active if the setting ``PROMOTION`` is ``automatic`` and
+    it passes the quality check. Old versions are pruned.
 
     Parameters
     ----------
     seed
-        0 to `MAX_SEED`. The same seed and library give the same model.
+        0 to `MAX_SEED`; the same seed and library give the same model.
     settings
-        ``part.name=value``, see `classifier.pipeline.config`.
+        ``part.name=value``.
 
     Returns
     -------
@@ -139,7 +139,6 @@ def evaluate(*, version: ModelVersion) -> dict[str, Any]:
 def _compare(
     model: TrainedModel, library: Catalogue, *, parent: ModelVersion | None, now: datetime
 ) -> tuple[dict[str, Any], gate.Verdict]:
-    """Return the comparison of a candidate with the active version, and the verdict of the quality check."""
     if parent is None:
         return {}, gate.first_version()
     try:

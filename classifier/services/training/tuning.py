@@ -27,8 +27,8 @@ def tune(
 ) -> dict[str, Any]:
     """Search for better settings than the defaults and measure them; the active version is not changed.
 
-    The search is stored in the folder ``tuning`` of the data folder. A later call continues it if the
-    library, the settings and the seed are the same.
+    The search is stored in the folder ``tuning`` of the data folder. A later call continues it, unless
+    `fresh`, if the library, the settings and the seed are the same.
 
     Parameters
     ----------
@@ -37,17 +37,14 @@ def tune(
     timeout
         Seconds; limits the search, not the reading before and the evaluation after it.
     seed
-        0 to `MAX_SEED`. The same seed and library give the same search.
+        0 to `MAX_SEED`; the same seed and library give the same search.
     settings
         ``part.name=value``: fixed, not searched.
-    fresh
-        Discard the stored search.
 
     Returns
     -------
     dict
-        The attributes of `classifier.pipeline.training.tune.TuningResult`, ``seed``, and ``command``: the
-        command that trains with the best settings.
+        The attributes of `TuningResult`, ``seed``, and ``command``, which trains with the best settings.
 
     Raises
     ------

@@ -35,11 +35,11 @@ class Series:
 
     Attributes
     ----------
-    values : sequence of float or None
+    values
         One value for each label; None: missing.
-    low, high : sequence of float or None
+    low, high
         Bounds of an interval around the values, drawn as a band; empty: no interval.
-    dashed : bool
+    dashed
         Draw a dashed line, for expected values.
     """
 
@@ -56,27 +56,27 @@ class Chart:
 
     Attributes
     ----------
-    name : str
+    name
         Slug, unique on the page.
-    definition : str
+    definition
         Meaning of the numbers, understandable without the chart.
-    labels : sequence of str
+    labels
         Positions of the values, such as months or categories; in a scatter plot, names of the points.
-    series : sequence of Series
+    series
         A scatter plot has two: the x and y values.
-    label_name : str
+    label_name
         Heading of the label column and name of the label axis.
-    unit : str
+    unit
         Unit of the values, such as "loans" or "%".
-    decimals : int
+    decimals
         Decimals to show.
-    stacked, horizontal : bool
+    stacked, horizontal
         For bars.
-    csv : str
+    csv
         URL of the data as CSV; empty: none.
-    keys : sequence of str
+    keys
         Labels for CSV, such as ISO dates; empty: `labels`.
-    groups, links : sequence of str
+    groups, links
         For a scatter plot, one for each label: the group that colours a point, and its page; empty: none.
     """
 

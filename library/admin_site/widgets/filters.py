@@ -45,7 +45,6 @@ class DateRangeFilter(RangeDateFilter):
         return queryset
 
     def _day(self, end: str) -> datetime | None:
-        """Return the start of a requested day; None if the value is not a date."""
         try:
             day = parse_date(self.used_parameters.get(f"{self.field_path}_{end}") or "")
         except ValueError:

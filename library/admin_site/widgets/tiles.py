@@ -16,17 +16,17 @@ class Tile:
 
     Attributes
     ----------
-    icon : str
+    icon
         Name of a Material symbol.
-    value : str
+    value
         The key number.
-    url : str
+    url
         Page to work on the topic.
-    lines : sequence of str
+    lines
         Details of the number.
-    tone : str
+    tone
         ``alert``: something is wrong; ``todo``: work is waiting; ``calm``: neither.
-    more : sequence of (str, str)
+    more
         Labels and URLs of further pages.
     """
 

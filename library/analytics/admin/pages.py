@@ -29,7 +29,7 @@ def statistics_page(
 
     Parameters
     ----------
-    name : str
+    name
         Key of `PAGES`.
     """
     page = PAGES[name]

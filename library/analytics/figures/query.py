@@ -14,9 +14,9 @@ class StatisticsQuery:
 
     Attributes
     ----------
-    interval : str
+    interval
         Length of the periods; one of `INTERVALS`.
-    limit : int or None
+    limit
         Table rows to show; None: all, for CSV.
     """
 
@@ -42,13 +42,13 @@ class Table:
 
     Attributes
     ----------
-    name, title, definition : str
+    name, title, definition
         As in a `Chart`.
-    rows : iterable of sequences
+    rows
         Can be read only once.
-    total : int
+    total
         Total number of rows, if known; the page may show fewer.
-    csv : str
+    csv
         URL of all rows as CSV.
     """
 

@@ -14,11 +14,11 @@ class CategoryUse:
 
     Attributes
     ----------
-    category : int or None
+    category
         Key; None: uncategorised, or several categories together.
-    never_borrowed : int
+    never_borrowed
         Titles that have never been borrowed.
-    mean_year : float or None
+    mean_year
         Average year of publication.
     """
 

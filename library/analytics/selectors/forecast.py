@@ -40,11 +40,11 @@ class Score:
 
     Attributes
     ----------
-    method : str
+    method
         ``seasonal_level``, ``last_year`` or ``last_month``.
-    error : float
+    error
         Mean absolute error, in checkouts per month.
-    months : int
+    months
         Number of forecasts compared.
     """
 
@@ -59,13 +59,13 @@ class Forecast:
 
     Attributes
     ----------
-    method : str
+    method
         The method with the smallest backtest error.
-    values, low, high : list of float
+    values, low, high
         Expected checkouts for each month, and the bounds that should contain `COVERAGE` of the months.
-    scores : tuple of Score
+    scores
         Smallest error first.
-    achieved_coverage : float or None
+    achieved_coverage
         Share of backtest months within the interval computed from earlier errors; None with too few months.
     """
 
@@ -108,9 +108,9 @@ def forecast(*, past: Sequence[float], months: int) -> Forecast | None:
 
     Parameters
     ----------
-    past : sequence of float
+    past
         Whole months in order, without gaps, up to the latest one.
-    months : int
+    months
         Months to forecast.
 
     Returns

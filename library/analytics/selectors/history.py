@@ -14,19 +14,10 @@ MAX_YEARS = 10
 
 
 def monthly_checkouts(*, scope: Scope, now: datetime) -> tuple[list[date], dict[int | None, list[int]]]:
-    """Return the whole months since the first checkout, and the checkouts of each month by category.
+    """Return the first days of the whole months since the first checkout, and the checkouts of each month.
 
-    Parameters
-    ----------
-    scope : Scope
-        Its branch and category count; its days do not.
-
-    Returns
-    -------
-    list of date
-        First day of each month, without the current month.
-    dict
-        By key of the category that the books are filed under, one count per month.
+    Checkouts are by key of the category that the books are filed under. The branch and category of `scope`
+    count; its days do not.
     """
     this_month = library_date(at=now).replace(day=1)
     earliest = this_month.replace(year=this_month.year - MAX_YEARS)

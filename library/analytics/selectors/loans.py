@@ -68,16 +68,16 @@ def counts(
 
     Parameters
     ----------
-    interval : str or None
+    interval
         One of `INTERVALS`; None combines all days under the first one.
-    group_by : str
+    group_by
         One of `GROUPINGS`.
-    metrics : sequence of str
+    metrics
         Some of `METRICS`: checkouts, renewals, checkins, late checkins and holds placed.
 
     Returns
     -------
-    dict
+    CountTable
         Groups in order of their codes, without empty groups. Every period has its numbers.
 
     Raises
@@ -124,7 +124,6 @@ def counts(
 
 
 def _has_whole_months(scope: Scope, interval: str | None) -> bool:
-    """Return whether the periods consist of whole months."""
     ends_a_month = (scope.end + timedelta(days=1)).day == 1
     return interval not in ("day", "week") and scope.start.day == 1 and ends_a_month
 

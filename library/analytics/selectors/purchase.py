@@ -17,11 +17,11 @@ class PurchaseSuggestion:
 
     Attributes
     ----------
-    holds : int
+    holds
         Active holds.
-    copies : int
+    copies
         Copies that can circulate.
-    to_buy : int
+    to_buy
         Copies to add so that no copy has more than ``HOLDS_PER_COPY`` holds.
     """
 

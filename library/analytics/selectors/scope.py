@@ -21,11 +21,11 @@ class Scope:
 
     Attributes
     ----------
-    start, end : date
+    start, end
         First and last day, both included.
-    branch, category : int or None
+    branch, category
         Keys; None means all. A category includes its subcategories.
-    cache : dict
+    cache
         Query results that several statistics of the same scope share.
     """
 
@@ -59,7 +59,7 @@ class Scope:
 
         Parameters
         ----------
-        branch, category : str
+        branch, category
             Lookup paths; an empty path switches that condition off.
         """
         condition = Q(**{branch: self.branch}) if branch and self.branch is not None else Q()

@@ -8,7 +8,7 @@ def shown_under(*, below: int | None) -> tuple[dict[int, int], list[Category]]:
 
     Parameters
     ----------
-    below : int or None
+    below
         Show the children of this category and, for its own books, the category itself. None: show the
         categories without a parent.
     """

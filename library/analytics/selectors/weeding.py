@@ -35,9 +35,9 @@ class Candidate:
 
     Attributes
     ----------
-    last_borrowed : int or None
+    last_borrowed
         Year of the last checkout; None: never. The exact day could identify the borrower.
-    reasons : tuple of str
+    reasons
         ``unborrowed``, ``old``, ``superseded``, ``spare_copies``.
     """
 
@@ -75,7 +75,7 @@ def with_reasons(
 
     Parameters
     ----------
-    limit : int or None
+    limit
         Titles to yield; None: all.
     """
     copies = copies_held(scope=scope).filter(book=OuterRef("pk")).values("book")

@@ -19,7 +19,7 @@ def count_borrowers(*, month: date) -> None:
 
     Parameters
     ----------
-    month : date
+    month
         First day of the month.
     """
     start = start_of_day(day=month)

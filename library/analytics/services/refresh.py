@@ -99,7 +99,6 @@ def refresh_statistics(*, now: datetime, progress: Progress = no_progress) -> di
 
 
 def _by_month(days: list[date]) -> list[list[date]]:
-    """Split sorted days into lists of one month each."""
     return [list(group) for _month, group in groupby(days, key=lambda day: (day.year, day.month))]
 
 
@@ -112,7 +111,6 @@ def _events() -> QuerySet[LoanEvent]:
 
 
 def _in_days(days: list[date]) -> QuerySet[LoanEvent]:
-    """Return the events from the first to the last of these days, which should be close together."""
     return _events().filter(
         occurred_at__gte=start_of_day(day=min(days)),
         occurred_at__lt=start_of_day(day=max(days) + timedelta(days=1)),
@@ -141,7 +139,6 @@ def _invalidate_moved_titles() -> None:
 
 
 def _count_titles(days: list[date], progress: Progress) -> int:
-    """Count the lifetime use of the titles with events on these days; return the number of titles."""
     books: set[int] = set()
     for month_days in _by_month(days):
         rows = _in_days(month_days).annotate(day=_day()).filter(day__in=month_days)
@@ -196,7 +193,6 @@ def _count_days(days: list[date], signatures: dict[date, Signature]) -> None:
 
 
 def _sum_month(month: date) -> None:
-    """Replace the totals of a month by the sums of its days."""
     CategoryMonth.objects.filter(month=month).delete()
     days = CategoryDay.objects.filter(day__gte=month, day__lt=next_period(start=month, interval="month"))
     with_month = days.order_by().annotate(month=Value(month, DateField()))

@@ -33,12 +33,9 @@ MAX_ROWS = 20
 
 
 def send_reports(*, now: datetime) -> dict[str, int]:
-    """Send the reports of the week or month that has ended.
+    """Send the reports of the week or month that has ended; return the numbers ``sent`` and ``to_retry``.
 
-    Returns
-    -------
-    dict
-        Number of reports ``sent``, and of those ``to_retry``. Both are 0 without a mail server.
+    Both are 0 without a mail server.
     """
     outcome = {"sent": 0, "to_retry": 0}
     if not settings.NOTICES_BY_EMAIL:

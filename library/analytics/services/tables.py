@@ -23,9 +23,9 @@ def insert_rows(*, into: type[Model], columns: tuple[str, ...], rows: QuerySet[A
 
     Parameters
     ----------
-    columns : tuple of str
+    columns
         Column names in the order of the values of each row.
-    rows : QuerySet
+    rows
         Result of ``values_list``.
     """
     sql, values = rows.query.sql_with_params()

@@ -41,18 +41,18 @@ def import_books(
 
     Parameters
     ----------
-    path : Path
+    path
         CSV, plain or gzip, UTF-8. The column `id` is the control number, which identifies a book.
-    covers, audio : Path, optional
+    covers, audio
         Folders of the files named in the columns `cover` and `audio`; by default `covers` and `audio` beside
         the file.
-    dry_run : bool
+    dry_run
         Roll back at the end.
-    strict : bool
+    strict
         Refuse the file if it has any problem.
-    overwrite_categories : bool
+    overwrite_categories
         Replace also categories that a librarian set.
-    scheme : str
+    scheme
         The classification scheme of the column `category`.
 
     Raises
@@ -145,7 +145,6 @@ class _Import:
             report.warnings.append(text % self.categories_left)
 
     def _control_number(self, row: Row) -> str | None:
-        """Return the id of a valid row; report an invalid one."""
         number = clean_line(row.cells["id"])
         limit = max_length(Book, "control_number")
         if not number or len(number) > limit:
@@ -213,7 +212,6 @@ class _Import:
         self.report.add_created("copies", add_first_copies(control_numbers=new))
 
     def _apply(self, book: Book, values: dict[str, Any]) -> bool:
-        """Set the values of a book; return True if any changed."""
         differs = False
         for column, value in values.items():
             if column == "category":

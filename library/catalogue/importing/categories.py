@@ -30,13 +30,13 @@ def import_categories(
 
     Parameters
     ----------
-    path : Path
+    path
         CSV, plain or gzip, UTF-8: `notation` and any of `label_en`, `label_zh` and `parent`.
-    scheme : str
+    scheme
         The classification scheme they belong to.
-    dry_run : bool
+    dry_run
         Roll back at the end.
-    strict : bool
+    strict
         Refuse the file if it has any problem.
 
     Raises
@@ -64,7 +64,6 @@ def import_categories(
 
 
 def _notation(row: Row, rows: dict[str, Row], retired: set[str], report: ImportReport) -> str | None:
-    """Return the notation of a valid row; report an invalid one."""
     notation = clean_line(row.cells["notation"])
     limit = max_length(Category, "notation")
     if not notation or len(notation) > limit:

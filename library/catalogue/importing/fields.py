@@ -15,12 +15,7 @@ MAX_YEARS_AHEAD = 5
 
 
 def parse_isbn(text: str) -> str:
-    """Return an ISBN of 10 or 13 digits as 13 digits.
-
-    Raises
-    ------
-    BadCellError
-    """
+    """Return an ISBN of 10 or 13 digits as 13 digits. Raises `BadCellError`."""
     try:
         return isbn.validate(text, convert=True)
     except InvalidChecksum as error:
@@ -32,12 +27,7 @@ def parse_isbn(text: str) -> str:
 
 
 def parse_year(text: str, *, this_year: int) -> int:
-    """Return a year of publication.
-
-    Raises
-    ------
-    BadCellError
-    """
+    """Return a year of publication. Raises `BadCellError`."""
     if text.isdecimal() and len(text) <= 4 and 0 < int(text) <= this_year + MAX_YEARS_AHEAD:
         return int(text)
     values = {"text": quoted(text), "latest": this_year + MAX_YEARS_AHEAD}
@@ -45,12 +35,7 @@ def parse_year(text: str, *, this_year: int) -> int:
 
 
 def parse_language(text: str) -> str:
-    """Return a language code in lower case.
-
-    Raises
-    ------
-    BadCellError
-    """
+    """Return a language code in lower case. Raises `BadCellError`."""
     if len(text) <= max_length(Book, "language"):
         return text.lower()
     raise BadCellError(
@@ -59,12 +44,7 @@ def parse_language(text: str) -> str:
 
 
 def parse_notation(text: str) -> str:
-    """Return a category's notation.
-
-    Raises
-    ------
-    BadCellError
-    """
+    """Return a category's notation. Raises `BadCellError`."""
     if len(text) <= max_length(Category, "notation"):
         return text
     values = {"text": quoted(text), "most": max_length(Category, "notation")}

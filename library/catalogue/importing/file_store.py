@@ -26,13 +26,13 @@ class FileStore:
 
     Parameters
     ----------
-    column : str
+    column
         Also the field of `Book`.
-    noun : str
+    noun
         The name of a file in messages.
-    store : callable
+    store
         `store_cover` or `store_recording`.
-    folder : Path, optional
+    folder
         None: the column is ignored.
     """
 
@@ -103,7 +103,7 @@ def file_stores(
 
     Parameters
     ----------
-    beside : Path
+    beside
         The CSV file; the default folders are beside it.
 
     Raises

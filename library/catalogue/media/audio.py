@@ -32,9 +32,9 @@ def store_recording(*, folder: Path, name: str, media_root: Path, dry_run: bool 
 
     Parameters
     ----------
-    folder : Path
+    folder
         Files outside it are refused, also through links.
-    dry_run : bool
+    dry_run
         Write nothing.
 
     Raises

@@ -36,9 +36,9 @@ def store_cover(*, folder: Path, name: str, media_root: Path, dry_run: bool = Fa
 
     Parameters
     ----------
-    folder : Path
+    folder
         Files outside it are refused, also through links.
-    dry_run : bool
+    dry_run
         Decode, but write nothing.
 
     Raises
@@ -64,11 +64,11 @@ def cover_file(*, name: str, long_side: int, media_root: Path, cache: Path) -> P
 
     Parameters
     ----------
-    name : str
+    name
         Path of the stored cover below `media_root`.
-    long_side : int
+    long_side
         Maximum, in pixels.
-    cache : Path
+    cache
         Folder of the created files.
 
     Raises
@@ -89,9 +89,9 @@ def small_jpeg(*, content: bytes, long_side: int = LONG_SIDE) -> bytes:
 
     Parameters
     ----------
-    content : bytes
+    content
         An untrusted file.
-    long_side : int
+    long_side
         Maximum, in pixels.
 
     Raises

@@ -24,9 +24,9 @@ def read_file(*, folder: Path, name: str, noun: str, max_bytes: int) -> bytes:
 
     Parameters
     ----------
-    folder : Path
+    folder
         Files outside it are refused, also through links.
-    noun : str
+    noun
         The name of the file and its folder in messages, such as "cover".
 
     Raises

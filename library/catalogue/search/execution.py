@@ -25,9 +25,9 @@ def ranked(*, books: QuerySet[Row], text: str) -> list[int]:
 
     Parameters
     ----------
-    books : QuerySet
+    books
         The books to search, in any order.
-    text : str
+    text
         Untrusted input.
     """
     conditions = parse_query(text)

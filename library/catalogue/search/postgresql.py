@@ -63,7 +63,7 @@ def match_sql(condition: Condition, *, excluding: Sequence[Condition] = ()) -> t
 
     Parameters
     ----------
-    excluding : sequence of Condition
+    excluding
         Skip the entries that meet one of these.
     """
     sql = [f"{_COLUMNS[condition.where]} @@ %s::tsquery"]

@@ -54,7 +54,7 @@ def parse_query(text: str) -> list[Condition]:
 
     Parameters
     ----------
-    text : str
+    text
         Untrusted input. The last word is a prefix unless a space follows it.
 
     Returns

@@ -56,7 +56,7 @@ def match_sql(condition: Condition, *, excluding: Sequence[Condition] = ()) -> t
 
     Parameters
     ----------
-    excluding : sequence of Condition
+    excluding
         Skip the entries that meet one of these.
     """
     query = _match(condition)

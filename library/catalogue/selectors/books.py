@@ -29,9 +29,9 @@ def with_copies(
 
     Parameters
     ----------
-    branch : int, optional
+    branch
         Primary key: only copies of this branch count.
-    available : bool, optional
+    available
         True: only available copies count. False: books without an available copy. None: every copy held
         counts.
     """
@@ -45,21 +45,11 @@ def with_copies(
 
 
 def availability(*, books: Collection[int]) -> dict[int, dict[str, Any]]:
-    """Return the numbers of copies and of available copies of books, in one query.
+    """Return the numbers of copies and of available copies, by primary key of the book, in one query.
 
-    Lost and withdrawn copies do not count.
-
-    Parameters
-    ----------
-    books : collection of int
-        Primary keys.
-
-    Returns
-    -------
-    dict
-        By primary key of the book: ``copies``, ``available`` and ``branches``. Each branch that has copies,
-        in order of code, gives ``branch`` (primary key; None for copies without a branch), ``code``,
-        ``name``, ``copies`` and ``available``.
+    Lost and withdrawn copies do not count. Each book has ``copies``, ``available`` and ``branches``; each
+    branch that has copies, in order of code, gives ``branch`` (primary key; None for copies without a
+    branch), ``code``, ``name``, ``copies`` and ``available``.
     """
     counts: dict[int, dict[str, Any]] = {pk: {"copies": 0, "available": 0, "branches": []} for pk in books}
     rows = (

@@ -40,18 +40,7 @@ def replacements() -> dict[int, int | None]:
 
 
 def resolve_replacements(retired: Mapping[int, int | None]) -> dict[int, int | None]:
-    """Follow chains of replacements to their ends.
-
-    Parameters
-    ----------
-    retired : mapping
-        The direct replacement of each retired category.
-
-    Returns
-    -------
-    dict
-        The open category at the end of each chain; None if there is none.
-    """
+    """Follow chains of replacements to the open category at the end of each; None if there is none."""
     resolved: dict[int, int | None] = {}
     for pk, replacement in retired.items():
         # A replacement was open when the other category was retired, so the chain ends.
@@ -83,12 +72,9 @@ class CategoryNode(TypedDict):
 
 
 def category_tree(*, scheme: str | None = None) -> dict[int, CategoryNode]:
-    """Return the open categories by key, each with its children in order of notation, in two queries.
+    """Return the open categories (of all schemes for None) by key, with children in order of notation.
 
-    Parameters
-    ----------
-    scheme : str, optional
-        None: the categories of all schemes.
+    It takes two queries.
     """
     categories = Category.objects.filter(**Category.OPEN)
     if scheme is not None:

@@ -46,7 +46,7 @@ def filter_by_lookup(*, rows: QuerySet[Row], text: str, lookups: Mapping[str, Lo
 
     Parameters
     ----------
-    lookups : mapping of str to callable
+    lookups
         By the path from a row to a related record: the lookup that finds such records.
     """
     text = text.strip()

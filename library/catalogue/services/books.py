@@ -29,13 +29,7 @@ def save_book(*, book: Book) -> None:
 
 
 def index_books(*, pks: Collection[int]) -> None:
-    """Rewrite the search index entries of many books, after a bulk write and in its transaction.
-
-    Parameters
-    ----------
-    pks : collection of int
-        Primary keys; unknown ones are ignored.
-    """
+    """Rewrite the search index entries of many books, after a bulk write and in its transaction."""
     for batch in batches(sorted(pks), KEYS_PER_QUERY):
         with transaction.atomic():
             # Locked, so that a concurrent edit is not overwritten with older text.

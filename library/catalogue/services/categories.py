@@ -17,7 +17,7 @@ def librarian_source(*, category: Category | None) -> Book.CategorySource:
 
     Parameters
     ----------
-    category : Category or None
+    category
         None: the librarian cleared the category.
 
     Returns
@@ -48,7 +48,7 @@ def check_open(*, categories: Iterable[int | None]) -> None:
 
     Parameters
     ----------
-    categories : iterable of int or None
+    categories
         Primary keys; None: no category.
 
     Raises

@@ -12,10 +12,6 @@ def add_copies(*, books: Sequence[tuple[int, str]]) -> list[Copy]:
 
     The barcode is the control number of the book or, if that is in use, the number followed by -2, -3 and so
     on.
-
-    Parameters
-    ----------
-    books : sequence of (primary key, control number)
     """
     barcodes: list[str] = [""] * len(books)
     taken: set[str] = set()

@@ -55,7 +55,6 @@ def _today(now: datetime) -> Tile:
 
 
 def _compared(count: DailyCount) -> str:
-    """Return a count with the typical values for this weekday."""
     if count.typical_so_far is None or count.typical_day is None:
         return _number(count.today)
     values = {

@@ -45,8 +45,8 @@ def import_loans(
     Parameters
     ----------
     path
-        CSV, plain or gzip, UTF-8: `borrower` (card number), `book` (control number), `borrowed_at`, and
-        any of `returned_at` (blank: still on loan), `due_at` and `renewals`.
+        CSV, plain or gzip, UTF-8: `borrower` (card number), `book` (control number), `borrowed_at`, and any
+        of `returned_at` (blank: still on loan), `due_at` and `renewals`.
     dry_run
         Roll back at the end.
     strict

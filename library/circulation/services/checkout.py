@@ -95,7 +95,6 @@ class _OpenLoan(NamedTuple):
 
 
 def _open_loans(borrower: Borrower, copy: Copy) -> list[_OpenLoan]:
-    """Return the open loans of the borrower and of the copy, in one query."""
     rows = Loan.objects.filter(Q(borrower=borrower) | Q(copy=copy), returned_at=None).order_by()
     columns = rows.values_list("borrower_id", "copy_id", "copy__item_type_id", "lost_at")
     return [_OpenLoan(*row) for row in columns]

@@ -60,14 +60,14 @@ def pair_counts(
 
     Parameters
     ----------
-    borrower, title : int array (n,)
+    borrower, title : (n,)
         Indices from 0; each combination once.
-    wanted : bool array (n_titles,)
+    wanted : (n_titles,)
         A pair is yielded if at least one of its titles is wanted.
 
     Yields
     ------
-    first, second, borrowers : int array (n_pairs,)
+    first, second, borrowers : (n_pairs,)
         ``first < second``; each pair once.
     """
     shape = (int(borrower.max(initial=-1)) + 1, len(wanted))
@@ -145,9 +145,9 @@ def add_pair_counts(*, ended: PairCodes, frequent: PairCodes) -> PairReport:
 
     Parameters
     ----------
-    ended : int array
+    ended
         Result of `ended_pairs`.
-    frequent : int array
+    frequent
         Result of `frequent_pairs`, computed before the loans were anonymised.
     """
     pairs, counts = np.unique(ended, return_counts=True)

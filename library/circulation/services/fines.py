@@ -17,14 +17,9 @@ from library.circulation.services.refusals import Reason, raise_if_refused
 def charge_lateness(
     *, loan: Loan, copy: Copy, until: datetime, branch_id: int | None, now: datetime
 ) -> Decimal:
-    """Charge the overdue fine of a loan up to `until`, within the caller's transaction and locks.
+    """Charge the overdue fine of a loan up to `until`, under the caller's locks; return the amount.
 
     The charges of a loan never exceed the maximum fine of its terms.
-
-    Returns
-    -------
-    Decimal
-        Amount charged now.
     """
     # Most copies come back in time: skip the query of the ledger.
     if fine_for(loan=loan, until=until) <= 0:

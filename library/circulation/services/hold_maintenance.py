@@ -8,15 +8,10 @@ from library.circulation.services.refusals import CirculationRefused
 
 
 def maintain_holds(*, now: datetime) -> dict[str, int]:
-    """Expire uncollected holds and resume holds whose suspension is over.
+    """Expire uncollected holds and resume holds whose suspension is over; return their numbers.
 
     Each hold has its own transaction, so that the desk never waits for the whole run. Repeated runs are
     harmless.
-
-    Returns
-    -------
-    dict
-        Numbers of holds `resumed` and `expired`.
     """
     done = {"resumed": 0, "expired": 0}
     for outcome, holds, act in (

@@ -100,13 +100,7 @@ def withdraw(*, copy: Copy, now: datetime) -> Copy:
 
 
 def reinstate(*, copy: Copy, now: datetime) -> Copy:
-    """Return a withdrawn copy to the shelf.
-
-    Raises
-    ------
-    CirculationRefused
-        `not_withdrawn`.
-    """
+    """Return a withdrawn copy to the shelf. Raises `CirculationRefused`: `not_withdrawn`."""
     with transaction.atomic():
         copy = lock_copy(copy=copy)
         if copy.status != Copy.Status.WITHDRAWN:

@@ -18,16 +18,12 @@ ON_SHELF_STATUSES = (Copy.Status.AVAILABLE, Copy.Status.ON_HOLD_SHELF, Copy.Stat
 def reconcile_loans(
     *, checked_out: Collection[Loan] = (), returned: Collection[Loan] = (), copy_ids: Collection[int]
 ) -> None:
-    """Record the events of loans that bypassed the desk, and update their copies.
+    """Record the events of loans that bypassed the desk, new or `returned`, and update their copies.
 
     Renewals are not recorded as events: their times are unknown.
 
     Parameters
     ----------
-    checked_out
-        New loans.
-    returned
-        Loans whose return was not recorded before.
     copy_ids
         Copies of these loans, and their former copies if a loan was moved to another copy.
     """

@@ -34,11 +34,6 @@ class CirculationRefused(ConflictError):  # noqa: N818 - a decision by the rules
 
 
 def raise_if_refused(reasons: Sequence[Reason]) -> None:
-    """Raise a refusal if there are reasons.
-
-    Raises
-    ------
-    CirculationRefused
-    """
+    """Raise a refusal if there are reasons. Raises `CirculationRefused`."""
     if reasons:
         raise CirculationRefused(reasons)

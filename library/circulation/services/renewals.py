@@ -68,7 +68,6 @@ def _ended(loan: Loan) -> Reason:
 
 
 def _set_terms(loan: Loan) -> None:
-    """Give a loan without terms those of the current policy, in memory."""
     if loan.renewals_allowed is None:
         assert loan.borrower is not None
         policy = policy_in_force(

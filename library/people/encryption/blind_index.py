@@ -60,6 +60,8 @@ def is_phone(text: str) -> bool:
 def name_words(text: str) -> list[str]:
     """Return the words of a name; a run of Chinese characters is one word.
 
+    Examples
+    --------
     >>> name_words("Jean-Luc O’Brien 欧阳 修")
     ['jean', 'luc', 'obrien', '欧阳', '修']
     """

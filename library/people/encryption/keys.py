@@ -31,7 +31,7 @@ class UnreadableTokenError(LibraryError):
 class KeyRing:
     """Encrypt with the first key, decrypt with all.
 
-    Parameters
+    Attributes
     ----------
     keys
         Newest first.
@@ -46,12 +46,7 @@ class KeyRing:
         return self.keys[0].encrypt(text.encode()).decode("ascii")
 
     def decrypt(self, token: str) -> str:
-        """Return the plain text.
-
-        Raises
-        ------
-        UnreadableTokenError
-        """
+        """Return the plain text. Raises `UnreadableTokenError`."""
         try:
             return MultiFernet(self.keys).decrypt(token.encode()).decode()
         except InvalidToken as error:

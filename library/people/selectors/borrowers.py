@@ -79,8 +79,8 @@ def _kind_of_word(word: str) -> str:
 class _Terms:
     """Conditions on the search terms of a borrower, evaluated in one query.
 
-    One scan of the index for all digests of a query, grouped by borrower, takes the same time for any
-    number of borrowers. A subquery per word, joined by OR, would read all borrowers.
+    One scan of the index for all digests of a query, grouped by borrower, takes the same time for any number
+    of borrowers. A subquery per word, joined by OR, would read all borrowers.
     """
 
     def __init__(self) -> None:

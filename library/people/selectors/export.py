@@ -49,12 +49,7 @@ def add_to_export(*, name: str, model: type[Model], rows: Rows) -> None:
 
 
 def borrower_with_card(*, card_number: str) -> Borrower:
-    """Return the borrower with a card number.
-
-    Raises
-    ------
-    UnknownCardError
-    """
+    """Return the borrower with a card number. Raises `UnknownCardError`."""
     borrower = Borrower.objects.select_related("category").filter(card_number=card_number.strip()).first()
     if borrower is None:
         raise UnknownCardError(
@@ -70,7 +65,7 @@ def export_borrower(*, borrower: Borrower, now: datetime) -> dict[str, Any]:
     Returns
     -------
     dict
-        JSON-serialisable: the person, and a list for each model that an app has registered. The audit log is
+        JSON values: the person, and a list for each model that an app has registered. The audit log is
         without the accounts of staff: they are other people's data.
     """
     return {

@@ -86,10 +86,10 @@ def ensure_borrowers(*, card_numbers: Collection[str]) -> tuple[dict[str, int], 
 
     Returns
     -------
-    ids : dict
-        The primary keys of all the borrowers, by card number.
-    created : int
-        The number of borrowers created.
+    dict
+        The primary keys of all the borrowers by card number.
+    int
+        The number created.
     """
     missing = sorted(set(card_numbers) - borrower_ids(card_numbers=card_numbers).keys())
     # Another import may create the same borrowers at the same time.

@@ -23,11 +23,6 @@ class WrongKeysError(LibraryError):
 def confirm_keys(*, using: str = "default") -> None:
     """Check that the keys in the settings are those of the database. A database without tables passes.
 
-    Parameters
-    ----------
-    using
-        Alias of the database.
-
     Raises
     ------
     KeysError
@@ -95,12 +90,7 @@ def ensure_canary() -> None:
 
 
 def rebuild_index(*, progress: Progress = no_progress) -> dict[str, int]:
-    """Rewrite the search terms of all borrowers, for example after the index key was lost.
-
-    Returns
-    -------
-    dict
-        ``borrowers``: the number indexed.
+    """Rewrite the search terms of all ``borrowers``, for example after the index key was lost.
 
     Raises
     ------

@@ -38,8 +38,7 @@ def rotate_keys(*, progress: Progress = no_progress) -> dict[str, int]:
     ------
     KeysError
     UnreadableRowsError
-        If no key decrypts some values. All others are re-encrypted nevertheless, and the old keys are still
-        needed.
+        If no key decrypts some values: all others are re-encrypted, and the old keys are still needed.
     """
     ensure_canary()
     rows = reencrypted = 0
@@ -69,7 +68,6 @@ def rotate_keys(*, progress: Progress = no_progress) -> dict[str, int]:
 
 
 def _encrypted_fields() -> dict[type[models.Model], list[str]]:
-    """Return the names of the encrypted fields by model, without the canary."""
     fields_by_model = {
         model: [field.name for field in model._meta.fields if isinstance(field, EncryptedTextField)]
         for model in apps.get_models()
@@ -129,7 +127,6 @@ def _rotated(token: str, place: str, unreadable: set[str]) -> str:
 
 
 def _with_tokens(model: type[models.Model], fields: list[str]) -> models.QuerySet[Any, Any]:
-    """Return rows as dicts of `pk` and the ciphertext of each field."""
     tokens = {f"{name}_token": ciphertext(name) for name in fields}
     rows: models.QuerySet[Any, Any] = model._default_manager.annotate(**tokens).values("pk", *tokens)
     return rows

@@ -41,8 +41,10 @@ def issue_token(
 
     Returns
     -------
-    ApiToken, str
-        The stored token, and its secret, which is not stored.
+    ApiToken
+        The stored token.
+    str
+        Its secret, which is not stored.
 
     Raises
     ------

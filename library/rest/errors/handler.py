@@ -40,10 +40,10 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     Returns
     -------
     Response or None
-        400 with ``errors`` for invalid values, 400 for a `LibraryError`, 409 for a `ConflictError` and for a
-        constraint violated because of a concurrent request, 413 for a body that is too large, 503 if the
-        database is unavailable, REST framework's own status for its own errors. None for anything else: a
-        bug, which becomes a 500.
+        400 with ``errors`` for invalid values, 400 for a `LibraryError`, 409 for a `ConflictError`
+        and for a constraint violated because of a concurrent request, 413 for a body that is too large, 503
+        if the database is unavailable, REST framework's own status for its own errors. None for anything
+        else: a bug, which becomes a 500.
     """
     request = context["request"]
     default_response = exception_handler(error, context)
@@ -70,7 +70,7 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
 def _describe(error: Exception, *, has_body: bool) -> tuple[int, dict[str, Any]] | None:
     """Return the status and the fields of the problem for the library's and the database's errors."""
     if isinstance(error, LibraryError):
-        code = camel_case_to_spaces(type(error).__name__).replace(" ", "_")
+        code = _code(type(error).__name__)
         status = 409 if isinstance(error, ConflictError) else 400
         return status, {"code": code, "detail": error.message, "extra": error.extra}
     if isinstance(error, ValidationError):
@@ -91,6 +91,13 @@ def _describe(error: Exception, *, has_body: bool) -> tuple[int, dict[str, Any]]
         logger.error("The database is unavailable", exc_info=error)
         return 503, database_unavailable()
     return None
+
+
+def _code(name: str) -> str:
+    """Return the problem code of an error class: ``NotAssignedError`` is ``not_assigned``."""
+    code = camel_case_to_spaces(name).replace(" ", "_")
+    shorter = code.removesuffix("_error")
+    return shorter if "_" in shorter else code  # one word, as in ``review_error``, would say too little
 
 
 def _describe_api_exception(error: Exception, detail: Any) -> dict[str, Any]:

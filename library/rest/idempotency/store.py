@@ -39,7 +39,7 @@ class IdempotencyKey:
     A response may name a borrower, so it is encrypted with a secret derived from the client's key. Only a
     digest of the key is stored. Neither the database nor the library's own keys decrypt it.
 
-    Parameters
+    Attributes
     ----------
     owner
         The primary key of the user: other users may use the same text for other requests.
@@ -119,7 +119,6 @@ def lock(*, record: IdempotencyRecord) -> None:
 
 
 def _is_abandoned(record: IdempotencyRecord, now: datetime) -> bool:
-    """Return whether the holder of a record has died."""
     if connection.vendor != "postgresql" or record.acquired_at > now - LOCK_GRACE:
         return record.acquired_at <= now - LEASE
     return _try_to_lock(record)
@@ -154,12 +153,6 @@ def release(*, record: IdempotencyRecord) -> None:
 
 
 def prune_idempotency_records(*, now: datetime) -> dict[str, int]:
-    """Delete the records past their retention period.
-
-    Returns
-    -------
-    dict
-        ``removed``: the number of records deleted.
-    """
+    """Delete the records past their retention period. Returns ``removed``: the number of records deleted."""
     removed, _by_model = IdempotencyRecord.objects.filter(acquired_at__lte=now - RETENTION).delete()
     return {"removed": removed}

@@ -42,7 +42,6 @@ class StrictFilters(DjangoFilterBackend):
 
 
 def _errors(name: str, filter_: Filter, query: QueryDict) -> Iterator[tuple[str, str]]:
-    """Yield the invalid parameters of a filter with messages."""
     if isinstance(filter_, BooleanFilter) and query.get(name, "").lower() not in ("", "true", "false"):
         yield name, _("Must be true or false.")
     elif isinstance(filter_, IsoDateTimeFromToRangeFilter):

@@ -20,10 +20,7 @@ FIELDS_PARAMETER = OpenApiParameter(
 def requested_fields(*, request: Request, allowed: Sequence[str]) -> list[str] | None:
     """Return the fields named in ``?fields=`` of a read request.
 
-    Returns
-    -------
-    list of str or None
-        In the order of `allowed`; None means all fields: no parameter, or a request that writes.
+    In the order of `allowed`; None means all fields: no parameter, or a request that writes.
 
     Raises
     ------

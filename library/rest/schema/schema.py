@@ -144,7 +144,6 @@ def add_problems(result: Schema, **kwargs: Any) -> Schema:
 
 
 def _statuses(path: str, method: str, operation: Schema) -> Iterator[int]:
-    """Yield the error statuses that an operation may return."""
     writes, has_body = method != "get", "requestBody" in operation
     if has_body or operation.get("parameters"):
         yield 400

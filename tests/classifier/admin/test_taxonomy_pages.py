@@ -160,7 +160,7 @@ def test_api_previews_applies_and_undoes(pair):
         "librarian",
     )
     again = client.post(f"{API}apply/", change_request, format="json")
-    assert (again.status_code, again.json()["code"]) == (409, "taxonomy_conflict_error")
+    assert (again.status_code, again.json()["code"]) == (409, "taxonomy_conflict")
     (row,) = client.get(f"{API}?undone_at__isnull=true").json()["results"]
     (retired,) = client.get("/api/v1/categories/?retired_at__isnull=false").json()["results"]
     assert (retired["id"], retired["replaced_by"]) == (a.pk, b.pk)

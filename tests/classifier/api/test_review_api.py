@@ -77,13 +77,13 @@ def test_invalid_verdicts():
     make_item(book=best.book)
     client = api(make_librarian())
     response = client.post("/api/v1/reviews/", {"suggestion": best.pk, "verdict": "accept"}, format="json")
-    assert (response.status_code, response.json()["code"]) == (409, "not_assigned_error")
+    assert (response.status_code, response.json()["code"]) == (409, "not_assigned")
     client.get("/api/v1/reviews/next/")
     for sent, code in (
         ({"verdict": "odd"}, "invalid"),
         ({"verdict": "correct"}, "review_error"),
         ({"verdict": "accept", "category": make_category().pk}, "review_error"),
-        ({"verdict": "accept", "suggestion": 0}, "suggestion_replaced_error"),
+        ({"verdict": "accept", "suggestion": 0}, "suggestion_replaced"),
     ):
         response = client.post("/api/v1/reviews/", {"suggestion": best.pk} | sent, format="json")
         assert (response.status_code, response.json()["code"]) == (400, code)
@@ -142,5 +142,5 @@ def test_claimed_book_is_409_for_others():
     own.get("/api/v1/reviews/next/")
     url = f"/api/v1/suggestions/{best.pk}/review/"
     response = other.post(url, {"verdict": "accept"}, format="json")
-    assert (response.status_code, response.json()["code"]) == (409, "not_assigned_error")
+    assert (response.status_code, response.json()["code"]) == (409, "not_assigned")
     assert own.post(url, {"verdict": "accept"}, format="json").status_code == 201

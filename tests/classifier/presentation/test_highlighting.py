@@ -49,7 +49,7 @@ def test_terms_match_regardless_of_case_and_accents(text, terms, expected):
     assert highlighted_title(text, terms_for=terms) == expected
 
 
-def test_terms_for_and_against_are_marked_in_their_own_field_only():
+def test_terms_are_marked_only_in_their_own_field():
     assert highlighted_title("Star bread", terms_for=["star"], terms_against=["bread"]) == "[Star] (bread)"
     book = SimpleNamespace(**dict.fromkeys(FIELDS, "star"))
     html = highlight(book, evidence(terms_for=["star"], field="authors"))

@@ -1,7 +1,6 @@
-"""Stand-in for a web server: a process that requests one run for each line on its standard input.
+"""Stand-in for a web server: each line on standard input is the JSON of the arguments of `request_run`.
 
-A line is the JSON of the arguments of `classifier.dispatch.request_run`. The response is the run's number and
-whether it is new, or the name and the message of an exception.
+The response is the run's number and whether it is new, or the name and the message of an exception.
 """
 
 import json

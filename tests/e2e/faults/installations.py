@@ -38,15 +38,15 @@ class Installation:
 
     Attributes
     ----------
-    folder : Path
+    folder
         Data folder.
-    database : PostgreSQL
+    database
         Server, shared by the cases, one after the other.
-    name : str
+    name
         Name of the case's database on that server.
-    open_database : callable
+    open_database
         Connects the test's own ORM to the database.
-    parameters : dict
+    parameters
         By kind of run.
     """
 

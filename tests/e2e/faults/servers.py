@@ -31,9 +31,9 @@ class Program:
 
     Parameters
     ----------
-    log : Path
+    log
         Appended to.
-    user : str, optional
+    user
         User that the program runs as.
     """
 

@@ -129,9 +129,7 @@ CHUNK_POINTS = {
 
 @pytest.mark.parametrize("point", CHUNK_POINTS)
 @pytest.mark.parametrize("victim", ["helper", "first", "both"])
-def test_batch_completes_when_one_of_two_workers_is_killed_in_a_chunk(
-    library, web, many_books, victim, point
-):
+def test_batch_completes_if_one_of_two_workers_is_killed(library, web, many_books, victim, point):
     first = library.start_worker("first", pause_at="reclassify:classifying")
     library.start_beat()
     run = web.request_run("reclassify")

@@ -84,7 +84,7 @@ def test_every_admin_model_is_in_the_matrix():
     assert {model._meta.label_lower for model in admin.site._registry} <= MATRIX.keys()
 
 
-def test_repeated_creation_adds_missing_and_keeps_added_permissions():
+def test_creating_roles_again_only_adds_permissions():
     group = ensure_roles()[LIBRARIANS]
     before = permissions_in(group)
     group.permissions.add(Permission.objects.get(codename="view_user"))

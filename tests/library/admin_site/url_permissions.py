@@ -1,8 +1,4 @@
-"""Expected access to every URL of the site.
-
-The expectations for the admin pages of a model follow from the matrix of roles; all other URLs are listed
-here. A test fails for URLs without an expectation.
-"""
+"""Expected access to every URL of the site: for a model's pages from the matrix of roles, else given here."""
 
 from django.contrib import admin
 

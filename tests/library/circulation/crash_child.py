@@ -1,7 +1,6 @@
-"""A child process that performs one desk operation and pauses on the way, to be killed there.
+"""Child process that pauses within one desk operation, to be killed there.
 
-The fork server (`multiprocessing`) imports this module once, so a child starts in milliseconds and has no
-threads.
+The fork server imports this module once, so a child starts in milliseconds and has no threads.
 """
 
 import multiprocessing

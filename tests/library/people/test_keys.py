@@ -170,7 +170,7 @@ def run_python(data: Path, *arguments: str, **variables: str) -> subprocess.Comp
 
 
 @pytest.mark.thorough
-def test_keys_are_created_at_first_use_and_wrong_ones_stop_every_command(tmp_path):
+def test_first_use_creates_keys_and_wrong_keys_stop_commands(tmp_path):
     assert manage(tmp_path, "migrate", "people").returncode == 0
     secrets = tmp_path / "secrets"
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in secrets.iterdir()}

@@ -100,7 +100,7 @@ def test_broken_quote_is_reported_with_line_and_column(file, line, column):
     assert refusal.value.extra == {"file": "file.csv", "row": 3, "column": column}
 
 
-def test_broken_quote_in_a_multiline_row_is_reported_on_its_own_line(file):
+def test_broken_quote_is_reported_on_its_own_line_of_the_row(file):
     with pytest.raises(UnusableFileError, match="line 3: The quote that opens in column b"):
         read(file('a,b,c\n"one\ntwo","open\n2,x,y\n'))
 

@@ -1,7 +1,5 @@
-"""Membership inference against the published statistics, by an attacker who knows all titles of a borrower.
+"""Membership inference against the published statistics, by an attacker who knows a borrower's titles.
 
-References
-----------
 Shokri et al., Membership Inference Attacks Against Machine Learning Models, S&P 2017.
 """
 

@@ -43,19 +43,9 @@ _BLOCK_FRAMES = 32_768  # read per block, because a file may have many channels
 
 
 def read_recording(path: Path, *, seconds: int) -> Float32 | None:
-    """Return the start of a recording as mono at 16 kHz.
+    """Return the start of a WAV, FLAC or OGG file as mono at 16 kHz, (n_samples,).
 
-    Parameters
-    ----------
-    path : Path
-        WAV, FLAC or OGG.
-    seconds : int
-        Duration read; the rest of the file costs neither time nor memory.
-
-    Returns
-    -------
-    float32 array (n_samples,) or None
-        None if the file is unreadable or soundfile is not installed.
+    None if it is unreadable or soundfile is not installed. The rest of the file costs no time or memory.
     """
     soundfile = _soundfile()
     if soundfile is None or path.suffix.lower() not in _SUFFIXES:
@@ -168,7 +158,6 @@ class AudioModality(Modality):
         return self
 
     def _spectrograms(self, paths: Sequence[Path]) -> Iterable[bytes]:
-        """Yield the levels of each recording; b"" if unreadable or silent."""
         bands, frames = self.spec.shape
         filters = mel_filters(bands)
         for path in paths:
@@ -189,7 +178,6 @@ def _digest(path: Path) -> bytes:
 
 
 def _soundfile() -> ModuleType | None:
-    """Return soundfile, or None if the extra `audio` is not installed."""
     try:
         import soundfile
     except (ImportError, OSError):  # OSError: the C library is missing

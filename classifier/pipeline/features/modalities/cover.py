@@ -158,7 +158,6 @@ class CoverModality(Modality):
         *,
         settings: tuple[str | bytes, ...] = (),
     ) -> Block:
-        """Return the block of the rows that `compute` yields for cover files; b"" if unreadable."""
         values = np.zeros((len(catalogue.books), int(np.prod(self.spec.shape))), kind)
         present = np.zeros(len(catalogue.books), bool)
         covers = ((i, book.cover) for i, book in enumerate(catalogue.books) if book.cover is not None)
@@ -180,7 +179,6 @@ class CoverModality(Modality):
         return Block(values=values, present=block.present, spec=block.spec)
 
     def _descriptors(self, files: Sequence[bytes]) -> Iterable[bytes]:
-        """Yield the descriptors of each file as bytes, float32 (d,)."""
         for start in range(0, len(files), _BATCH):
             part = files[start : start + _BATCH]
             images = [read_cover(file, size=(WIDTH, HEIGHT)) for file in part]
@@ -196,14 +194,12 @@ class CoverModality(Modality):
             yield np.asarray(image).transpose(2, 0, 1).tobytes() if image else b""
 
     def _network_features(self, files: Sequence[bytes]) -> Iterable[bytes]:
-        """Yield the network's features of each file as bytes, float32 (d,)."""
         for start in range(0, len(files), _BATCH):
             images = [read_cover(file, size=(256, 384)) for file in files[start : start + _BATCH]]
             features = iter(self._features([image for image in images if image]))
             yield from (next(features).tobytes() if image else b"" for image in images)
 
     def _features(self, images: Sequence[Image.Image]) -> np.ndarray[Any, Any]:
-        """Return the network's features of images, (n_images, d), float32."""
         assert self.network is not None
         last = _last_linear(self.network)
         if not images:
@@ -221,7 +217,6 @@ class CoverModality(Modality):
 
 
 def _ratio(content: bytes) -> float:
-    """Return height over width of a readable cover."""
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         return image.height / image.width
 

@@ -1,8 +1,8 @@
 """Loans modality: a book is described by what its borrowers also borrowed.
 
-The factors are those of latent semantic analysis with borrowers in place of words: singular vectors of the
-book-by-borrower matrix. Only one row per book is stored; later books are folded in through shared borrowers,
-so no borrower is ever stored. Links lead to the titles most often borrowed together with a book.
+The factors are singular vectors of the book-by-borrower matrix. Only one row per book is stored; later books
+are folded in through shared borrowers, so no borrower is ever stored. Links lead to the titles most often
+borrowed together with a book.
 
 References
 ----------
@@ -30,7 +30,7 @@ def book_borrower_matrix(loans: LoanTable) -> sp.csr_matrix:
 
     A pair counts once, and less the more titles the borrower had: someone who borrows everything links
     nothing. A synthetic borrower (one remaining pair of titles) weighs as much per pair as identified
-    borrowers on average; weighted as a borrower of two titles it would dominate.
+    borrowers on average; as a borrower of two titles it would dominate.
     """
     shape = (len(loans.book_ids), loans.n_borrowers)
     pairs = sp.csr_matrix((np.ones(len(loans), np.float32), (loans.book, loans.borrower)), shape=shape)
@@ -112,7 +112,6 @@ class LoansModality(Modality):
         return self
 
     def _factors_and_links(self, catalogue: Catalogue) -> tuple[Float32, sp.csr_matrix]:
-        """Return factors (n_books, factors) and links (n_books, n_books at `fit`)."""
         n = len(catalogue.books)
         features = np.zeros((n, self.settings.factors), np.float32)
         links = sp.csr_matrix((n, self.n_books), dtype=np.float32)
@@ -162,23 +161,13 @@ class LoansModality(Modality):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Folding:
-    """What a fitted modality needs of a loan table, independent of the books.
+    """Everything that a fitted modality needs of a loan table, independent of the books.
 
-    Attributes
-    ----------
-    projection : float array (n_known, factors)
-        Identifies the fit.
-    matrix : CSR matrix (n_titles, n_borrowers)
-        See `book_borrower_matrix`.
-    row_of : dict of str to int
-        Row of each title in `matrix`.
-    borrowers : float array (n_borrowers, factors)
-    known : CSC matrix (n_known, n_borrowers)
-        Rows of the titles that were among the books at `fit`.
-    position : int array (n_known,)
-        Their index among the books at `fit`.
-    place : int array (n_titles,)
-        Index of each title in `known`, or -1.
+    `projection` (n_known, factors): identifies the fit.
+    `matrix` (n_titles, n_borrowers): `book_borrower_matrix`, the row of each title in `row_of`.
+    `borrowers` (n_borrowers, factors).
+    `known` (n_known, n_borrowers): rows of titles among the books at `fit`, at index `position`.
+    `place` (n_titles,): index of each title in `known`, or -1.
     """
 
     projection: Float32

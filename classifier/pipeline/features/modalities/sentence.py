@@ -1,8 +1,7 @@
 """Sentence modality: title and description encoded by a pretrained sentence encoder.
 
 Such an encoder knows from its training data that “ocean” is close to “sea”. It is a download and slow, so it
-is off until ``sentence.model`` names one; see SENTENCE.md. A stored model keeps only a fingerprint of the
-encoder.
+is off until ``sentence.model`` names one; see SENTENCE.md. A stored model has only its fingerprint.
 """
 
 import json
@@ -99,7 +98,6 @@ class SentenceModality(Modality):
         return self
 
     def _texts(self, catalogue: Catalogue) -> list[str]:
-        """Return the text to encode of each book; empty without an encoder."""
         return [_text(book) if self.model else "" for book in catalogue.books]
 
     def _key(self, text: str) -> bytes:
@@ -146,7 +144,6 @@ class SentenceModality(Modality):
 
 
 def _load(model: str) -> Any:
-    """Return a SentenceTransformer by name or folder."""
     try:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
@@ -182,6 +179,5 @@ def _fingerprint(encoder: Any) -> str:
 
 
 def _text(book: BookRecord) -> str:
-    """Return the text to encode; the encoder truncates it."""
     fields = (book.title, book.subtitle, book.description)
     return "\n".join(filter(None, (" ".join(strip_markup(field).split()) for field in fields)))

@@ -1,10 +1,8 @@
 """Text modality: title, authors, publisher and description.
 
-A book becomes groups of TF-IDF weighted terms: words of every field, title words once more (a title states
-the subject, a description also advertises), word pairs, character n-grams of title and names, prefixes and
-suffixes of description words, whole author names, and the whole publisher name. The field of a term is
-evidence.
-
+Groups of TF-IDF weighted terms: words of every field (evidence by itself), title words once more (a title
+states the subject, a description also advertises), word pairs, character n-grams of title and names, prefixes
+and suffixes of description words, whole author and publisher names.
 The tokenized books are cached; the rest is arithmetic on counts. N-grams are computed once per distinct word.
 """
 
@@ -142,7 +140,6 @@ class TextModality(Modality):
         return Block(values=values, present=np.diff(values.indptr) > 0, spec=self.spec)
 
     def _extract(self, catalogue: Catalogue, *, min_count: int = 1) -> "_Terms":
-        """Return the terms of each field, frequent pairs, n-grams, and whole names."""
         vocabulary = Vocabulary()
         fields = [CsrRows(vocabulary) for _ in range(4)]
         author, publisher = CsrRows(Vocabulary()), CsrRows(Vocabulary())
@@ -176,7 +173,6 @@ class TextModality(Modality):
         )
 
     def _tokenized(self, books: Sequence[BookRecord]) -> Iterator[str]:
-        """Yield `_tokenize_book` of each book, cached for larger batches."""
         if len(books) < _MIN_CACHED:
             yield from map(_tokenize_book, books)
             return
@@ -192,15 +188,7 @@ class TextModality(Modality):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Terms:
-    """Terms of books.
-
-    Attributes
-    ----------
-    sources : list of TermPositions
-        In the order of `_GROUPS_OF_SOURCE`.
-    grams, stems : Ngrams
-        Of each word.
-    """
+    """Terms of books, `sources` in the order of `_GROUPS_OF_SOURCE`; `grams` and `stems` of each word."""
 
     sources: list[TermPositions]
     grams: Ngrams
@@ -208,7 +196,6 @@ class _Terms:
 
     @property
     def by_group(self) -> dict[str, list[str]]:
-        """Return the possible terms of each column group."""
         words, pair, author, publisher = (self.sources[i].terms for i in (0, 4, 6, 7))
         return {
             "word": words,
@@ -222,13 +209,7 @@ class _Terms:
         }
 
     def matrix_builder(self, columns: Int32) -> TermMatrixBuilder:
-        """Return the builder of the matrix that counts all terms.
-
-        Parameters
-        ----------
-        columns : int32 array (n_terms,)
-            Below 0 for terms that are not counted.
-        """
+        """Return the builder of the matrix of all terms; `columns` (n_terms,) are skipped below 0."""
         ngrams = {"title gram": self.grams, "name gram": self.grams, "stem": self.stems}
         first, start = {}, 0
         for name, terms in self.by_group.items():
@@ -242,7 +223,6 @@ class _Terms:
 
 
 def _ngrams(terms: list[str], occurrences: Sequence[Int32], split: Callable[[str], list[str]]) -> Ngrams:
-    """Return the n-grams of each word that occurs."""
     used = np.zeros(len(terms), bool)
     for numbers in occurrences:
         used[numbers] = True

@@ -22,12 +22,10 @@ from library.catalogue.services import check_open
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """Result of accepting changes, in books.
+    """Result of accepting changes, in books; `filed` under the suggested category.
 
     Attributes
     ----------
-    filed
-        Filed under the suggested category.
     decided
         Skipped: a person or an import has filed the book.
     unsure
@@ -47,15 +45,10 @@ def accept(
     user: User | None = None,
     change_ids: Collection[int] | None = None,
 ) -> Acceptance:
-    """File books under the categories that a batch suggests.
+    """File books under the categories that a batch suggests, or those of `change_ids` only.
 
-    Such a category counts as the model's, accepted in bulk: it trains no model, and a later batch may
-    change it.
-
-    Parameters
-    ----------
-    change_ids
-        Changes of the batch; None for all.
+    Such a category counts as the model's, accepted in bulk: it trains no model, and a later batch may change
+    it.
 
     Raises
     ------

@@ -17,15 +17,7 @@ COLUMNS = ("rank", "category_id", "probability", "model_version_id", "created_at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviousState:
-    """Suggestions and categories of books before a batch, by primary key of the book.
-
-    Attributes
-    ----------
-    suggested
-        Rows of suggestions by rank; books without suggestions are missing.
-    filed
-        Category and its source; books that were deleted are missing.
-    """
+    """Suggestions by rank and filings of books before a batch, by primary key, of those that had any."""
 
     suggested: dict[int, list[dict[str, Any]]]
     filed: dict[int, Filing]
@@ -34,7 +26,7 @@ class PreviousState:
 def lock_books(*, books: Sequence[int]) -> PreviousState:
     """Lock books and their suggestions for this transaction, and return their state.
 
-    Suggestions are locked before books, as in accepting a suggestion: two orders could deadlock.
+    Suggestions are locked first, as in accepting a suggestion: two orders could deadlock.
     """
     suggested: dict[int, list[dict[str, Any]]] = {}
     filed: dict[int, Filing] = {}
@@ -59,7 +51,7 @@ def apply_changes(
     Parameters
     ----------
     rows
-        Unsaved suggestions for these books.
+        Unsaved.
     fingerprints
         By primary key of the book.
     """
@@ -106,19 +98,16 @@ def restored(
 def with_current_categories(
     rows: Sequence[Suggestion], *, categories: Mapping[int, int | None]
 ) -> list[Suggestion]:
-    """Return a book's suggestions under today's categories, unsaved.
+    """Return a book's suggestions, given by rank, under today's categories, unsaved.
 
     Suggestions whose categories were merged become one, with the sum of their probabilities and the evidence
-    of the likeliest. Suggestions of a category without a replacement are dropped. The first row decides
-    whether the model abstains.
+    of the likeliest. Those of a category without a replacement are dropped. The first row decides whether the
+    model abstains.
 
     Parameters
     ----------
-    rows
-        Of one book, by rank.
     categories
-        By primary key of an existing category: the open category that books are filed under now, None if
-        there is none.
+        The open category for each existing one, by primary key; None if there is none.
     """
     if all(categories.get(row.category_id) == row.category_id for row in rows):
         return list(rows)

@@ -1,8 +1,8 @@
 """Life of a batch up to its completion: opened and split into chunks, which workers take and close.
 
-No worker owns a chunk. If one is slow or dead, another processes its chunk too. The first to close the chunk
-counts; closing is one UPDATE in the transaction that writes the rows. A killed worker therefore leaves
-nothing to clean up, and a chunk processed twice leaves the rows of one worker.
+No worker owns a chunk: if one is slow or dead, another processes its chunk too, and the first to close it
+counts. Closing is one UPDATE in the transaction that writes the rows, so a killed worker leaves nothing to
+clean up, and a chunk processed twice leaves the rows of one worker.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,15 +43,7 @@ def open_batch(
     now: datetime,
     run: Run | None = None,
 ) -> Batch:
-    """Create a batch and split it into chunks.
-
-    Parameters
-    ----------
-    books
-        Primary keys.
-    state
-        Proposed or applied, see `Batch.State`.
-    """
+    """Create a proposed or applied batch and split it into chunks; `books` are primary keys."""
     batch = Batch.objects.create(
         run=run, model_version=version, state=state, created_at=now, precision=precision, books=len(books)
     )
@@ -130,13 +122,7 @@ def count_changes(*, batch: Batch) -> dict[str, int]:
 
 
 def lock_applied(*, batch: Batch) -> Batch:
-    """Lock a batch that is in effect, for this transaction.
-
-    Raises
-    ------
-    BatchStateError
-        If the batch is a proposal, undone, or still being processed.
-    """
+    """Lock a batch for this transaction; raises `BatchStateError` unless it is in effect and processed."""
     batch = Batch.objects.select_for_update(of=("self",)).get(pk=batch.pk)
     if batch.state == Batch.State.PROPOSED:
         raise BatchStateError(

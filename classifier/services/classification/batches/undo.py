@@ -1,7 +1,6 @@
 """Undo of a batch as a whole: suggestions and categories return to what they were before it.
 
-What a person or an import has decided since is never overwritten: the conditions of the updates themselves
-ensure it, whatever was read before.
+The conditions of the updates keep what a person or an import has decided since, whatever was read before.
 """
 
 from collections import defaultdict
@@ -24,24 +23,12 @@ from library.catalogue.services import check_open
 
 @transaction.atomic
 def check_undoable(*, batch: Batch) -> None:
-    """Raise now what `undo` would raise later.
-
-    Raises
-    ------
-    BatchStateError
-        See `undo`.
-    """
+    """Raise now the `BatchStateError` that `undo` would raise later."""
     lock_applied(batch=batch)
 
 
 def undo_batch(context: JobContext, *, batch: int) -> dict[str, Any]:
-    """Undo a batch by its number, for the user who requested the run; see `undo`.
-
-    Raises
-    ------
-    NoBatchError
-        If no batch has this number.
-    """
+    """Undo a batch by its number for the user who requested the run; `NoBatchError` if there is none."""
     found = Batch.objects.filter(pk=batch).first()
     if found is None:
         raise NoBatchError(_("Batch %s does not exist.") % batch)
@@ -52,15 +39,15 @@ def undo(context: JobContext, *, batch: Batch, user: User | None = None) -> dict
     """Restore the suggestions and categories from before a batch.
 
     Unchanged: books that a person or an import has filed or reviewed since, and books that a later batch has
-    classified again. No book is classified again until something about it changes; see
-    `classifier.services.classification.staleness`. Books are restored slice by slice, so that nobody at the
-    desk waits long; if interrupted, the batch stays in the state "being undone" until this is called again.
+    classified again. No book is classified again until something about it changes (`staleness`). Books are
+    restored slice by slice, so that nobody at the desk waits long; if interrupted, the batch stays in the
+    state "being undone" until this is called again.
 
     Returns
     -------
     dict
-        ``batch``, ``books`` restored in all, and how many were not restored because they were ``decided`` by
-        a person or an import or ``classified_again``.
+        ``batch``, ``books`` restored in all, and how many were not because they were ``decided`` by a person
+        or an import or ``classified_again``.
 
     Raises
     ------
@@ -145,10 +132,7 @@ def _current_filing(category: int | None, source: str, categories: CurrentCatego
 
 
 def _rejected_since(batch: Batch, books: Collection[int]) -> set[int]:
-    """Return the books for which a librarian rejected a suggestion of the batch.
-
-    The suggestion from before the batch may be the same one.
-    """
+    """Return the books with a rejection since the batch: the suggestion before it may be the same one."""
     rejections = Review.objects.filter(
         verdict=Review.Verdict.REJECT, withdrawn_at=None, created_at__gte=batch.created_at
     )

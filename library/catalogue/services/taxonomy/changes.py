@@ -54,7 +54,7 @@ def apply(
 
     Parameters
     ----------
-    text_classifier : callable, optional
+    text_classifier
         Required by a split with `Rule.NEAREST`.
 
     Raises

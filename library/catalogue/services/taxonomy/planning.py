@@ -49,17 +49,17 @@ class Plan:
 
     Attributes
     ----------
-    category : Category
+    category
         The changed category; for a merge, the category that remains.
-    source, target : str
+    source, target
         Names of categories.
-    fields : dict of int to dict
+    fields
         The fields that change, by primary key of the category.
-    new : list of Child
+    new
         Categories to create.
-    reopened : list of int
+    reopened
         Categories that an undone split had created and this one reopens.
-    undecided : list of str
+    undecided
         Control numbers of the books that the rule of a split leaves in place.
     """
 
@@ -81,7 +81,7 @@ def plan(
 
     Parameters
     ----------
-    text_classifier : callable, optional
+    text_classifier
         Required by a split with `Rule.NEAREST`.
 
     Raises

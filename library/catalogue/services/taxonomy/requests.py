@@ -47,11 +47,11 @@ class Child:
 
     Attributes
     ----------
-    label_en, label_zh : str
+    label_en, label_zh
         Used for a new category.
-    books : tuple of str
+    books
         Control numbers. With `Rule.BOOKS`: all books to assign. With `Rule.NEAREST`: examples.
-    words : tuple of str
+    words
         With `Rule.WORDS`: a book goes to the child most of whose words it contains.
     """
 
@@ -64,13 +64,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Split a category: assign its books to narrower ones. Undecided books stay.
-
-    Attributes
-    ----------
-    rule : str
-        One of `Rule`.
-    """
+    """Split a category: assign its books to narrower ones by a `Rule`. Undecided books stay."""
 
     category: int
     children: tuple[Child, ...]
@@ -79,13 +73,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retire:
-    """Retire a category.
-
-    Attributes
-    ----------
-    books_to : str
-        One of `BooksTo`.
-    """
+    """Retire a category; its books go where `BooksTo` says."""
 
     category: int
     books_to: str = BooksTo.PARENT.value

@@ -57,8 +57,8 @@ def send_notices(*, now: datetime) -> dict[str, Any]:
     Returns
     -------
     dict
-        Numbers of notices `sent` (in `messages`), `to_print`, `to_retry` and `dropped` (no longer true), and
-        `problems`, each with the borrower's key and the mail server's code.
+        The numbers of notices `sent` (in `messages`), `to_print`, `to_retry` and `dropped` (no longer true),
+        and `problems`, each with the borrower's key and the mail server's code.
 
     Raises
     ------

@@ -186,7 +186,7 @@ def test_unwanted_titles_are_excluded_per_borrower(include_borrowed):
 
 
 @pytest.mark.django_db
-def test_feedback_changes_the_fingerprint_of_recommendations_only():
+def test_feedback_changes_only_the_recommend_fingerprint():
     def fingerprints():
         return {
             kind: fingerprint_of(kind=kind, parameters=complete_parameters(kind=kind, parameters={}), now=NOW)

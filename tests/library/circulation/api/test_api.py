@@ -61,7 +61,7 @@ def test_librarian_checks_in_a_copy():
     assert loan.copy.status == "available"
 
 
-def test_returned_loan_cannot_be_reopened_while_the_copy_is_on_loan():
+def test_loan_cannot_be_reopened_while_the_copy_is_out():
     returned = make_loan(returned_at=NOW)
     make_loan(copy=returned.copy, borrowed_at=NOW)
     response = api(make_librarian()).patch(f"{LOANS}{returned.pk}/", {"returned_at": None}, format="json")

@@ -20,12 +20,12 @@ def test_library_error_is_400_with_code_and_detail():
     response = error_response(ShelfFullError("The shelf is full. Empty it.", shelf=4), CONTEXT)
     assert response.status_code == 400
     assert response.data == {
-        "type": "/api/docs/#shelf_full_error",
+        "type": "/api/docs/#shelf_full",
         "title": "Bad request",
         "status": 400,
         "detail": "The shelf is full. Empty it.",
         "instance": "/api/v1/shelves/4/",
-        "code": "shelf_full_error",
+        "code": "shelf_full",
         "extra": {"shelf": 4},
     }
 

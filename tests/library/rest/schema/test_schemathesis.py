@@ -1,7 +1,4 @@
-"""Valid and invalid requests generated from the schema, sent to every endpoint by every role.
-
-No response may be an internal error or violate the schema.
-"""
+"""Requests generated from the schema, by every role, cause no internal error and match the schema."""
 
 from itertools import cycle, repeat
 
