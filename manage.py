@@ -9,7 +9,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "library.settings.dev")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from library.startup import exit_on_invalid_settings
+
+    with exit_on_invalid_settings():
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ from celery import Celery
 from celery.signals import worker_init, worker_ready
 
 from library.errors import LibraryError
+from library.startup import exit_on_invalid_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "library.settings.dev")
 
 app = Celery("library")
-app.config_from_object("django.conf:settings", namespace="CELERY")
+with exit_on_invalid_settings():
+    app.config_from_object("django.conf:settings", namespace="CELERY", force=True)
 app.autodiscover_tasks()
 
 

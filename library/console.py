@@ -6,7 +6,7 @@ standard error, so that the output of ``--json`` can be piped.
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -93,11 +93,21 @@ def format_table(*, title: str, columns: Sequence[str], rows: Sequence[Sequence[
     return capture.get().rstrip()
 
 
+def _value_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_value_text, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 class Command(BaseCommand):
     """Base of the project's commands. Subclasses implement `work` and, for people, `show`."""
 
     #: A complete command line, shown by ``--help``.
     example = ""
+    #: Words for the keys of the result; other keys are printed as they are.
+    labels: Mapping[str, object] = {}
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, epilog=f"Example: {self.example}", **kwargs)
@@ -133,9 +143,11 @@ class Command(BaseCommand):
         raise NotImplementedError
 
     def show(self, result: dict[str, Any]) -> None:
-        """Print the result for people."""
+        """Print the result for people, one value per line, without empty ones."""
         for key, value in result.items():
-            self.stdout.write(f"{key.replace('_', ' ')}: {value}")
+            if value is not None and value not in ("", [], {}):
+                label = str(self.labels.get(key, key.replace("_", " ")))
+                self.stdout.write(f"{label[:1].upper()}{label[1:]}: {_value_text(value)}")
 
     def show_failure(self, error: LibraryError) -> None:
         """Print details of an error for people, in addition to its message."""
@@ -169,8 +181,8 @@ class ImportCommand(Command):
 
     def show(self, result: dict[str, Any]) -> None:
         self._show_problems(result)
-        also_created = [f"{number} {kind} created" for kind, number in result["also_created"].items()]
-        counts = [f"{result[key]} {key}" for key in ("created", "updated", "unchanged", "skipped")]
+        also_created = [f"{kind} created: {number}" for kind, number in result["also_created"].items()]
+        counts = [f"{key}: {result[key]}" for key in ("created", "updated", "unchanged", "skipped")]
         outcome = "dry run, nothing imported: " if result["dry_run"] else ""
         self.stdout.write(f"{result['file']}: {outcome}{', '.join(counts + also_created)}.")
 
@@ -188,5 +200,5 @@ class ImportCommand(Command):
             self.warn(f"{location}: {problem['message']}")
         if len(problems) > self.max_problems_shown:
             self.warn(
-                f"... and {len(problems) - self.max_problems_shown} more problems; --json lists them all."
+                f"More problems: {len(problems) - self.max_problems_shown}. Use --json to list them all."
             )

@@ -16,6 +16,10 @@ COMPOSE_TEXT = (DOCKER / "compose.yaml").read_text()
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 SERVICES = COMPOSE["services"]
 SECRETS = {"SECRET_KEY", "BORROWER_KEYS", "BORROWER_INDEX_KEY", "ALLOWED_HOSTS", "POSTGRES_PASSWORD"}
+SETTINGS = (ROOT / "library" / "settings" / "SETTINGS.md").read_text()
+#: Fixed paths and modules of the image, and files that the containers do not have.
+SET_BY_THE_IMAGE = {"LIBRARY_DATA_DIR", "STATIC_ROOT", "DJANGO_SETTINGS_MODULE"}
+KEY_FILES = {"BORROWER_KEYS_FILE", "BORROWER_INDEX_KEY_FILE"}
 
 
 def test_compose_services():
@@ -34,13 +38,31 @@ def test_example_lists_every_secret_without_a_value():
     assert set(example.values()) == {""}
 
 
+def test_compose_passes_every_documented_setting():
+    rows = re.findall(r"^\| (`.+?) \|", SETTINGS, re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+    assert len(documented) > 40
+    environment = SERVICES["web"]["environment"]
+    assert documented - environment.keys() == SET_BY_THE_IMAGE | KEY_FILES
+    assert environment.keys() <= documented
+    for name in ("worker", "model", "beat"):
+        assert SERVICES[name]["environment"] == environment
+
+
+def test_unset_settings_keep_their_default():
+    # Compose passes a variable without a value only if it is set; an empty text would be an invalid number.
+    environment = SERVICES["web"]["environment"]
+    names = ["RETENTION_MONTHS", "FINE_LIMIT", "PROMOTION", "API_RATES"]
+    assert [environment[name] for name in names] == [None] * len(names)
+
+
 def test_settings_read_every_passed_variable():
     settings = "".join(file.read_text() for file in (ROOT / "library" / "settings").glob("*.py"))
     passed = set(SERVICES["web"]["environment"])
     passed |= set(re.findall(r"^(?:ENV|   ) ([A-Z_]+)=", DOCKERFILE, re.MULTILINE))
     passed -= {"PYTHONUNBUFFERED", "DJANGO_SETTINGS_MODULE"}
     assert passed >= {"SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL", "LIBRARY_DATA_DIR", "STATIC_ROOT"}
-    assert [name for name in passed if f'("{name}"' not in settings] == []
+    assert [name for name in passed if not re.search(rf'\(\s*"{name}"', settings)] == []
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -6,6 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from classifier.errors import SettingError
+from classifier.presentation.tables import NAMES
 from library.console import Command as BaseCommand
 from library.console import Progress
 
@@ -22,6 +23,7 @@ class RunCommand(BaseCommand):
 
     #: One of `classifier.models.Run.Kind`.
     kind = ""
+    labels = NAMES
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

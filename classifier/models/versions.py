@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from classifier.messages import render
 from classifier.models.runs import Run
@@ -17,7 +18,7 @@ class ModelVersion(models.Model):
 
     class State(models.TextChoices):
         CANDIDATE = "candidate", _("candidate")
-        ACTIVE = "active", _("active")
+        ACTIVE = "active", pgettext_lazy("model version", "active")
         RETIRED = "retired", _("retired")
 
     name = models.CharField(_("name"), max_length=60, unique=True)

@@ -9,6 +9,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from classifier.pipeline.evidence import Evidence
+from classifier.pipeline.text.normalization import REMOVED
+from classifier.pipeline.text.script import fold_script
 from library.catalogue.models import Book
 
 #: Fields that a page shows.
@@ -18,7 +20,7 @@ FIELDS = ("title", "subtitle", "authors", "publisher", "description")
 def highlight(book: Book, evidence: Evidence | None) -> dict[str, SafeString]:
     """Return the text of each of `FIELDS` as safe HTML, with the terms of the evidence marked.
 
-    A term is marked in its own field only, regardless of case and accents.
+    A term is marked in its own field only, regardless of case, accents and Chinese script.
     """
     terms_for = evidence.terms_for if evidence else ()
     terms_against = evidence.terms_against if evidence else ()
@@ -69,7 +71,7 @@ def _segments(text: str, sides: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 def _pattern(term: str) -> str:
     """Return the pattern of a term; only non-letters may separate its words."""
-    parts = r"[\W_]*".join(re.escape(part) for part in term.split())
+    parts = r"[\W_]*".join(re.escape(part) for part in unicodedata.normalize("NFKD", term).split())
     # Chinese has no spaces; other scripts match whole words only.
     before = "" if _is_han(term[0]) else r"(?<![^\W_])"
     after = "" if _is_han(term[-1]) else r"(?![^\W_])"
@@ -82,11 +84,14 @@ def _is_han(letter: str) -> bool:
 
 def _folded(text: str) -> tuple[str, list[int]]:
     """Return text normalised as in the evidence, and the original position of each character."""
+    simplified = fold_script(text)
+    if len(simplified) == len(text):  # else positions would not match
+        text = simplified
     letters: list[str] = []
     positions: list[int] = []
     for position, letter in enumerate(text):
         for plain in unicodedata.normalize("NFKD", letter).lower():
-            if not unicodedata.combining(plain):
+            if not REMOVED.match(plain):
                 letters.append(plain)
                 positions.append(position)
     return "".join(letters), [*positions, len(text)]

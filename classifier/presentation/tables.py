@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from classifier.models import Change
 from library.admin_site.widgets.tiles import labelled
 
 #: Display names of the keys of results and metrics; other keys are shown as written.
@@ -26,8 +27,10 @@ NAMES: dict[str, str | Promise] = {
     "categories": gettext_lazy("categories"),
     "categorised": gettext_lazy("books with a category"),
     "changed": gettext_lazy("changed"),
+    "classified_again": gettext_lazy("reclassified later"),
     "classes": gettext_lazy("categories the model can suggest"),
     "conflicting": gettext_lazy("Conflicting evidence"),
+    "decided": gettext_lazy("manually filed later"),
     "held_out": gettext_lazy("test books"),
     "high_demand": gettext_lazy("High demand"),
     "linked_titles": gettext_lazy("titles compared"),
@@ -50,6 +53,8 @@ NAMES: dict[str, str | Promise] = {
     "unfamiliar": gettext_lazy("Unfamiliar books"),
     "updated_lists": gettext_lazy("lists updated"),
     "version": gettext_lazy("version"),
+    # "new" is also a key of other results.
+    **{kind.value: kind.label for kind in Change.Kind if kind != Change.Kind.NEW},
 }
 
 

@@ -34,7 +34,7 @@ def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress
     -------
     dict
         ``metrics`` of the active version, ``classifications`` and ``recommendations`` (samples), ``username``
-        and ``password`` (new at every call) of the administrator.
+        of the administrator, and ``password``, None if the user existed.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def build_demo(*, now: datetime, seed: int = 1, progress: Progress = no_progress
         "classifications": _sample_suggestions(files),
         "recommendations": _sample_recommendations(),
         "username": ADMIN,
-        "password": _new_password(),
+        "password": _create_admin(),
     }
 
 
@@ -109,12 +109,11 @@ def _spread(rows: list[Any]) -> list[Any]:
     return rows[:: max(1, len(rows) // SAMPLES)][:SAMPLES]
 
 
-def _new_password() -> str:
-    """Set a new password for the demo's administrator: only a hash of the old one is stored."""
+def _create_admin() -> str | None:
+    """Create the demo's administrator and return the password; None if the user exists."""
+    users = get_user_model().objects
+    if users.filter(username=ADMIN).exists():
+        return None  # only a hash of the password is stored
     password = token_urlsafe(12)
-    user, _created = get_user_model().objects.get_or_create(
-        username=ADMIN, defaults={"is_staff": True, "is_superuser": True}
-    )
-    user.set_password(password)
-    user.save()
+    users.create_superuser(username=ADMIN, password=password)
     return password

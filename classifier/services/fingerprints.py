@@ -18,6 +18,7 @@ from django.db.models.functions import Cast
 from classifier.models import TRUSTED_SOURCES, ModelVersion
 from classifier.pipeline.config import Config
 from classifier.pipeline.storage.sealed_directory import FORMAT
+from classifier.pipeline.text.segmentation import dictionary_key
 from classifier.selectors.records import (
     BOOK_FIELDS,
     all_books,
@@ -34,7 +35,7 @@ from library.circulation.models import CoBorrowing, Loan
 def fingerprint_of(*, kind: str, parameters: dict[str, Any], now: datetime) -> str:
     """Return the fingerprint of what a run of this kind would read."""
     digest = blake2b(digest_size=32)
-    _add(digest, [(kind, sorted(parameters.items()), FORMAT, _inputs(kind, now))])
+    _add(digest, [(kind, sorted(parameters.items()), FORMAT, dictionary_key(), _inputs(kind, now))])
     _add(digest, _books())
     categories = Category.objects.order_by("pk")
     _add(

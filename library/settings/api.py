@@ -65,9 +65,9 @@ def checked_rates(rates: dict[str, str]) -> dict[str, str]:
 
 # Anonymous clients read the documentation and request tokens; a catalogue page needs a few requests.
 # Classification runs a model. Sessions of staff are not limited, so that rush hours do not block them.
-API_RATES = checked_rates(
-    env.dict("API_RATES", {"anonymous": "60/minute", "token": "600/minute", "classify": "60/minute"})
-)
+_entries = env.list("API_RATES", ["anonymous=60/minute", "token=600/minute", "classify=60/minute"])
+_rates = (entry.partition("=") for entry in _entries)
+API_RATES = checked_rates({name.strip(): rate.strip() for name, _, rate in _rates})
 
 
 def checked_networks(networks: list[str]) -> list[str]:

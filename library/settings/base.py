@@ -1,7 +1,7 @@
 """Settings shared by all deployments, read from the environment.
 
-An invalid value stops startup with the name of the variable (``environs`` raises ``EnvError``), so it never
-silently becomes the default.
+An invalid value stops startup with the name of the variable (``EnvError`` or ``ImproperlyConfigured``, which
+`library.startup` prints in one line), so it never silently becomes the default.
 """
 
 import os
@@ -9,9 +9,11 @@ import tempfile
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from environs import Env, validate
 
@@ -34,8 +36,14 @@ FEATURE_CACHE_BYTES = env.int("FEATURE_CACHE_BYTES", 2_000_000_000)
 # Web processes start the model server themselves, if none runs. In production a supervisor starts it.
 MODEL_SERVER_AUTOSTART = False
 QUEUE_DIR = DATA_DIR / "queue"
-for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
-    folder.mkdir(parents=True, exist_ok=True)
+try:
+    for folder in (DATA_DIR, QUEUE_DIR / "messages", QUEUE_DIR / "control", QUEUE_DIR / "results"):
+        folder.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise ImproperlyConfigured(
+        f"LIBRARY_DATA_DIR is {DATA_DIR}, where no folder can be created ({error.strerror}). Name a folder "
+        "that the library may write to."
+    ) from error
 
 
 def secret_file(path: Path, secret: str) -> Path:
@@ -50,6 +58,17 @@ def secret_file(path: Path, secret: str) -> Path:
             with suppress(FileExistsError):
                 os.link(file.name, path)
     return path
+
+
+def checked_time_zone(name: str) -> str:
+    """Return the name of a time zone that exists."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ImproperlyConfigured(
+            f"TIME_ZONE is {name or 'empty'}, which is not a time zone. Use a name such as Europe/Berlin."
+        ) from error
+    return name
 
 
 SECRET_KEY = env.str("SECRET_KEY", None) or secret_file(
@@ -198,7 +217,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 # Before the catalogues of the apps, so that it can replace texts of Django and of the theme.
 LOCALE_PATHS = [BASE_DIR / "library" / "admin_site" / "locale"]
-TIME_ZONE = env.str("TIME_ZONE", "UTC")
+TIME_ZONE = checked_time_zone(env.str("TIME_ZONE", "UTC"))
 USE_TZ = True
 
 STATIC_URL = "static/"

@@ -23,6 +23,8 @@ MODEL_VERSIONS_TO_KEEP = env.int("MODEL_VERSIONS_TO_KEEP", 5, validate=validate.
 MISFILED_PROBABILITY = env.float(
     "MISFILED_PROBABILITY", 0.95, validate=validate.Range(min=0.5, max=1, max_inclusive=False)
 )
+# A file of words that jieba does not know, one per line, in its format. Processes read it when they start.
+JIEBA_USER_DICT = env.path("JIEBA_USER_DICT", None)
 # Seconds without a heartbeat after which a run counts as lost: many heartbeats, and the longest wait for a
 # write to a busy database.
 RUN_HEARTBEAT_TIMEOUT = env.int("RUN_HEARTBEAT_TIMEOUT", 60, validate=validate.Range(min=1))

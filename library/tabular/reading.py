@@ -1,7 +1,7 @@
 """Read CSV files row by row and report the rows that cannot be read.
 
-A row with a wrong number of fields is skipped and reported. A broken quote makes the whole file unusable: it
-may have swallowed any number of rows, so nothing after it can be trusted.
+A row that is too long or has a wrong number of fields is skipped and reported. A broken quote makes the whole
+file unusable: it may have swallowed any number of rows, so nothing after it can be trusted.
 """
 
 import csv
@@ -23,10 +23,14 @@ from library.tabular.report import ImportReport
 from library.tabular.text import clean_line, quoted
 from library.tabular.writing import plain_cell
 
-#: Characters. No CSV file has longer lines.
-MAX_LINE_LENGTH = 1_000_000
-#: A well-formed field, with the comma after it, of a length that `csv` reads.
-_FIELD = re.compile(rf'(?:"(?:[^"]|""){{0,{csv.field_size_limit()}}}+"|[^",][^,]*|),')
+#: Characters. Longer rows are skipped, so that memory is bounded.
+MAX_ROW_LENGTH = 1_000_000
+# Of the process: `csv` has no limit per reader. `_RowLines` bounds each row, so no field reaches it.
+csv.field_size_limit(max(csv.field_size_limit(), 3 * MAX_ROW_LENGTH))
+#: A well-formed field, with the comma after it.
+_FIELD = re.compile(r'(?:"(?:[^"]|"")*+"|[^",][^,]*|),')
+#: Characters between those that separate fields and rows.
+_CONTENT = re.compile(r'[^",\r\n]+')
 
 
 class UnusableFileError(LibraryError):
@@ -120,39 +124,112 @@ def _records(
     header: list[str] = []
     with _opened(path) as (text, raw):
         size = path.stat().st_size // 1024
-        row_lines: list[str] = []  # of the current row, to locate a broken quote
-        reader = csv.reader(_recorded(_checked_lines(path, text), row_lines), strict=True)
+        row = _RowLines(path, text)
+        reader = csv.reader(row, strict=True)
         for number in count():
             if number % 1000 == 0:
                 progress(raw.tell() // 1024, size)
-            row_lines.clear()
+            row.clear()
             line = reader.line_num + 1
             try:
                 cells = next(reader)
             except StopIteration:
                 break
             except csv.Error as error:
-                raise _broken_quote(path, "".join(row_lines), line, header, str(error)) from error
+                raise _broken_quote(path, "".join(row.lines), line, header, str(error)) from error
+            except _EndlessRowError as error:
+                raise _endless_row(path, "".join(row.lines), line, header) from error
             if not any(cells):
                 continue
             if header and len(cells) != len(header):
-                _report_field_count(path, line, row_lines, cells, header, report)
-            elif any("\0" in cell for cell in cells):
+                _report_field_count(path, line, row.lines, cells, header, report)
+            elif fault := _fault(row, cells, is_header=not header):
                 if not header:
-                    raise UnusableFileError(
-                        path, _("the file contains NUL bytes and may be UTF-16. Save it as UTF-8."), row=line
-                    )
-                report.skip(line, "", _("The row contains a NUL byte."))
+                    raise UnusableFileError(path, fault, row=line)
+                report.skip(line, "", fault)
             else:
                 header = header or cells
                 yield line, cells
         progress(size, size)
 
 
-def _recorded(lines: Iterator[str], row_lines: list[str]) -> Iterator[str]:
-    for line in lines:
-        row_lines.append(line)
-        yield line
+class _EndlessRowError(Exception):
+    """A row that is too long even without the content of its fields."""
+
+
+class _RowLines:
+    """The lines of a file, and those of the current row.
+
+    Attributes
+    ----------
+    lines
+        Of the current row, to locate a broken quote.
+    is_too_long
+        The fields of the row have lost content: it is shortened to one character between separators, which
+        leaves the number of fields and the end of the row as they are.
+    """
+
+    def __init__(self, path: Path, text: TextIO) -> None:
+        self._path = path
+        self._text = text
+        self._number = 0  # of the last line
+        self._length = 0  # of the row
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new row."""
+        self.lines: list[str] = []
+        self.is_too_long = False
+        self._length = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        self._number += 1
+        pieces: list[str] = []
+        place = 0  # characters of the line before the piece
+        while piece := self._text.readline(MAX_ROW_LENGTH):
+            self._check(piece, place)
+            place += len(piece)
+            if self._length + len(piece) > MAX_ROW_LENGTH:
+                self.is_too_long = True
+                piece = _CONTENT.sub("x", piece)
+            self._length += len(piece)
+            pieces.append(piece)
+            if self._length > 2 * MAX_ROW_LENGTH:
+                self.lines.append("".join(pieces))
+                raise _EndlessRowError
+            if piece[-1] in "\r\n":
+                break
+        if not pieces:
+            raise StopIteration
+        self.lines.append("".join(pieces))
+        return self.lines[-1]
+
+    def _check(self, piece: str, place: int) -> None:
+        try:
+            piece.encode()
+        except UnicodeEncodeError as error:
+            byte = ord(piece[error.start]) - 0xDC00
+            message = _(
+                "invalid UTF-8: byte 0x%(byte)02X at character %(place)d. Save the file as UTF-8 (in "
+                "a spreadsheet, choose “CSV UTF-8”)."
+            )
+            raise UnusableFileError(
+                self._path, message % {"byte": byte, "place": place + error.start + 1}, row=self._number
+            ) from error
+
+
+def _fault(row: _RowLines, cells: list[str], *, is_header: bool) -> str:
+    """Return why a row with the right number of fields cannot be used; empty if it can."""
+    if row.is_too_long:
+        return _("The row is longer than %s characters.") % f"{MAX_ROW_LENGTH:,}"
+    if not any("\0" in cell for cell in cells):
+        return ""
+    if is_header:
+        return _("the file contains NUL bytes and may be UTF-16. Save it as UTF-8.")
+    return _("The row contains a NUL byte.")
 
 
 def _report_field_count(
@@ -173,18 +250,33 @@ def _report_field_count(
 
 def _broken_quote(path: Path, text: str, line: int, header: list[str], reason: str) -> UnusableFileError:
     """Return the error for a row that `csv` refuses, with the line and column of the faulty field."""
-    start = number = 0
-    while field := _FIELD.match(text, start):
-        start, number = field.end(), number + 1
-    column = clean_line(header[number]).lower() if number < len(header) else str(number + 1)
-    before = text[:start]
-    line += before.count("\n") + before.count("\r") - before.count("\r\n")
+    line, column = _faulty_field(text, line, header)
     message = _(
         "The quote that opens in column %(column)s is never closed, or is closed too early (%(reason)s). "
         'Nothing was imported. Write a quote within a quoted field twice: "".'
     )
     values = {"column": column, "reason": reason}
     return UnusableFileError(path, message % values, row=line, column=column)
+
+
+def _endless_row(path: Path, text: str, line: int, header: list[str]) -> UnusableFileError:
+    line, column = _faulty_field(text, line, header)
+    message = _(
+        "The row is far longer than %(most)s characters, or a quote that opens in column %(column)s is never "
+        "closed. Nothing was imported. Shorten the row, or close the quote."
+    )
+    values = {"column": column, "most": f"{MAX_ROW_LENGTH:,}"}
+    return UnusableFileError(path, message % values, row=line, column=column)
+
+
+def _faulty_field(text: str, line: int, header: list[str]) -> tuple[int, str]:
+    """Return the line and the column of the first field of a row that is not well-formed."""
+    start = number = 0
+    while field := _FIELD.match(text, start):
+        start, number = field.end(), number + 1
+    column = clean_line(header[number]).lower() if number < len(header) else str(number + 1)
+    before = text[:start]
+    return line + before.count("\n") + before.count("\r") - before.count("\r\n"), column
 
 
 @contextmanager
@@ -202,26 +294,3 @@ def _opened(path: Path) -> Iterator[tuple[TextIO, BinaryIO]]:
         raise UnusableFileError(path, _("the gzip file is damaged (%s).") % error) from error
     except OSError as error:
         raise UnusableFileError(path, _("cannot be read: %s.") % (error.strerror or error)) from error
-
-
-def _checked_lines(path: Path, text: TextIO) -> Iterator[str]:
-    for number in count(1):
-        line = text.readline(MAX_LINE_LENGTH + 1)
-        if not line:
-            return
-        if len(line) > MAX_LINE_LENGTH:
-            raise UnusableFileError(
-                path, _("the line is longer than %s characters.") % f"{MAX_LINE_LENGTH:,}", row=number
-            )
-        try:
-            line.encode()
-        except UnicodeEncodeError as error:
-            byte = ord(line[error.start]) - 0xDC00
-            message = _(
-                "invalid UTF-8: byte 0x%(byte)02X at character %(place)d. Save the file as UTF-8 (in "
-                "a spreadsheet, choose “CSV UTF-8”)."
-            )
-            raise UnusableFileError(
-                path, message % {"byte": byte, "place": error.start + 1}, row=number
-            ) from error
-        yield line

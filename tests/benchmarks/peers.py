@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 
 from classifier.pipeline.features.base import Block
 from classifier.pipeline.records import Catalogue
-from classifier.pipeline.text.tokenization import normalize as normalize_text
+from classifier.pipeline.text.normalization import normalize as normalize_text
 from classifier.pipeline.text.tokenization import tokenize
 
 Predict = Callable[[], np.ndarray]

@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -10,7 +12,7 @@ from classifier.services.classification.reclassify import classify
 from classifier.services.runs.context import JobContext
 from classifier.services.training.training import train
 from tests.classifier.libraries import QUICK, UNCATEGORISED
-from tests.e2e.processes import manage
+from tests.e2e.processes import ROOT, environment, manage
 from tests.factories import NOW
 
 SETTINGS = [argument for setting in QUICK for argument in ("--set", setting)]
@@ -50,6 +52,49 @@ def test_failure_prints_one_sentence(small_library, arguments, code, message):
     assert (completed.returncode, completed.stdout) == (code, "")
     assert completed.stderr.splitlines()[-1].startswith(message)
     assert "Traceback" not in completed.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("FINE_LIMIT", "ten", 'Environment variable "FINE_LIMIT" invalid: Not a valid number.'),
+        ("API_RATES", "60", "API_RATES contains 60=. Write for example "),
+        ("NOTICE_DAYS_AFTER", "8,1", "NOTICE_DAYS_AFTER is [8, 1]. List days in ascending order"),
+        ("TIME_ZONE", "Mars", "TIME_ZONE is Mars, which is not a time zone."),
+        ("LIBRARY_DATA_DIR", "/proc/library", "LIBRARY_DATA_DIR is /proc/library, where no folder can be"),
+    ],
+)
+@pytest.mark.parametrize("program", [["manage.py", "check"], ["-m", "celery", "-A", "library", "beat"]])
+def test_invalid_setting_is_one_line(tmp_path, program, name, value, message):
+    completed = subprocess.run(
+        [sys.executable, *program],
+        cwd=ROOT,
+        env=environment(tmp_path, **{name: value}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert completed.stderr.startswith(f"Invalid settings: {message}")
+    assert "Traceback" not in completed.stderr
+    assert completed.stderr.count("\n") == 1
+
+
+def test_gunicorn_does_not_start_with_an_invalid_setting(tmp_path):
+    gunicorn = ["-m", "gunicorn", "library.wsgi", "--config", "docker/gunicorn.conf.py"]
+    completed = subprocess.run(
+        [sys.executable, *gunicorn, "--bind", f"unix:{tmp_path}/socket"],
+        cwd=ROOT,
+        env=environment(tmp_path, FINE_LIMIT="ten"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert completed.returncode == 2
+    lines = completed.stderr.splitlines()
+    assert lines[-1] == 'Invalid settings: Environment variable "FINE_LIMIT" invalid: Not a valid number.'
+    assert "Booting worker" not in completed.stderr
 
 
 def test_demo_reports_an_unavailable_database(tmp_path):

@@ -80,17 +80,18 @@ def test_three_files_are_imported(run, tmp_path):
     )
     assert run("import_categories", categories, "--scheme", "ddc") == (
         0,
-        "categories.csv: 1 created, 0 updated, 0 unchanged, 0 skipped.\n",
+        "categories.csv: created: 1, updated: 0, unchanged: 0, skipped: 0.\n",
         "",
     )
     assert run("import_books", books, "--scheme", "ddc", "--covers", tmp_path / "pictures") == (
         0,
-        "books.csv: 1 created, 0 updated, 0 unchanged, 0 skipped, 1 copies created, 1 covers created.\n",
+        "books.csv: created: 1, updated: 0, unchanged: 0, skipped: 0, copies created: 1, "
+        "covers created: 1.\n",
         "",
     )
     assert run("import_loans", loans) == (
         0,
-        "loans.csv: 1 created, 0 updated, 0 unchanged, 0 skipped, 1 borrowers created.\n",
+        "loans.csv: created: 1, updated: 0, unchanged: 0, skipped: 0, borrowers created: 1.\n",
         "",
     )
     assert Book.objects.get().category == Category.objects.get(scheme="ddc", label_en="Light")
@@ -104,7 +105,7 @@ def test_problems_go_to_standard_error(run, tmp_path):
     )
     code, output, error = run("import_books", books)
     assert code == 0
-    assert output == "books.csv: 1 created, 0 updated, 0 unchanged, 1 skipped, 1 copies created.\n"
+    assert output == "books.csv: created: 1, updated: 0, unchanged: 0, skipped: 1, copies created: 1.\n"
     assert error.splitlines() == [
         "books.csv: skipped unknown columns: shelf.",
         'books.csv, line 2, column year: "19xx" is not a year from 1 to '
@@ -120,7 +121,7 @@ def test_long_problem_lists_are_cut_except_in_json(run, tmp_path):
     books = write_csv(tmp_path / "books.csv", "id,title,year", *rows)
     _, _, error = run("import_books", books, "--dry-run")
     assert len(error.splitlines()) == 21
-    assert error.splitlines()[-1] == "... and 10 more problems; --json lists them all."
+    assert error.splitlines()[-1] == "More problems: 10. Use --json to list them all."
     code, output, error = run("import_books", books, "--dry-run", "--json")
     result = json.loads(output)
     assert (code, error) == (0, "")
@@ -158,7 +159,7 @@ def test_dry_run_says_nothing_imported(run, tmp_path):
     books = write_csv(tmp_path / "books.csv", "id,title", ("7", "Optics"))
     code, output, _ = run("import_books", books, "--dry-run")
     assert code == 0
-    assert output.startswith("books.csv: dry run, nothing imported: 1 created")
+    assert output.startswith("books.csv: dry run, nothing imported: created: 1")
     assert Book.objects.count() == 0
 
 

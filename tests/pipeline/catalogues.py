@@ -32,7 +32,8 @@ SUBJECTS = {
 PITCHES = {"cooking": 400, "physics": 900, "history": 2_000}  # Hz
 COMMON = ["new", "guide", "complete", "small", "world", "first", "modern", "short"]
 
-#: Networks small enough for a test, big enough to learn the three subjects.
+#: Networks small enough for a test, big enough to learn the three subjects. Loading the sentence encoder
+#: would take longer than such a training.
 TINY = Config().with_settings(
     [
         "network.width=16",
@@ -43,6 +44,7 @@ TINY = Config().with_settings(
         "cover.width=17",
         "audio.seconds=1",
         "audio.bands=16",
+        "sentence.model=none",
     ]
 )
 

@@ -94,16 +94,17 @@ SHARES = [
     "network.label_smoothing",
 ]  # fmt: skip
 POSITIVE = [
-    "network.width", "network.hidden", "svm.max_books", "text.min_books", "text.gram_min", "text.max_terms",
+    "network.width", "network.hidden", "svm.max_books", "svm.direct_below", "text.gram_min", "text.max_terms",
     "loans.factors", "loans.neighbours", "training.max_holdout", "recommend.neighbours",
     "recommend.min_borrowers", "recommend.near_by_loans", "recommend.near_by_text",
-    "recommend.near_by_cover", "recommend.near_by_theme",
+    "recommend.near_by_cover", "recommend.near_by_theme", "sentence.record_tokens", "sentence.text_tokens",
+    "sentence.max_books", "sentence.batch",
 ]  # fmt: skip
 POSITIVE_REAL = [
     "network.learning_rate", "network.dense_learning_rate", "svm.C", "recommend.half_life_years",
     "recommend.penalty", "recommend.author_share", "recommend.new_title_factor",
 ]  # fmt: skip
-NOT_NEGATIVE = ["network.epochs", "network.batch", "training.refit_below"]
+NOT_NEGATIVE = ["network.epochs", "text.min_books", "network.batch", "training.refit_below"]
 NOT_NEGATIVE_REAL = [
     "network.modality_loss", "network.weight_decay", "recommend.text_weight", "recommend.cover_weight",
     "recommend.theme_weight", "recommend.text_share", "recommend.cover_share", "recommend.theme_share",
@@ -123,7 +124,6 @@ WRONG = {
     "cover.width": ["16", "0", "-1"],
     "text.gram_max": ["2"],
     "audio.seconds": ["0", "-1", "601"],
-    "sentence.batch": ["0", "-1"],
     "audio.bands": ["0", "-1", "81"],
 }
 

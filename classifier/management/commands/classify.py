@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from classifier.management.running import RunCommand
+from classifier.models import Change
 from library.console import Progress
 
 
@@ -59,7 +60,7 @@ class Command(RunCommand):
         }
 
     def show_result(self, result: dict[str, Any]) -> None:
-        changed = ", ".join(f"{books} {kind}" for kind, books in result["changed"].items())
+        changed = ", ".join(f"{Change.Kind(kind).label} ({n})" for kind, n in result["changed"].items())
         super().show_result(result | {"changed": changed or "none"})
         if result["threshold"] is None:
             self.warn(

@@ -16,7 +16,7 @@ ADDRESS = "127.0.0.1:8000"
 class Command(BaseCommand):
     help = (
         "Create a demo library of 1,000 titles, 400 borrowers and 12,000 loans, train, classify and "
-        f"recommend, then serve it on {ADDRESS}. Another run adds nothing."
+        f"recommend, then serve it on {ADDRESS}. Another run adds nothing and keeps the password."
     )
     example = "manage.py demo --no-serve"
     requires_system_checks = ()  # they need a database, which this command creates
@@ -63,6 +63,12 @@ class Command(BaseCommand):
                 rows=recommendations,
             )
         )
-        self.stdout.write(
-            f"Admin: {result['admin']}  user {result['username']}  password {result['password']}"
-        )
+        login = f"Admin: {result['admin']}  user {result['username']}"
+        if result["password"]:
+            self.stdout.write(f"{login}  password {result['password']}")
+        else:
+            self.stdout.write(login)
+            self.stdout.write(
+                "The demo user exists and keeps its password. Set a new one with manage.py changepassword "
+                f"{result['username']}."
+            )

@@ -48,7 +48,7 @@ class Command(BaseCommand):
             "borrowers",
             *(f"{label} at {result['n']}" for label in SCORES.values()),
         ]
-        title = f"{result['learned_from']} loans before {result['until']}, {result['looked_at']} from then on"
+        title = f"Loans before {result['until']}: {result['learned_from']}, later: {result['looked_at']}"
         self.stdout.write(format_table(title=title, columns=columns, rows=rows))
         shown = [
             [method, *(f"{of[key]:.3f}" for key in ("coverage", "gini", "novelty"))]

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from classifier.management.preview import preview_text
 from library.catalogue.models import Category, TaxonomyChange
 from library.catalogue.services.taxonomy.requests import (
     BooksTo,
@@ -78,6 +79,21 @@ class Command(BaseCommand):
             return preview(change_request=change_request, now=now)
         return _summary(apply(change_request=change_request, now=now))
 
+    def show(self, result: dict[str, Any]) -> None:
+        if "change" not in result:
+            self.stdout.write(preview_text(result))
+            return
+        name = f"Category change {result['change']} ({result['kind']}: {result['summary']})"
+        if result["undone"]:
+            self.stdout.write(
+                f"{name} undone. Books moved back: {result['books']}, not moved back: {result['kept']}."
+            )
+        else:
+            self.stdout.write(
+                f"{name} applied. Books moved: {result['books']}, undecided books: {result['undecided']}. "
+                f"Undo it with manage.py taxonomy undo {result['change']}."
+            )
+
 
 def _change_request(options: dict[str, Any]) -> TaxonomyChangeRequest:
     scheme = options["scheme"]
@@ -127,6 +143,7 @@ def _children(path: Path) -> tuple[Child, ...]:
 
 def _summary(change: TaxonomyChange) -> dict[str, Any]:
     summary = {"change": change.pk, "kind": change.kind, "category": str(change.category)}
+    summary["summary"] = change.summary
     if change.undone_at:
         return summary | {"books": change.books - change.kept, "kept": change.kept, "undone": True}
     return summary | {"books": change.books, "undecided": change.undecided, "undone": False}

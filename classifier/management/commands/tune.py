@@ -76,8 +76,8 @@ class Command(RunCommand):
         self.stdout.write(format_table(title=title, columns=["", *_COLUMNS.values()], rows=rows))
         trials = result["trials"]
         self.stdout.write(
-            f"{trials['finished']} trials, {trials['new']} of them in this run; {trials['pruned']} stopped "
-            f"early, {trials['failed']} failed.{_STOPPED[result['stopped']]}"
+            f"Trials: {trials['finished']}, in this run: {trials['new']}, stopped early: {trials['pruned']}, "
+            f"failed: {trials['failed']}.{_STOPPED[result['stopped']]}"
         )
         self.stdout.write(_verdict(result))
         if result["settings"]:
@@ -91,7 +91,7 @@ def _verdict(result: dict[str, Any]) -> str:
     gain = result["gain"]
     change = (
         f"Best found against defaults: macro-F1 {gain['macro_f1']:+.3f}, accuracy {gain['accuracy']:+.3f}; "
-        f"{gain['won']} books only the best found gets right, {gain['lost']} only the defaults "
+        f"books that only the best found gets right: {gain['won']}, only the defaults: {gain['lost']} "
         f"(McNemar's test: p = {gain['p_value']:.2g})."
     )
     if gain["p_value"] >= _SIGNIFICANCE:

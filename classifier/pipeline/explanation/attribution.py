@@ -17,8 +17,8 @@ from scipy.special import log_softmax
 
 from classifier.pipeline.fusion.classifier import FusionClassifier
 from classifier.pipeline.fusion.cross_fitting import Encoded
-from classifier.pipeline.fusion.network import single_threaded
 from classifier.pipeline.records import Float32, Int64
+from classifier.pipeline.torch_threads import single_threaded
 
 _POINTS = 2
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(_POINTS)  # from -1 to 1
@@ -41,6 +41,7 @@ def term_attributions(
     expensive; the attributions then omit the SVM.
     """
     gradients = _mean_gradients(classifier, books, categories, name)
+    direct = _direct_attributions(classifier, books, categories, name)
     attributions = np.zeros((values.nnz, categories.shape[1]), np.float32)
     columns, ends = values.indices.astype(np.intp), values.indptr.tolist()
     vectors = np.empty((int(np.diff(values.indptr).max(initial=0)), gradients.shape[2]), np.float32)
@@ -51,7 +52,45 @@ def term_attributions(
             # One preallocated buffer and unchecked ("clip"): half the time of table[columns].
             term_vectors = np.take(table, columns[start:end], axis=0, out=vectors[: end - start], mode="clip")
             attributions[start:end] += term_vectors @ gradient
-    return np.asarray(attributions * values.data[:, None])
+    return np.asarray(attributions * values.data[:, None] + direct)
+
+
+def _direct_attributions(
+    classifier: FusionClassifier, books: Encoded, categories: Int64, name: str
+) -> Float32:
+    """Return the contribution of each value to the SVM's decision, which is linear in it: (nnz,
+    n_explained)."""
+    terms = books.features[name]
+    attributions = np.zeros((terms.nnz, categories.shape[1]), np.float32)
+    if not classifier.direct_ or classifier.config.svm.kernel != "linear":
+        return attributions
+    svm_of_book = classifier.svm_index(books.present)
+    for number, (names, svm) in enumerate(classifier.svms_.items()):
+        rows = np.flatnonzero(svm_of_book == number)
+        if name not in names or not len(rows):
+            continue
+        part = books.take(rows)
+        shown = np.array([[modality in names for modality in classifier.modalities_]])
+        X = classifier.represent(part, classifier.votes(part, shown=shown, heads=names), names)
+        known = svm.known_weights(X, score_weights(categories[rows], len(classifier.prior_)))
+        start = classifier.columns(names)[name]
+        coefficients = np.float32(svm.svm_weight_) * svm.coefficients()[:, start : start + terms.shape[1]]
+        for weights, row in zip(known.swapaxes(0, 1), rows.tolist(), strict=True):
+            entries = slice(terms.indptr[row], terms.indptr[row + 1])
+            of_terms = coefficients[:, terms.indices[entries]]  # (n_known, n_terms)
+            attributions[entries] = (weights @ of_terms).T * terms.data[entries, None]
+    return attributions
+
+
+def score_weights(categories: Int64, n_classes: int) -> Float32:
+    """Return the weights of the scores in each explained score, (n_explained, n_books, n_classes).
+
+    Scores are centred: their mean per book is subtracted.
+    """
+    n, explained = categories.shape
+    weights = np.full((explained, n, n_classes), -1 / n_classes, np.float32)
+    weights[np.arange(explained)[:, None], np.arange(n), categories.T] += 1
+    return weights
 
 
 def _mean_gradients(classifier: FusionClassifier, books: Encoded, categories: Int64, name: str) -> Float32:
@@ -121,17 +160,17 @@ def score_gradients(
     n, explained = categories.shape
     votes = log_softmax(logits, axis=2)
     svm = classifier.svms_[names]
-    # Scores are centred: their mean per book is subtracted.
-    score_weights = np.full((explained, n, votes.shape[2]), -1 / votes.shape[2], np.float32)
-    score_weights[np.arange(explained)[:, None], np.arange(n), categories.T] += 1
+    weights = score_weights(categories, votes.shape[2])
     gradient = np.zeros((explained, *votes.shape), np.float32)
-    gradient[:, :, 0] = np.float32(svm.vote_weight_) * score_weights
+    gradient[:, :, 0] = np.float32(svm.vote_weight_) * weights
     if classifier.config.svm.kernel == "linear":
         positions = classifier.positions(names)
         X = classifier.represent(books, votes, names)
-        X_gradient = np.float32(svm.svm_weight_) * svm.decision_gradients(X, score_weights)
-        width = len(positions) * votes.shape[2]  # the remaining columns are of linked books
-        vote_gradient = (X_gradient[..., :width] * X[:, :width] / 2).reshape(explained, n, len(positions), -1)
+        width = len(positions) * votes.shape[2]  # the remaining columns are of linked books and features
+        coefficients = np.float32(svm.svm_weight_) * svm.coefficients()[:, :width]
+        probabilities = np.exp(votes[:, positions] / 2).reshape(n, width)
+        X_gradient = svm.known_weights(X, weights) @ coefficients
+        vote_gradient = (X_gradient * probabilities / 2).reshape(explained, n, len(positions), -1)
         gradient[:, :, positions] += vote_gradient
     gradient -= np.exp(votes) * gradient.sum(axis=3, keepdims=True)
     return gradient

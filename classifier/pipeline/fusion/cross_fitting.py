@@ -10,13 +10,13 @@ Wolpert, Stacked Generalization, Neural Networks 5(2), 1992 (out-of-fold inputs 
 """
 
 from collections.abc import Callable, Collection, Mapping
-from copy import copy
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
+from sklearn.preprocessing import normalize
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.evaluation.splits import grouped_folds, stratified_folds
@@ -35,11 +35,14 @@ class Encoded:
     ----------
     linked : (n_books, n_classes)
         By modality, mean probabilities of the linked books, weighted by the links.
+    features : array or CSR matrix (n_books, d)
+        By modality, the rows of terms and vectors at unit length.
     """
 
     codes: list[Codes]
     linked: dict[str, Float64]
     present: Bool
+    features: Mapping[str, Any]
 
     def take(self, rows: Int64) -> "Encoded":
         """Return some of the books."""
@@ -47,6 +50,7 @@ class Encoded:
             codes=[{name: code[rows] for name, code in codes.items()} for codes in self.codes],
             linked={name: weights[rows] for name, weights in self.linked.items()},
             present=self.present[rows],
+            features={name: values[rows] for name, values in self.features.items()},
         )
 
 
@@ -113,12 +117,6 @@ class NetworkEnsemble:
             self.networks_.append(network)
         return fold, self._encode_out_of_fold(blocks, learned, fold, n_classes)
 
-    def with_network(self, network: int) -> Self:
-        """Return this classifier with one network, for books that only this network has not seen."""
-        single = copy(self)
-        single.networks_ = [self.networks_[network]]
-        return single
-
     def encode(self, blocks: Mapping[str, Block]) -> Encoded:
         """Return books encoded by all networks; scoring encoded books is cheap."""
         blocks = {name: blocks[name] for name in self.modalities_}
@@ -130,6 +128,7 @@ class NetworkEnsemble:
                 if block.links is not None
             },
             present=_present(blocks),
+            features=_features(blocks),
         )
 
     def votes(
@@ -203,7 +202,12 @@ class NetworkEnsemble:
             for name, code in fold_codes.items():
                 codes[name][in_fold] = code
         self.beliefs_ = softmax(beliefs / len(self.networks_), axis=1).astype(np.float16)
-        return Encoded(codes=[codes], linked=linked_probabilities, present=present[learned])
+        return Encoded(
+            codes=[codes],
+            linked=linked_probabilities,
+            present=present[learned],
+            features=_features(_take(blocks, learned)),
+        )
 
 
 def _linked_probabilities(links: sp.csr_matrix, beliefs: Any) -> Any:
@@ -219,6 +223,11 @@ def _linked_probabilities(links: sp.csr_matrix, beliefs: Any) -> Any:
 
 def _take(blocks: Mapping[str, Block], rows: Any) -> dict[str, Block]:
     return {name: block.take(rows) for name, block in blocks.items()}
+
+
+def _features(blocks: Mapping[str, Block]) -> dict[str, Any]:
+    kinds = ("sparse", "vector")
+    return {name: normalize(block.values) for name, block in blocks.items() if block.spec.kind in kinds}
 
 
 def _present(blocks: Mapping[str, Block]) -> Bool:

@@ -1,7 +1,6 @@
 """Fusion network: training, and classification of codes by one or several networks."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ from classifier.pipeline.features.base import Block
 from classifier.pipeline.fusion.architecture import FusionModule
 from classifier.pipeline.fusion.embedding_table import EmbeddingTable
 from classifier.pipeline.records import Bool, Float32, Int64
+from classifier.pipeline.torch_threads import single_threaded
 
 _BATCH = 2048  # books per forward pass
 
@@ -94,8 +94,8 @@ class FusionNetwork:
     ) -> None:
         settings = self.settings
         device = next(module.parameters()).device
-        batch = settings.batch or int(np.clip(len(y) // 20, 16, 256))
-        epochs = settings.epochs or min(40, 4 + 20_000 // len(y))
+        batch = settings.batch or int(np.clip(len(y) // 20, 64, 256))
+        epochs = settings.epochs or min(20, 4 + 20_000 // len(y))
         total = epochs * -(-len(y) // batch)
         optimizer = _dense_optimizer(module, settings)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / total)
@@ -155,21 +155,6 @@ def classify_codes(
                 log_softmax(module.classify_codes(part, visible, heads=heads), dim=-1).cpu().numpy()
             )
         yield rows, log_probabilities
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Limit torch to one thread: its operations here are small.
-
-    A second thread gains a tenth, but when another process holds a core, threads wait for each other at every
-    operation: 40 times as slow on two cores.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _soft_targets(n_classes: int, smoothing_matrix: Float32 | None, smoothing: float) -> Tensor:

@@ -1,5 +1,7 @@
 """Support vector machine on the fused representation, and the score from its decision."""
 
+from collections.abc import Sequence
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -12,22 +14,29 @@ from classifier.pipeline.config import SvmConfig
 from classifier.pipeline.evaluation.splits import stratified_folds
 from classifier.pipeline.records import Float32, Float64, Int64
 
+Rows = Any
+"""The fused representation (n_books, d): float32 array or CSR matrix."""
+
 _CALIBRATION_FOLDS = 3  # more folds change the two fitted weights by under 1 %
 _VOTE_SHARES = (1.0, 0.5, 0.25, 0.0)  # ties go to the first
 _MARGIN = 1e-3
+_SPREAD = 0.5
+"""Prior standard deviation of the logarithms of the weights, each for a term of standard deviation 1,
+around their mean. With 300 books the likelihood alone gave one term a weight of 0."""
 
 
 class FusedSvm:
     """A support vector machine whose scores are log probabilities, up to a constant per book.
 
-    ``score = svm_weight * decision + vote_weight * vote``, the vote being the networks' log probability.
-    Decision values rank categories well but, with a hundred categories, say little about confidence (negative
-    log likelihood on 99 categories: 1.57 alone, 1.24 with votes). Both weights are fitted out of fold.
+    ``score = svm_weight * decision + discriminant_weight * discriminant + vote_weight * vote``, the vote
+    being the networks' log probability, with a term for each discriminant. Decision values rank categories
+    well but, with a hundred categories, say little about confidence (negative log likelihood on 99
+    categories: 1.57 alone, 1.24 with votes). All weights are fitted out of fold.
 
     Attributes
     ----------
     out_of_fold_decision_ : (n_books, n_classes)
-        Weighted decision values of the books at `fit`, or NaN.
+        Weighted decision values and discriminants of the books at `fit`, or NaN.
 
     References
     ----------
@@ -39,8 +48,8 @@ class FusedSvm:
         self.settings = settings
         self.seed = seed
 
-    def fit(self, X: Float32, votes: Float32, y: Int64) -> Self:
-        """Learn from the fused representation and the out-of-fold log probabilities `votes`."""
+    def fit(self, X: Rows, votes: Float32, y: Int64, *, discriminants: Sequence[Float64] = ()) -> Self:
+        """Learn from the fused representation, out-of-fold log probabilities `votes` and `discriminants`."""
         rng = np.random.default_rng(self.seed)
         self.n_classes_ = votes.shape[1]
         self.out_of_fold_decision_ = np.full((len(y), self.n_classes_), np.nan)
@@ -50,18 +59,27 @@ class FusedSvm:
             rest = np.flatnonzero(part != 0)
             rest = rest[rng.permutation(len(rest))[: self.settings.max_books]]
             self._fit_estimator(X[part == 0], y[part == 0])
-            decision = self.decision(X[rest])
-            self.svm_weight_, self.vote_weight_ = _best_weights(decision, votes[rest], y[rest])
-            self.out_of_fold_decision_[rest] = self.svm_weight_ * decision
+            self._weigh(self.decision(X[rest]), votes, discriminants, y, rest)
             return self
-        self.svm_weight_, self.vote_weight_ = 0.0, 1.0
+        self.svm_weight_, self.vote_weight_, self.discriminant_weights_ = 0.0, 1.0, [0.0] * len(discriminants)
         if (out_of_fold := self._out_of_fold_decision(X, y, rng)) is not None:
-            self.svm_weight_, self.vote_weight_ = _best_weights(out_of_fold, votes, y)
-            self.out_of_fold_decision_ = self.svm_weight_ * out_of_fold
+            self._weigh(out_of_fold, votes, discriminants, y, np.arange(len(y)))
         self._fit_estimator(X, y)
         return self
 
-    def decision(self, X: Float32) -> Float64:
+    def _weigh(
+        self, decision: Float64, votes: Float32, discriminants: Sequence[Float64], y: Int64, rows: Int64
+    ) -> None:
+        """Fit the weights to the books `rows`, whose out-of-fold decision is given."""
+        terms: list[Any] = [decision, votes[rows], *(values[rows] for values in discriminants)]
+        self.svm_weight_, self.vote_weight_, *self.discriminant_weights_ = _best_weights(terms, y[rows])
+        self.out_of_fold_decision_[rows] = self._weighted(decision, terms[2:])
+
+    def _weighted(self, decision: Float64, discriminants: Sequence[Float64]) -> Float64:
+        weighted = zip(self.discriminant_weights_, discriminants, strict=True)
+        return np.asarray(self.svm_weight_ * decision + sum(weight * values for weight, values in weighted))
+
+    def decision(self, X: Rows) -> Float64:
         """Return decision values (n_books, n_classes), lowest for a category without training books."""
         if isinstance(self.estimator_, LinearSVC):  # ten times as fast for one book as decision_function
             values = np.asarray(X @ self.estimator_.coef_.T + self.estimator_.intercept_, np.float64)
@@ -76,29 +94,43 @@ class FusedSvm:
         all_values[:, self.estimator_.classes_] = values
         return all_values
 
-    def decision_gradients(self, X: Float32, weights: Float32) -> Float32:
-        """Return gradients of weighted sums of decisions, (n_sums, n_books, d); linear kernel only."""
-        estimator = self.estimator_
-        coefficients, constants = estimator.coef_.astype(np.float32), estimator.intercept_.astype(np.float32)
-        if len(coefficients) == 1:  # two classes
-            coefficients, constants = (
-                np.vstack([-coefficients, coefficients]),
-                np.append(-constants, constants),
-            )
-        known = weights[:, :, estimator.classes_]
-        if len(estimator.classes_) < self.n_classes_:  # the others follow the lowest value
-            values = X @ coefficients.T + constants
+    def coefficients(self) -> Float32:
+        """Return the coefficients of the linear kernel, (n_known, d), one row for each of
+        `estimator_.classes_`."""
+        coefficients = self.estimator_.coef_.astype(np.float32)
+        return np.vstack([-coefficients, coefficients]) if len(coefficients) == 1 else coefficients
+
+    def known_weights(self, X: Rows, weights: Float32) -> Float32:
+        """Return weights (n_sums, n_books, n_known) of known categories with the same weighted sum of
+        decisions.
+
+        Parameters
+        ----------
+        weights : (n_sums, n_books, n_classes)
+        """
+        known = np.asarray(weights[:, :, self.estimator_.classes_])
+        if len(self.estimator_.classes_) < self.n_classes_:  # the others follow the lowest value
+            values = self.decision(X)[:, self.estimator_.classes_]
             with_lowest = np.flatnonzero(values.min(axis=1) < 0)
             rest = weights.sum(axis=2) - known.sum(axis=2)
             known[:, with_lowest, values[with_lowest].argmin(axis=1)] += rest[:, with_lowest]
-        return np.asarray(known @ coefficients)
+        return known
 
-    def scores(self, X: Float32, votes: Float32, *, vote_share: float = 1.0) -> Float64:
-        """Return scores (n_books, n_classes): `combine_scores` of decision and votes."""
+    def scores(
+        self, X: Rows, votes: Float32, *, discriminants: Sequence[Float64] = (), vote_share: float = 1.0
+    ) -> Float64:
+        """Return scores (n_books, n_classes): `combine_scores` of decision, discriminants and votes."""
         vote = self.vote_weight_ * votes.astype(np.float64)
-        return combine_scores(self.svm_weight_ * self.decision(X), vote, vote_share=vote_share)
+        return combine_scores(self._weighted(self.decision(X), discriminants), vote, vote_share=vote_share)
 
-    def _out_of_fold_decision(self, X: Float32, y: Int64, rng: np.random.Generator) -> Float64 | None:
+    def networks_only(self) -> Self:
+        """Return a machine that scores by votes alone, for books whose category it has memorised."""
+        single = copy(self)
+        single.svm_weight_, single.vote_weight_ = 0.0, 1.0
+        single.discriminant_weights_ = [0.0] * len(self.discriminant_weights_)
+        return single
+
+    def _out_of_fold_decision(self, X: Rows, y: Int64, rng: np.random.Generator) -> Float64 | None:
         fold = stratified_folds(y, folds=min(_CALIBRATION_FOLDS, len(y)), rng=rng)
         if any(len(np.unique(y[fold != k])) < 2 for k in range(fold.max() + 1)):
             return None
@@ -108,7 +140,7 @@ class FusedSvm:
             decision[fold == k] = self.decision(X[fold == k])
         return decision
 
-    def _fit_estimator(self, X: Float32, y: Int64) -> None:
+    def _fit_estimator(self, X: Rows, y: Int64) -> None:
         classes, books = np.unique(y, return_counts=True)
         weights = (len(y) / (len(classes) * books)) ** self.settings.balance
         common: dict[str, Any] = {
@@ -161,16 +193,23 @@ def best_vote_share(decision: Float64, vote: Float64, y: Int64) -> float:
     return max(_VOTE_SHARES, key=merit) if len(y) else 1.0
 
 
-def _best_weights(decision: Float64, votes: Float32, y: Int64) -> tuple[float, float]:
+def _best_weights(terms: Sequence[Any], y: Int64) -> list[float]:
+    """Return the weights of decision, votes and discriminants that make the categories most likely."""
     rows = np.arange(len(y))
+    sizes = [float(np.std(values)) + 1e-9 for values in terms]
+    terms = [values / size for values, size in zip(terms, sizes, strict=True)]
 
     def loss(logs: Float64) -> tuple[float, Float64]:
         weights = np.exp(logs)
-        log_probabilities = log_softmax(weights[0] * decision + weights[1] * votes, axis=1)
+        scores = sum(weight * values for weight, values in zip(weights, terms, strict=True))
+        log_probabilities = log_softmax(scores, axis=1)
         residual = np.exp(log_probabilities)
         residual[rows, y] -= 1
-        gradient = np.array([np.sum(residual * decision), np.sum(residual * votes)]) / len(y)
-        return -log_probabilities[rows, y].mean(), gradient * weights
+        gradient = np.array([np.sum(residual * values) for values in terms]) / len(y)
+        apart = logs - logs.mean()
+        penalty = (apart @ apart) / (2 * _SPREAD**2 * len(y))
+        return penalty - log_probabilities[rows, y].mean(), gradient * weights + apart / (_SPREAD**2 * len(y))
 
-    optimum = minimize(loss, [0.5, -1.0], jac=True, method="L-BFGS-B", bounds=[(-6, 4)] * 2)
-    return float(np.exp(optimum.x[0])), float(np.exp(optimum.x[1]))
+    start = [0.0] * len(terms)
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-6, 4)] * len(terms))
+    return [float(weight) / size for weight, size in zip(np.exp(optimum.x), sizes, strict=True)]

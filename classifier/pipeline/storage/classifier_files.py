@@ -21,6 +21,7 @@ from classifier.pipeline.features.base import BlockSpec
 from classifier.pipeline.features.extractor import Blocks
 from classifier.pipeline.fusion.architecture import FusionModule
 from classifier.pipeline.fusion.classifier import FusionClassifier
+from classifier.pipeline.fusion.discriminant import Discriminant
 from classifier.pipeline.fusion.network import FusionNetwork
 from classifier.pipeline.fusion.svm import FusedSvm
 from classifier.pipeline.storage.sealed_directory import reading
@@ -34,6 +35,8 @@ _MAX_WEIGHT = 1000  # fitted weights stay below 100
 def classifier_files(classifier: FusionClassifier, *, part: str) -> dict[str, bytes]:
     """Return the files of a classifier, named after its part of the model."""
     arrays = {"beliefs": classifier.beliefs_, "prior": classifier.prior_}
+    for name, discriminant in classifier.discriminants_.items():
+        arrays |= {f"discriminant/{name}/{key}": array for key, array in discriminant.tensors().items()}
     svms = {_SEPARATOR.join(names): svm.estimator_ for names, svm in classifier.svms_.items()}
     return {
         f"{part}.safetensors": save(_network_tensors(classifier.networks_) | arrays),
@@ -44,12 +47,14 @@ def classifier_files(classifier: FusionClassifier, *, part: str) -> dict[str, by
 def classifier_numbers(classifier: FusionClassifier) -> dict[str, Any]:
     """Return the learned numbers that are not in its files, as JSON values."""
     weights = {
-        _SEPARATOR.join(names): [svm.svm_weight_, svm.vote_weight_] for names, svm in classifier.svms_.items()
+        _SEPARATOR.join(names): [svm.svm_weight_, svm.vote_weight_, *svm.discriminant_weights_]
+        for names, svm in classifier.svms_.items()
     }
     uses = {
         _SEPARATOR.join(names): _SEPARATOR.join(used) for names, used in classifier.modalities_used_.items()
     }
     return {
+        "direct": classifier.direct_,
         "vote_share": classifier.vote_share_,
         "expected": asdict(classifier.expected_temperature_),
         "temperature": asdict(classifier.temperature_),
@@ -90,6 +95,8 @@ def load_classifier(
         classifier.beliefs_, classifier.prior_ = tensors.pop("beliefs"), tensors.pop("prior")
         if classifier.prior_.shape != (n_classes,) or classifier.beliefs_.shape[1:] != (n_classes,):
             raise ValueError("its categories do not match the model.")
+        classifier.describe(probe)
+        classifier.discriminants_ = _load_discriminants(classifier, tensors, n_classes)
         specs = {name: block.spec for name, block in probe.items()}
         classifier.networks_ = [
             _load_network(classifier, specs, n_classes, tensors, k) for k in range(_count(tensors))
@@ -97,22 +104,30 @@ def load_classifier(
         books = classifier.encode(probe)
         votes = classifier.votes(books)
     with reading(folder, "model.json"):
+        classifier.direct_ = bool(numbers.get("direct", False))  # absent before the machine saw terms
         (classifier.vote_share_,) = _positive([numbers["vote_share"]], 1)
         classifier.expected_temperature_ = _temperature(numbers["expected"])
         classifier.temperature_ = _temperature(numbers["temperature"])
-        weights = {key: _positive(pair, 2) for key, pair in numbers["weights"].items()}
+        weights = {
+            key: _positive(
+                values, 2 + sum(name in classifier.discriminants_ for name in key.split(_SEPARATOR))
+            )
+            for key, values in numbers["weights"].items()
+        }
         classifier.modalities_used_ = _uses(numbers["uses"], set(weights))
     estimators = _load_estimators(folder, data, f"{part}.skops")
     classifier.svms_ = {}
     with reading(folder, f"{part}.skops"):
         if set(estimators) != set(weights):
             raise ValueError("its machines do not match model.json.")
-        for key, pair in weights.items():
+        for key, values in weights.items():
             names = tuple(key.split(_SEPARATOR))
             svm = FusedSvm(settings=classifier.config.svm, seed=classifier.seed)
-            svm.svm_weight_, svm.vote_weight_ = pair
+            svm.svm_weight_, svm.vote_weight_, *svm.discriminant_weights_ = values
             svm.estimator_, svm.n_classes_ = _checked(estimators[key], n_classes), n_classes
-            if not np.isfinite(svm.scores(classifier.represent(books, votes, names), votes[:, 0])).all():
+            X = classifier.represent(books, votes, names)
+            scores = svm.scores(X, votes[:, 0], discriminants=classifier.discriminant_scores(books, names))
+            if not np.isfinite(scores).all():
                 raise ValueError("it contains a value that is not finite.")
             classifier.svms_[names] = svm
     return classifier
@@ -124,6 +139,22 @@ def _network_tensors(networks: Sequence[FusionNetwork]) -> dict[str, Any]:
         f"{k}/{name}": (tensor.half() if name.endswith(".table") else tensor).numpy()
         for k, network in enumerate(networks)
         for name, tensor in network.module_.state_dict().items()
+    }
+
+
+def _load_discriminants(
+    classifier: FusionClassifier, tensors: dict[str, Any], n_classes: int
+) -> dict[str, Discriminant]:
+    """Take the discriminants out of the tensors."""
+    stored: dict[str, dict[str, Any]] = {}
+    for key in [key for key in tensors if key.startswith("discriminant/")]:
+        _, name, part = key.split("/")
+        stored.setdefault(name, {})[part] = tensors.pop(key)
+    if not set(stored) <= set(classifier.widths_):
+        raise ValueError("its discriminants do not match the modalities.")
+    return {
+        name: Discriminant.from_tensors(parts, width=classifier.widths_[name], n_classes=n_classes)
+        for name, parts in stored.items()
     }
 
 

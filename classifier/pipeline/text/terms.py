@@ -36,8 +36,6 @@ class TermGroups:
 
     Parameters
     ----------
-    min_books
-        Rarer terms are dropped.
     max_terms
         Per group.
 
@@ -48,16 +46,18 @@ class TermGroups:
     idf : (n_columns,)
     """
 
-    def __init__(self, weights: Mapping[str, float], *, min_books: int, max_terms: int) -> None:
-        self.min_books = min_books
+    def __init__(self, weights: Mapping[str, float], *, max_terms: int) -> None:
         self.max_terms = max_terms
         self.weights = np.array(list(weights.values()), np.float32)
         self.index: dict[str, dict[str, int]] = {name: {} for name in weights}
         self.idf: Float32 = np.empty(0, np.float32)
         self._group = np.empty(0, np.int8)  # of each column
 
-    def fit(self, counts: sp.csr_matrix, terms: Mapping[str, Sequence[str]]) -> sp.csr_matrix:
-        """Learn terms and weights; return the weighted rows, overwriting the counts (n_books, n_terms)."""
+    def fit(
+        self, counts: sp.csr_matrix, terms: Mapping[str, Sequence[str]], *, min_books: int
+    ) -> sp.csr_matrix:
+        """Learn terms of `min_books` books or more; return weighted rows, overwriting counts (n_books,
+        n_terms)."""
         document_frequency = np.bincount(
             counts.indices, minlength=counts.shape[1]
         )  # books a term, (n_terms,)
@@ -66,7 +66,7 @@ class TermGroups:
         sizes = []
         for name, group_terms in terms.items():
             books = document_frequency[start : start + len(group_terms)]
-            kept = np.flatnonzero(books >= self.min_books)
+            kept = np.flatnonzero(books >= min_books)
             if len(kept) > self.max_terms:
                 kept = np.sort(kept[np.argsort(-books[kept], kind="stable")[: self.max_terms]])
             self.index[name] = {group_terms[j]: size + i for i, j in enumerate(kept.tolist())}

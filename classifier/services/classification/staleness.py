@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from classifier.models import ModelVersion, Suggestion
 from classifier.pipeline.records import BookRecord, LoanTable
 from classifier.pipeline.storage.sealed_directory import FORMAT
+from classifier.pipeline.text.segmentation import dictionary_key
 from classifier.selectors.records import book_rows
 from classifier.services.fingerprints import file_state
 from library.catalogue.models import Book, Category
@@ -46,7 +47,7 @@ class Fingerprints:
         """Return the fingerprints under a version and today's categories: see `categories_by_key`."""
         existing = [(name, categories[name].pk) for name in classes if name in categories]
         return cls(
-            context=repr((FORMAT, version.name, precision, existing)),
+            context=repr((FORMAT, dictionary_key(), version.name, precision, existing)),
             neighbourhoods=neighbourhoods(loans),
             rejected=rejected,
         )

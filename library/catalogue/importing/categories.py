@@ -97,7 +97,9 @@ def _write(rows: dict[str, Row], scheme: str, report: ImportReport) -> None:
     for notation, row in rows.items():
         category = categories[notation]
         values: dict[str, Any] = {
-            label: truncate(clean_line(row.cells[label]), Category, label, row=row, report=report)
+            label: truncate(
+                clean_line(row.cells[label]), label, max_length(Category, label), row=row, report=report
+            )
             for label in LABELS
             if label in row.cells
         }

@@ -12,6 +12,8 @@ from library.tabular import BadCellError, ImportReport, Row, clean_line, clean_t
 
 #: Publishers announce titles a year or two ahead; a later year is a typing error.
 MAX_YEARS_AHEAD = 5
+#: Characters. No description is longer; a longer cell is a whole text or a mistake.
+MAX_DESCRIPTION_LENGTH = 100_000
 
 
 def parse_isbn(text: str) -> str:
@@ -76,9 +78,12 @@ def parse_row(row: Row, *, this_year: int, report: ImportReport) -> dict[str, An
         if column in ("cover", "audio"):  # a file name, kept unchanged
             values[column] = cell.strip()
         elif column == "description":
-            values[column] = clean_text(cell)
+            text = clean_text(cell)
+            values[column] = truncate(text, column, MAX_DESCRIPTION_LENGTH, row=row, report=report)
         elif column not in parsers:
-            values[column] = truncate(clean_line(cell), Book, column, row=row, report=report)
+            values[column] = truncate(
+                clean_line(cell), column, max_length(Book, column), row=row, report=report
+            )
         elif text := clean_line(cell):
             try:
                 values[column] = parsers[column](text)
@@ -89,11 +94,8 @@ def parse_row(row: Row, *, this_year: int, report: ImportReport) -> dict[str, An
     return values
 
 
-def truncate(
-    text: str, model: type[Book] | type[Category], field: str, *, row: Row, report: ImportReport
-) -> str:
-    """Return a text truncated to the length of its field, and report one that was longer."""
-    limit = max_length(model, field)
+def truncate(text: str, field: str, limit: int, *, row: Row, report: ImportReport) -> str:
+    """Return a text truncated to the limit of its field, and report one that was longer."""
     if len(text) <= limit:
         return text
     values = {"number": f"{len(text):,}", "most": f"{limit:,}"}

@@ -212,14 +212,20 @@ def test_classify_and_recommend_print_results(run):
     threshold = load_version(version=ModelVersion.objects.get()).threshold(precision=0.5)
     abstained = Suggestion.objects.filter(rank=1, probability__lt=threshold).count()
     assert said == (
-        f"batch: {Batch.objects.get().pk}\n"
-        f"version: {version}\nbooks: {UNCATEGORISED}\nsuggestions: {3 * UNCATEGORISED}\n"
-        f"abstained: {abstained}\nchanged: {UNCATEGORISED} new\nmisfiled: 0\n"
-        f"precision: 0.5\nthreshold: {threshold}\noutput: None\n"
+        f"Batch: {Batch.objects.get().pk}\n"
+        f"Version: {version}\nBooks: {UNCATEGORISED}\nSuggestions: {3 * UNCATEGORISED}\n"
+        f"Low-confidence books: {abstained}\nChanged: New suggestion ({UNCATEGORISED})\n"
+        f"Possible misfiles: 0\nTarget precision: 0.5\nConfidence threshold: {threshold:.4g}\n"
     )
     code, said, error = run("recommend")
     assert (code, error) == (0, "")
-    assert said.startswith("borrowers: 12\nrecommendations: 120\nupdated lists: 12\nlinked titles: ")
+    assert said.startswith("Borrowers: 12\nRecommendations: 120\nLists updated: 12\nTitles compared: ")
+    assert said.count("\n") == 4
+    batch = Batch.objects.get()
+    assert run("undo_reclassification", batch.pk)[1] == (
+        f"Batch: {batch.pk}\nBooks restored: {UNCATEGORISED}\nNot restored, manually filed later: 0\n"
+        "Not restored, reclassified later: 0\n"
+    )
 
 
 @pytest.mark.django_db
@@ -228,8 +234,8 @@ def test_warning_about_guesses(run):
     run("train", *SETTINGS)
     code, said, error = run("classify", "--precision", "0.999")
     assert code == 0
-    assert f"abstained: {UNCATEGORISED}\nchanged: {UNCATEGORISED} new\n" in said
-    assert "precision: 0.999\nthreshold: None\n" in said
+    assert f"Low-confidence books: {UNCATEGORISED}\nChanged: New suggestion ({UNCATEGORISED})\n" in said
+    assert said.endswith("Target precision: 0.999\n")
     assert error == (
         "No probability reaches a precision of 0.999 on the held-out books, so all suggestions are guesses. "
         "Categorise more books, or choose a lower --precision.\n"

@@ -4,8 +4,8 @@ import pytest
 
 from classifier.services.runs.phases import PHASES as PHASES_BY_KIND
 
-#: These phases do not occur here: sentence embeddings are off by default, tuning finds no better settings in
-#: two trials, and the library has no covers.
+#: These phases do not occur here: the settings turn sentence embeddings off, tuning finds no better settings
+#: in two trials, and the library has no covers.
 SKIPPED = {"computing text embeddings", "evaluating the best settings found", "comparing covers"}
 PHASES = [
     (str(kind), phase) for kind, phases in PHASES_BY_KIND.items() for phase in phases if phase not in SKIPPED

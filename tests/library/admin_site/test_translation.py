@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.utils import translation
 from django.utils.translation.template import templatize
+
+from classifier.models import ModelVersion
 
 ROOT = Path(__file__).parents[3]
 MODELS = [
@@ -68,3 +71,9 @@ def test_marked_text_has_a_translation(folder, pattern, read):
     assert len(calls) > 100
     with translation.override("zh-hans"):
         assert {texts for mark, texts in calls if chinese(mark, texts) in texts} <= UNTRANSLATED
+
+
+def test_active_user_and_active_version_have_different_words():
+    with translation.override("zh-hans"):
+        user = str(get_user_model()._meta.get_field("is_active").verbose_name)
+        assert (user, ModelVersion.State.ACTIVE.label) == ("有效", "使用中")

@@ -214,4 +214,4 @@ def test_command_and_task_refresh(capsys):
     assert json.loads(capsys.readouterr().out) == {"days": 1, "titles": 1, "events": 1}
     assert task() == {"days": 0, "titles": 0, "events": LoanEvent.objects.count()}
     call_command("refresh_statistics")
-    assert capsys.readouterr().out == ("Counted 0 days and 0 titles. The statistics cover 1 events.\n")
+    assert capsys.readouterr().out == ("Days counted: 0, titles counted: 0. Events in the statistics: 1.\n")

@@ -159,7 +159,7 @@ def test_command_reports_the_result(people):
         out = io.StringIO()
         call_command("rotate_borrower_keys", stdout=out)
         assert out.getvalue() == (
-            "3 of 3 borrowers re-encrypted with the first key.\n"
+            "Borrowers re-encrypted with the first key: 3 of 3.\n"
             "The keys after it may now be removed from BORROWER_KEYS.\n"
         )
         out = io.StringIO()

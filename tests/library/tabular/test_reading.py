@@ -1,6 +1,7 @@
 import csv
 import gzip
 import io
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from library.errors import LibraryError
 from library.tabular import ImportReport, UnusableFileError, read_rows
-from library.tabular.reading import MAX_LINE_LENGTH
+from library.tabular.reading import MAX_ROW_LENGTH
 from library.tabular.writing import plain_cell
 
 UTF8_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
@@ -112,9 +113,55 @@ def test_multiline_row_with_wrong_field_count_is_refused(file):
     assert refusal.value.extra["row"] == 2
 
 
-def test_too_long_field_is_reported_with_its_column(file):
-    with pytest.raises(UnusableFileError, match="line 2: The quote that opens in column b"):
-        read(file(f'a,b\n1,"{"x" * 200_000}"\n2,y\n'))
+def test_long_field_is_read(file):
+    text = "x" * 900_000
+    rows, report = read(file(f'a,b\n1,"{text}"\n2,y\n'))
+    assert rows == [(2, ["1", text]), (3, ["2", "y"])]
+    assert report.problems == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "x" * 3_000_000,
+        '"' + "x, " * 400_000 + '"',
+        '"' + 'the ""word"", ' * 80_000 + '"',
+        '5" disks ' + "x" * 1_000_000,
+        '"' + "line\r\nline, line\n" * 60_000 + '"',
+    ],
+    ids=["plain", "quoted", "quotes", "inch", "lines"],
+)
+def test_row_that_is_too_long_is_skipped(file, field):
+    lines = field.count("\n")
+    rows, report = read(file(f"a,b,c\n1,2,3\n4,{field},6\n7,8,9\n"))
+    assert rows == [(2, ["1", "2", "3"]), (4 + lines, ["7", "8", "9"])]
+    assert [(problem.row, problem.message) for problem in report.problems] == [
+        (3, "The row is longer than 1,000,000 characters. Row skipped.")
+    ]
+    assert report.skipped == 1
+
+
+def test_row_without_end_is_refused_with_its_column(file):
+    with pytest.raises(UnusableFileError, match=r"line 2: The row is far longer .* column b") as refusal:
+        read(file('a,b\n1,"open\n' + "2,y\n" * 1_000_000))
+    assert refusal.value.extra == {"file": "file.csv", "row": 2, "column": "b"}
+
+
+def test_long_rows_need_little_memory(file):
+    path = file("a,b\n1," + "x" * 60_000_000 + "\n2,y\n")
+    tracemalloc.start()
+    try:
+        rows, _ = read(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows == [(3, ["2", "y"])]
+    assert peak < 20_000_000
+
+
+def test_invalid_byte_far_into_a_line_is_located(file):
+    with pytest.raises(UnusableFileError, match="line 2: invalid UTF-8: byte 0xE9 at character 1500001"):
+        read(file(b"a,b\n" + b"x" * 1_500_000 + b"\xe9,2\n"))
 
 
 def test_rows_with_wrong_field_count_or_nul_are_skipped(file):
@@ -144,8 +191,8 @@ def test_rows_with_wrong_field_count_or_nul_are_skipped(file):
         ),
         (b'"a,b\n1,2\n', "file.csv, line 1: The quote that opens in column 1 is never closed"),
         (
-            b"a,b\n" + b"x" * (MAX_LINE_LENGTH + 1),
-            "file.csv, line 2: the line is longer than 1,000,000 characters.",
+            b"x" * MAX_ROW_LENGTH + b",b\n1,2\n",
+            "file.csv, line 1: The row is longer than 1,000,000 characters.",
         ),
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-9], "file.csv: the gzip file is damaged"),
         (b"\x1f\x8b" + b"no gzip", "file.csv: the gzip file is damaged"),

@@ -19,7 +19,8 @@ from classifier.pipeline.features.extractor import FeatureExtractor
 from classifier.pipeline.fusion.cross_fitting import Encoded
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.storage.artifact import load_model, save_model
-from classifier.pipeline.text.tokenization import normalize, tokenize
+from classifier.pipeline.text.normalization import normalize
+from classifier.pipeline.text.tokenization import tokenize
 from classifier.pipeline.training.train import train
 from tests.pipeline.catalogues import TINY, make_catalogue, selected
 from tests.pipeline.explanation.top_ranked import top_three

@@ -11,9 +11,9 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Self
 
-import jieba
 import numpy as np
 import scipy.sparse as sp
 
@@ -21,7 +21,10 @@ from classifier.pipeline.config import Config, TextConfig
 from classifier.pipeline.features.base import Block, BlockSpec, Modality, Tensors
 from classifier.pipeline.features.cache import content_key, source_key
 from classifier.pipeline.records import BookRecord, Bool, Catalogue, Float64, Int32
-from classifier.pipeline.text import html, stopwords, tokenization
+from classifier.pipeline.text import html, normalization, script, segmentation, tokenization
+from classifier.pipeline.text.normalization import normalize
+from classifier.pipeline.text.segmentation import dictionary_key
+from classifier.pipeline.text.stopwords import STOP_WORDS
 from classifier.pipeline.text.term_matrix import (
     CsrRows,
     Ngrams,
@@ -31,7 +34,7 @@ from classifier.pipeline.text.term_matrix import (
     word_pairs,
 )
 from classifier.pipeline.text.terms import TermGroups, WordCredits, credit_words
-from classifier.pipeline.text.tokenization import affixes, char_ngrams, normalize, tokenize
+from classifier.pipeline.text.tokenization import affixes, char_ngrams, tokenize
 
 _WEIGHTS = {
     "word": 1.5, "title": 0.7, "pair": 1.0, "title gram": 1.0, "name gram": 0.8, "stem": 1.0,
@@ -55,11 +58,14 @@ _SOURCE_KEY = source_key(
     sys.modules[__name__],
     tokenization,
     html,
-    stopwords,
-    versions=(jieba.__version__, unicodedata.unidata_version),
+    normalization,
+    script,
+    segmentation,
+    versions=(version("jieba"), version("opencc"), unicodedata.unidata_version, *sorted(STOP_WORDS)),
 )
 _UTF8 = ("utf-8", "surrogatepass")  # a catalogue may contain lone surrogates
 _BATCH = 2000  # books whose words are in memory as strings at a time
+_SMALL_CATALOGUE = 5_000  # books
 _MIN_CACHED = 16  # tokenizing fewer books is faster than reading the cache
 
 
@@ -70,7 +76,7 @@ class TextModality(Modality):
 
     def __init__(self, *, settings: TextConfig) -> None:
         self.settings = settings
-        self.groups = TermGroups(_WEIGHTS, min_books=settings.min_books, max_terms=settings.max_terms)
+        self.groups = TermGroups(_WEIGHTS, max_terms=settings.max_terms)
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -81,10 +87,11 @@ class TextModality(Modality):
         return self
 
     def fit_block(self, catalogue: Catalogue, *, rng: np.random.Generator) -> Block:
-        terms = self._extract(catalogue, min_count=self.settings.min_books)
+        min_books = self.settings.min_books or (1 if len(catalogue.books) < _SMALL_CATALOGUE else 2)
+        terms = self._extract(catalogue, min_count=min_books)
         columns = np.arange(sum(map(len, terms.by_group.values())), dtype=np.int32)
         counts = terms.matrix_builder(columns).matrix(columns, shape=(len(catalogue.books), len(columns)))
-        return self._block(self.groups.fit(counts, terms.by_group))
+        return self._block(self.groups.fit(counts, terms.by_group, min_books=min_books))
 
     @property
     def spec(self) -> BlockSpec:
@@ -248,4 +255,12 @@ def _tokenize_book(book: BookRecord) -> str:
 
 
 def _key(book: BookRecord) -> bytes:
-    return content_key(_SOURCE_KEY, book.title, book.subtitle, book.authors, book.publisher, book.description)
+    return content_key(
+        _SOURCE_KEY,
+        dictionary_key(),
+        book.title,
+        book.subtitle,
+        book.authors,
+        book.publisher,
+        book.description,
+    )

@@ -4,7 +4,7 @@ from typing import Any
 
 from library.admin_site.roles import ensure_roles
 from library.console import Command as BaseCommand
-from library.console import Progress
+from library.console import Progress, format_table
 
 
 class Command(BaseCommand):
@@ -16,3 +16,7 @@ class Command(BaseCommand):
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
         return {role: group.permissions.count() for role, group in ensure_roles().items()}
+
+    def show(self, result: dict[str, Any]) -> None:
+        rows = [[role, str(permissions)] for role, permissions in result.items()]
+        self.stdout.write(format_table(title="Roles", columns=["role", "permissions"], rows=rows))

@@ -21,6 +21,6 @@ class Command(BaseCommand):
 
     def show(self, result: dict[str, Any]) -> None:
         self.stdout.write(
-            f"Counted {result['days']} days and {result['titles']} titles. "
-            f"The statistics cover {result['events']} events."
+            f"Days counted: {result['days']}, titles counted: {result['titles']}. "
+            f"Events in the statistics: {result['events']}."
         )

@@ -12,6 +12,7 @@ class Command(BaseCommand):
         "written books."
     )
     example = "manage.py rebuild_search"
+    labels = {"books": "books indexed"}
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
         # Imported here: services are not needed to show --help.

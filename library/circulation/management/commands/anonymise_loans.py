@@ -35,9 +35,11 @@ class Command(BaseCommand):
         ]
         columns = ["branch", "loans", "holds", "skipped: balance due"]
         title = "Would be anonymised" if result["dry_run"] else "Anonymised"
-        self.stdout.write(format_table(title=title, columns=columns, rows=rows))
+        if rows:
+            self.stdout.write(format_table(title=title, columns=columns, rows=rows))
         self.stdout.write(
-            f"{result['loans']} loans, {result['holds']} holds and {result['events']} events of holds; "
-            f"{result['owed']} loans skipped. Co-borrowed pairs: {result['pairs_kept']} counted, "
-            f"{result['pairs_lost']} dropped because too few borrowers had them."
+            f"{title}: loans: {result['loans']}, holds: {result['holds']}, events of holds: "
+            f"{result['events']}. Loans skipped because of a balance due: {result['owed']}. "
+            f"Co-borrowed pairs counted: {result['pairs_kept']}, dropped because too few borrowers had them: "
+            f"{result['pairs_lost']}."
         )

@@ -39,6 +39,4 @@ class Command(BaseCommand):
         return erasure.as_dict()
 
     def show(self, result: dict[str, Any]) -> None:
-        self.stdout.write(
-            f"Borrower erased. Anonymised: {result['loans']} loans and {result['holds']} holds."
-        )
+        self.stdout.write(f"Borrower erased. Anonymised loans: {result['loans']}, holds: {result['holds']}.")

@@ -13,6 +13,7 @@ class Command(BaseCommand):
         "borrowers were written to the database directly."
     )
     example = "manage.py index_borrowers"
+    labels = {"borrowers": "borrowers indexed"}
     #: The check would refuse a new index key, which this command is there to accept.
     requires_system_checks = []
 

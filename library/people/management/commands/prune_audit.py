@@ -15,6 +15,7 @@ class Command(BaseCommand):
         "add an entry about it. A task does the same once a month."
     )
     example = "manage.py prune_audit"
+    labels = {"removed": "audit entries deleted"}
 
     def work(self, *, progress: Progress, **options: Any) -> dict[str, Any]:
         return prune_audit(now=timezone.now())

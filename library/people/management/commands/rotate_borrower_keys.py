@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def show(self, result: dict[str, Any]) -> None:
         self.stdout.write(
-            f"{result['reencrypted']} of {result['rows']} borrowers re-encrypted with the first key."
+            f"Borrowers re-encrypted with the first key: {result['reencrypted']} of {result['rows']}."
         )
         if result["keys"] > 1:
             self.stdout.write("The keys after it may now be removed from BORROWER_KEYS.")

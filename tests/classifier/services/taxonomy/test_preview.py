@@ -103,12 +103,17 @@ def test_the_command_previews_does_and_undoes(three, capsys, tmp_path):
     make_book(control_number="x", category=a)
     call_command("taxonomy", "merge", "a", "c", "--into", "b", "--preview")
     assert not TaxonomyChange.objects.exists()
-    assert "books: {'moved': 1" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Books to be moved: 1 (filed by a person or an import: 1)\n  → b: 1\n" in printed
+    assert printed.endswith("Nothing was changed. Run the command without --preview to apply the change.\n")
+    assert "{" not in printed
     call_command("taxonomy", "merge", "a", "c", "--into", "b", "--json")
     change = TaxonomyChange.objects.get()
     assert f'"change": {change.pk}' in capsys.readouterr().out
     call_command("taxonomy", "undo", str(change.pk))
     assert a.books.count() == 1
+    name = f"Category change {change.pk} (merge: {change.summary})"
+    assert capsys.readouterr().out == f"{name} undone. Books moved back: 1, not moved back: 0.\n"
     file = tmp_path / "children.csv"
     file.write_text("notation,label_en,id\na.1,First,x\n", encoding="utf-8")
     call_command("taxonomy", "split", "a", "--children", str(file))

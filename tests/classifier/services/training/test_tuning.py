@@ -23,7 +23,7 @@ from tests.factories import NOW, make_book
 pytestmark = pytest.mark.django_db
 
 #: Too few steps to learn all, so that better settings can be found.
-QUICK = ("network.epochs=2", "network.width=8", "training.folds=2")
+QUICK = ("network.epochs=2", "network.width=8", "training.folds=2", "sentence.model=none")
 SETTINGS = [argument for setting in QUICK for argument in ("--set", setting)]
 
 
@@ -77,7 +77,7 @@ def test_table_of_a_search(run):
     assert said.startswith("On 11 held-out books that the search has not seen")
     for row in ("defaults", "best found"):
         assert f"│ {row} " in said
-    assert "\n4 trials, 4 of them in this run; 0 stopped early, 0 failed.\n" in said
+    assert "\nTrials: 4, in this run: 4, stopped early: 0, failed: 0.\n" in said
     assert "\nBest found against defaults: macro-F1 " in said
     assert said.splitlines()[-1].startswith("To use it: manage.py train --seed 1 --set network.epochs=2 ")
 

@@ -123,6 +123,24 @@ def test_bad_value_leaves_existing_book_unchanged(tmp_path, covers, column, valu
     assert Book.objects.values().get() == before | ({"title": "x" * 1000} if column == "title" else {})
 
 
+@pytest.mark.django_db
+def test_long_description_is_truncated_and_reported(tmp_path):
+    path = write_csv(tmp_path / "books.csv", "id,title,description", ("1", "Long", "<p>word, " * 100_000))
+    report = import_books(path=path, now=NOW)
+    message = "The text has 899,999 characters. It is truncated to 100,000."
+    assert problems(report) == [("books.csv", 2, "description", message)]
+    assert len(Book.objects.get().description) == 100_000
+
+
+@pytest.mark.django_db
+def test_row_that_is_too_long_is_skipped_and_reported(tmp_path):
+    rows = [("1", "Long", "word, " * 300_000), ("2", "Good", "")]
+    report = import_books(path=write_csv(tmp_path / "books.csv", "id,title,description", *rows), now=NOW)
+    message = "The row is longer than 1,000,000 characters. Row skipped."
+    assert problems(report) == [("books.csv", 2, "", message)]
+    assert Book.objects.get().title == "Good"
+
+
 @both_databases
 @pytest.mark.parametrize(("column", "row", "message"), BAD_ROWS)
 def test_bad_row_is_skipped_and_reported(database, tmp_path, covers, column, row, message):

@@ -155,5 +155,7 @@ def test_command_reports_by_branch(capsys):
     assert "north" in printed
     assert Loan.objects.get().borrower
     call_command("anonymise_loans")
-    assert "1 loans, 0 holds and 0 events of holds; 0 loans skipped." in capsys.readouterr().out
+    assert "\nAnonymised: loans: 1, holds: 0, events of holds: 0. Loans skipped" in capsys.readouterr().out
     assert Loan.objects.get().borrower is None
+    call_command("anonymise_loans")
+    assert capsys.readouterr().out.startswith("Anonymised: loans: 0, ")  # no empty table

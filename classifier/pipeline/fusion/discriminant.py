@@ -1,0 +1,120 @@
+"""Linear discriminant analysis of vectors with few categorised books and many uncategorised ones.
+
+Each category is a normal distribution around its mean; all share one covariance. With fewer books than
+numbers in a vector the covariance is shrunk. Uncategorised books sharpen means and covariance by
+expectation maximisation: each counts for the categories that it probably has.
+
+References
+----------
+Fisher, The Use of Multiple Measurements in Taxonomic Problems, 1936. Ledoit & Wolf, A Well-conditioned
+Estimator for Large-dimensional Covariance Matrices, 2004. Nigam et al., Text Classification from Labeled
+and Unlabeled Documents using EM, Machine Learning 39, 2000 (the weight of uncategorised books).
+"""
+
+from typing import Self
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import softmax
+
+from classifier.pipeline.features.base import Tensors
+from classifier.pipeline.records import Float32, Float64, Int64
+
+_ROUNDS = 3  # five change the predictions of one book in a hundred
+_MAX_WEIGHT = 0.5  # of an uncategorised book; a categorised one has 1
+_MAX_BOOKS = 2_000
+"""Categorised books up to which uncategorised ones are used. With 600 titles in 20 categories they raise
+accuracy from 0.55 to 0.58; with thousands the means are known well enough."""
+
+
+class Discriminant:
+    """Scores of categories that are linear in a vector: log posteriors up to a constant per book.
+
+    All categories are equally probable a priori; the weights of the fusion account for their sizes.
+
+    Attributes
+    ----------
+    coef_ : (d, n_known)
+    intercept_ : (n_known,)
+    classes_ : (n_known,)
+        Categories with training books.
+    """
+
+    def fit(self, X: Float32, y: Int64, *, n_classes: int, others: Float32 | None = None) -> Self:
+        """Learn from the vectors `X` of categorised books and those of `others`.
+
+        Parameters
+        ----------
+        X : (n_books, d)
+        others : (n_others, d)
+            Up to two books for each categorised one are useful.
+        """
+        self.n_classes_ = n_classes
+        self.classes_ = np.unique(y)
+        known = (y[:, None] == self.classes_).astype(np.float32)  # (n_books, n_known)
+        self._estimate(X, known)
+        if others is not None and len(others) and len(X) <= _MAX_BOOKS:
+            weight = np.float32(min(_MAX_WEIGHT, len(X) / len(others)))
+            both = np.concatenate([X, others])
+            for _round in range(_ROUNDS):
+                belief = softmax(others @ self.coef_ + self.intercept_, axis=1)
+                self._estimate(both, np.concatenate([known, weight * belief.astype(np.float32)]))
+        return self
+
+    def scores(self, X: Float32) -> Float64:
+        """Return scores (n_books, n_classes), lowest for a category without training books."""
+        known = (X @ self.coef_ + self.intercept_).astype(np.float64)
+        scores = np.repeat(known.min(axis=1, keepdims=True) - 1, self.n_classes_, axis=1)
+        scores[:, self.classes_] = known
+        return np.asarray(scores - scores.mean(axis=1, keepdims=True))
+
+    def tensors(self) -> Tensors:
+        """Return the arrays that `from_tensors` reads."""
+        return {"coef": self.coef_, "intercept": self.intercept_, "classes": self.classes_}
+
+    @classmethod
+    def from_tensors(cls, tensors: Tensors, *, width: int, n_classes: int) -> Self:
+        """Return a stored discriminant.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an array is missing or does not match vectors of this width and the categories.
+        """
+        discriminant = cls()
+        discriminant.n_classes_ = n_classes
+        discriminant.coef_, discriminant.intercept_ = tensors["coef"], tensors["intercept"]
+        discriminant.classes_ = classes = tensors["classes"]
+        known = len(classes)
+        if discriminant.coef_.shape != (width, known) or discriminant.intercept_.shape != (known,):
+            raise ValueError("its discriminants have another shape.")
+        if classes.dtype.kind != "i" or known < 2 or not set(classes.tolist()) <= set(range(n_classes)):
+            raise ValueError("its discriminants do not match the categories.")
+        return discriminant
+
+    def _estimate(self, X: Float32, weights: Float32) -> None:
+        """Set the coefficients from books and their weight in each category, (n_books, n_known)."""
+        n, d = float(weights.sum()), X.shape[1]
+        means = (weights.T @ X) / weights.sum(axis=0)[:, None]  # (n_known, d)
+        of_book = weights.sum(axis=1)
+        residual = X - (weights / of_book[:, None]) @ means
+        residual *= np.sqrt(of_book)[:, None]
+        covariance = (residual.T @ residual).astype(np.float64) / n
+        target = np.trace(covariance) / d
+        # The best estimate of the covariance is not the best classifier, whose means are as uncertain: with
+        # this factor 300 to 600 books gain one to two points.
+        shrinkage = min(1.0, _shrinkage(residual, covariance, target, n) * np.sqrt(len(means)))
+        covariance *= 1 - shrinkage
+        covariance.flat[:: d + 1] += shrinkage * target + 1e-9
+        coefficients = cho_solve(cho_factor(covariance, overwrite_a=True), means.T.astype(np.float64))
+        self.coef_ = coefficients.astype(np.float32)
+        self.intercept_ = (-(means.T * coefficients).sum(axis=0) / 2).astype(np.float32)
+
+
+def _shrinkage(residual: Float32, covariance: Float64, target: float, n: float) -> float:
+    """Return the share of the target in the covariance that minimises the expected squared error (Ledoit &
+    Wolf)."""
+    squares = float((covariance**2).sum())
+    distance = squares - 2 * target * np.trace(covariance) + target**2 * len(covariance)
+    noise = (float(((residual.astype(np.float64) ** 2).sum(axis=1) ** 2).sum()) / n - squares) / n
+    return float(np.clip(noise / distance, 0, 1)) if distance > 0 else 1.0
