@@ -35,6 +35,7 @@ RUNS: dict[str, tuple[tuple[str, ...], str]] = {
         ("--books", "400", "--loans", "2000", "--shelf-books", "60", "--clients", "2", "--requests", "4"),
         "model server",
     ),
+    "learning_curve": ((FOLDER, "--sizes", "40", "--draws", "1", *QUICK), "characters 1-2"),
     "large_recommendations": ((*LIBRARY, "--requests", "10"), "over the API"),
     # Lighthouse is an npm package, which the tests do not install.
     "lighthouse": (("--help",), "--lighthouse"),

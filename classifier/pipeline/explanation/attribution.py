@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 from scipy.special import log_softmax
 
-from classifier.pipeline.fusion.classifier import FusionClassifier
+from classifier.pipeline.fusion.classifier import PROBABILITY_SCALE, FusionClassifier
 from classifier.pipeline.fusion.cross_fitting import Encoded
 from classifier.pipeline.records import Float32, Int64
 from classifier.pipeline.torch_threads import single_threaded
@@ -62,7 +62,7 @@ def _direct_attributions(
     n_explained)."""
     terms = books.features[name]
     attributions = np.zeros((terms.nnz, categories.shape[1]), np.float32)
-    if not classifier.direct_ or classifier.config.svm.kernel != "linear":
+    if not classifier.direct_:
         return attributions
     svm_of_book = classifier.svm_index(books.present)
     for number, (names, svm) in enumerate(classifier.svms_.items()):
@@ -169,6 +169,8 @@ def score_gradients(
         width = len(positions) * votes.shape[2]  # the remaining columns are of linked books and features
         coefficients = np.float32(svm.svm_weight_) * svm.coefficients()[:, :width]
         probabilities = np.exp(votes[:, positions] / 2).reshape(n, width)
+        if classifier.direct_:
+            probabilities *= PROBABILITY_SCALE
         X_gradient = svm.known_weights(X, weights) @ coefficients
         vote_gradient = (X_gradient * probabilities / 2).reshape(explained, n, len(positions), -1)
         gradient[:, :, positions] += vote_gradient

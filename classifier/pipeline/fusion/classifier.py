@@ -29,7 +29,7 @@ from classifier.pipeline.fusion.out_of_fold import OutOfFold
 from classifier.pipeline.fusion.svm import FusedSvm, Rows, best_vote_share, combine_scores
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 
-_PROBABILITY_SCALE = np.float32(0.3)
+PROBABILITY_SCALE = np.float32(0.3)
 """Of probabilities beside terms and vectors. On 3,600 books 0 loses a point, 0.3 and 1 perform equally; on
 300 to 600 books 1 loses a point, 0 and 0.3 perform equally."""
 _MIN_BOOKS = 10  # fewer cannot validate a subset of modalities
@@ -83,7 +83,8 @@ class FusionClassifier(NetworkEnsemble):
         )
         self.temperature_ = Temperature()
         learned = np.flatnonzero(y >= 0)
-        self.direct_ = len(learned) <= self.config.svm.direct_below
+        settings = self.config.svm
+        self.direct_ = settings.kernel == "linear" and len(learned) <= settings.direct_below
         self.describe(blocks)
         truth = y[learned]
         self.prior_ = np.log((np.bincount(truth, minlength=n_classes) + 0.5) / (len(truth) + 0.5 * n_classes))
@@ -119,10 +120,9 @@ class FusionClassifier(NetworkEnsemble):
         dense = np.concatenate(parts, axis=1).astype(np.float32)
         if not self.direct_:
             return dense
+        dense *= PROBABILITY_SCALE
         features = [books.features[name] for name in names if name in books.features]
-        return sp.hstack(
-            [sp.csr_matrix(part) for part in (_PROBABILITY_SCALE * dense, *features)], format="csr"
-        )
+        return sp.hstack([sp.csr_matrix(part) for part in (dense, *features)], format="csr")
 
     def describe(self, blocks: Mapping[str, Block]) -> None:
         """Note the layout of the fused representation, which depends on the kinds of the blocks."""
@@ -239,6 +239,7 @@ class FusionClassifier(NetworkEnsemble):
                 self.represent(part, votes, names),
                 votes[:, 0],
                 truth[rows],
+                fold=fold[rows],
                 discriminants=[discriminants[name][rows] for name in names if name in discriminants],
             )
             terms[names] = np.full(shape, np.nan)

@@ -227,7 +227,11 @@ def _take(blocks: Mapping[str, Block], rows: Any) -> dict[str, Block]:
 
 def _features(blocks: Mapping[str, Block]) -> dict[str, Any]:
     kinds = ("sparse", "vector")
-    return {name: normalize(block.values) for name, block in blocks.items() if block.spec.kind in kinds}
+    return {
+        name: normalize(block.values) if len(block.present) else block.values
+        for name, block in blocks.items()
+        if block.spec.kind in kinds
+    }
 
 
 def _present(blocks: Mapping[str, Block]) -> Bool:

@@ -107,7 +107,7 @@ class Discriminant:
         covariance *= 1 - shrinkage
         covariance.flat[:: d + 1] += shrinkage * target + 1e-9
         coefficients = cho_solve(cho_factor(covariance, overwrite_a=True), means.T.astype(np.float64))
-        self.coef_ = coefficients.astype(np.float32)
+        self.coef_ = np.ascontiguousarray(coefficients, np.float32)
         self.intercept_ = (-(means.T * coefficients).sum(axis=0) / 2).astype(np.float32)
 
 

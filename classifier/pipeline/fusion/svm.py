@@ -48,9 +48,19 @@ class FusedSvm:
         self.settings = settings
         self.seed = seed
 
-    def fit(self, X: Rows, votes: Float32, y: Int64, *, discriminants: Sequence[Float64] = ()) -> Self:
+    def fit(
+        self,
+        X: Rows,
+        votes: Float32,
+        y: Int64,
+        *,
+        fold: Int64 | None = None,
+        discriminants: Sequence[Float64] = (),
+    ) -> Self:
         """Learn from the fused representation, out-of-fold log probabilities `votes` and `discriminants`."""
         rng = np.random.default_rng(self.seed)
+        if fold is None:
+            fold = stratified_folds(y, folds=min(_CALIBRATION_FOLDS, len(y)), rng=rng)
         self.n_classes_ = votes.shape[1]
         self.out_of_fold_decision_ = np.full((len(y), self.n_classes_), np.nan)
         parts = -(-len(y) // self.settings.max_books)
@@ -62,7 +72,7 @@ class FusedSvm:
             self._weigh(self.decision(X[rest]), votes, discriminants, y, rest)
             return self
         self.svm_weight_, self.vote_weight_, self.discriminant_weights_ = 0.0, 1.0, [0.0] * len(discriminants)
-        if (out_of_fold := self._out_of_fold_decision(X, y, rng)) is not None:
+        if (out_of_fold := self._out_of_fold_decision(X, y, fold)) is not None:
             self._weigh(out_of_fold, votes, discriminants, y, np.arange(len(y)))
         self._fit_estimator(X, y)
         return self
@@ -130,8 +140,7 @@ class FusedSvm:
         single.discriminant_weights_ = [0.0] * len(self.discriminant_weights_)
         return single
 
-    def _out_of_fold_decision(self, X: Rows, y: Int64, rng: np.random.Generator) -> Float64 | None:
-        fold = stratified_folds(y, folds=min(_CALIBRATION_FOLDS, len(y)), rng=rng)
+    def _out_of_fold_decision(self, X: Rows, y: Int64, fold: Int64) -> Float64 | None:
         if any(len(np.unique(y[fold != k])) < 2 for k in range(fold.max() + 1)):
             return None
         decision = np.zeros((len(y), self.n_classes_))

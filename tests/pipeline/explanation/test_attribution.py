@@ -10,8 +10,8 @@ from tests.pipeline.catalogues import TINY
 from tests.pipeline.explanation.top_ranked import top_three
 
 
-def differentiable(classifier, books, codes, names):
-    """Return the scores of books that one machine judges, in torch, of the codes given."""
+def differentiable(classifier, books, codes, terms, names):
+    """Return the scores of books that one machine judges, in torch, of the codes and terms given."""
     n = len(books.present)
     seen = {name: torch.full((n,), name in names) for name in classifier.modalities_}
     predicted = [
@@ -26,6 +26,11 @@ def differentiable(classifier, books, codes, names):
         parts += [torch.exp(votes[:, 1 + classifier.modalities_.index(name)] / 2) for name in names]
         parts += [torch.tensor(np.sqrt(shares(books.linked[n]))) for n in names if n in books.linked]
         svc = machine.estimator_
+        if classifier.direct_:
+            parts = [part * 0.3 for part in parts]
+            for name in names:
+                if name in books.features:
+                    parts.append(terms if name == "text" else torch.tensor(books.features[name]))
         X = torch.cat([part.float() for part in parts], dim=1)
         values = X @ torch.tensor(svc.coef_).float().T + torch.tensor(svc.intercept_).float()
         if values.shape[1] == 1:
@@ -33,6 +38,9 @@ def differentiable(classifier, books, codes, names):
         every = (values.amin(dim=1, keepdim=True).clamp(max=0) - 1).repeat(1, machine.n_classes_)
         every[:, torch.tensor(svc.classes_)] = values
         result = result + machine.svm_weight_ * every
+    used = (name for name in names if name in classifier.discriminants_)
+    for weight, name in zip(machine.discriminant_weights_, used, strict=True):
+        result = result + weight * torch.tensor(classifier.discriminants_[name].scores(books.features[name]))
     return result - result.mean(dim=1, keepdim=True)
 
 
@@ -42,6 +50,10 @@ def scaled(books, share):
         {name: torch.from_numpy(code) * (share if name == "text" else 1) for name, code in network.items()}
         for network in books.codes
     ]
+
+
+def scaled_terms(books, share):
+    return torch.tensor(books.features["text"].toarray()) * share
 
 
 def subsets_with_text(classifier, books):
@@ -57,7 +69,9 @@ def test_differentiated_score_equals_the_prediction(model, books):
     for names, rows in subsets_with_text(model.serving_classifier, books):
         part = books.take(rows)
         with torch.no_grad():
-            result = differentiable(model.serving_classifier, part, scaled(part, 1), names).numpy()
+            result = differentiable(
+                model.serving_classifier, part, scaled(part, 1), scaled_terms(part, 1), names
+            ).numpy()
         np.testing.assert_allclose(result, model.serving_classifier.scores(part), atol=1e-4)
 
 
@@ -82,10 +96,17 @@ def test_attributions_equal_torch_gradients(kind, model, rbf, fewer, blocks, boo
         for share in ((1 - 3**-0.5) / 2, (1 + 3**-0.5) / 2):
             codes = scaled(part, share)
             starts = [network["text"].requires_grad_() for network in codes]
-            result = differentiable(classifier, part, codes, names)
+            terms = scaled_terms(part, share).requires_grad_()
+            result = differentiable(classifier, part, codes, terms, names)
             for rank in range(categories.shape[1]):
                 of_rank = result.gather(1, torch.from_numpy(categories[rows, rank : rank + 1])).sum()
-                slopes = torch.autograd.grad(of_rank, starts, retain_graph=True)
+                *slopes, direct = torch.autograd.grad(
+                    of_rank, [*starts, terms], retain_graph=True, allow_unused=True, materialize_grads=True
+                )
+                for row, of in zip(rows, direct.numpy(), strict=True):
+                    own = slice(values.indptr[row], values.indptr[row + 1])
+                    lengths = books.features["text"].data[own]
+                    expected[own, rank] += of[values.indices[own]] * lengths / 2
                 for network, slope in zip(classifier.networks_, slopes, strict=True):
                     table = network.module_.encoders["text"].table
                     for row, of in zip(rows, slope, strict=True):
@@ -107,8 +128,11 @@ def test_attributions_sum_to_the_gain_of_the_path(kernel, model, rbf, blocks, bo
         rows = rows[books.present[rows, 0]]
         part = books.take(rows)
         with torch.no_grad():
-            added = differentiable(classifier, part, scaled(part, 1), names)
-            added = (added - differentiable(classifier, part, scaled(part, 0), names)).numpy()
+            ends = [
+                differentiable(classifier, part, scaled(part, share), scaled_terms(part, share), names)
+                for share in (0, 1)
+            ]
+            added = (ends[1] - ends[0]).numpy()
         for row, gain in zip(rows, np.take_along_axis(added, categories[rows], axis=1), strict=True):
             total = gains[values.indptr[row] : values.indptr[row + 1]].sum(axis=0)
             np.testing.assert_allclose(total, gain, atol=0.05 + 0.02 * np.abs(gain).max())

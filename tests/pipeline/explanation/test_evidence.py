@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 from itertools import combinations, pairwise, permutations
 
 import numpy as np
@@ -16,7 +17,6 @@ from classifier.pipeline.explanation.evidence import (
     modality_contributions,
 )
 from classifier.pipeline.features.extractor import FeatureExtractor
-from classifier.pipeline.fusion.cross_fitting import Encoded
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.storage.artifact import load_model, save_model
 from classifier.pipeline.text.normalization import normalize
@@ -37,7 +37,7 @@ def explained(model, catalogue):
 def hidden(books, kept):
     """The books with only these modalities."""
     present = np.isin(np.arange(len(MODALITIES)), kept)
-    return Encoded(codes=books.codes, linked=books.linked, present=books.present & present)
+    return replace(books, present=books.present & present)
 
 
 def value(classifier, books, row, shown, category):

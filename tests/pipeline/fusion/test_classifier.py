@@ -12,6 +12,9 @@ from classifier.pipeline.fusion.classifier import FusionClassifier
 from tests.pipeline.feature_blocks import KINDS, N_CLASSES, toy_blocks, with_links, without
 from tests.pipeline.fusion.classifiers import WORDS, accuracy, classifier, take_rows
 
+MANY_BOOKS = ["svm.direct_below=1"]
+"""Settings with which the machine sees probabilities only, as with many books."""
+
 
 @pytest.fixture(scope="module")
 def fitted() -> FusionClassifier:
@@ -25,7 +28,9 @@ def blocks() -> dict[str, Block]:
 
 
 @pytest.mark.parametrize("names", [("words",), ("words", "pixels"), KINDS])
-def test_representation_has_a_unit_vector_per_output(fitted, blocks, names):
+def test_representation_has_a_unit_vector_per_output(blocks, names):
+    train, y = toy_blocks(90)
+    fitted = classifier(*MANY_BOOKS).fit(train, y, n_classes=N_CLASSES)
     books = fitted.encode(blocks)
     representation = fitted.represent(books, fitted.votes(books), names)
     assert representation.shape == (60, (1 + len(names)) * N_CLASSES)
@@ -37,7 +42,7 @@ def test_representation_has_a_unit_vector_per_output(fitted, blocks, names):
 
 def test_single_modality_representation_omits_the_fusion():
     train, y = toy_blocks(40, kinds=("words",), missing=0)
-    alone = classifier().fit(train, y, n_classes=N_CLASSES)
+    alone = classifier(*MANY_BOOKS).fit(train, y, n_classes=N_CLASSES)
     books = alone.encode(train)
     votes = alone.votes(books)
     np.testing.assert_allclose(alone.represent(books, votes, ("words",)), np.exp(votes[:, 1] / 2), rtol=1e-6)
@@ -46,7 +51,7 @@ def test_single_modality_representation_omits_the_fusion():
 def test_linked_books_are_represented_by_their_probabilities():
     train, y = toy_blocks(60, kinds=WORDS)
     train["numbers"] = with_links(train["numbers"], y, y)
-    fitted = classifier().fit(train, y, n_classes=N_CLASSES)
+    fitted = classifier(*MANY_BOOKS).fit(train, y, n_classes=N_CLASSES)
     assert fitted.beliefs_.shape == (60, N_CLASSES)
     np.testing.assert_allclose(fitted.beliefs_.sum(axis=1), 1, atol=2e-3)
     books = fitted.encode(train)
@@ -57,6 +62,31 @@ def test_linked_books_are_represented_by_their_probabilities():
     both = fitted.represent(books, votes, WORDS)
     assert both.shape == (60, 4 * N_CLASSES)
     np.testing.assert_allclose(np.linalg.norm(both[:, -N_CLASSES:], axis=1), 1, atol=1e-5)
+
+
+def test_terms_and_vectors_follow_the_probabilities(fitted, blocks):
+    train, y = toy_blocks(60, kinds=WORDS)
+    train["numbers"] = with_links(train["numbers"], y, y)
+    fitted = classifier().fit(train, y, n_classes=N_CLASSES)
+    books = fitted.encode(train)
+    X = fitted.represent(books, fitted.votes(books), WORDS).toarray()
+    words, numbers = (train[name].values.shape[1] for name in WORDS)
+    assert fitted.columns(WORDS) == {"words": 4 * N_CLASSES, "numbers": 4 * N_CLASSES + words}
+    assert fitted.columns(("numbers",)) == {"numbers": 3 * N_CLASSES}
+    assert X.shape == (60, 4 * N_CLASSES + words + numbers)
+    for name, start in fitted.columns(WORDS).items():
+        rows = X[train[name].present, start : start + train[name].values.shape[1]]
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+def test_one_network_alone_ignores_what_machines_memorised(fitted, blocks):
+    single = fitted.with_network(1)
+    books = single.encode(blocks)
+    svm = single.svm_index(books.present)
+    for number, names in enumerate(single.svms_):
+        votes = single.votes(books, shown=np.isin(KINDS, names)[None])[svm == number, 0]
+        expected = votes - votes.mean(axis=1, keepdims=True)
+        np.testing.assert_allclose(single.scores(books)[svm == number], expected, atol=1e-5)
 
 
 def test_probabilities_sum_to_one_and_are_accurate(fitted):
@@ -134,8 +164,10 @@ def test_too_few_groups_are_ignored(blocks):
     assert np.array_equal(one.predict_proba(blocks), other.predict_proba(blocks))
 
 
-def test_uncategorised_books_are_not_learned(blocks):
-    train, y = toy_blocks(90)
+def test_uncategorised_books_without_vectors_are_not_learned(blocks):
+    kinds = ("words", "pixels")
+    blocks = {kind: blocks[kind] for kind in kinds}
+    train, y = toy_blocks(90, kinds=kinds)
     y = np.where(np.arange(90) % 3 == 0, -1, y)
     order = np.arange(90)
     order[y < 0] = np.random.default_rng(0).permutation(order[y < 0])
@@ -170,7 +202,8 @@ def test_calibration_keeps_predictions():
 
 def test_temperature_stays_near_the_expected_one():
     train, y = toy_blocks(200, kinds=WORDS, misleading=0.4)
-    fitted = classifier("network.epochs=2").fit(train, y, n_classes=N_CLASSES)  # so the answers are unsure
+    quick = ["network.epochs=2", *MANY_BOOKS]  # so the answers are unsure
+    fitted = classifier(*quick).fit(train, y, n_classes=N_CLASSES)
     assert fitted.expected_temperature_.level < -0.1
     assert fitted.temperature_ == Temperature()
     none = np.arange(0)
@@ -182,7 +215,8 @@ def test_biased_votes_do_not_override_the_svms():
     rare = np.flatnonzero(y > 0)
     y = np.where(np.isin(np.arange(len(y)), rare[::4]) | (y == 0), y, -1)
     # Of networks trained without class weights the rare categories get no vote.
-    fitted = classifier("network.epochs=2", "network.balance=0").fit(train, y, n_classes=N_CLASSES)
+    biased = ["network.epochs=2", "network.balance=0", *MANY_BOOKS]
+    fitted = classifier(*biased).fit(train, y, n_classes=N_CLASSES)
     assert fitted.vote_share_ < 1
     books = fitted.encode(train)
     combine_scores = fitted.scores(books)

@@ -89,8 +89,8 @@ def test_training_does_not_modify_blocks():
     ("changes", "books", "steps"),
     [
         (["network.epochs=3", "network.batch=10"], 25, 3 * 3),
-        (["network.epochs=0", "network.batch=0"], 30, 40 * 2),  # batches of 16 books, 40 passes
-        (["network.epochs=2", "network.batch=0"], 400, 2 * 20),  # batches of a twentieth
+        (["network.epochs=0", "network.batch=0"], 30, 20),  # batches of up to 64 books, 20 passes
+        (["network.epochs=2", "network.batch=0"], 1500, 2 * 20),  # batches of a twentieth
     ],
 )
 def test_steps_are_counted_to_the_end(changes, books, steps):
