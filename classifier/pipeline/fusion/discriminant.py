@@ -99,22 +99,38 @@ class Discriminant:
         of_book = weights.sum(axis=1)
         residual = X - (weights / of_book[:, None]) @ means
         residual *= np.sqrt(of_book)[:, None]
-        covariance = (residual.T @ residual).astype(np.float64) / n
-        target = np.trace(covariance) / d
+        # The smaller of the two products has the squares and the inverse of both.
+        few = len(residual) < d
+        product = (residual @ residual.T if few else residual.T @ residual).astype(np.float64) / n
+        target = float(np.trace(product)) / d
         # The best estimate of the covariance is not the best classifier, whose means are as uncertain: with
         # this factor 300 to 600 books gain one to two points.
-        shrinkage = min(1.0, _shrinkage(residual, covariance, target, n) * np.sqrt(len(means)))
-        covariance *= 1 - shrinkage
-        covariance.flat[:: d + 1] += shrinkage * target + 1e-9
-        coefficients = cho_solve(cho_factor(covariance, overwrite_a=True), means.T.astype(np.float64))
+        share = min(1.0, _shrinkage(residual, product, target, n) * np.sqrt(len(means)))
+        ridge = share * target + 1e-9
+        columns = means.T.astype(np.float64)  # (d, n_known)
+        if few:  # Woodbury
+            inner = (1 - share) * product
+            inner.flat[:: len(inner) + 1] += ridge
+            projected = cho_solve(cho_factor(inner, overwrite_a=True), residual @ columns)
+            coefficients = (columns - (1 - share) / n * (residual.T @ projected)) / ridge
+        else:
+            product *= 1 - share
+            product.flat[:: d + 1] += ridge
+            coefficients = cho_solve(cho_factor(product, overwrite_a=True), columns)
         self.coef_ = np.ascontiguousarray(coefficients, np.float32)
         self.intercept_ = (-(means.T * coefficients).sum(axis=0) / 2).astype(np.float32)
 
 
-def _shrinkage(residual: Float32, covariance: Float64, target: float, n: float) -> float:
-    """Return the share of the target in the covariance that minimises the expected squared error (Ledoit &
-    Wolf)."""
-    squares = float((covariance**2).sum())
-    distance = squares - 2 * target * np.trace(covariance) + target**2 * len(covariance)
-    noise = (float(((residual.astype(np.float64) ** 2).sum(axis=1) ** 2).sum()) / n - squares) / n
+def _shrinkage(residual: Float32, product: Float64, target: float, n: float) -> float:
+    """Return the share of the target in the covariance that minimises its expected squared error.
+
+    Parameters
+    ----------
+    product
+        The covariance, or the product of the residuals of each two books, which has the same squares.
+    """
+    squares, d = float((product**2).sum()), residual.shape[1]
+    distance = squares - target**2 * d
+    lengths = (residual.astype(np.float64) ** 2).sum(axis=1)
+    noise = (float((lengths**2).sum()) / n - squares) / n
     return float(np.clip(noise / distance, 0, 1)) if distance > 0 else 1.0
