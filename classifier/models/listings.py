@@ -8,9 +8,9 @@ from library.catalogue.models import Book, Branch
 
 
 class Listing(models.Model):
-    """A title on a list, with the facts of its reason; written only by
-    `classifier.services.recommendation.listings`.
+    """A title on a list, with the facts of its reason.
 
+    Only `classifier.services.recommendation.listings` writes it.
     Without a branch it covers all of them. Titles with too few loans have no row, and a row contains nothing
     about borrowers: it may be shown to anyone.
     """

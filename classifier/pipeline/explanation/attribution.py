@@ -8,6 +8,7 @@ References
 Sundararajan, Taly & Yan, Axiomatic Attribution for Deep Networks, ICML 2017.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.special import log_softmax
 
 from classifier.pipeline.fusion.classifier import PROBABILITY_SCALE, FusionClassifier
 from classifier.pipeline.fusion.cross_fitting import Encoded
+from classifier.pipeline.fusion.svm import Rows
 from classifier.pipeline.records import Float32, Int64
 from classifier.pipeline.torch_threads import single_threaded
 
@@ -41,7 +43,6 @@ def term_attributions(
     expensive; the attributions then omit the SVM.
     """
     gradients = _mean_gradients(classifier, books, categories, name)
-    direct = _direct_attributions(classifier, books, categories, name)
     attributions = np.zeros((values.nnz, categories.shape[1]), np.float32)
     columns, ends = values.indices.astype(np.intp), values.indptr.tolist()
     vectors = np.empty((int(np.diff(values.indptr).max(initial=0)), gradients.shape[2]), np.float32)
@@ -52,34 +53,40 @@ def term_attributions(
             # One preallocated buffer and unchecked ("clip"): half the time of table[columns].
             term_vectors = np.take(table, columns[start:end], axis=0, out=vectors[: end - start], mode="clip")
             attributions[start:end] += term_vectors @ gradient
-    return np.asarray(attributions * values.data[:, None] + direct)
+    attributions *= values.data[:, None]
+    if classifier.direct_:
+        attributions += _direct_attributions(classifier, books, categories, name)
+    return attributions
 
 
 def _direct_attributions(
     classifier: FusionClassifier, books: Encoded, categories: Int64, name: str
 ) -> Float32:
-    """Return the contribution of each value to the SVM's decision, which is linear in it: (nnz,
-    n_explained)."""
+    """Return the contribution of each value to an SVM's decision, which is linear in it."""
     terms = books.features[name]
     attributions = np.zeros((terms.nnz, categories.shape[1]), np.float32)
-    if not classifier.direct_:
-        return attributions
     svm_of_book = classifier.svm_index(books.present)
     for number, (names, svm) in enumerate(classifier.svms_.items()):
         rows = np.flatnonzero(svm_of_book == number)
         if name not in names or not len(rows):
             continue
-        part = books.take(rows)
-        shown = np.array([[modality in names for modality in classifier.modalities_]])
-        X = classifier.represent(part, classifier.votes(part, shown=shown, heads=names), names)
-        known = svm.known_weights(X, score_weights(categories[rows], len(classifier.prior_)))
-        start = classifier.columns(names)[name]
-        coefficients = np.float32(svm.svm_weight_) * svm.coefficients()[:, start : start + terms.shape[1]]
-        for weights, row in zip(known.swapaxes(0, 1), rows.tolist(), strict=True):
+        known = svm.known_weights(
+            score_weights(categories[rows], len(classifier.prior_)),
+            represent=partial(_represent, classifier, books, rows, names),
+        )
+        start = classifier.columns(books, names)[name]
+        for weights, row in zip(
+            np.float32(svm.svm_weight_) * known.swapaxes(0, 1), rows.tolist(), strict=True
+        ):
             entries = slice(terms.indptr[row], terms.indptr[row + 1])
-            of_terms = coefficients[:, terms.indices[entries]]  # (n_known, n_terms)
+            of_terms = svm.coefficients(start + terms.indices[entries])  # (n_known, n_terms)
             attributions[entries] = (weights @ of_terms).T * terms.data[entries, None]
     return attributions
+
+
+def _represent(classifier: FusionClassifier, books: Encoded, rows: Int64, names: tuple[str, ...]) -> Rows:
+    part = books.take(rows)
+    return classifier.represent(part, classifier.votes_by(part, names), names)
 
 
 def score_weights(categories: Int64, n_classes: int) -> Float32:
@@ -165,14 +172,13 @@ def score_gradients(
     gradient[:, :, 0] = np.float32(svm.vote_weight_) * weights
     if classifier.config.svm.kernel == "linear":
         positions = classifier.positions(names)
-        X = classifier.represent(books, votes, names)
         width = len(positions) * votes.shape[2]  # the remaining columns are of linked books and features
-        coefficients = np.float32(svm.svm_weight_) * svm.coefficients()[:, :width]
+        coefficients = np.float32(svm.svm_weight_) * svm.coefficients(slice(width))
         probabilities = np.exp(votes[:, positions] / 2).reshape(n, width)
         if classifier.direct_:
             probabilities *= PROBABILITY_SCALE
-        X_gradient = svm.known_weights(X, weights) @ coefficients
-        vote_gradient = (X_gradient * probabilities / 2).reshape(explained, n, len(positions), -1)
+        known = svm.known_weights(weights, represent=lambda: classifier.represent(books, votes, names))
+        vote_gradient = (known @ coefficients * probabilities / 2).reshape(explained, n, len(positions), -1)
         gradient[:, :, positions] += vote_gradient
     gradient -= np.exp(votes) * gradient.sum(axis=3, keepdims=True)
     return gradient

@@ -3,7 +3,7 @@
 The SVM is trained on out-of-fold predictions of the networks (`cross_fitting`). Hidden units of two networks
 have no common meaning; their probabilities do. So the fused representation consists of the square roots of
 the probabilities predicted by the fusion, by each modality, and for linked books (Hellinger: 0.01 against
-0.02 matters, 0.98 against 0.99 hardly).
+0.02 matters, 0.98 against 0.99 hardly). If few books are categorised, their terms and vectors follow.
 
 There is one SVM for each subset of modalities, fitted to every book that has these, so a book without a cover
 is classified by a model of books without one. Where a smaller subset classifies out-of-fold books
@@ -19,12 +19,11 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import log_softmax
-from sklearn.preprocessing import normalize
 
 from classifier.pipeline.evaluation.calibration import Temperature
 from classifier.pipeline.features.base import Block
-from classifier.pipeline.fusion.cross_fitting import Encoded, NetworkEnsemble
-from classifier.pipeline.fusion.discriminant import Discriminant
+from classifier.pipeline.fusion.cross_fitting import Encoded, NetworkEnsemble, unit_rows
+from classifier.pipeline.fusion.discriminant import Discriminant, cross_fit_discriminant, sample_others
 from classifier.pipeline.fusion.out_of_fold import OutOfFold
 from classifier.pipeline.fusion.svm import FusedSvm, Rows, best_vote_share, combine_scores
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
@@ -36,12 +35,14 @@ _MIN_BOOKS = 10  # fewer cannot validate a subset of modalities
 
 
 class FusionClassifier(NetworkEnsemble):
-    """Cross-fitted networks (`NetworkEnsemble`) and SVMs on their predictions.
+    """Cross-fitted networks (`NetworkEnsemble`), discriminants of vectors, and SVMs.
 
     Attributes
     ----------
     svms_
         By subset of modalities.
+    discriminants_
+        By modality of vectors.
     modalities_used_
         By the modalities a book has, those it is classified by.
     prior_ : (n_classes,)
@@ -83,9 +84,6 @@ class FusionClassifier(NetworkEnsemble):
         )
         self.temperature_ = Temperature()
         learned = np.flatnonzero(y >= 0)
-        settings = self.config.svm
-        self.direct_ = settings.kernel == "linear" and len(learned) <= settings.direct_below
-        self.describe(blocks)
         truth = y[learned]
         self.prior_ = np.log((np.bincount(truth, minlength=n_classes) + 0.5) / (len(truth) + 0.5 * n_classes))
         out_of_fold = self._fit_discriminants(blocks, encoded, learned, fold, truth)
@@ -111,10 +109,7 @@ class FusionClassifier(NetworkEnsemble):
         return self
 
     def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Rows:
-        """Return the fused representation of books with the modalities `names`, (n_books, d).
-
-        Terms and vectors follow the probabilities if the books at `fit` were few.
-        """
+        """Return the fused representation of books with the modalities `names`, (n_books, d)."""
         parts = [np.exp(votes[:, position] / 2) for position in self.positions(names)]
         parts += [np.sqrt(shares(books.linked[name])) for name in names if name in books.linked]
         dense = np.concatenate(parts, axis=1).astype(np.float32)
@@ -124,28 +119,25 @@ class FusionClassifier(NetworkEnsemble):
         features = [books.features[name] for name in names if name in books.features]
         return sp.hstack([sp.csr_matrix(part) for part in (dense, *features)], format="csr")
 
-    def describe(self, blocks: Mapping[str, Block]) -> None:
-        """Note the layout of the fused representation, which depends on the kinds of the blocks."""
-        kinds = ("sparse", "vector")
-        self.linked_ = {name for name, block in blocks.items() if block.links is not None}
-        self.widths_ = {
-            name: block.values.shape[1] for name, block in blocks.items() if block.spec.kind in kinds
-        }
-
-    def columns(self, names: Sequence[str]) -> dict[str, int]:
-        """Return the first column of each modality's terms or vectors in the fused representation."""
-        linked = sum(name in self.linked_ for name in names)
+    def columns(self, books: Encoded, names: Sequence[str]) -> dict[str, int]:
+        """Return the first column of each modality's terms or vectors in the representation, if direct."""
+        linked = sum(name in books.linked for name in names)
         start = (len(self.positions(names)) + linked) * len(self.prior_)
         columns = {}
         for name in names:
-            if name in self.widths_:
-                columns[name], start = start, start + self.widths_[name]
+            if name in books.features:
+                columns[name], start = start, start + books.features[name].shape[1]
         return columns
 
     def positions(self, names: Sequence[str]) -> list[int]:
         """Return the indices of the votes that represent books with the modalities `names`."""
         fusion = [0] if len(self.modalities_) > 1 else []  # with one modality the fusion is redundant
         return fusion + [1 + self.modalities_.index(name) for name in names]
+
+    def votes_by(self, books: Encoded, names: Sequence[str]) -> Float32:
+        """Return the networks' votes with only the modalities `names` visible."""
+        shown = np.array([[name in names for name in self.modalities_]])
+        return self.votes(books, shown=shown, heads=names)
 
     def scores(self, books: Encoded, *, shown: Bool | None = None) -> Float64:
         """Return log probabilities up to a constant, centred per book; modalities not `shown` are ignored."""
@@ -157,8 +149,7 @@ class FusionClassifier(NetworkEnsemble):
             names = subsets[number]
             rows = np.flatnonzero(svm == number)
             part = books if len(rows) == len(svm) else books.take(rows)
-            shown = np.array([[name in names for name in self.modalities_]])
-            votes = self.votes(part, shown=shown, heads=names)
+            votes = self.votes_by(part, names)
             result[rows] = self.svms_[names].scores(
                 self.represent(part, votes, names),
                 votes[:, 0],
@@ -192,32 +183,27 @@ class FusionClassifier(NetworkEnsemble):
         fold: Int64,
         truth: Int64,
     ) -> dict[str, Float64]:
-        """Fit a discriminant for each modality of vectors; return out-of-fold scores, NaN for absent
-        books."""
+        """Fit a discriminant for each modality of vectors; return out-of-fold scores, else NaN."""
         self.discriminants_: dict[str, Discriminant] = {}
         out_of_fold = {}
+        n_classes = len(self.prior_)
         rng = np.random.default_rng(self.seed)
         for position, name in enumerate(self.modalities_):
-            rows = np.flatnonzero(encoded.present[:, position])
-            block = blocks[name]
-            if block.spec.kind != "vector" or any(
-                len(np.unique(truth[rows[fold[rows] != k]])) < 2 for k in range(len(self.networks_))
-            ):
+            block, rows = blocks[name], np.flatnonzero(encoded.present[:, position])
+            if block.spec.kind != "vector":
                 continue
             pool = np.setdiff1d(np.flatnonzero(block.present), learned)
-            pool = rng.permutation(pool)[: 2 * len(rows)]
-            X, others = encoded.features[name], normalize(block.values[pool]) if len(pool) else None
-            scores = np.full((len(truth), len(self.prior_)), np.nan)
-            for k in range(len(self.networks_)):
-                inside, outside = rows[fold[rows] != k], rows[fold[rows] == k]
-                discriminant = Discriminant().fit(
-                    X[inside], truth[inside], n_classes=len(self.prior_), others=others
-                )
-                scores[outside] = discriminant.scores(X[outside])
-            out_of_fold[name] = scores
-            self.discriminants_[name] = Discriminant().fit(
-                X[rows], truth[rows], n_classes=len(self.prior_), others=others
+            others = sample_others(pool, n_books=len(rows), rng=rng)
+            fitted = cross_fit_discriminant(
+                encoded.features[name][rows],
+                truth[rows],
+                fold=fold[rows],
+                n_classes=n_classes,
+                others=unit_rows(block.values[others]),
             )
+            if fitted is not None:
+                out_of_fold[name] = np.full((len(truth), n_classes), np.nan)
+                self.discriminants_[name], out_of_fold[name][rows] = fitted
         return out_of_fold
 
     def _fit_svms(

@@ -36,7 +36,7 @@ class Encoded:
     linked : (n_books, n_classes)
         By modality, mean probabilities of the linked books, weighted by the links.
     features : array or CSR matrix (n_books, d)
-        By modality, the rows of terms and vectors at unit length.
+        By modality, the rows of vectors, and of terms if `direct_`, at unit length.
     """
 
     codes: list[Codes]
@@ -59,6 +59,8 @@ class NetworkEnsemble:
 
     Attributes
     ----------
+    direct_
+        Whether the machines see terms and vectors themselves (`SvmConfig.direct_below`).
     beliefs_ : (n_known, n_classes)
         float16 probabilities of all books at `cross_fit`; empty without links.
     """
@@ -92,6 +94,8 @@ class NetworkEnsemble:
                 raise ValueError(f"{name} links {block.links.shape[1]} books; there are {len(y)}.")
         self.modalities_ = list(blocks)
         learned = np.flatnonzero(y >= 0)
+        settings = self.config.svm
+        self.direct_ = settings.kernel == "linear" and len(learned) <= settings.direct_below
         known, truth = _take(blocks, learned), y[learned]
         rng = np.random.default_rng(self.seed)
         folds = min(self.config.training.folds, len(truth))
@@ -128,7 +132,7 @@ class NetworkEnsemble:
                 if block.links is not None
             },
             present=_present(blocks),
-            features=_features(blocks),
+            features=self._features(blocks),
         )
 
     def votes(
@@ -178,6 +182,13 @@ class NetworkEnsemble:
         self._stacked = list(self.networks_), module
         return module
 
+    def _features(self, blocks: Mapping[str, Block]) -> dict[str, Any]:
+        return {
+            name: unit_rows(block.values)
+            for name, block in blocks.items()
+            if block.spec.is_flat and (self.direct_ or block.spec.kind != "sparse")
+        }
+
     def _encode_out_of_fold(
         self, blocks: Mapping[str, Block], learned: Int64, fold: Int64, n_classes: int
     ) -> Encoded:
@@ -206,8 +217,13 @@ class NetworkEnsemble:
             codes=[codes],
             linked=linked_probabilities,
             present=present[learned],
-            features=_features(_take(blocks, learned)),
+            features=self._features(_take(blocks, learned)),
         )
+
+
+def unit_rows(values: Any) -> Any:
+    """Return the rows of an array or CSR matrix at unit length; zero rows stay zero."""
+    return normalize(values) if values.shape[0] else values
 
 
 def _linked_probabilities(links: sp.csr_matrix, beliefs: Any) -> Any:
@@ -223,15 +239,6 @@ def _linked_probabilities(links: sp.csr_matrix, beliefs: Any) -> Any:
 
 def _take(blocks: Mapping[str, Block], rows: Any) -> dict[str, Block]:
     return {name: block.take(rows) for name, block in blocks.items()}
-
-
-def _features(blocks: Mapping[str, Block]) -> dict[str, Any]:
-    kinds = ("sparse", "vector")
-    return {
-        name: normalize(block.values) if len(block.present) else block.values
-        for name, block in blocks.items()
-        if block.spec.kind in kinds
-    }
 
 
 def _present(blocks: Mapping[str, Block]) -> Bool:

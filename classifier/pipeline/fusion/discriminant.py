@@ -47,13 +47,13 @@ class Discriminant:
         ----------
         X : (n_books, d)
         others : (n_others, d)
-            Up to two books for each categorised one are useful.
+            See `sample_others`.
         """
         self.n_classes_ = n_classes
         self.classes_ = np.unique(y)
         known = (y[:, None] == self.classes_).astype(np.float32)  # (n_books, n_known)
         self._estimate(X, known)
-        if others is not None and len(others) and len(X) <= _MAX_BOOKS:
+        if others is not None and len(others):
             weight = np.float32(min(_MAX_WEIGHT, len(X) / len(others)))
             both = np.concatenate([X, others])
             for _round in range(_ROUNDS):
@@ -119,6 +119,31 @@ class Discriminant:
             coefficients = cho_solve(cho_factor(product, overwrite_a=True), columns)
         self.coef_ = np.ascontiguousarray(coefficients, np.float32)
         self.intercept_ = (-(means.T * coefficients).sum(axis=0) / 2).astype(np.float32)
+
+
+def sample_others(pool: Int64, *, n_books: int, rng: np.random.Generator) -> Int64:
+    """Return twice as many books of a pool of uncategorised ones as there are categorised ones; none if many.
+
+    Each counts half at most, so they weigh no more than the categorised ones.
+    """
+    return rng.permutation(pool)[: int(n_books / _MAX_WEIGHT)] if n_books <= _MAX_BOOKS else pool[:0]
+
+
+def cross_fit_discriminant(
+    X: Float32, y: Int64, *, fold: Int64, n_classes: int, others: Float32
+) -> tuple[Discriminant, Float64] | None:
+    """Return a discriminant of all books, and the out-of-fold scores of each book, (n_books, n_classes).
+
+    None if all books outside a fold are of one category.
+    """
+    if any(len(np.unique(y[fold != k])) < 2 for k in (-1, *np.unique(fold))):
+        return None
+    scores = np.empty((len(y), n_classes))
+    for k in np.unique(fold):
+        outside = fold != k
+        discriminant = Discriminant().fit(X[outside], y[outside], n_classes=n_classes, others=others)
+        scores[~outside] = discriminant.scores(X[~outside])
+    return Discriminant().fit(X, y, n_classes=n_classes, others=others), scores
 
 
 def _shrinkage(residual: Float32, product: Float64, target: float, n: float) -> float:

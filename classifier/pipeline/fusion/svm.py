@@ -1,6 +1,6 @@
 """Support vector machine on the fused representation, and the score from its decision."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, Self
 
@@ -17,7 +17,6 @@ from classifier.pipeline.records import Float32, Float64, Int64
 Rows = Any
 """The fused representation (n_books, d): float32 array or CSR matrix."""
 
-_CALIBRATION_FOLDS = 3  # more folds change the two fitted weights by under 1 %
 _VOTE_SHARES = (1.0, 0.5, 0.25, 0.0)  # ties go to the first
 _MARGIN = 1e-3
 _SPREAD = 0.5
@@ -54,13 +53,19 @@ class FusedSvm:
         votes: Float32,
         y: Int64,
         *,
-        fold: Int64 | None = None,
+        fold: Int64,
         discriminants: Sequence[Float64] = (),
     ) -> Self:
-        """Learn from the fused representation, out-of-fold log probabilities `votes` and `discriminants`."""
+        """Learn from the fused representation, log probabilities `votes` and `discriminants`.
+
+        Parameters
+        ----------
+        votes
+            Out of fold, like `discriminants`.
+        fold : (n_books,)
+            From 0; the networks' own folds keep books of one author together.
+        """
         rng = np.random.default_rng(self.seed)
-        if fold is None:
-            fold = stratified_folds(y, folds=min(_CALIBRATION_FOLDS, len(y)), rng=rng)
         self.n_classes_ = votes.shape[1]
         self.out_of_fold_decision_ = np.full((len(y), self.n_classes_), np.nan)
         parts = -(-len(y) // self.settings.max_books)
@@ -104,23 +109,27 @@ class FusedSvm:
         all_values[:, self.estimator_.classes_] = values
         return all_values
 
-    def coefficients(self) -> Float32:
-        """Return the coefficients of the linear kernel, (n_known, d), one row for each of
-        `estimator_.classes_`."""
-        coefficients = self.estimator_.coef_.astype(np.float32)
+    def coefficients(self, columns: slice | Int64) -> Float32:
+        """Return coefficients of the linear kernel, (n_known, n_columns), by `estimator_.classes_`."""
+        coefficients = self.estimator_.coef_[:, columns].astype(np.float32)
         return np.vstack([-coefficients, coefficients]) if len(coefficients) == 1 else coefficients
 
-    def known_weights(self, X: Rows, weights: Float32) -> Float32:
-        """Return weights (n_sums, n_books, n_known) of known categories with the same weighted sum of
-        decisions.
+    def known_weights(self, weights: Float32, *, represent: Callable[[], Rows]) -> Float32:
+        """Return weights of the categories with training books that give the same sums of decisions.
 
         Parameters
         ----------
         weights : (n_sums, n_books, n_classes)
+        represent
+            Returns the representation of the books; called only if a category has no training books.
+
+        Returns
+        -------
+        (n_sums, n_books, n_known)
         """
         known = np.asarray(weights[:, :, self.estimator_.classes_])
         if len(self.estimator_.classes_) < self.n_classes_:  # the others follow the lowest value
-            values = self.decision(X)[:, self.estimator_.classes_]
+            values = self.decision(represent())[:, self.estimator_.classes_]
             with_lowest = np.flatnonzero(values.min(axis=1) < 0)
             rest = weights.sum(axis=2) - known.sum(axis=2)
             known[:, with_lowest, values[with_lowest].argmin(axis=1)] += rest[:, with_lowest]

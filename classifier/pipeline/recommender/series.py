@@ -21,9 +21,10 @@ _VOLUME = re.compile(
 def series_of(title: str) -> str:
     """Return the case-folded name of the series; empty without a volume number.
 
+    A title that merely ends with a number becomes a series of one title.
+
     Examples
     --------
-    A title that merely ends with a number becomes a series of one title.
     >>> series_of("Naruto. Tome 12, Le combat"), series_of("三国演义 第三卷"), series_of("Emma")
     ('naruto', '三国演义', '')
     """

@@ -89,22 +89,22 @@ def load_classifier(
         If a part is missing or invalid.
     """
     classifier = FusionClassifier(config=config, seed=seed)
+    with reading(folder, "model.json"):
+        classifier.direct_ = bool(numbers.get("direct", False))  # absent before the machine saw terms
     with reading(folder, f"{part}.safetensors"):
         tensors = finite_tensors(data[f"{part}.safetensors"])
         classifier.modalities_ = list(probe)
         classifier.beliefs_, classifier.prior_ = tensors.pop("beliefs"), tensors.pop("prior")
         if classifier.prior_.shape != (n_classes,) or classifier.beliefs_.shape[1:] != (n_classes,):
             raise ValueError("its categories do not match the model.")
-        classifier.describe(probe)
-        classifier.discriminants_ = _load_discriminants(classifier, tensors, n_classes)
         specs = {name: block.spec for name, block in probe.items()}
+        classifier.discriminants_ = _load_discriminants(specs, tensors, n_classes)
         classifier.networks_ = [
             _load_network(classifier, specs, n_classes, tensors, k) for k in range(_count(tensors))
         ]
         books = classifier.encode(probe)
         votes = classifier.votes(books)
     with reading(folder, "model.json"):
-        classifier.direct_ = bool(numbers.get("direct", False))  # absent before the machine saw terms
         (classifier.vote_share_,) = _positive([numbers["vote_share"]], 1)
         classifier.expected_temperature_ = _temperature(numbers["expected"])
         classifier.temperature_ = _temperature(numbers["temperature"])
@@ -143,17 +143,17 @@ def _network_tensors(networks: Sequence[FusionNetwork]) -> dict[str, Any]:
 
 
 def _load_discriminants(
-    classifier: FusionClassifier, tensors: dict[str, Any], n_classes: int
+    specs: Mapping[str, BlockSpec], tensors: dict[str, Any], n_classes: int
 ) -> dict[str, Discriminant]:
     """Take the discriminants out of the tensors."""
     stored: dict[str, dict[str, Any]] = {}
     for key in [key for key in tensors if key.startswith("discriminant/")]:
         _, name, part = key.split("/")
         stored.setdefault(name, {})[part] = tensors.pop(key)
-    if not set(stored) <= set(classifier.widths_):
+    if not set(stored) <= {name for name, spec in specs.items() if spec.kind == "vector"}:
         raise ValueError("its discriminants do not match the modalities.")
     return {
-        name: Discriminant.from_tensors(parts, width=classifier.widths_[name], n_classes=n_classes)
+        name: Discriminant.from_tensors(parts, width=specs[name].shape[0], n_classes=n_classes)
         for name, parts in stored.items()
     }
 

@@ -56,8 +56,12 @@ class TermGroups:
     def fit(
         self, counts: sp.csr_matrix, terms: Mapping[str, Sequence[str]], *, min_books: int
     ) -> sp.csr_matrix:
-        """Learn terms of `min_books` books or more; return weighted rows, overwriting counts (n_books,
-        n_terms)."""
+        """Learn terms of `min_books` books or more; return weighted rows, overwriting the counts.
+
+        Parameters
+        ----------
+        counts : (n_books, n_terms)
+        """
         document_frequency = np.bincount(
             counts.indices, minlength=counts.shape[1]
         )  # books a term, (n_terms,)

@@ -90,10 +90,11 @@ def char_ngrams(word: str, *, min_n: int, max_n: int) -> list[str]:
 def affixes(word: str) -> list[str]:
     """Return the first and last five letters of a long word; characters and bigrams of a Chinese word.
 
-    Examples
-    --------
     The beginning approximates the stem; the end of a German compound is its head. On 99 categories this gains
     as much as n-grams of descriptions (0.7 points) with a third of the terms.
+
+    Examples
+    --------
     >>> affixes("volkswirtschaft"), affixes("market"), affixes("art")
     (['<volks', 'chaft>'], ['<marke', 'arket>'], [])
     """

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.preprocessing import normalize
 
 from classifier.pipeline.explanation.attribution import term_attributions
 from classifier.pipeline.fusion.classifier import FusionClassifier, shares
@@ -52,8 +53,9 @@ def scaled(books, share):
     ]
 
 
-def scaled_terms(books, share):
-    return torch.tensor(books.features["text"].toarray()) * share
+def scaled_terms(blocks, rows, share):
+    """Return the terms of books at unit length, a share of the way."""
+    return torch.tensor(normalize(blocks["text"].values[rows]).toarray()) * share
 
 
 def subsets_with_text(classifier, books):
@@ -65,12 +67,12 @@ def subsets_with_text(classifier, books):
             yield names, rows
 
 
-def test_differentiated_score_equals_the_prediction(model, books):
+def test_differentiated_score_equals_the_prediction(model, blocks, books):
     for names, rows in subsets_with_text(model.serving_classifier, books):
         part = books.take(rows)
         with torch.no_grad():
             result = differentiable(
-                model.serving_classifier, part, scaled(part, 1), scaled_terms(part, 1), names
+                model.serving_classifier, part, scaled(part, 1), scaled_terms(blocks, rows, 1), names
             ).numpy()
         np.testing.assert_allclose(result, model.serving_classifier.scores(part), atol=1e-4)
 
@@ -88,7 +90,7 @@ def test_attributions_equal_torch_gradients(kind, model, rbf, fewer, blocks, boo
     classifier = {"linear": model.serving_classifier, "rbf": rbf, "fewer": fewer}[kind]
     books = classifier.encode(blocks)
     categories = top_three(classifier.scores(books))
-    values = blocks["text"].values
+    values, unit = blocks["text"].values, normalize(blocks["text"].values)
     gains = term_attributions(classifier, books, values, categories, name="text")
     expected = np.zeros_like(gains)
     for names, rows in subsets_with_text(classifier, books):
@@ -96,7 +98,7 @@ def test_attributions_equal_torch_gradients(kind, model, rbf, fewer, blocks, boo
         for share in ((1 - 3**-0.5) / 2, (1 + 3**-0.5) / 2):
             codes = scaled(part, share)
             starts = [network["text"].requires_grad_() for network in codes]
-            terms = scaled_terms(part, share).requires_grad_()
+            terms = scaled_terms(blocks, rows, share).requires_grad_()
             result = differentiable(classifier, part, codes, terms, names)
             for rank in range(categories.shape[1]):
                 of_rank = result.gather(1, torch.from_numpy(categories[rows, rank : rank + 1])).sum()
@@ -105,7 +107,7 @@ def test_attributions_equal_torch_gradients(kind, model, rbf, fewer, blocks, boo
                 )
                 for row, of in zip(rows, direct.numpy(), strict=True):
                     own = slice(values.indptr[row], values.indptr[row + 1])
-                    lengths = books.features["text"].data[own]
+                    lengths = unit.data[own]
                     expected[own, rank] += of[values.indices[own]] * lengths / 2
                 for network, slope in zip(classifier.networks_, slopes, strict=True):
                     table = network.module_.encoders["text"].table
@@ -129,7 +131,9 @@ def test_attributions_sum_to_the_gain_of_the_path(kernel, model, rbf, blocks, bo
         part = books.take(rows)
         with torch.no_grad():
             ends = [
-                differentiable(classifier, part, scaled(part, share), scaled_terms(part, share), names)
+                differentiable(
+                    classifier, part, scaled(part, share), scaled_terms(blocks, rows, share), names
+                )
                 for share in (0, 1)
             ]
             added = (ends[1] - ends[0]).numpy()

@@ -71,10 +71,10 @@ def test_terms_and_vectors_follow_the_probabilities(fitted, blocks):
     books = fitted.encode(train)
     X = fitted.represent(books, fitted.votes(books), WORDS).toarray()
     words, numbers = (train[name].values.shape[1] for name in WORDS)
-    assert fitted.columns(WORDS) == {"words": 4 * N_CLASSES, "numbers": 4 * N_CLASSES + words}
-    assert fitted.columns(("numbers",)) == {"numbers": 3 * N_CLASSES}
+    assert fitted.columns(books, WORDS) == {"words": 4 * N_CLASSES, "numbers": 4 * N_CLASSES + words}
+    assert fitted.columns(books, ("numbers",)) == {"numbers": 3 * N_CLASSES}
     assert X.shape == (60, 4 * N_CLASSES + words + numbers)
-    for name, start in fitted.columns(WORDS).items():
+    for name, start in fitted.columns(books, WORDS).items():
         rows = X[train[name].present, start : start + train[name].values.shape[1]]
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 

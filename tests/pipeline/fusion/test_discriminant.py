@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from classifier.pipeline.fusion.discriminant import Discriminant
+from classifier.pipeline.fusion.discriminant import Discriminant, cross_fit_discriminant, sample_others
 
 
 def vectors(books: int, *, seed: int = 0, width: int = 20, n_classes: int = 3):
@@ -72,3 +72,28 @@ def test_damaged_arrays_are_refused(name, damage):
     tensors = Discriminant().fit(X, y, n_classes=3).tensors()
     with pytest.raises(ValueError, match="its discriminants"):
         Discriminant.from_tensors(tensors | {name: damage(tensors[name])}, width=20, n_classes=3)
+
+
+def test_books_are_scored_by_a_discriminant_that_has_not_seen_them():
+    X, y = vectors(60)
+    others, _ = vectors(40, seed=1)
+    fold = np.arange(60) // 20
+    fitted = cross_fit_discriminant(X, y, fold=fold, n_classes=3, others=others)
+    assert fitted is not None
+    whole, scores = fitted
+    assert np.array_equal(whole.scores(X), Discriminant().fit(X, y, n_classes=3, others=others).scores(X))
+    first = Discriminant().fit(X[20:], y[20:], n_classes=3, others=others)
+    assert np.array_equal(scores[:20], first.scores(X[:20]))
+
+
+@pytest.mark.parametrize("y", [[], [1, 1, 1, 1], [0, 1, 1, 1]])
+def test_one_category_outside_a_fold_gives_no_discriminant(y):
+    X, _ = vectors(len(y))
+    fold = np.arange(len(y)) % 2
+    assert cross_fit_discriminant(X, np.array(y, int), fold=fold, n_classes=2, others=X[:0]) is None
+
+
+@pytest.mark.parametrize(("n_books", "n_others"), [(3, 6), (2_000, 4_000), (2_001, 0)])
+def test_others_are_in_proportion_to_few_books(n_books, n_others):
+    others = sample_others(np.arange(5_000), n_books=n_books, rng=np.random.default_rng(0))
+    assert len(np.unique(others)) == len(others) == n_others

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import log_softmax, softmax
 
 from classifier.pipeline.config import Config
+from classifier.pipeline.evaluation.splits import stratified_folds
 from classifier.pipeline.fusion.svm import FusedSvm, best_vote_share, combine_scores
 
 KERNELS = ["linear", "rbf"]
@@ -35,8 +36,12 @@ def machine(*settings: str, seed: int = 0) -> FusedSvm:
     return FusedSvm(settings=Config().with_settings(["svm.C=1", *settings]).svm, seed=seed)
 
 
+def folds(y) -> np.ndarray:
+    return stratified_folds(y, folds=min(3, len(y)), rng=np.random.default_rng(0))
+
+
 def fitted(X, y, *settings: str, n_classes: int, seed: int = 0) -> FusedSvm:
-    return machine(*settings, seed=seed).fit(X, nothing(y, n_classes), y)
+    return machine(*settings, seed=seed).fit(X, nothing(y, n_classes), y, fold=folds(y))
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -97,7 +102,7 @@ def test_votes_weigh_by_their_information(changes):
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=60, n_classes=3, spread=2)
     weights = [
-        machine(*changes).fit(X, informative_votes(rng, y, 3, strength), y).vote_weight_
+        machine(*changes).fit(X, informative_votes(rng, y, 3, strength), y, fold=folds(y)).vote_weight_
         for strength in (0, 1.5, 4)
     ]
     assert weights[0] < 0.25 < weights[1]
@@ -108,7 +113,7 @@ def test_votes_weigh_by_their_information(changes):
 def test_combined_scores_beat_either_part(changes):
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=100, n_classes=3, spread=1.5)
-    svm = machine(*changes).fit(X, informative_votes(rng, y, 3, 1), y)
+    svm = machine(*changes).fit(X, informative_votes(rng, y, 3, 1), y, fold=folds(y))
     X, y = clouds(rng, per_class=300, n_classes=3, spread=1.5)
     votes = informative_votes(rng, y, 3, 1)
 
@@ -145,7 +150,9 @@ def test_training_is_reproducible(kernel):
     X, y = clouds(np.random.default_rng(0), per_class=30, n_classes=3, spread=2)
     settings = [f"svm.kernel={kernel}", "svm.max_books=40"]
     votes = informative_votes(np.random.default_rng(1), y, 3, 1)
-    first, second = (machine(*settings, seed=4).fit(X, votes, y).scores(X, votes) for _ in range(2))
+    first, second = (
+        machine(*settings, seed=4).fit(X, votes, y, fold=folds(y)).scores(X, votes) for _ in range(2)
+    )
     assert np.array_equal(first, second)
 
 
@@ -164,7 +171,7 @@ def test_smallest_input_is_learned(counts, seed):
     y = np.repeat(np.arange(len(counts)), counts)
     X = rng.normal(size=(len(y), 3)).astype(np.float32)
     votes = informative_votes(rng, y, len(counts), 1)
-    scores = machine(seed=seed).fit(X, votes, y).scores(X, votes)
+    scores = machine(seed=seed).fit(X, votes, y, fold=folds(y)).scores(X, votes)
     assert scores.shape == (len(y), len(counts))
     assert np.isfinite(scores).all()
 
@@ -211,7 +218,7 @@ def test_scores_use_the_vote_share():
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=40, n_classes=3, spread=1.5)
     votes = informative_votes(rng, y, 3, 1)
-    svm = machine().fit(X, votes, y)
+    svm = machine().fit(X, votes, y, fold=folds(y))
     whole, none = svm.scores(X, votes), svm.scores(X, votes, vote_share=0)
     assert np.array_equal(none.argmax(axis=1), svm.decision(X).argmax(axis=1))
     assert (none.argmax(axis=1) != whole.argmax(axis=1)).any()
