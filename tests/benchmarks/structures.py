@@ -31,7 +31,6 @@ STRUCTURES = {
     "concatenated": ["network.fusion=concat"],
     "gated": ["network.fusion=gated"],
     "attention": ["network.fusion=attention"],
-    "rbf kernel": ["svm.kernel=rbf"],
 }
 
 

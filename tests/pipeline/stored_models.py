@@ -11,9 +11,9 @@ MANIFEST = "manifest.json"
 #: Of the model that the fixture `trained` gives.
 FILES = [
     "audio.json", "audio.safetensors", "cover.json", "cover.safetensors", "gallery.json",
-    "gallery.safetensors", "held_out.safetensors", "judged.safetensors", "judged.skops", "loans.json",
-    "loans.safetensors", "model.json", "serving.safetensors", "serving.skops", "text.json",
-    "text.safetensors", "unseen.safetensors",
+    "gallery.safetensors", "held_out.safetensors", "judged.safetensors", "loans.json",
+    "loans.safetensors", "model.json", "serving.safetensors", "text.json", "text.safetensors",
+    "unseen.safetensors",
 ]  # fmt: skip
 
 

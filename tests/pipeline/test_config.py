@@ -80,7 +80,10 @@ def test_unknown_setting_lists_the_valid_ones(key):
         ("network.hidden=a,b", "network.hidden takes tuple values, not “a,b”."),
         ("network.activation=sine", "network.activation must be one of gelu, relu, tanh, silu, not “sine”."),
         ("network.optimizer=Adam", "network.optimizer must be one of adam, adagrad, sgd, not “Adam”."),
-        ("svm.kernel=poly", "svm.kernel must be one of linear, rbf, not “poly”."),
+        (
+            "network.fusion=product",
+            "network.fusion must be one of sum, concat, gated, attention, not “product”.",
+        ),
     ],
 )
 def test_value_of_another_type_is_rejected(setting, message):

@@ -16,7 +16,7 @@ class Command(RunCommand):
         "it becomes active if it is not worse and loses no category; otherwise promote it with manage.py "
         "promote_model."
     )
-    example = "manage.py train --seed 1 --set network.width=64 --set svm.kernel=rbf"
+    example = "manage.py train --seed 1 --set network.width=64 --set svm.C=1"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -49,9 +49,7 @@ class Command(RunCommand):
             default=0,
             help="random seed; the same seed and library give the same search (default 0)",
         )
-        add_settings(
-            parser, help_text="fix a setting, e.g. svm.kernel=linear: it is not searched; may be repeated"
-        )
+        add_settings(parser, help_text="fix a setting, e.g. svm.C=0.5: it is not searched; may be repeated")
         parser.add_argument("--fresh", action="store_true", help="discard earlier runs")
         super().add_arguments(parser)
 

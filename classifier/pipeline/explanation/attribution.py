@@ -37,11 +37,7 @@ def term_attributions(
     *,
     name: str,
 ) -> Float32:
-    """Return the contribution of each value of a sparse block to some scores, (values.nnz, n_explained).
-
-    With an rbf kernel only the networks' votes are differentiated, because the gradient of its decision is
-    expensive; the attributions then omit the SVM.
-    """
+    """Return the contribution of each value of a sparse block to some scores, (values.nnz, n_explained)."""
     gradients = _mean_gradients(classifier, books, categories, name)
     attributions = np.zeros((values.nnz, categories.shape[1]), np.float32)
     columns, ends = values.indices.astype(np.intp), values.indptr.tolist()
@@ -79,7 +75,7 @@ def _direct_attributions(
             np.float32(svm.svm_weight_) * known.swapaxes(0, 1), rows.tolist(), strict=True
         ):
             entries = slice(terms.indptr[row], terms.indptr[row + 1])
-            of_terms = svm.coefficients(start + terms.indices[entries])  # (n_known, n_terms)
+            of_terms = svm.coef_[:, start + terms.indices[entries]]  # (n_known, n_terms)
             attributions[entries] = (weights @ of_terms).T * terms.data[entries, None]
     return attributions
 
@@ -170,15 +166,15 @@ def score_gradients(
     weights = score_weights(categories, votes.shape[2])
     gradient = np.zeros((explained, *votes.shape), np.float32)
     gradient[:, :, 0] = np.float32(svm.vote_weight_) * weights
-    if classifier.config.svm.kernel == "linear":
-        positions = classifier.positions(names)
-        width = len(positions) * votes.shape[2]  # the remaining columns are of linked books and features
-        coefficients = np.float32(svm.svm_weight_) * svm.coefficients(slice(width))
-        probabilities = np.exp(votes[:, positions] / 2).reshape(n, width)
-        if classifier.direct_:
-            probabilities *= PROBABILITY_SCALE
-        known = svm.known_weights(weights, represent=lambda: classifier.represent(books, votes, names))
-        vote_gradient = (known @ coefficients * probabilities / 2).reshape(explained, n, len(positions), -1)
-        gradient[:, :, positions] += vote_gradient
+    positions = classifier.positions(names)
+    width = len(positions) * votes.shape[2]  # the remaining columns are of linked books and features
+    coefficients = np.float32(svm.svm_weight_) * svm.coef_[:, :width]
+    probabilities = np.exp(votes[:, positions] / 2).reshape(n, width)
+    if classifier.direct_:
+        probabilities *= PROBABILITY_SCALE
+    known = svm.known_weights(weights, represent=lambda: classifier.represent(books, votes, names))
+    gradient[:, :, positions] += (known @ coefficients * probabilities / 2).reshape(
+        explained, n, len(positions), -1
+    )
     gradient -= np.exp(votes) * gradient.sum(axis=3, keepdims=True)
     return gradient

@@ -94,8 +94,7 @@ class NetworkEnsemble:
                 raise ValueError(f"{name} links {block.links.shape[1]} books; there are {len(y)}.")
         self.modalities_ = list(blocks)
         learned = np.flatnonzero(y >= 0)
-        settings = self.config.svm
-        self.direct_ = settings.kernel == "linear" and len(learned) <= settings.direct_below
+        self.direct_ = len(learned) <= self.config.svm.direct_below
         known, truth = _take(blocks, learned), y[learned]
         rng = np.random.default_rng(self.seed)
         folds = min(self.config.training.folds, len(truth))

@@ -79,17 +79,15 @@ class Discriminant:
         Raises
         ------
         KeyError, ValueError
-            If an array is missing or does not match vectors of this width and the categories.
+            If an array is missing or does not match vectors of this width.
         """
         discriminant = cls()
         discriminant.n_classes_ = n_classes
         discriminant.coef_, discriminant.intercept_ = tensors["coef"], tensors["intercept"]
-        discriminant.classes_ = classes = tensors["classes"]
-        known = len(classes)
+        discriminant.classes_ = tensors["classes"]
+        known = len(discriminant.classes_)
         if discriminant.coef_.shape != (width, known) or discriminant.intercept_.shape != (known,):
             raise ValueError("its discriminants have another shape.")
-        if classes.dtype.kind != "i" or known < 2 or not set(classes.tolist()) <= set(range(n_classes)):
-            raise ValueError("its discriminants do not match the categories.")
         return discriminant
 
     def _estimate(self, X: Float32, weights: Float32) -> None:

@@ -4,8 +4,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import Conv2dNormActivation
-from torchvision.transforms import v2
 
 
 class ImageEncoder(nn.Module):
@@ -16,6 +14,10 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], width: int) -> None:
         super().__init__()
+        # Here, because importing torchvision takes as long as importing torch.
+        from torchvision.ops import Conv2dNormActivation
+        from torchvision.transforms import v2
+
         self.shape = shape
         channels = (shape[0], 16, 32, 64, 64)
         self.layers = nn.Sequential(*(Conv2dNormActivation(a, b, 3, stride=2) for a, b in pairwise(channels)))

@@ -1,4 +1,4 @@
-"""Support vector machine on the fused representation, and the score from its decision."""
+"""Linear support vector machine on the fused representation, and the score from its decision."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -8,10 +8,11 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.metrics import f1_score
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import LinearSVC
 
 from classifier.pipeline.config import SvmConfig
 from classifier.pipeline.evaluation.splits import stratified_folds
+from classifier.pipeline.features.base import Tensors
 from classifier.pipeline.records import Float32, Float64, Int64
 
 Rows = Any
@@ -34,6 +35,10 @@ class FusedSvm:
 
     Attributes
     ----------
+    coef_ : (n_known, d)
+    intercept_ : (n_known,)
+    classes_ : (n_known,)
+        Categories with training books.
     out_of_fold_decision_ : (n_books, n_classes)
         Weighted decision values and discriminants of the books at `fit`, or NaN.
 
@@ -96,23 +101,12 @@ class FusedSvm:
 
     def decision(self, X: Rows) -> Float64:
         """Return decision values (n_books, n_classes), lowest for a category without training books."""
-        if isinstance(self.estimator_, LinearSVC):  # ten times as fast for one book as decision_function
-            values = np.asarray(X @ self.estimator_.coef_.T + self.estimator_.intercept_, np.float64)
-            values = values[:, 0] if values.shape[1] == 1 else values
-        else:
-            values = np.asarray(self.estimator_.decision_function(X), np.float64)
-        if values.ndim == 1:  # two classes: scikit-learn gives one column
-            values = np.column_stack([-values, values])
+        values = np.asarray(X @ self.coef_.T + self.intercept_, np.float64)
         # The book's own lowest value: scores must not depend on the other books.
         lowest = values.min(axis=1, initial=0.0)
         all_values = np.repeat(lowest[:, None] - 1, self.n_classes_, axis=1)
-        all_values[:, self.estimator_.classes_] = values
+        all_values[:, self.classes_] = values
         return all_values
-
-    def coefficients(self, columns: slice | Int64) -> Float32:
-        """Return coefficients of the linear kernel, (n_known, n_columns), by `estimator_.classes_`."""
-        coefficients = self.estimator_.coef_[:, columns].astype(np.float32)
-        return np.vstack([-coefficients, coefficients]) if len(coefficients) == 1 else coefficients
 
     def known_weights(self, weights: Float32, *, represent: Callable[[], Rows]) -> Float32:
         """Return weights of the categories with training books that give the same sums of decisions.
@@ -127,9 +121,9 @@ class FusedSvm:
         -------
         (n_sums, n_books, n_known)
         """
-        known = np.asarray(weights[:, :, self.estimator_.classes_])
-        if len(self.estimator_.classes_) < self.n_classes_:  # the others follow the lowest value
-            values = self.decision(represent())[:, self.estimator_.classes_]
+        known = np.asarray(weights[:, :, self.classes_])
+        if len(self.classes_) < self.n_classes_:  # the others follow the lowest value
+            values = self.decision(represent())[:, self.classes_]
             with_lowest = np.flatnonzero(values.min(axis=1) < 0)
             rest = weights.sum(axis=2) - known.sum(axis=2)
             known[:, with_lowest, values[with_lowest].argmin(axis=1)] += rest[:, with_lowest]
@@ -141,6 +135,25 @@ class FusedSvm:
         """Return scores (n_books, n_classes): `combine_scores` of decision, discriminants and votes."""
         vote = self.vote_weight_ * votes.astype(np.float64)
         return combine_scores(self._weighted(self.decision(X), discriminants), vote, vote_share=vote_share)
+
+    def tensors(self) -> Tensors:
+        """Return the arrays that `load_tensors` reads."""
+        return {"coef": self.coef_, "intercept": self.intercept_, "classes": self.classes_}
+
+    def load_tensors(self, tensors: Tensors, *, n_classes: int) -> Self:
+        """Take over the arrays of a stored machine.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an array is missing or does not match the others.
+        """
+        self.n_classes_ = n_classes
+        self.coef_, self.intercept_ = tensors["coef"], tensors["intercept"]
+        self.classes_ = tensors["classes"]
+        if not self.coef_.shape[:-1] == self.intercept_.shape == self.classes_.shape:
+            raise ValueError("its machines have another shape.")
+        return self
 
     def networks_only(self) -> Self:
         """Return a machine that scores by votes alone, for books whose category it has memorised."""
@@ -161,16 +174,20 @@ class FusedSvm:
     def _fit_estimator(self, X: Rows, y: Int64) -> None:
         classes, books = np.unique(y, return_counts=True)
         weights = (len(y) / (len(classes) * books)) ** self.settings.balance
-        common: dict[str, Any] = {
-            "C": self.settings.C,
-            "class_weight": dict(zip(classes.tolist(), weights.tolist(), strict=True)),
-            "random_state": self.seed,
-        }
-        if self.settings.kernel == "linear":
-            self.estimator_ = LinearSVC(**common, max_iter=5000)
-        else:
-            self.estimator_ = SVC(**common, kernel="rbf", gamma="scale", decision_function_shape="ovr")
-        self.estimator_.fit(X, y)
+        estimator = LinearSVC(
+            C=self.settings.C,
+            class_weight=dict(zip(classes.tolist(), weights.tolist(), strict=True)),
+            random_state=self.seed,
+            max_iter=5000,
+        )
+        estimator.fit(X, y)
+        # C order: another order would round the sums differently after storage.
+        coefficients, intercepts = (
+            np.ascontiguousarray(array, np.float32) for array in (estimator.coef_, estimator.intercept_)
+        )
+        if len(classes) == 2:  # scikit-learn gives those of the second class only
+            coefficients, intercepts = (np.concatenate([-a, a]) for a in (coefficients, intercepts))
+        self.coef_, self.intercept_, self.classes_ = coefficients, intercepts, classes
 
 
 def combine_scores(decision: Float64, vote: Float64, *, vote_share: float) -> Float64:

@@ -1,4 +1,4 @@
-"""Directory of a trained model: safetensors for arrays, skops for scikit-learn, JSON for the rest.
+"""Directory of a trained model: safetensors for arrays, JSON for the rest.
 
 Nothing in it is code. Every part is tested on loading, so a bad file is rejected by name at once.
 """
@@ -19,7 +19,7 @@ from classifier.pipeline.fusion.out_of_fold import OutOfFold
 from classifier.pipeline.model import TrainedModel
 from classifier.pipeline.records import BookRecord, Catalogue
 from classifier.pipeline.storage.classifier_files import (
-    classifier_files,
+    classifier_file,
     classifier_numbers,
     load_classifier,
 )
@@ -54,7 +54,7 @@ def load_model(folder: Path) -> TrainedModel:
     for name in modalities:
         _check_listed(data, f"{name}.json", f"{name}.safetensors")
     for part in parts:
-        _check_listed(data, f"{part}.safetensors", f"{part}.skops")
+        _check_listed(data, f"{part}.safetensors")
     _check_listed(data, "held_out.safetensors", "gallery.json", "gallery.safetensors", "unseen.safetensors")
     states = {}
     for name in modalities:
@@ -116,7 +116,7 @@ def _files(model: TrainedModel) -> dict[str, bytes]:
         files[f"{name}.json"] = as_json(values)
         files[f"{name}.safetensors"] = save(tensors)
     for part, classifier in parts.items():
-        files |= classifier_files(classifier, part=part)
+        files[f"{part}.safetensors"] = classifier_file(classifier)
     values, tensors = model.training_index.state()
     files["gallery.json"], files["gallery.safetensors"] = as_json(values), save(tensors)
     files["unseen.safetensors"] = save(model.out_of_fold.tensors())

@@ -1,6 +1,6 @@
-"""Files of one fusion classifier: network weights and arrays, SVMs, and a few numbers.
+"""File of one fusion classifier: the arrays of its networks, discriminants and SVMs; and a few numbers.
 
-A model has one or two. The code of an SVM runs only after its arrays have been checked for consistency.
+A model has one or two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.numpy import save
-from sklearn.svm import SVC, LinearSVC
-from skops.io import dumps, get_untrusted_types, loads
 
 from classifier.pipeline.config import Config
-from classifier.pipeline.errors import ArtifactError
 from classifier.pipeline.evaluation.calibration import Temperature
 from classifier.pipeline.features.base import BlockSpec
 from classifier.pipeline.features.extractor import Blocks
@@ -32,20 +29,18 @@ _MAX_LOG_TEMPERATURE = 2
 _MAX_WEIGHT = 1000  # fitted weights stay below 100
 
 
-def classifier_files(classifier: FusionClassifier, *, part: str) -> dict[str, bytes]:
-    """Return the files of a classifier, named after its part of the model."""
+def classifier_file(classifier: FusionClassifier) -> bytes:
+    """Return the arrays of a classifier as a safetensors file."""
     arrays = {"beliefs": classifier.beliefs_, "prior": classifier.prior_}
     for name, discriminant in classifier.discriminants_.items():
         arrays |= {f"discriminant/{name}/{key}": array for key, array in discriminant.tensors().items()}
-    svms = {_SEPARATOR.join(names): svm.estimator_ for names, svm in classifier.svms_.items()}
-    return {
-        f"{part}.safetensors": save(_network_tensors(classifier.networks_) | arrays),
-        f"{part}.skops": dumps(svms),
-    }
+    for names, svm in classifier.svms_.items():
+        arrays |= {f"svm/{_SEPARATOR.join(names)}/{key}": array for key, array in svm.tensors().items()}
+    return save(_network_tensors(classifier.networks_) | arrays)
 
 
 def classifier_numbers(classifier: FusionClassifier) -> dict[str, Any]:
-    """Return the learned numbers that are not in its files, as JSON values."""
+    """Return the learned numbers that are not in its file, as JSON values."""
     weights = {
         _SEPARATOR.join(names): [svm.svm_weight_, svm.vote_weight_, *svm.discriminant_weights_]
         for names, svm in classifier.svms_.items()
@@ -90,7 +85,7 @@ def load_classifier(
     """
     classifier = FusionClassifier(config=config, seed=seed)
     with reading(folder, "model.json"):
-        classifier.direct_ = bool(numbers.get("direct", False))  # absent before the machine saw terms
+        classifier.direct_ = bool(numbers["direct"])
     with reading(folder, f"{part}.safetensors"):
         tensors = finite_tensors(data[f"{part}.safetensors"])
         classifier.modalities_ = list(probe)
@@ -99,6 +94,7 @@ def load_classifier(
             raise ValueError("its categories do not match the model.")
         specs = {name: block.spec for name, block in probe.items()}
         classifier.discriminants_ = _load_discriminants(specs, tensors, n_classes)
+        svm_tensors = _linear_models("svm", tensors, n_classes)
         classifier.networks_ = [
             _load_network(classifier, specs, n_classes, tensors, k) for k in range(_count(tensors))
         ]
@@ -115,16 +111,15 @@ def load_classifier(
             for key, values in numbers["weights"].items()
         }
         classifier.modalities_used_ = _uses(numbers["uses"], set(weights))
-    estimators = _load_estimators(folder, data, f"{part}.skops")
     classifier.svms_ = {}
-    with reading(folder, f"{part}.skops"):
-        if set(estimators) != set(weights):
+    with reading(folder, f"{part}.safetensors"):
+        if set(svm_tensors) != set(weights):
             raise ValueError("its machines do not match model.json.")
         for key, values in weights.items():
             names = tuple(key.split(_SEPARATOR))
             svm = FusedSvm(settings=classifier.config.svm, seed=classifier.seed)
             svm.svm_weight_, svm.vote_weight_, *svm.discriminant_weights_ = values
-            svm.estimator_, svm.n_classes_ = _checked(estimators[key], n_classes), n_classes
+            svm.load_tensors(svm_tensors[key], n_classes=n_classes)
             X = classifier.represent(books, votes, names)
             scores = svm.scores(X, votes[:, 0], discriminants=classifier.discriminant_scores(books, names))
             if not np.isfinite(scores).all():
@@ -146,16 +141,26 @@ def _load_discriminants(
     specs: Mapping[str, BlockSpec], tensors: dict[str, Any], n_classes: int
 ) -> dict[str, Discriminant]:
     """Take the discriminants out of the tensors."""
-    stored: dict[str, dict[str, Any]] = {}
-    for key in [key for key in tensors if key.startswith("discriminant/")]:
-        _, name, part = key.split("/")
-        stored.setdefault(name, {})[part] = tensors.pop(key)
+    stored = _linear_models("discriminant", tensors, n_classes)
     if not set(stored) <= {name for name, spec in specs.items() if spec.kind == "vector"}:
         raise ValueError("its discriminants do not match the modalities.")
     return {
         name: Discriminant.from_tensors(parts, width=specs[name].shape[0], n_classes=n_classes)
         for name, parts in stored.items()
     }
+
+
+def _linear_models(kind: str, tensors: dict[str, Any], n_classes: int) -> dict[str, dict[str, Any]]:
+    """Take the arrays of discriminants or SVMs out of the tensors, by modality or modalities."""
+    stored: dict[str, dict[str, Any]] = {}
+    for key in [key for key in tensors if key.startswith(f"{kind}/")]:
+        _, name, part = key.split("/")
+        stored.setdefault(name, {})[part] = tensors.pop(key)
+    for parts in stored.values():
+        classes, possible = parts["classes"], set(range(n_classes))
+        if classes.dtype.kind != "i" or len(classes) < 2 or not set(classes.tolist()) <= possible:
+            raise ValueError("its machines do not match the categories.")
+    return stored
 
 
 def _load_network(
@@ -182,34 +187,6 @@ def _count(tensors: Mapping[str, Any]) -> int:
     if not numbers or numbers != {str(k) for k in range(len(numbers))}:
         raise ValueError("networks are missing.")
     return len(numbers)
-
-
-def _load_estimators(folder: Path, data: Mapping[str, bytes], name: str) -> dict[str, Any]:
-    with reading(folder, name):
-        # skops trusts scikit-learn's own estimators by default; models contain no other types.
-        if foreign := get_untrusted_types(data=data[name]):
-            raise ArtifactError(f"{name} contains unexpected types: {', '.join(foreign)}.", file=name)
-        estimators = loads(data[name])
-        if not isinstance(estimators, dict):
-            raise TypeError("it must contain a dict of machines.")
-        return estimators
-
-
-def _checked(estimator: Any, n_classes: int) -> Any:
-    if type(estimator) not in (LinearSVC, SVC):
-        raise TypeError("it contains something other than a support vector machine.")
-    classes = estimator.classes_
-    if classes.dtype.kind != "i" or len(classes) < 2 or not set(classes.tolist()) <= set(range(n_classes)):
-        raise ValueError("its categories do not match the model.")
-    if type(estimator) is SVC:  # libsvm trusts these sizes
-        vectors = len(estimator.support_vectors_)
-        pairs = len(classes) * (len(classes) - 1) // 2
-        shapes = [estimator._dual_coef_.shape, estimator._n_support.shape, estimator._intercept_.shape]
-        expected = [(len(classes) - 1, vectors), (len(classes),), (pairs,)]
-        whole = estimator.support_vectors_.shape == (len(estimator.support_), estimator.n_features_in_)
-        if not whole or shapes != expected or estimator._n_support.min() < 0:
-            raise ValueError("its support vectors are inconsistent.")
-    return estimator
 
 
 def _uses(uses: Mapping[str, str], subsets: set[str]) -> dict[tuple[str, ...], tuple[str, ...]]:

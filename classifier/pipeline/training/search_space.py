@@ -31,7 +31,7 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "svm.C": (0.001, 100.0, True),
     "svm.balance": (0.0, 1.0, False),
 }
-_CHOICES = ("network.activation", "network.fusion", "svm.kernel")
+_CHOICES = ("network.activation", "network.fusion")
 """All values that the type allows."""
 _HIDDEN = ("", "64", "128", "256", "128,64", "256,128")
 """Up to two hidden layers."""

@@ -23,8 +23,8 @@ def books(model, blocks):
 
 
 @pytest.fixture(scope="module")
-def rbf(model, blocks, catalogue):
-    """A classifier of the same books with another kernel."""
+def indirect(model, blocks, catalogue):
+    """A classifier of the same books whose machines see the networks' probabilities alone."""
     y = np.array([model.classes.index(b.category) if b.category else -1 for b in catalogue.books])
-    config = TINY.with_settings(["svm.kernel=rbf"])
+    config = TINY.with_settings(["svm.direct_below=1"])
     return FusionClassifier(config=config, seed=3).fit(blocks, y, n_classes=len(model.classes))

@@ -22,23 +22,19 @@ def differentiable(classifier, books, codes, terms, names):
     votes = torch.log_softmax(torch.stack(predicted).mean(dim=0), dim=2)
     machine = classifier.svms_[names]
     result = machine.vote_weight_ * votes[:, 0]
-    if classifier.config.svm.kernel == "linear":
-        parts = [torch.exp(votes[:, 0] / 2)]
-        parts += [torch.exp(votes[:, 1 + classifier.modalities_.index(name)] / 2) for name in names]
-        parts += [torch.tensor(np.sqrt(shares(books.linked[n]))) for n in names if n in books.linked]
-        svc = machine.estimator_
-        if classifier.direct_:
-            parts = [part * 0.3 for part in parts]
-            for name in names:
-                if name in books.features:
-                    parts.append(terms if name == "text" else torch.tensor(books.features[name]))
-        X = torch.cat([part.float() for part in parts], dim=1)
-        values = X @ torch.tensor(svc.coef_).float().T + torch.tensor(svc.intercept_).float()
-        if values.shape[1] == 1:
-            values = torch.cat([-values, values], dim=1)
-        every = (values.amin(dim=1, keepdim=True).clamp(max=0) - 1).repeat(1, machine.n_classes_)
-        every[:, torch.tensor(svc.classes_)] = values
-        result = result + machine.svm_weight_ * every
+    parts = [torch.exp(votes[:, 0] / 2)]
+    parts += [torch.exp(votes[:, 1 + classifier.modalities_.index(name)] / 2) for name in names]
+    parts += [torch.tensor(np.sqrt(shares(books.linked[n]))) for n in names if n in books.linked]
+    if classifier.direct_:
+        parts = [part * 0.3 for part in parts]
+        for name in names:
+            if name in books.features:
+                parts.append(terms if name == "text" else torch.tensor(books.features[name]))
+    X = torch.cat([part.float() for part in parts], dim=1)
+    values = X @ torch.tensor(machine.coef_).T + torch.tensor(machine.intercept_)
+    every = (values.amin(dim=1, keepdim=True).clamp(max=0) - 1).repeat(1, machine.n_classes_)
+    every[:, torch.tensor(machine.classes_)] = values
+    result = result + machine.svm_weight_ * every
     used = (name for name in names if name in classifier.discriminants_)
     for weight, name in zip(machine.discriminant_weights_, used, strict=True):
         result = result + weight * torch.tensor(classifier.discriminants_[name].scores(books.features[name]))
@@ -85,9 +81,9 @@ def fewer(model, blocks, catalogue):
     return FusionClassifier(config=config, seed=4).fit(blocks, np.array(known), n_classes=4)
 
 
-@pytest.mark.parametrize("kind", ["linear", "rbf", "fewer"])
-def test_attributions_equal_torch_gradients(kind, model, rbf, fewer, blocks, books):
-    classifier = {"linear": model.serving_classifier, "rbf": rbf, "fewer": fewer}[kind]
+@pytest.mark.parametrize("kind", ["direct", "indirect", "fewer"])
+def test_attributions_equal_torch_gradients(kind, model, indirect, fewer, blocks):
+    classifier = {"direct": model.serving_classifier, "indirect": indirect, "fewer": fewer}[kind]
     books = classifier.encode(blocks)
     categories = top_three(classifier.scores(books))
     values, unit = blocks["text"].values, normalize(blocks["text"].values)
@@ -119,9 +115,10 @@ def test_attributions_equal_torch_gradients(kind, model, rbf, fewer, blocks, boo
     np.testing.assert_allclose(gains, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("kernel", ["linear", "rbf"])
-def test_attributions_sum_to_the_gain_of_the_path(kernel, model, rbf, blocks, books):
-    classifier = {"linear": model.serving_classifier, "rbf": rbf}[kernel]
+@pytest.mark.parametrize("kind", ["direct", "indirect"])
+def test_attributions_sum_to_the_gain_of_the_path(kind, model, indirect, blocks):
+    classifier = {"direct": model.serving_classifier, "indirect": indirect}[kind]
+    books = classifier.encode(blocks)
     categories = top_three(classifier.scores(books))
     values = blocks["text"].values
     gains = term_attributions(classifier, books, values, categories, name="text")

@@ -58,20 +58,12 @@ def test_discriminant_survives_storage():
     assert np.array_equal(loaded.scores(X), fitted.scores(X))
 
 
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        ("coef", lambda a: a[:-1]),
-        ("intercept", lambda a: a[:-1]),
-        ("classes", lambda a: a + 1),
-        ("classes", lambda a: a.astype(float)),
-    ],
-)
-def test_damaged_arrays_are_refused(name, damage):
+@pytest.mark.parametrize("name", ["coef", "intercept"])
+def test_damaged_arrays_are_refused(name):
     X, y = vectors(60)
     tensors = Discriminant().fit(X, y, n_classes=3).tensors()
     with pytest.raises(ValueError, match="its discriminants"):
-        Discriminant.from_tensors(tensors | {name: damage(tensors[name])}, width=20, n_classes=3)
+        Discriminant.from_tensors(tensors | {name: tensors[name][:-1]}, width=20, n_classes=3)
 
 
 def test_books_are_scored_by_a_discriminant_that_has_not_seen_them():

@@ -11,8 +11,6 @@ from classifier.pipeline.config import Config
 from classifier.pipeline.evaluation.splits import stratified_folds
 from classifier.pipeline.fusion.svm import FusedSvm, best_vote_share, combine_scores
 
-KERNELS = ["linear", "rbf"]
-
 
 def clouds(rng, *, per_class: int, n_classes: int, spread: float = 0.3):
     """Draw points round as many centres."""
@@ -44,12 +42,11 @@ def fitted(X, y, *settings: str, n_classes: int, seed: int = 0) -> FusedSvm:
     return machine(*settings, seed=seed).fit(X, nothing(y, n_classes), y, fold=folds(y))
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_separable_clouds_are_classified(kernel, n_classes):
+def test_separable_clouds_are_classified(n_classes):
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=20, n_classes=n_classes)
-    svm = fitted(X, y, f"svm.kernel={kernel}", n_classes=n_classes)
+    svm = fitted(X, y, n_classes=n_classes)
     X, y = clouds(rng, per_class=10, n_classes=n_classes)
     scores = svm.scores(X, nothing(y, n_classes))
     assert scores.shape == (len(y), n_classes)
@@ -57,31 +54,28 @@ def test_separable_clouds_are_classified(kernel, n_classes):
     assert np.array_equal(scores.argmax(axis=1), svm.decision(X).argmax(axis=1))
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("known", [[0, 3], [1, 2, 3]])
-def test_empty_class_ranks_last(kernel, known):
+def test_empty_class_ranks_last(known):
     X, y = clouds(np.random.default_rng(0), per_class=12, n_classes=4)
     rows = np.isin(y, known)
-    svm = fitted(X[rows], y[rows], f"svm.kernel={kernel}", n_classes=4)
+    svm = fitted(X[rows], y[rows], n_classes=4)
     decision = svm.decision(X)
     unknown = [c for c in range(4) if c not in known]
     assert (decision[:, unknown].max(axis=1) < decision[:, known].min(axis=1)).all()
     assert (decision[rows].argmax(axis=1) == y[rows]).all()
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_single_and_batch_scores_agree(kernel):
+def test_single_and_batch_scores_agree():
     X, y = clouds(np.random.default_rng(0), per_class=12, n_classes=4, spread=1)
-    svm = fitted(X[y != 2], y[y != 2], f"svm.kernel={kernel}", n_classes=4)
+    svm = fitted(X[y != 2], y[y != 2], n_classes=4)
     alone = np.vstack([svm.decision(X[[i]]) for i in range(len(X))])
-    np.testing.assert_allclose(alone, svm.decision(X), rtol=1e-6)
+    np.testing.assert_allclose(alone, svm.decision(X), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_overlapping_clouds_are_uncertain(kernel):
+def test_overlapping_clouds_are_uncertain():
     rng = np.random.default_rng(0)
     X, y = clouds(rng, per_class=100, n_classes=3, spread=2.5)
-    svm = fitted(X, y, f"svm.kernel={kernel}", n_classes=3)
+    svm = fitted(X, y, n_classes=3)
     X, y = clouds(rng, per_class=200, n_classes=3, spread=2.5)
     probabilities = softmax(svm.scores(X, nothing(y, 3)), axis=1)
     accuracy = (probabilities.argmax(axis=1) == y).mean()
@@ -145,10 +139,9 @@ def test_balance_favours_rare_classes():
     assert shares[0] < shares[1] < shares[2]
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_training_is_reproducible(kernel):
+def test_training_is_reproducible():
     X, y = clouds(np.random.default_rng(0), per_class=30, n_classes=3, spread=2)
-    settings = [f"svm.kernel={kernel}", "svm.max_books=40"]
+    settings = ["svm.max_books=40"]
     votes = informative_votes(np.random.default_rng(1), y, 3, 1)
     first, second = (
         machine(*settings, seed=4).fit(X, votes, y, fold=folds(y)).scores(X, votes) for _ in range(2)
@@ -158,8 +151,10 @@ def test_training_is_reproducible(kernel):
 
 def test_large_input_is_sampled():
     X, y = clouds(np.random.default_rng(0), per_class=60, n_classes=3)
-    few = fitted(X, y, "svm.max_books=30", "svm.kernel=rbf", n_classes=3)
-    assert few.estimator_.n_support_.sum() <= 30
+    part = stratified_folds(y, folds=6, rng=np.random.default_rng(0))
+    few = fitted(X, y, "svm.max_books=30", n_classes=3)
+    alone = fitted(X[part == 0], y[part == 0], n_classes=3)
+    assert np.array_equal(few.coef_, alone.coef_)
     assert (few.decision(X).argmax(axis=1) == y).mean() > 0.95
 
 

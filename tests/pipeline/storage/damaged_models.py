@@ -23,7 +23,7 @@ def refusal(folder: Path) -> ArtifactError:
 def names_file(error: ArtifactError, name: str) -> bool:
     """Whether an error names the file at fault, or the one that it is read with."""
     stem = name.partition(".")[0]
-    others = {f"{stem}.json", f"{stem}.safetensors", f"{stem}.skops"}
+    others = {f"{stem}.json", f"{stem}.safetensors"}
     if stem in REGISTRY:  # says what networks should be like
         others |= {"serving.safetensors", "judged.safetensors"}
     if name == "model.json":  # says what all others should be like

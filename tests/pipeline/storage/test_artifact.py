@@ -70,7 +70,6 @@ def test_model_survives_storage(trained, stored, catalogue, tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        ["svm.kernel=rbf"],
         ["network.hidden=8"],
         ["training.refit_below=0"],
         ["network.activation=tanh"],
@@ -121,7 +120,7 @@ def test_model_is_hashed_data(stored):
 def test_other_files_are_ignored(copied, trained, catalogue):
     # File managers and backups leave some.
     (copied / ".DS_Store").write_bytes(b"\x00\x01")
-    (copied / "notes.skops").write_text("no model")
+    (copied / "notes.safetensors").write_text("no model")
     (copied / "old").mkdir()
     assert_same(load_model(copied), trained.model, catalogue)
 

@@ -47,7 +47,6 @@ def test_structure_regularisation_and_svm_are_searched():
         "network.label_smoothing",
         "network.learning_rate",
         "network.weight_decay",
-        "svm.kernel",
         "svm.C",
         "svm.balance",
     }
@@ -57,7 +56,6 @@ def test_all_choices_are_searched():
     space = search_space(Config())
     assert space["network.activation"].choices == ("gelu", "relu", "tanh", "silu")
     assert space["network.fusion"].choices == ("sum", "concat", "gated", "attention")
-    assert space["svm.kernel"].choices == ("linear", "rbf")
     assert {choice.count(",") + 1 for choice in space["network.hidden"].choices if choice} == {1, 2}
 
 
@@ -72,8 +70,8 @@ def test_starting_point_changes_no_setting(config):
 
 
 def test_fixed_settings_are_not_searched():
-    space = search_space(Config(), fixed=["svm.kernel", "network.hidden", "loans.factors"])
-    assert set(search_space(Config())) - set(space) == {"svm.kernel", "network.hidden"}
+    space = search_space(Config(), fixed=["svm.C", "network.hidden", "loans.factors"])
+    assert set(search_space(Config())) - set(space) == {"svm.C", "network.hidden"}
     assert starting_point(Config(), space).keys() == space.keys()
 
 

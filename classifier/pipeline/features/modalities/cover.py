@@ -8,26 +8,24 @@ optionally pixels, on which the fusion network trains a convolutional network.
 import io
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import PIL
-import torch
-import torchvision
 from PIL import Image
-from torch import nn
-from torchvision import models
 
 from classifier.pipeline.config import Config, CoverConfig
-from classifier.pipeline.errors import ConfigError
 from classifier.pipeline.features import image_descriptors
 from classifier.pipeline.features.base import Block, BlockSpec, Modality, Tensors
 from classifier.pipeline.features.cache import content_key, source_key
 from classifier.pipeline.features.image_descriptors import HEIGHT, SIZE, WEIGHTS, WIDTH, describe
 from classifier.pipeline.records import Bool, Catalogue
+
+if TYPE_CHECKING:
+    from classifier.pipeline.features.image_network import ImageNetwork
 
 _BATCH = 64  # covers per pass of a pretrained network: at most about 1 GB
 _CHUNK = 512  # files in memory at a time
@@ -36,13 +34,8 @@ _MAX_FILE_BYTES = 50_000_000
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 """Every format is another parser for untrusted bytes (EPS would start Ghostscript)."""
 _SOURCE_KEY = source_key(
-    sys.modules[__name__], image_descriptors, versions=(PIL.__version__, torchvision.__version__)
+    sys.modules[__name__], image_descriptors, versions=(PIL.__version__, version("torchvision"))
 )
-_PRETRAINED_OPTIONS: dict[str, dict[str, Any]] = {
-    "googlenet": {"aux_logits": False, "transform_input": True, "init_weights": False},
-    "inception_v3": {"transform_input": True, "init_weights": False},
-}
-"""Options of networks whose structure depends on whether pretrained weights are loaded."""
 
 
 def read_cover(content: bytes, *, size: tuple[int, int]) -> Image.Image | None:
@@ -63,8 +56,7 @@ class CoverModality(Modality):
 
     def __init__(self, *, settings: CoverConfig) -> None:
         self.settings = settings
-        self.network: nn.Module | None = None
-        self._weights = b""
+        self.network: ImageNetwork | None = None
         self.mean = self.scale = np.zeros(0, np.float32)  # of the descriptors, (d,)
 
     @classmethod
@@ -90,19 +82,15 @@ class CoverModality(Modality):
     def _load_pretrained(self) -> None:
         self.network, self.notes = None, ()
         if name := self.settings.pretrained:
-            if name not in models.list_models(module=models):
-                raise ConfigError(f"cover.pretrained: torchvision has no classification model “{name}”.")
+            from classifier.pipeline.features.image_network import ImageNetwork, MissingWeightsError
+
             try:
-                network = models.get_model(name, weights="DEFAULT").eval()
-            except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+                self.network = ImageNetwork.pretrained(name)
+            except MissingWeightsError as error:
                 self.notes = (
                     f"The pretrained weights of {name} could not be loaded ({error}); covers are read "
                     "without them. Put the weights into TORCH_HOME/hub/checkpoints.",
                 )
-                return
-            if not any(isinstance(module, nn.Linear) for module in network.modules()):
-                raise ConfigError(f"cover.pretrained: {name} has no linear layer.")
-            self.network, self._weights = network, _fingerprint(network)
 
     @property
     def _uses_descriptors(self) -> bool:
@@ -114,7 +102,7 @@ class CoverModality(Modality):
             return BlockSpec(kind="vector", shape=(SIZE,))
         if self.network is None:
             return BlockSpec(kind="image", shape=(3, self.settings.height, self.settings.width))
-        return BlockSpec(kind="vector", shape=(_last_linear(self.network).in_features,))
+        return BlockSpec(kind="vector", shape=(self.network.width,))
 
     def transform(self, catalogue: Catalogue) -> Any:
         return self.block(catalogue).values
@@ -128,21 +116,20 @@ class CoverModality(Modality):
         if self.network is None:
             size = f"{self.settings.width}x{self.settings.height}"
             return self._block(catalogue, np.uint8, self._pixels, settings=(size,))
-        settings = (self.settings.pretrained, self._weights)
+        settings = (self.network.name, self.network.fingerprint)
         return self._block(catalogue, np.float32, self._network_features, settings=settings)
 
     def state(self) -> tuple[dict[str, Any], Tensors]:
         if self.network is None:
             return {"network": ""}, {"mean": self.mean, "scale": self.scale}
-        tensors = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
-        return {"network": self.settings.pretrained}, tensors
+        return {"network": self.network.name}, self.network.tensors()
 
     def load_state(self, values: dict[str, Any], tensors: Tensors) -> Self:
         self.network = None
         if name := values["network"]:
-            self.network = models.get_model(name, weights=None, **_PRETRAINED_OPTIONS.get(name, {})).eval()
-            self.network.load_state_dict({name: torch.from_numpy(a) for name, a in tensors.items()})
-            self._weights = _fingerprint(self.network)
+            from classifier.pipeline.features.image_network import ImageNetwork
+
+            self.network = ImageNetwork.from_tensors(name, tensors)
         else:
             self.mean, self.scale = tensors["mean"], tensors["scale"]
             expected = (SIZE,) if self._uses_descriptors else (0,)
@@ -194,26 +181,11 @@ class CoverModality(Modality):
             yield np.asarray(image).transpose(2, 0, 1).tobytes() if image else b""
 
     def _network_features(self, files: Sequence[bytes]) -> Iterable[bytes]:
+        assert self.network is not None
         for start in range(0, len(files), _BATCH):
             images = [read_cover(file, size=(256, 384)) for file in files[start : start + _BATCH]]
-            features = iter(self._features([image for image in images if image]))
-            yield from (next(features).tobytes() if image else b"" for image in images)
-
-    def _features(self, images: Sequence[Image.Image]) -> np.ndarray[Any, Any]:
-        assert self.network is not None
-        last = _last_linear(self.network)
-        if not images:
-            return np.empty((0, last.in_features), np.float32)
-        transform = models.get_model_weights(self.settings.pretrained).DEFAULT.transforms()
-        captured: list[torch.Tensor] = []
-        hook = last.register_forward_pre_hook(lambda _module, inputs: captured.append(inputs[0]))
-        try:
-            with torch.inference_mode():
-                self.network(torch.stack([transform(image) for image in images]))
-        finally:
-            hook.remove()
-        features: np.ndarray[Any, Any] = nn.functional.normalize(captured[0], dim=1).numpy()
-        return features * np.float32(np.sqrt(features.shape[1]))
+            vectors = iter(self.network.encode([image for image in images if image]))
+            yield from (next(vectors).tobytes() if image else b"" for image in images)
 
 
 def _ratio(content: bytes) -> float:
@@ -227,11 +199,3 @@ def _content(path: Path) -> bytes:
         return path.read_bytes() if path.stat().st_size <= _MAX_FILE_BYTES else b""
     except (OSError, ValueError):  # ValueError: an invalid path, such as one with a null byte
         return b""
-
-
-def _fingerprint(network: nn.Module) -> bytes:
-    return content_key(*(tensor.numpy().tobytes() for tensor in network.state_dict().values()))
-
-
-def _last_linear(network: nn.Module) -> nn.Linear:
-    return [module for module in network.modules() if isinstance(module, nn.Linear)][-1]

@@ -177,7 +177,10 @@ def test_incomparable_candidate_waits():
         ),
         ({"settings": ["width"]}, "“width” must have the form part.name=value"),
         ({"settings": ["network.width=wide"]}, "network.width takes int values, not “wide”."),
-        ({"settings": ["svm.kernel=cubic"]}, "svm.kernel must be one of linear, rbf, not “cubic”."),
+        (
+            {"settings": ["network.fusion=product"]},
+            "network.fusion must be one of sum, concat, gated, attention,",
+        ),
         (
             {"settings": ["network.dropout=1"]},
             "network.dropout must be at least 0 and below 1; it is 1.",

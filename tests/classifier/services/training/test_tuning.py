@@ -136,12 +136,12 @@ def test_changed_input_starts_a_new_search(data_folder):
 
 def test_settings_given_are_fixed():
     make_library()
-    given = [*QUICK, "svm.kernel=rbf", " network.hidden = 8"]
+    given = [*QUICK, "svm.C=1", " network.hidden = 8"]
     result = tune(JobContext(now=NOW), trials=3, settings=given)
-    assert not {"svm.kernel", "network.hidden", "network.width"} & {
+    assert not {"svm.C", "network.hidden", "network.width"} & {
         setting.partition("=")[0] for setting in result["settings"]
     }
-    assert "--set svm.kernel=rbf --set ' network.hidden = 8'" in result["command"]
+    assert "--set svm.C=1 --set ' network.hidden = 8'" in result["command"]
 
 
 @pytest.mark.parametrize(
