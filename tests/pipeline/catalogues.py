@@ -37,7 +37,7 @@ COMMON = ["new", "guide", "complete", "small", "world", "first", "modern", "shor
 TINY = Config().with_settings(
     [
         "network.width=16",
-        "network.epochs=12",
+        "network.epochs=8",
         "network.batch=16",
         "loans.factors=8",
         "cover.height=24",

@@ -202,5 +202,5 @@ def _dense_optimizer(module: FusionModule, settings: NetworkConfig) -> torch.opt
         "adam": torch.optim.AdamW, "adagrad": torch.optim.Adagrad, "sgd": torch.optim.SGD,
     }  # fmt: skip
     return kinds[settings.optimizer](
-        module.parameters(), lr=settings.dense_learning_rate, weight_decay=settings.weight_decay
+        module.parameters(), lr=settings.dense_learning_rate, weight_decay=settings.weight_decay, fused=True
     )

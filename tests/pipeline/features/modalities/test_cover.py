@@ -248,7 +248,7 @@ def noise(folder, *numbers: int) -> list:
     return paths
 
 
-@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+@pytest.mark.parametrize("name", ["googlenet", pytest.param("inception_v3", marks=pytest.mark.thorough)])
 def test_weight_dependent_architecture_survives_storage(checkpoints, tmp_path, name):
     place_weights(checkpoints, name, init_weights=False)
     calls = shelf(*noise(tmp_path, 1, 2))
