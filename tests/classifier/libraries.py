@@ -22,7 +22,7 @@ LOANS = 5
 """Per borrower."""
 
 #: Settings for a quick training that still learns words of a single category.
-QUICK = ("network.width=16", "network.epochs=10", "training.folds=2", "sentence.model=none")
+QUICK = ("network.width=16", "network.epochs=20", "training.folds=2", "sentence.model=none")
 #: Ignores every word, so that the result is worse than with `QUICK`.
 POOR = (*QUICK, "text.min_books=1000")
 

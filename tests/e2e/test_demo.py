@@ -16,7 +16,7 @@ from library.circulation.models import Loan
 from library.people.models import Borrower
 from tests.e2e.processes import manage
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.xdist_group("demo")
 
 MODALITIES = ["text", "cover", "loans"]
 

@@ -29,7 +29,7 @@ from tests.factories import NOW
 from tests.logins import make_user
 
 # The tests share a server.
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("generated_client")]
+pytestmark = pytest.mark.xdist_group("generated_client")
 
 PACKAGE = "library_client"
 

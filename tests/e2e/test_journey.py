@@ -24,8 +24,6 @@ from tests.classifier.libraries import QUICK
 from tests.e2e.processes import environment, runserver, start_service
 from tests.factories import NOW, make_book, make_borrower, make_branch, make_category, make_copy, make_policy
 
-pytestmark = pytest.mark.journey
-
 REVIEW = "/admin/classifier/review/next/"
 RUNS = "/admin/classifier/run/"
 VERSIONS = "/admin/classifier/modelversion/"

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.processes import runserver
 
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.xdist_group("demo")
 
 
 @pytest.fixture

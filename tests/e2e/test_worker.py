@@ -19,8 +19,6 @@ from tests.classifier.libraries import BORROWERS, QUICK, UNCATEGORISED, make_lib
 from tests.conftest import default_database
 from tests.e2e.processes import TIMEOUT, environment, manage, start_service
 
-pytestmark = pytest.mark.journey
-
 SCHEDULED_TASKS = {
     "classifier.tasks.request_run",
     "classifier.tasks.check_drift",

@@ -8,4 +8,4 @@ from tests.pipeline.catalogues import make_catalogue
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory) -> Catalogue:
-    return make_catalogue(tmp_path_factory.mktemp("covers"), covers=False)
+    return make_catalogue(tmp_path_factory.mktemp("covers"), covers=False, audio=False)
