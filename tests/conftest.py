@@ -60,7 +60,10 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Select a random sample of the fault cases, the same in every test process."""
+    """Mark the integration tests; select a random sample of the fault cases, the same in every process."""
+    for item in items:
+        if is_integration_test(item):
+            item.add_marker("integration")
     if config.option.fault_sample is None:
         return
     cases = sorted(
@@ -72,6 +75,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     rejected = set(cases) - set(random.Random(config.option.fault_seed).sample(cases, n_cases))
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid in rejected])
     items[:] = [item for item in items if item.nodeid not in rejected]
+
+
+def is_integration_test(item: Any) -> bool:
+    """Whether a test needs PostgreSQL, or a whole installation with workers and a browser."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return (
+        item.path.is_relative_to(Path(__file__).parent / "e2e")
+        or params.get("database") == "postgresql"
+        or "postgresql_url" in item.fixturenames
+    )
 
 
 @pytest.fixture(autouse=True)

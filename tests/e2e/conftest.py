@@ -19,14 +19,6 @@ from tests.classifier.libraries import make_library
 from tests.conftest import default_database, sqlite_file
 from tests.e2e.processes import manage
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests in this folder, before `-m` selects by marker."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker("journey")
-
-
 OpenDatabase = Callable[[Path], AbstractContextManager[None]]
 
 
