@@ -97,7 +97,7 @@ SHARES = [
     "network.label_smoothing",
 ]  # fmt: skip
 POSITIVE = [
-    "network.width", "network.hidden", "svm.max_books", "svm.direct_below", "text.gram_min", "text.max_terms",
+    "network.width", "network.hidden", "svm.max_books", "text.gram_min", "text.max_terms",
     "loans.factors", "loans.neighbours", "training.max_holdout", "recommend.neighbours",
     "recommend.min_borrowers", "recommend.near_by_loans", "recommend.near_by_text",
     "recommend.near_by_cover", "recommend.near_by_theme", "sentence.record_tokens", "sentence.text_tokens",

@@ -128,10 +128,6 @@ class SvmConfig:
     balance: float = 0.75
     """Weight of rare categories: 0 none, 1 all categories weigh the same. 1 gains 2 to 5 points of macro-F1
     over 0.5 where a few categories hold most books and costs up to half a point of accuracy."""
-    direct_below: int = 10_000
-    """Up to this number of categorised books, the machine sees terms and vectors beside the networks'
-    probabilities: with few books the networks lose more than they add. Above it, memory would grow with
-    terms times categories."""
     max_books: int = 10_000
     """Sample size: 20,000 gained 0.3 points with 99 categories and took half a minute longer."""
 

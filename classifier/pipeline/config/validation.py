@@ -22,7 +22,6 @@ _POSITIVE = [
     "network.learning_rate",
     "network.dense_learning_rate",
     "svm.C",
-    "svm.direct_below",
     "svm.max_books",
     "text.gram_min",
     "text.max_terms",

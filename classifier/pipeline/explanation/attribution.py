@@ -8,7 +8,6 @@ References
 Sundararajan, Taly & Yan, Axiomatic Attribution for Deep Networks, ICML 2017.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,8 @@ import scipy.sparse as sp
 import torch
 from scipy.special import log_softmax
 
-from classifier.pipeline.fusion.classifier import PROBABILITY_SCALE, FusionClassifier
+from classifier.pipeline.fusion.classifier import FusionClassifier
 from classifier.pipeline.fusion.cross_fitting import Encoded
-from classifier.pipeline.fusion.svm import Rows
 from classifier.pipeline.records import Float32, Int64
 from classifier.pipeline.torch_threads import single_threaded
 
@@ -50,39 +48,7 @@ def term_attributions(
             term_vectors = np.take(table, columns[start:end], axis=0, out=vectors[: end - start], mode="clip")
             attributions[start:end] += term_vectors @ gradient
     attributions *= values.data[:, None]
-    if classifier.direct_:
-        attributions += _direct_attributions(classifier, books, categories, name)
     return attributions
-
-
-def _direct_attributions(
-    classifier: FusionClassifier, books: Encoded, categories: Int64, name: str
-) -> Float32:
-    """Return the contribution of each value to an SVM's decision, which is linear in it."""
-    terms = books.features[name]
-    attributions = np.zeros((terms.nnz, categories.shape[1]), np.float32)
-    svm_of_book = classifier.svm_index(books.present)
-    for number, (names, svm) in enumerate(classifier.svms_.items()):
-        rows = np.flatnonzero(svm_of_book == number)
-        if name not in names or not len(rows):
-            continue
-        known = svm.known_weights(
-            score_weights(categories[rows], len(classifier.prior_)),
-            represent=partial(_represent, classifier, books, rows, names),
-        )
-        start = classifier.columns(books, names)[name]
-        for weights, row in zip(
-            np.float32(svm.svm_weight_) * known.swapaxes(0, 1), rows.tolist(), strict=True
-        ):
-            entries = slice(terms.indptr[row], terms.indptr[row + 1])
-            of_terms = svm.coef_[:, start + terms.indices[entries]]  # (n_known, n_terms)
-            attributions[entries] = (weights @ of_terms).T * terms.data[entries, None]
-    return attributions
-
-
-def _represent(classifier: FusionClassifier, books: Encoded, rows: Int64, names: tuple[str, ...]) -> Rows:
-    part = books.take(rows)
-    return classifier.represent(part, classifier.votes_by(part, names), names)
 
 
 def score_weights(categories: Int64, n_classes: int) -> Float32:
@@ -167,11 +133,9 @@ def score_gradients(
     gradient = np.zeros((explained, *votes.shape), np.float32)
     gradient[:, :, 0] = np.float32(svm.vote_weight_) * weights
     positions = classifier.positions(names)
-    width = len(positions) * votes.shape[2]  # the remaining columns are of linked books and features
+    width = len(positions) * votes.shape[2]  # the remaining columns are of linked books
     coefficients = np.float32(svm.svm_weight_) * svm.coef_[:, :width]
     probabilities = np.exp(votes[:, positions] / 2).reshape(n, width)
-    if classifier.direct_:
-        probabilities *= PROBABILITY_SCALE
     known = svm.known_weights(weights, represent=lambda: classifier.represent(books, votes, names))
     gradient[:, :, positions] += (known @ coefficients * probabilities / 2).reshape(
         explained, n, len(positions), -1

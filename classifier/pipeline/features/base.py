@@ -37,11 +37,6 @@ class BlockSpec:
     kind: Literal["sparse", "vector", "image", "spectrum"]
     shape: tuple[int, ...]
 
-    @property
-    def is_flat(self) -> bool:
-        """Return whether rows are terms or numbers, not images or spectra."""
-        return len(self.shape) == 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:

@@ -3,7 +3,7 @@
 The SVM is trained on out-of-fold predictions of the networks (`cross_fitting`). Hidden units of two networks
 have no common meaning; their probabilities do. So the fused representation consists of the square roots of
 the probabilities predicted by the fusion, by each modality, and for linked books (Hellinger: 0.01 against
-0.02 matters, 0.98 against 0.99 hardly). If few books are categorised, their terms and vectors follow.
+0.02 matters, 0.98 against 0.99 hardly).
 
 There is one SVM for each subset of modalities, fitted to every book that has these, so a book without a cover
 is classified by a model of books without one. Where a smaller subset classifies out-of-fold books
@@ -17,7 +17,6 @@ from itertools import combinations
 from typing import Self
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import log_softmax
 
 from classifier.pipeline.evaluation.calibration import Temperature
@@ -25,12 +24,9 @@ from classifier.pipeline.features.base import Block
 from classifier.pipeline.fusion.cross_fitting import Encoded, NetworkEnsemble, unit_rows
 from classifier.pipeline.fusion.discriminant import Discriminant, cross_fit_discriminant, sample_others
 from classifier.pipeline.fusion.out_of_fold import OutOfFold
-from classifier.pipeline.fusion.svm import FusedSvm, Rows, best_vote_share, combine_scores
+from classifier.pipeline.fusion.svm import FusedSvm, best_vote_share, combine_scores
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 
-PROBABILITY_SCALE = np.float32(0.3)
-"""Of probabilities beside terms and vectors. On 3,600 books 0 loses a point, 0.3 and 1 perform equally; on
-300 to 600 books 1 loses a point, 0 and 0.3 perform equally."""
 _MIN_BOOKS = 10  # fewer cannot validate a subset of modalities
 
 
@@ -108,26 +104,11 @@ class FusionClassifier(NetworkEnsemble):
         )
         return self
 
-    def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Rows:
+    def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Float32:
         """Return the fused representation of books with the modalities `names`, (n_books, d)."""
         parts = [np.exp(votes[:, position] / 2) for position in self.positions(names)]
         parts += [np.sqrt(shares(books.linked[name])) for name in names if name in books.linked]
-        dense = np.concatenate(parts, axis=1).astype(np.float32)
-        if not self.direct_:
-            return dense
-        dense *= PROBABILITY_SCALE
-        features = [books.features[name] for name in names if name in books.features]
-        return sp.hstack([sp.csr_matrix(part) for part in (dense, *features)], format="csr")
-
-    def columns(self, books: Encoded, names: Sequence[str]) -> dict[str, int]:
-        """Return the first column of each modality's terms or vectors in the representation, if direct."""
-        linked = sum(name in books.linked for name in names)
-        start = (len(self.positions(names)) + linked) * len(self.prior_)
-        columns = {}
-        for name in names:
-            if name in books.features:
-                columns[name], start = start, start + books.features[name].shape[1]
-        return columns
+        return np.concatenate(parts, axis=1).astype(np.float32)
 
     def positions(self, names: Sequence[str]) -> list[int]:
         """Return the indices of the votes that represent books with the modalities `names`."""
@@ -166,7 +147,7 @@ class FusionClassifier(NetworkEnsemble):
         """Return this classifier with one network, for books that only this network has not seen."""
         single = copy(self)
         single.networks_ = [self.networks_[network]]
-        if self.direct_ or self.discriminants_:
+        if self.discriminants_:
             single.svms_ = {names: svm.networks_only() for names, svm in self.svms_.items()}
         return single
 

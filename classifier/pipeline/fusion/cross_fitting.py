@@ -35,8 +35,8 @@ class Encoded:
     ----------
     linked : (n_books, n_classes)
         By modality, mean probabilities of the linked books, weighted by the links.
-    features : array or CSR matrix (n_books, d)
-        By modality, the rows of vectors, and of terms if `direct_`, at unit length.
+    features : (n_books, d)
+        By modality of vectors, its rows at unit length.
     """
 
     codes: list[Codes]
@@ -59,8 +59,6 @@ class NetworkEnsemble:
 
     Attributes
     ----------
-    direct_
-        Whether the machines see terms and vectors themselves (`SvmConfig.direct_below`).
     beliefs_ : (n_known, n_classes)
         float16 probabilities of all books at `cross_fit`; empty without links.
     """
@@ -94,7 +92,6 @@ class NetworkEnsemble:
                 raise ValueError(f"{name} links {block.links.shape[1]} books; there are {len(y)}.")
         self.modalities_ = list(blocks)
         learned = np.flatnonzero(y >= 0)
-        self.direct_ = len(learned) <= self.config.svm.direct_below
         known, truth = _take(blocks, learned), y[learned]
         rng = np.random.default_rng(self.seed)
         folds = min(self.config.training.folds, len(truth))
@@ -183,9 +180,7 @@ class NetworkEnsemble:
 
     def _features(self, blocks: Mapping[str, Block]) -> dict[str, Any]:
         return {
-            name: unit_rows(block.values)
-            for name, block in blocks.items()
-            if block.spec.is_flat and (self.direct_ or block.spec.kind != "sparse")
+            name: unit_rows(block.values) for name, block in blocks.items() if block.spec.kind == "vector"
         }
 
     def _encode_out_of_fold(

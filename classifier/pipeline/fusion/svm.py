@@ -15,9 +15,6 @@ from classifier.pipeline.evaluation.splits import stratified_folds
 from classifier.pipeline.features.base import Tensors
 from classifier.pipeline.records import Float32, Float64, Int64
 
-Rows = Any
-"""The fused representation (n_books, d): float32 array or CSR matrix."""
-
 _VOTE_SHARES = (1.0, 0.5, 0.25, 0.0)  # ties go to the first
 _MARGIN = 1e-3
 _SPREAD = 0.5
@@ -54,7 +51,7 @@ class FusedSvm:
 
     def fit(
         self,
-        X: Rows,
+        X: Float32,
         votes: Float32,
         y: Int64,
         *,
@@ -99,7 +96,7 @@ class FusedSvm:
         weighted = zip(self.discriminant_weights_, discriminants, strict=True)
         return np.asarray(self.svm_weight_ * decision + sum(weight * values for weight, values in weighted))
 
-    def decision(self, X: Rows) -> Float64:
+    def decision(self, X: Float32) -> Float64:
         """Return decision values (n_books, n_classes), lowest for a category without training books."""
         values = np.asarray(X @ self.coef_.T + self.intercept_, np.float64)
         # The book's own lowest value: scores must not depend on the other books.
@@ -108,7 +105,7 @@ class FusedSvm:
         all_values[:, self.classes_] = values
         return all_values
 
-    def known_weights(self, weights: Float32, *, represent: Callable[[], Rows]) -> Float32:
+    def known_weights(self, weights: Float32, *, represent: Callable[[], Float32]) -> Float32:
         """Return weights of the categories with training books that give the same sums of decisions.
 
         Parameters
@@ -130,7 +127,7 @@ class FusedSvm:
         return known
 
     def scores(
-        self, X: Rows, votes: Float32, *, discriminants: Sequence[Float64] = (), vote_share: float = 1.0
+        self, X: Float32, votes: Float32, *, discriminants: Sequence[Float64] = (), vote_share: float = 1.0
     ) -> Float64:
         """Return scores (n_books, n_classes): `combine_scores` of decision, discriminants and votes."""
         vote = self.vote_weight_ * votes.astype(np.float64)
@@ -162,7 +159,7 @@ class FusedSvm:
         single.discriminant_weights_ = [0.0] * len(self.discriminant_weights_)
         return single
 
-    def _out_of_fold_decision(self, X: Rows, y: Int64, fold: Int64) -> Float64 | None:
+    def _out_of_fold_decision(self, X: Float32, y: Int64, fold: Int64) -> Float64 | None:
         if any(len(np.unique(y[fold != k])) < 2 for k in range(fold.max() + 1)):
             return None
         decision = np.zeros((len(y), self.n_classes_))
@@ -171,7 +168,7 @@ class FusedSvm:
             decision[fold == k] = self.decision(X[fold == k])
         return decision
 
-    def _fit_estimator(self, X: Rows, y: Int64) -> None:
+    def _fit_estimator(self, X: Float32, y: Int64) -> None:
         classes, books = np.unique(y, return_counts=True)
         weights = (len(y) / (len(classes) * books)) ** self.settings.balance
         estimator = LinearSVC(

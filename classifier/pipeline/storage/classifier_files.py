@@ -49,7 +49,6 @@ def classifier_numbers(classifier: FusionClassifier) -> dict[str, Any]:
         _SEPARATOR.join(names): _SEPARATOR.join(used) for names, used in classifier.modalities_used_.items()
     }
     return {
-        "direct": classifier.direct_,
         "vote_share": classifier.vote_share_,
         "expected": asdict(classifier.expected_temperature_),
         "temperature": asdict(classifier.temperature_),
@@ -84,8 +83,6 @@ def load_classifier(
         If a part is missing or invalid.
     """
     classifier = FusionClassifier(config=config, seed=seed)
-    with reading(folder, "model.json"):
-        classifier.direct_ = bool(numbers["direct"])
     with reading(folder, f"{part}.safetensors"):
         tensors = finite_tensors(data[f"{part}.safetensors"])
         classifier.modalities_ = list(probe)

@@ -57,14 +57,6 @@ def test_baseline_and_contributions_sum_to_the_score(model, books, kept):
     assert ((result.predicted >= 0) == part.present).all()
 
 
-def test_contributions_without_features_sum_to_the_score(indirect, blocks):
-    books = indirect.encode(blocks)
-    scores = indirect.scores(books)
-    result = modality_contributions(indirect, books, scores, top_three(scores))
-    total = result.baseline + result.contributions.sum(axis=1)
-    np.testing.assert_allclose(total, np.take_along_axis(scores, top_three(scores), axis=1), atol=1e-6)
-
-
 def test_contribution_is_the_shapley_value(model, books):
     assert model.serving_classifier.modalities_ == MODALITIES
     scores = model.serving_classifier.scores(books)

@@ -12,9 +12,6 @@ from classifier.pipeline.fusion.classifier import FusionClassifier
 from tests.pipeline.feature_blocks import KINDS, N_CLASSES, toy_blocks, with_links, without
 from tests.pipeline.fusion.classifiers import WORDS, accuracy, classifier, take_rows
 
-MANY_BOOKS = ["svm.direct_below=1"]
-"""Settings with which the machine sees probabilities only, as with many books."""
-
 
 @pytest.fixture(scope="module")
 def fitted() -> FusionClassifier:
@@ -30,7 +27,7 @@ def blocks() -> dict[str, Block]:
 @pytest.mark.parametrize("names", [("words",), ("words", "pixels"), KINDS])
 def test_representation_has_a_unit_vector_per_output(blocks, names):
     train, y = toy_blocks(90)
-    fitted = classifier(*MANY_BOOKS).fit(train, y, n_classes=N_CLASSES)
+    fitted = classifier().fit(train, y, n_classes=N_CLASSES)
     books = fitted.encode(blocks)
     representation = fitted.represent(books, fitted.votes(books), names)
     assert representation.shape == (60, (1 + len(names)) * N_CLASSES)
@@ -42,7 +39,7 @@ def test_representation_has_a_unit_vector_per_output(blocks, names):
 
 def test_single_modality_representation_omits_the_fusion():
     train, y = toy_blocks(40, kinds=("words",), missing=0)
-    alone = classifier(*MANY_BOOKS).fit(train, y, n_classes=N_CLASSES)
+    alone = classifier().fit(train, y, n_classes=N_CLASSES)
     books = alone.encode(train)
     votes = alone.votes(books)
     np.testing.assert_allclose(alone.represent(books, votes, ("words",)), np.exp(votes[:, 1] / 2), rtol=1e-6)
@@ -51,7 +48,7 @@ def test_single_modality_representation_omits_the_fusion():
 def test_linked_books_are_represented_by_their_probabilities():
     train, y = toy_blocks(60, kinds=WORDS)
     train["numbers"] = with_links(train["numbers"], y, y)
-    fitted = classifier(*MANY_BOOKS).fit(train, y, n_classes=N_CLASSES)
+    fitted = classifier().fit(train, y, n_classes=N_CLASSES)
     assert fitted.beliefs_.shape == (60, N_CLASSES)
     np.testing.assert_allclose(fitted.beliefs_.sum(axis=1), 1, atol=2e-3)
     books = fitted.encode(train)
@@ -62,21 +59,6 @@ def test_linked_books_are_represented_by_their_probabilities():
     both = fitted.represent(books, votes, WORDS)
     assert both.shape == (60, 4 * N_CLASSES)
     np.testing.assert_allclose(np.linalg.norm(both[:, -N_CLASSES:], axis=1), 1, atol=1e-5)
-
-
-def test_terms_and_vectors_follow_the_probabilities(fitted, blocks):
-    train, y = toy_blocks(60, kinds=WORDS)
-    train["numbers"] = with_links(train["numbers"], y, y)
-    fitted = classifier().fit(train, y, n_classes=N_CLASSES)
-    books = fitted.encode(train)
-    X = fitted.represent(books, fitted.votes(books), WORDS).toarray()
-    words, numbers = (train[name].values.shape[1] for name in WORDS)
-    assert fitted.columns(books, WORDS) == {"words": 4 * N_CLASSES, "numbers": 4 * N_CLASSES + words}
-    assert fitted.columns(books, ("numbers",)) == {"numbers": 3 * N_CLASSES}
-    assert X.shape == (60, 4 * N_CLASSES + words + numbers)
-    for name, start in fitted.columns(books, WORDS).items():
-        rows = X[train[name].present, start : start + train[name].values.shape[1]]
-        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
 def test_one_network_alone_ignores_what_machines_memorised(fitted, blocks):
@@ -202,7 +184,7 @@ def test_calibration_keeps_predictions():
 
 def test_temperature_stays_near_the_expected_one():
     train, y = toy_blocks(200, kinds=WORDS, misleading=0.4)
-    quick = ["network.epochs=2", *MANY_BOOKS]  # so the answers are unsure
+    quick = ["network.epochs=2"]  # so the answers are unsure
     fitted = classifier(*quick).fit(train, y, n_classes=N_CLASSES)
     assert fitted.expected_temperature_.level < -0.1
     assert fitted.temperature_ == Temperature()
@@ -215,7 +197,7 @@ def test_biased_votes_do_not_override_the_svms():
     rare = np.flatnonzero(y > 0)
     y = np.where(np.isin(np.arange(len(y)), rare[::4]) | (y == 0), y, -1)
     # Of networks trained without class weights the rare categories get no vote.
-    biased = ["network.epochs=2", "network.balance=0", *MANY_BOOKS]
+    biased = ["network.epochs=2", "network.balance=0"]
     fitted = classifier(*biased).fit(train, y, n_classes=N_CLASSES)
     assert fitted.vote_share_ < 1
     books = fitted.encode(train)

@@ -4,10 +4,7 @@ from classifier.pipeline.training.tune import tune
 from tests.pipeline.catalogues import TINY
 
 #: Too few steps to learn all, so that better settings can be found.
-CONFIG = TINY.with_settings(
-    # Terms in the machine would leave nothing to improve.
-    ["network.epochs=3", "network.width=8", "training.folds=2", "svm.direct_below=1"]
-)
+CONFIG = TINY.with_settings(["network.epochs=3", "network.width=8", "training.folds=2"])
 TRIALS = 6
 
 

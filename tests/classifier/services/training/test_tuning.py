@@ -29,7 +29,6 @@ QUICK = (
     "network.width=8",
     "training.folds=2",
     "sentence.model=none",
-    "svm.direct_below=1",
 )
 SETTINGS = [argument for setting in QUICK for argument in ("--set", setting)]
 
