@@ -114,8 +114,8 @@ def test_query_parameters(served):
     Category.objects.filter(notation="COO").update(label_zh="烹饪")
     new = {"title": "Orbit of a comet", "description": WORDS["AST"]}
 
-    def labels(query, **headers):
-        response = classify_request(new, f"{ONE}?{query}", headers=headers).json()
+    def labels(query, book=new, **headers):
+        response = classify_request(book, f"{ONE}?{query}", headers=headers).json()
         return [row["label"] for row in response["suggestions"]]
 
     assert labels("limit=1") == ["Astronomy"]
@@ -123,7 +123,7 @@ def test_query_parameters(served):
     assert labels("limit=1", accept_language="zh-hans") == ["天文学"]
     assert sorted(labels("language=en")) == ["", "Astronomy", "烹饪"]
     assert labels("threshold=0.5") == ["Astronomy"]
-    assert labels("threshold=1") == []
+    assert labels("threshold=1", {"title": "Something else"}) == []
     assert classify_request(new, f"{ONE}?evidence=false&limit=1").json()["suggestions"][0]["evidence"] == {}
 
 

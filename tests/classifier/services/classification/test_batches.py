@@ -127,7 +127,9 @@ class TestWithAModel:
 
 
 def _second():
-    return ModelVersion.objects.get(name=train(JobContext(now=NOW), settings=POOR)["version"])
+    return ModelVersion.objects.get(
+        name=train(JobContext(now=NOW), settings=[*POOR, "loans.factors=1", "network.epochs=1"])["version"]
+    )
 
 
 STEPS = st.lists(
