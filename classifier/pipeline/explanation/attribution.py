@@ -135,10 +135,8 @@ def score_gradients(
     positions = classifier.positions(names)
     width = len(positions) * votes.shape[2]  # the remaining columns are of linked books
     coefficients = np.float32(svm.svm_weight_) * svm.coef_[:, :width]
-    probabilities = np.exp(votes[:, positions] / 2).reshape(n, width)
-    known = svm.known_weights(weights, represent=lambda: classifier.represent(books, votes, names))
-    gradient[:, :, positions] += (known @ coefficients * probabilities / 2).reshape(
-        explained, n, len(positions), -1
-    )
+    X = classifier.represent(books, votes, names)
+    vote_gradient = svm.known_weights(X, weights) @ coefficients * X[:, :width] / 2
+    gradient[:, :, positions] += vote_gradient.reshape(explained, n, len(positions), -1)
     gradient -= np.exp(votes) * gradient.sum(axis=3, keepdims=True)
     return gradient

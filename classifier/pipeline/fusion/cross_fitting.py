@@ -216,7 +216,7 @@ class NetworkEnsemble:
 
 
 def unit_rows(values: Any) -> Any:
-    """Return the rows of an array or CSR matrix at unit length; zero rows stay zero."""
+    """Return the rows of an array at unit length; zero rows stay zero."""
     return normalize(values) if values.shape[0] else values
 
 

@@ -1,6 +1,6 @@
 """Linear support vector machine on the fused representation, and the score from its decision."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, Self
 
@@ -105,14 +105,12 @@ class FusedSvm:
         all_values[:, self.classes_] = values
         return all_values
 
-    def known_weights(self, weights: Float32, *, represent: Callable[[], Float32]) -> Float32:
+    def known_weights(self, X: Float32, weights: Float32) -> Float32:
         """Return weights of the categories with training books that give the same sums of decisions.
 
         Parameters
         ----------
         weights : (n_sums, n_books, n_classes)
-        represent
-            Returns the representation of the books; called only if a category has no training books.
 
         Returns
         -------
@@ -120,7 +118,7 @@ class FusedSvm:
         """
         known = np.asarray(weights[:, :, self.classes_])
         if len(self.classes_) < self.n_classes_:  # the others follow the lowest value
-            values = self.decision(represent())[:, self.classes_]
+            values = self.decision(X)[:, self.classes_]
             with_lowest = np.flatnonzero(values.min(axis=1) < 0)
             rest = weights.sum(axis=2) - known.sum(axis=2)
             known[:, with_lowest, values[with_lowest].argmin(axis=1)] += rest[:, with_lowest]
