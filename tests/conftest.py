@@ -185,6 +185,8 @@ def migrate_database(config: dict[str, Any], django_db_blocker: Any) -> dict[str
 def empty_database(template: Path) -> None:
     """Bring the database back to the state after the migrations."""
     if connection.vendor == "sqlite":
+        # The test may have closed the connection, as a worker does after each task.
+        connection.ensure_connection()
         with closing(sqlite3.connect(template)) as migrated:
             migrated.backup(connection.connection)
         return
