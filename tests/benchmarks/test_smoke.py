@@ -26,6 +26,7 @@ RUNS: dict[str, tuple[tuple[str, ...], str]] = {
     "admin_pages": (LIBRARY, "last page of books"),
     "analytics": ((*LIBRARY, "--categories", "20"), "after a title moved"),
     "anonymisation": (LIBRARY, "a night later"),
+    "busy": ((sys.executable, "-c", "print('the command ran')"), "the command ran"),
     "catalogue_api": (
         ("--books", "2000", "--requests", "4", "--clients", "2", "--unsafe"),
         "all searches",

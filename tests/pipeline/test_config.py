@@ -79,7 +79,6 @@ def test_unknown_setting_lists_the_valid_ones(key):
         ("svm.C=much", "svm.C takes float values, not “much”."),
         ("network.hidden=a,b", "network.hidden takes tuple values, not “a,b”."),
         ("network.activation=sine", "network.activation must be one of gelu, relu, tanh, silu, not “sine”."),
-        ("network.optimizer=Adam", "network.optimizer must be one of adam, adagrad, sgd, not “Adam”."),
         (
             "network.fusion=product",
             "network.fusion must be one of sum, concat, gated, attention, not “product”.",

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 from scipy.special import log_softmax
 
-from classifier.pipeline.fusion.classifier import FusionClassifier
+from classifier.pipeline.fusion.classifier import FusionClassifier, amplitude_slopes
 from classifier.pipeline.fusion.cross_fitting import Encoded
 from classifier.pipeline.records import Float32, Int64
 from classifier.pipeline.torch_threads import single_threaded
@@ -136,7 +136,8 @@ def score_gradients(
     width = len(positions) * votes.shape[2]  # the remaining columns are of linked books
     coefficients = np.float32(svm.svm_weight_) * svm.coef_[:, :width]
     X = classifier.represent(books, votes, names)
-    vote_gradient = svm.known_weights(X, weights) @ coefficients * X[:, :width] / 2
-    gradient[:, :, positions] += vote_gradient.reshape(explained, n, len(positions), -1)
-    gradient -= np.exp(votes) * gradient.sum(axis=3, keepdims=True)
+    probabilities = np.exp(votes)
+    vote_gradient = (svm.known_weights(X, weights) @ coefficients).reshape(explained, n, len(positions), -1)
+    gradient[:, :, positions] += vote_gradient * amplitude_slopes(probabilities[:, positions])
+    gradient -= probabilities * gradient.sum(axis=3, keepdims=True)
     return gradient

@@ -101,9 +101,9 @@ class FusionModule(nn.Module):
 
 def _encoder(spec: BlockSpec, settings: NetworkConfig) -> nn.Module:
     if spec.kind == "sparse":
-        return EmbeddingTable(spec.shape[0], settings.width, optimizer=settings.optimizer)
+        return EmbeddingTable(spec.shape[0], settings.width)
     if spec.kind == "image":
         return ImageEncoder(spec.shape, settings.width)
     if spec.kind == "spectrum":
         return SpectrumEncoder(spec.shape, settings.width)
-    return nn.Sequential(nn.Dropout(settings.vector_dropout), nn.Linear(spec.shape[0], settings.width))
+    return nn.Linear(spec.shape[0], settings.width)

@@ -1,9 +1,8 @@
 """Fusion classifier: feature blocks, networks, fused representation, SVM, probabilities.
 
 The SVM is trained on out-of-fold predictions of the networks (`cross_fitting`). Hidden units of two networks
-have no common meaning; their probabilities do. So the fused representation consists of the square roots of
-the probabilities predicted by the fusion, by each modality, and for linked books (Hellinger: 0.01 against
-0.02 matters, 0.98 against 0.99 hardly).
+have no common meaning; their probabilities do. So the fused representation consists of the `amplitudes` of
+the probabilities predicted by the fusion, by each modality, and for linked books.
 
 There is one SVM for each subset of modalities, fitted to every book that has these, so a book without a cover
 is classified by a model of books without one. Where a smaller subset classifies out-of-fold books
@@ -28,6 +27,8 @@ from classifier.pipeline.fusion.svm import FusedSvm, best_vote_share, combine_sc
 from classifier.pipeline.records import Bool, Float32, Float64, Int64
 
 _MIN_BOOKS = 10  # fewer cannot validate a subset of modalities
+_FLOOR = np.float32(0.07)
+"""Square root of a probability that the representation ignores; 0.05 to 0.1 perform equally."""
 
 
 class FusionClassifier(NetworkEnsemble):
@@ -106,9 +107,9 @@ class FusionClassifier(NetworkEnsemble):
 
     def represent(self, books: Encoded, votes: Float32, names: Sequence[str]) -> Float32:
         """Return the fused representation of books with the modalities `names`, (n_books, d)."""
-        parts = [np.exp(votes[:, position] / 2) for position in self.positions(names)]
-        parts += [np.sqrt(shares(books.linked[name])) for name in names if name in books.linked]
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        parts = [np.exp(votes[:, position]) for position in self.positions(names)]
+        parts += [shares(books.linked[name]) for name in names if name in books.linked]
+        return amplitudes(np.concatenate(parts, axis=1).astype(np.float32))
 
     def positions(self, names: Sequence[str]) -> list[int]:
         """Return the indices of the votes that represent books with the modalities `names`."""
@@ -250,21 +251,48 @@ def _best_subset(
 ) -> tuple[str, ...]:
     """Return the modalities to classify by: all, unless a subset is better by more than one standard error.
 
-    `losses` (n_books,): out-of-fold negative log likelihood by each SVM; NaN for other books.
+    Better means for categories of equal weight, without loss for the average book: the weighted loss of a
+    hundred categories hangs on a few books in rare ones.
+
+    Parameters
+    ----------
+    losses : (n_books,)
+        Out-of-fold negative log likelihood by each SVM; NaN for other books.
+    weights : (n_books,)
+        Of the books' categories.
     """
     best, best_gain = names, 0.0
     for subset, loss in losses.items():
-        if set(subset) < set(names):
-            gain = weights * (losses[names] - loss)
-            gain = gain[np.isfinite(gain)]
-            if len(gain) > 1 and gain.mean() > max(best_gain, gain.std() / np.sqrt(len(gain))):
-                best, best_gain = subset, gain.mean()
+        gain = losses[names] - loss
+        has = np.isfinite(gain)
+        if set(subset) < set(names) and has.sum() > 1 and gain[has].mean() >= 0:
+            weighted = weights[has] * gain[has]
+            if weighted.mean() > max(best_gain, weighted.std() / np.sqrt(len(weighted))):
+                best, best_gain = subset, weighted.mean()
     return best
 
 
 def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
     """Return all non-empty subsets of modalities, largest first."""
     return [s for size in range(len(names), 0, -1) for s in combinations(names, size)]
+
+
+def amplitudes(probabilities: Float32) -> Float32:
+    """Return about the square roots of probabilities, 0 below half a percent.
+
+    Between square roots 0.01 against 0.02 matters, 0.98 against 0.99 hardly. The zeros make a support vector
+    machine of a hundred categories four times as fast to fit, and no less accurate. The first derivative is
+    continuous, so that evidence can be integrated (`explanation.attribution`).
+    """
+    above = np.maximum(np.sqrt(probabilities) - _FLOOR, 0)
+    return np.asarray(above**2 / (above + _FLOOR))
+
+
+def amplitude_slopes(probabilities: Float32) -> Float32:
+    """Return the derivatives of `amplitudes` by the logarithms of the probabilities."""
+    roots = np.sqrt(probabilities)
+    above = np.maximum(roots - _FLOOR, 0)
+    return np.asarray(above * (above + 2 * _FLOOR) / (above + _FLOOR) ** 2 * roots / 2)
 
 
 def shares(weights: Float64) -> Float64:

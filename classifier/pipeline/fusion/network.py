@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
@@ -94,10 +95,16 @@ class FusionNetwork:
     ) -> None:
         settings = self.settings
         device = next(module.parameters()).device
-        batch = settings.batch or int(np.clip(len(y) // 20, 64, 256))
-        epochs = settings.epochs or min(20, 4 + 20_000 // len(y))
+        batch = settings.batch or int(np.clip(len(y) // 20, 32, 256))
+        epochs = settings.epochs or min(10, 4 + 10_000 // len(y))
         total = epochs * -(-len(y) // batch)
-        optimizer = _dense_optimizer(module, settings)
+        # Embedding tables are buffers with their own update, so parameters() are the dense ones.
+        optimizer = torch.optim.AdamW(
+            module.parameters(),
+            lr=settings.dense_learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / total)
         targets = torch.from_numpy(y).to(device)
         books = torch.bincount(targets, minlength=module.n_classes).clamp(min=1)
@@ -110,7 +117,7 @@ class FusionNetwork:
             for start in range(0, len(y), batch):
                 rows = np.sort(order[start : start + batch])
                 values, present = _tensors(_rows(blocks, rows), device)
-                values = {name: _drop_terms(v, settings.input_dropout, rng) for name, v in values.items()}
+                values = {name: _drop_inputs(v, settings, rng) for name, v in values.items()}
                 logits = module(values, present)
                 loss = self._loss(logits, soft_targets[targets[rows]], present, weights[targets[rows]])
                 optimizer.zero_grad()
@@ -187,20 +194,15 @@ def _tensors(blocks: Mapping[str, Block], device: torch.device) -> tuple[dict[st
     return values, present
 
 
-def _drop_terms(values: Any, share: float, rng: np.random.Generator) -> Any:
-    """Drop a share of a sparse block's terms and scale up the rest (inverted dropout)."""
-    if isinstance(values, Tensor) or not share:
+def _drop_inputs(values: Any, settings: NetworkConfig, rng: np.random.Generator) -> Any:
+    """Drop a share of the terms or numbers of a block and scale up the rest (inverted dropout)."""
+    if not isinstance(values, Tensor):
+        keep = rng.random(values.nnz, dtype=np.float32) >= settings.input_dropout
+        starts = np.concatenate([[0], np.cumsum(keep, dtype=values.indptr.dtype)])[values.indptr]
+        kept = values.data[keep] / np.float32(1 - settings.input_dropout)
+        return sp.csr_matrix((kept, values.indices[keep], starts), shape=values.shape)
+    if not values.is_floating_point():  # pixels and levels
         return values
-    keep = rng.random(values.nnz, dtype=np.float32) >= share
-    values.data = values.data * keep / np.float32(1 - share)
-    return values
-
-
-def _dense_optimizer(module: FusionModule, settings: NetworkConfig) -> torch.optim.Optimizer:
-    # Embedding tables are buffers with their own update, so parameters() are the dense ones.
-    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "adam": torch.optim.AdamW, "adagrad": torch.optim.Adagrad, "sgd": torch.optim.SGD,
-    }  # fmt: skip
-    return kinds[settings.optimizer](
-        module.parameters(), lr=settings.dense_learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
+    # Drawn by numpy, in a third of the time of torch.
+    keep = rng.random(values.shape, dtype=np.float32) >= settings.vector_dropout
+    return values * torch.from_numpy(keep).to(values.device) / (1 - settings.vector_dropout)

@@ -20,7 +20,7 @@ from typing import Any
 from classifier.pipeline.errors import ArtifactError
 
 MANIFEST = "manifest.json"
-FORMAT = 5
+FORMAT = 6
 """Format of a trained model."""
 UNFINISHED = ".new-"
 """Name prefix of an incomplete directory."""

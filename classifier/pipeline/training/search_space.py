@@ -26,7 +26,7 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "network.input_dropout": (0.0, 0.6, False),
     "network.modality_dropout": (0.0, 0.6, False),
     "network.label_smoothing": (0.0, 0.3, False),
-    "network.learning_rate": (0.001, 0.1, True),
+    "network.learning_rate": (0.01, 0.5, True),
     "network.weight_decay": (0.0001, 1.0, True),
     "svm.C": (0.001, 100.0, True),
     "svm.balance": (0.0, 1.0, False),

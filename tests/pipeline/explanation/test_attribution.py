@@ -23,10 +23,11 @@ def differentiable(classifier, books, codes, names):
     votes = torch.log_softmax(torch.stack(predicted).mean(dim=0), dim=2)
     machine = classifier.svms_[names]
     result = machine.vote_weight_ * votes[:, 0]
-    parts = [torch.exp(votes[:, 0] / 2)]
-    parts += [torch.exp(votes[:, 1 + classifier.modalities_.index(name)] / 2) for name in names]
-    parts += [torch.tensor(np.sqrt(shares(books.linked[n]))) for n in names if n in books.linked]
-    X = torch.cat([part.float() for part in parts], dim=1)
+    parts = [torch.exp(votes[:, 0])]
+    parts += [torch.exp(votes[:, 1 + classifier.modalities_.index(name)]) for name in names]
+    parts += [torch.tensor(shares(books.linked[n])) for n in names if n in books.linked]
+    above = (torch.cat([part.float() for part in parts], dim=1).sqrt() - 0.07).clamp(min=0)
+    X = above**2 / (above + 0.07)
     values = X @ torch.tensor(machine.coef_).T + torch.tensor(machine.intercept_)
     every = (values.amin(dim=1, keepdim=True).clamp(max=0) - 1).repeat(1, machine.n_classes_)
     every[:, torch.tensor(machine.classes_)] = values

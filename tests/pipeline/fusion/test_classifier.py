@@ -4,11 +4,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import softmax
 
 from classifier.pipeline.evaluation.calibration import Temperature
 from classifier.pipeline.features.base import Block
-from classifier.pipeline.fusion.classifier import FusionClassifier
+from classifier.pipeline.fusion.classifier import FusionClassifier, amplitude_slopes, amplitudes, shares
 from tests.pipeline.feature_blocks import KINDS, N_CLASSES, toy_blocks, with_links, without
 from tests.pipeline.fusion.classifiers import WORDS, accuracy, classifier, take_rows
 
@@ -25,16 +27,32 @@ def blocks() -> dict[str, Block]:
 
 
 @pytest.mark.parametrize("names", [("words",), ("words", "pixels"), KINDS])
-def test_representation_has_a_unit_vector_per_output(blocks, names):
+def test_representation_has_the_probabilities_of_each_output(blocks, names):
     train, y = toy_blocks(90)
     fitted = classifier().fit(train, y, n_classes=N_CLASSES)
     books = fitted.encode(blocks)
     representation = fitted.represent(books, fitted.votes(books), names)
     assert representation.shape == (60, (1 + len(names)) * N_CLASSES)
     assert representation.dtype == np.float32
-    lengths = np.linalg.norm(representation.reshape(60, 1 + len(names), N_CLASSES), axis=2)
-    np.testing.assert_allclose(lengths, 1, atol=1e-5)
-    assert (representation >= 0).all()
+    assert fitted.positions(names) == [0, *(1 + KINDS.index(name) for name in names)]
+    probabilities = np.exp(fitted.votes(books)[:, fitted.positions(names)])
+    np.testing.assert_allclose(representation, amplitudes(probabilities).reshape(60, -1), rtol=1e-5)
+
+
+def test_amplitudes_of_small_probabilities_are_zero():
+    expected = [0, 0, 0.03**2 / 0.1, 0.93**2]
+    probabilities = np.array([0, 0.0049, 0.01, 1], np.float32)
+    np.testing.assert_allclose(amplitudes(probabilities), expected, atol=1e-6)
+
+
+@given(st.floats(-12, 0))
+def test_amplitude_slopes_are_derivatives(log_probability):
+    step = 1e-4
+    around = np.exp(np.float64(log_probability) + np.array([-step, step]))
+    low, high = amplitudes(around)
+    assert amplitude_slopes(np.exp(np.float64(log_probability))) == pytest.approx(
+        (high - low) / (2 * step), abs=1e-4
+    )
 
 
 def test_single_modality_representation_omits_the_fusion():
@@ -42,7 +60,8 @@ def test_single_modality_representation_omits_the_fusion():
     alone = classifier().fit(train, y, n_classes=N_CLASSES)
     books = alone.encode(train)
     votes = alone.votes(books)
-    np.testing.assert_allclose(alone.represent(books, votes, ("words",)), np.exp(votes[:, 1] / 2), rtol=1e-6)
+    expected = amplitudes(np.exp(votes[:, 1]))
+    np.testing.assert_allclose(alone.represent(books, votes, ("words",)), expected, rtol=1e-6)
 
 
 def test_linked_books_are_represented_by_their_probabilities():
@@ -58,7 +77,8 @@ def test_linked_books_are_represented_by_their_probabilities():
     assert fitted.represent(books, votes, ("words",)).shape == (60, 2 * N_CLASSES)
     both = fitted.represent(books, votes, WORDS)
     assert both.shape == (60, 4 * N_CLASSES)
-    np.testing.assert_allclose(np.linalg.norm(both[:, -N_CLASSES:], axis=1), 1, atol=1e-5)
+    expected = amplitudes(shares(books.linked["numbers"]))
+    np.testing.assert_allclose(both[:, -N_CLASSES:], expected, atol=1e-5)
 
 
 def test_one_network_alone_ignores_what_machines_memorised(fitted, blocks):

@@ -23,9 +23,8 @@ from tests.factories import NOW, make_book
 pytestmark = pytest.mark.django_db
 
 #: Too few steps to learn all, so that better settings can be found.
-#: The machine sees probabilities only; with terms the small library leaves nothing to improve.
 QUICK = (
-    "network.epochs=2",
+    "network.epochs=1",
     "network.width=8",
     "training.folds=2",
     "sentence.model=none",
@@ -85,7 +84,7 @@ def test_table_of_a_search(run):
         assert f"│ {row} " in said
     assert "\nTrials: 4, in this run: 4, stopped early: 0, failed: 0.\n" in said
     assert "\nBest found against defaults: macro-F1 " in said
-    assert said.splitlines()[-1].startswith("To use it: manage.py train --seed 1 --set network.epochs=2 ")
+    assert said.splitlines()[-1].startswith("To use it: manage.py train --seed 1 --set network.epochs=1 ")
 
 
 def test_no_better_settings(run):
