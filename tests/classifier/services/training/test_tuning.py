@@ -22,10 +22,11 @@ from tests.factories import NOW, make_book
 
 pytestmark = pytest.mark.django_db
 
-#: Too few steps to learn all, so that better settings can be found.
+#: Too few steps and terms to learn all, so that better settings can be found.
 QUICK = (
     "network.epochs=1",
     "network.width=8",
+    "text.max_terms=2",
     "training.folds=2",
     "sentence.model=none",
 )
