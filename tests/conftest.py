@@ -14,7 +14,7 @@ from typing import Any
 import dj_database_url
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.core.management import call_command
+from django.core.management import ManagementUtility, call_command
 from django.db import connection, connections
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
@@ -221,3 +221,19 @@ def default_database(config: dict[str, Any]) -> Iterator[None]:
         connections["default"].close()
         connections.databases["default"], connections["default"] = settings_before, connection_before
         ContentType.objects.clear_cache()
+
+
+@pytest.fixture
+def run(capsys):
+    """Run ``manage.py`` with the arguments; return its exit code, standard output and standard error."""
+
+    def manage(*arguments):
+        code = 0
+        try:
+            ManagementUtility(["manage.py", *map(str, arguments)]).execute()
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return manage

@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from django.core.management import ManagementUtility
 from django.db import connection
 
 from library.catalogue.models import Book, Category
@@ -13,22 +12,6 @@ from tests.factories import make_book
 from tests.files import write_csv, write_image
 
 COMMANDS = ["import_books", "import_categories", "import_loans"]
-
-
-@pytest.fixture
-def run(capsys):
-    """Run ``manage.py`` with the arguments; return its exit code, standard output and standard error."""
-
-    def manage(*arguments):
-        code = 0
-        try:
-            ManagementUtility(["manage.py", *map(str, arguments)]).execute()
-        except SystemExit as end:
-            code = end.code
-        output = capsys.readouterr()
-        return code, output.out, output.err
-
-    return manage
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -135,9 +135,9 @@ def score_gradients(
     positions = classifier.positions(names)
     width = len(positions) * votes.shape[2]  # the remaining columns are of linked books
     coefficients = np.float32(svm.svm_weight_) * svm.coef_[:, :width]
-    X = classifier.represent(books, votes, names)
     probabilities = np.exp(votes)
-    vote_gradient = (svm.known_weights(X, weights) @ coefficients).reshape(explained, n, len(positions), -1)
+    known = svm.known_weights(weights, represent=lambda: classifier.represent(books, votes, names))
+    vote_gradient = (known @ coefficients).reshape(explained, n, len(positions), -1)
     gradient[:, :, positions] += vote_gradient * amplitude_slopes(probabilities[:, positions])
     gradient -= probabilities * gradient.sum(axis=3, keepdims=True)
     return gradient

@@ -61,18 +61,13 @@ class EmbeddingTable(nn.Module):
         if codes.grad is None:
             return
         by_term = terms.T.tocsr()
-        books = np.diff(by_term.indptr)
-        rows = np.flatnonzero(books)
-        ends = by_term.indptr[1:][rows]
-        by_term = sp.csr_matrix(
-            (by_term.data, by_term.indices, np.concatenate([[0], ends]).astype(ends.dtype)),
-            shape=(len(rows), len(codes)),
-        )
+        rows = np.flatnonzero(np.diff(by_term.indptr))
+        by_term = by_term[rows]
         if not len(self._squares):
             self._squares = np.zeros(len(self.table), np.float32)
         self._squares[rows] += by_term.power(2) @ codes.grad.square().mean(dim=1).cpu().numpy()
         scale = learning_rate / (np.sqrt(self._squares[rows]) + _EPSILON)
-        by_term.data *= np.repeat(-scale, books[rows])
+        by_term.data *= np.repeat(-scale, np.diff(by_term.indptr))
         index = torch.from_numpy(rows).to(self.table.device)
         self.table.index_add_(0, index, _product(by_term, codes.grad))
 

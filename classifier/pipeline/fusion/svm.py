@@ -1,6 +1,6 @@
 """Linear support vector machine on the fused representation, and the score from its decision."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, NamedTuple, Self
 
@@ -82,14 +82,15 @@ class FusedSvm:
         self.n_classes_ = votes.shape[1]
         self.svm_weight_, self.vote_weight_, self.discriminant_weights_ = 0.0, 1.0, [0.0] * len(discriminants)
         self.out_of_fold_decision_ = np.full((len(y), self.n_classes_), np.nan)
+        sparse = sp.csr_matrix(X)
         if any(len(np.unique(y[fold != k])) < 2 for k in range(fold.max() + 1)):
-            self._average([_fit_machine(X, y, settings=self.settings, seed=self.seed)])
+            self._average([_fit_machine(sparse, y, settings=self.settings, seed=self.seed)])
             return self
         decision, machines = np.empty((len(y), self.n_classes_)), []
         for k in range(fold.max() + 1):
             outside = np.flatnonzero(fold != k)
             outside = np.sort(rng.permutation(outside)[: self.settings.max_books])
-            machines.append(_fit_machine(X[outside], y[outside], settings=self.settings, seed=self.seed))
+            machines.append(_fit_machine(sparse[outside], y[outside], settings=self.settings, seed=self.seed))
             self._average(machines[-1:])
             decision[fold == k] = self.decision(X[fold == k])
         self._average(machines)
@@ -113,12 +114,14 @@ class FusedSvm:
         all_values[:, self.classes_] = values
         return all_values
 
-    def known_weights(self, X: Float32, weights: Float32) -> Float32:
+    def known_weights(self, weights: Float32, *, represent: Callable[[], Float32]) -> Float32:
         """Return weights of the categories with training books that give the same sums of decisions.
 
         Parameters
         ----------
         weights : (n_sums, n_books, n_classes)
+        represent
+            Returns the representation of the books; called only if a category has no training books.
 
         Returns
         -------
@@ -126,7 +129,7 @@ class FusedSvm:
         """
         known = np.asarray(weights[:, :, self.classes_])
         if len(self.classes_) < self.n_classes_:  # the others follow the lowest value
-            values = self.decision(X)[:, self.classes_]
+            values = self.decision(represent())[:, self.classes_]
             with_lowest = np.flatnonzero(values.min(axis=1) < 0)
             rest = weights.sum(axis=2) - known.sum(axis=2)
             known[:, with_lowest, values[with_lowest].argmin(axis=1)] += rest[:, with_lowest]
@@ -175,11 +178,13 @@ class FusedSvm:
             total[rows] += np.column_stack([coefficients, intercepts])
             known[rows] += 1
         # C order: another order would round the sums differently after storage.
-        total = np.ascontiguousarray(total / known, np.float32)
-        self.coef_, self.intercept_ = np.ascontiguousarray(total[:, :-1]), np.ascontiguousarray(total[:, -1])
+        mean = total / known
+        self.coef_, self.intercept_ = (
+            np.ascontiguousarray(part, np.float32) for part in (mean[:, :-1], mean[:, -1])
+        )
 
 
-def _fit_machine(X: Float32, y: Int64, *, settings: SvmConfig, seed: int) -> _Machine:
+def _fit_machine(X: sp.csr_matrix, y: Int64, *, settings: SvmConfig, seed: int) -> _Machine:
     classes, books = np.unique(y, return_counts=True)
     weights = (len(y) / (len(classes) * books)) ** settings.balance
     estimator = LinearSVC(
@@ -190,7 +195,7 @@ def _fit_machine(X: Float32, y: Int64, *, settings: SvmConfig, seed: int) -> _Ma
         random_state=seed,
         max_iter=5000,
     )
-    estimator.fit(sp.csr_matrix(X), y)
+    estimator.fit(X, y)
     coefficients, intercepts = estimator.coef_, estimator.intercept_
     if len(classes) == 2:  # scikit-learn gives those of the second class only
         coefficients, intercepts = (np.concatenate([-a, a]) for a in (coefficients, intercepts))

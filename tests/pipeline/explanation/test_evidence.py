@@ -82,10 +82,14 @@ def test_modality_predictions_equal_solo_scores(model, books):
     for position in range(len(MODALITIES)):
         rows = books.present[:, position]
         only = np.arange(len(MODALITIES)) == position
-        alone = model.serving_classifier.scores(books, shown=only[None, :])[rows]
+        alone = scores.copy()
+        # Hidden modalities of as many books: sums over other batches are rounded differently.
+        hiding = np.flatnonzero(rows & (books.present.sum(axis=1) > 1))
+        alone[hiding] = model.serving_classifier.scores(books.take(hiding), shown=only[None, :])
+        alone = alone[rows]
         assert np.array_equal(result.predicted[rows, position], alone.argmax(axis=1))
         likely = model.serving_classifier.temperature_.probabilities(alone)
-        np.testing.assert_allclose(result.confidence[rows, position], likely.max(axis=1), rtol=1e-7)
+        np.testing.assert_allclose(result.confidence[rows, position], likely.max(axis=1), rtol=1e-9)
 
 
 def words_of_field(book, field):

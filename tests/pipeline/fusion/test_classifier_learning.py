@@ -84,10 +84,12 @@ def test_grouped_folds_prevent_trust_in_group_features():
     words = sp.csr_matrix(np.eye(40, dtype=np.float32)[author])
     block = Block(values=words, present=np.ones(200, bool), spec=BlockSpec(kind="sparse", shape=(40,)))
     apart, mixed = (
-        classifier(*BY_HEART, "svm.balance=0.5").fit({"words": block}, y, n_classes=N_CLASSES, groups=groups)
+        classifier(*BY_HEART, "svm.balance=0.5", "network.learning_rate=0.03").fit(
+            {"words": block}, y, n_classes=N_CLASSES, groups=groups
+        )
         for groups in (author, None)
     )
-    assert mixed.svms_["words",].vote_weight_ > 0.8
+    assert mixed.svms_["words",].vote_weight_ > 1
     assert apart.svms_["words",].vote_weight_ < 0.5
     assert mixed.out_of_fold_.confidence.mean() > 0.95
     assert apart.out_of_fold_.confidence.mean() < 0.45

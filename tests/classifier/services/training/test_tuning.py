@@ -4,10 +4,10 @@ import json
 import re
 import shlex
 import sys
+from functools import partial
 from itertools import pairwise
 
 import pytest
-from django.core.management import ManagementUtility
 
 from classifier.errors import ClassifierError, SettingError
 from classifier.management.commands.tune import _verdict
@@ -34,19 +34,9 @@ SETTINGS = [argument for setting in QUICK for argument in ("--set", setting)]
 
 
 @pytest.fixture
-def run(capsys):
-    """Run ``manage.py tune`` with the arguments; return its exit code, standard output and standard error."""
-
-    def manage(*arguments):
-        code = 0
-        try:
-            ManagementUtility(["manage.py", "tune", *map(str, arguments)]).execute()
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return manage
+def run(run):
+    """Run ``manage.py tune`` with the arguments."""
+    return partial(run, "tune")
 
 
 def searches(data_folder):
